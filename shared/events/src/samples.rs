@@ -1,0 +1,210 @@
+//! One whole story with fixed ids, for golden bytes, documentation and the tests of the services. Its values
+//! are made up; it is not used at run time.
+
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use crate::{
+    ActivationMap, AnalysedRegion, BlobRef, DicomIdentity, DuplicateLinked, EngineIdentity, Envelope, Event,
+    Finding, ImageStored, InferenceCompleted, InferenceFailed, InferenceRequested, JobDeadLettered, JobId,
+    MediaType, ModelIdentity, Priority, ReadingId, ReadingTimes, ReportCause, ReportIssued, Sha256Digest,
+    Site, StoredImage, StudyCloseRequested, StudyId,
+};
+
+/// The job with this number.
+pub fn job_id(number: u128) -> JobId {
+    JobId::from_uuid(Uuid::from_u128(number))
+}
+
+/// The site of the story.
+pub fn site() -> Site {
+    Site::default()
+}
+
+/// The study of the story.
+pub fn study_id() -> StudyId {
+    StudyId::named(&site(), "S-1")
+}
+
+/// 2026-01-01T00:00:00Z plus `seconds`.
+pub fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_767_225_600).expect("in range") + SignedDuration::from_secs(seconds)
+}
+
+/// An image whose content is `content`.
+pub fn image(content: &str) -> StoredImage {
+    let sha256 = Sha256Digest::of(content.as_bytes());
+    StoredImage {
+        blob: BlobRef { key: format!("sha256/{sha256}"), sha256, size_bytes: content.len() as u64 },
+        media_type: MediaType::Dicom,
+        dicom: Some(DicomIdentity {
+            study_instance_uid: "2.25.1".to_owned(),
+            series_instance_uid: "2.25.2".to_owned(),
+            sop_instance_uid: "2.25.3".to_owned(),
+            modality: Some("CR".to_owned()),
+            transfer_syntax_uid: "1.2.840.10008.1.2.1".to_owned(),
+            rows: 524,
+            columns: 640,
+        }),
+    }
+}
+
+/// A model.
+pub fn model() -> ModelIdentity {
+    ModelIdentity {
+        name: "densenet121-demo".to_owned(),
+        version: "1".to_owned(),
+        weights_sha256: Sha256Digest::of(b"weights"),
+        preprocessing_id: "xrv-skimage-224-1".to_owned(),
+        trained: false,
+    }
+}
+
+/// The reading of `content` by [`model`].
+pub fn reading_id(content: &str) -> ReadingId {
+    ReadingId::of(&Sha256Digest::of(content.as_bytes()), "densenet121-demo@1")
+}
+
+/// Job `number` brought `content`, `seconds` into the story.
+pub fn image_stored(number: u128, content: &str, seconds: i64) -> Envelope {
+    let event = Event::ImageStored(ImageStored {
+        job_id: job_id(number),
+        study_id: study_id(),
+        study_ref: Some("S-1".parse().expect("fits the rule")),
+        image: image(content),
+        priority: Priority::Routine,
+    });
+    Envelope::first(job_id(number).as_uuid(), site(), at(seconds), event)
+}
+
+/// The reading of `content` was requested for job `number`.
+pub fn inference_requested(number: u128, content: &str, seconds: i64) -> Envelope {
+    let event = Event::InferenceRequested(InferenceRequested {
+        reading_id: reading_id(content),
+        job_id: job_id(number),
+        study_id: study_id(),
+        image: image(content),
+        model: model(),
+        priority: Priority::Routine,
+        attempt: 1,
+    });
+    image_stored(number, content, seconds).next(at(seconds), event)
+}
+
+/// Job `number` shares the reading of `content` that job `primary` claimed.
+pub fn duplicate_linked(number: u128, primary: u128, content: &str, seconds: i64) -> Envelope {
+    let event = Event::DuplicateLinked(DuplicateLinked {
+        job_id: job_id(number),
+        study_id: study_id(),
+        reading_id: reading_id(content),
+        primary_job_id: job_id(primary),
+    });
+    image_stored(number, content, seconds).next(at(seconds), event)
+}
+
+/// The reading of `content`, claimed by job `number`, was made.
+pub fn inference_completed(number: u128, content: &str, seconds: i64) -> Envelope {
+    let event = Event::InferenceCompleted(InferenceCompleted {
+        reading_id: reading_id(content),
+        job_id: job_id(number),
+        findings: vec![
+            Finding {
+                label: "Effusion".to_owned(),
+                logit: -1.25,
+                probability: 0.222_700_14,
+                operating_point_score: Some(0.566_7),
+            },
+            Finding {
+                label: "Mass".to_owned(),
+                logit: -3.5,
+                probability: 0.029_312_23,
+                operating_point_score: None,
+            },
+        ],
+        activation_maps: vec![ActivationMap {
+            label: "Effusion".to_owned(),
+            rows: 7,
+            columns: 7,
+            values: (0_u8..49).map(|cell| f32::from(cell) / 8.0).collect(),
+        }],
+        region: AnalysedRegion { picture_width: 640, picture_height: 524, x: 58, y: 0, side: 524 },
+        pixel_digest: Sha256Digest::of(b"pixels"),
+        model: model(),
+        engine: EngineIdentity {
+            engine: "tch".to_owned(),
+            version: "2.13.0".to_owned(),
+            precision: "fp32".to_owned(),
+            device: "cpu".to_owned(),
+        },
+        times: ReadingTimes {
+            fetch_ms: 1.0,
+            decode_ms: 6.0,
+            preprocess_ms: 7.0,
+            forward_ms: 40.0,
+            batch_size: 2,
+        },
+    });
+    inference_requested(number, content, seconds).next(at(seconds), event)
+}
+
+/// The reading of `content`, claimed by job `number`, can't be made.
+pub fn inference_failed(number: u128, content: &str, seconds: i64) -> Envelope {
+    let event = Event::InferenceFailed(InferenceFailed {
+        reading_id: reading_id(content),
+        job_id: job_id(number),
+        attempt: 1,
+        code: "truncated".to_owned(),
+        reason: "the file ends before its picture does; send it again".to_owned(),
+    });
+    inference_requested(number, content, seconds).next(at(seconds), event)
+}
+
+/// The reading of `content`, claimed by job `number`, was given up.
+pub fn job_dead_lettered(number: u128, content: &str, seconds: i64) -> Envelope {
+    let event = Event::JobDeadLettered(JobDeadLettered {
+        job_id: job_id(number),
+        reading_id: Some(reading_id(content)),
+        consumer: "infer-routine".to_owned(),
+        stream_seq: 2,
+        deliveries: 5,
+        reason: "the object in storage does not match its hash".to_owned(),
+    });
+    inference_requested(number, content, seconds).next(at(seconds), event)
+}
+
+/// The sender closed the study.
+pub fn study_close_requested(request: u128, seconds: i64) -> Envelope {
+    let request_id = Uuid::from_u128(request);
+    let event = Event::StudyCloseRequested(StudyCloseRequested { study_id: study_id(), request_id });
+    Envelope::first(request_id, site(), at(seconds), event)
+}
+
+/// Revision `revision` of the report was issued over `jobs`.
+pub fn report_issued(revision: u32, jobs: &[u128], seconds: i64) -> Envelope {
+    let blob = |text: &str| image(text).blob;
+    let event = Event::ReportIssued(ReportIssued {
+        study_id: study_id(),
+        revision,
+        cause: ReportCause::QuietTime,
+        json: blob("json"),
+        html: blob("html"),
+        job_ids: jobs.iter().copied().map(job_id).collect(),
+        completed: u32::try_from(jobs.len()).expect("a short story"),
+        failed: 0,
+    });
+    image_stored(1, "a", seconds).next(at(seconds), event)
+}
+
+/// One of each event, in an order that can happen.
+pub fn one_of_each() -> Vec<Envelope> {
+    vec![
+        image_stored(1, "a", 0),
+        inference_requested(1, "a", 1),
+        duplicate_linked(2, 1, "a", 2),
+        inference_completed(1, "a", 3),
+        inference_failed(3, "b", 4),
+        job_dead_lettered(4, "c", 5),
+        study_close_requested(9, 6),
+        report_issued(1, &[1, 2], 7),
+    ]
+}

@@ -1,0 +1,71 @@
+//! The bytes of every released event version, as files in `streams/golden/`. A file there is never changed:
+//! a new version gets a new file, and the old one must still be read.
+
+use std::path::PathBuf;
+
+use hilum_events::{DecodeError, Envelope, samples};
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../streams/golden")
+}
+
+#[test]
+fn every_event_is_written_as_its_golden_bytes_say() {
+    for envelope in samples::one_of_each() {
+        let path = folder().join(format!("{}.v1.cbor", envelope.event.name()));
+        if std::env::var_os("HILUM_WRITE_NEW_GOLDEN").is_some() && !path.exists() {
+            std::fs::create_dir_all(folder()).unwrap();
+            std::fs::write(&path, envelope.encode()).unwrap();
+        }
+        let golden = std::fs::read(&path).unwrap_or_else(|error| {
+            panic!("{}: {error}; write it once with HILUM_WRITE_NEW_GOLDEN=1", path.display())
+        });
+        assert_eq!(envelope.encode(), golden, "{}", path.display());
+    }
+}
+
+#[test]
+fn every_golden_file_is_still_read() {
+    let mut read = 0;
+    for entry in std::fs::read_dir(folder()).unwrap() {
+        let path = entry.unwrap().path();
+        let envelope = Envelope::decode(&std::fs::read(&path).unwrap())
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        assert!(name.starts_with(envelope.event.name()), "{name}");
+        read += 1;
+    }
+    assert!(read >= samples::one_of_each().len());
+}
+
+#[test]
+fn an_event_of_a_newer_release_is_named_in_the_error() {
+    let bytes = samples::image_stored(1, "a", 0).encode();
+    let mut value: ciborium::Value = ciborium::from_reader(bytes.as_slice()).unwrap();
+    for (key, entry) in value.as_map_mut().unwrap() {
+        if key.as_text() == Some("version") {
+            *entry = ciborium::Value::from(99);
+        }
+    }
+    let mut newer = Vec::new();
+    ciborium::into_writer(&value, &mut newer).unwrap();
+    let expected = DecodeError::Unknown { name: "image-stored".to_owned(), version: 99 };
+    assert_eq!(Envelope::decode(&newer), Err(expected));
+}
+
+#[test]
+fn bytes_that_are_no_event_are_an_error_and_never_a_panic() {
+    for bytes in [&b""[..], b"hello", &[0xff; 64], &[0x9f; 10_000]] {
+        assert!(Envelope::decode(bytes).is_err());
+    }
+}
+
+#[test]
+fn subjects_are_distinct_and_carry_no_foreign_characters() {
+    let subjects: std::collections::BTreeSet<_> =
+        samples::one_of_each().iter().map(Envelope::subject).collect();
+    assert_eq!(subjects.len(), samples::one_of_each().len());
+    for subject in subjects {
+        assert!(subject.bytes().all(|b| b.is_ascii_alphanumeric() || b".-".contains(&b)), "{subject}");
+    }
+}

@@ -1,0 +1,196 @@
+//! The connection to NATS and the questions one can ask the log.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use async_nats::connection::State;
+use async_nats::jetstream::stream::{RawMessageErrorKind, Stream};
+use async_nats::jetstream::{self, Context};
+use hilum_events::Envelope;
+use tokio_util::sync::CancellationToken;
+
+use crate::definition;
+use crate::recorded::{Place, Recorded, timestamp};
+
+/// How long a request to the server may take. Appends to a stream that is synced on each write take up to a
+/// second under load.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The log. Cheap to clone.
+#[derive(Clone)]
+pub struct Log {
+    pub(crate) client: async_nats::Client,
+    pub(crate) context: Context,
+}
+
+/// The address can't be used at all; a server that is away is waited for instead.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot use the NATS address {url}")]
+pub struct ConnectError {
+    url: String,
+    source: async_nats::ConnectError,
+}
+
+/// The server did not answer, or not as it should; trying again later may help.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {operation}")]
+pub struct UnavailableError {
+    operation: &'static str,
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl UnavailableError {
+    pub(crate) fn new<E>(operation: &'static str) -> impl FnOnce(E) -> Self
+    where
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        move |source| Self { operation, source: source.into() }
+    }
+}
+
+/// Which log this is and how far it goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamPosition {
+    /// When the stream was made: a stream made anew is another log.
+    pub epoch: String,
+    /// Position of the newest message; 0 when empty.
+    pub last_seq: u64,
+}
+
+/// What waits at a consumer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueDepth {
+    /// The consumer.
+    pub consumer: String,
+    /// Messages not yet handed out.
+    pub waiting: u64,
+    /// Messages handed out and not yet settled.
+    pub in_hand: u64,
+}
+
+impl Log {
+    /// Prepares the connection; a server that is not there yet is waited for in the background.
+    ///
+    /// # Errors
+    /// When the address can't be used.
+    pub async fn connect(url: &str, service: &str) -> Result<Self, ConnectError> {
+        let client = async_nats::ConnectOptions::new()
+            .name(service)
+            .retry_on_initial_connect()
+            .connection_timeout(REQUEST_TIMEOUT)
+            .reconnect_delay_callback(|tries| Duration::from_millis(100 * (tries.min(10) as u64)))
+            .connect(url)
+            .await
+            .map_err(|source| ConnectError { url: url.to_owned(), source })?;
+        let mut context = jetstream::new(client.clone());
+        context.set_timeout(REQUEST_TIMEOUT);
+        Ok(Self { client, context })
+    }
+
+    /// Whether the connection stands right now.
+    pub fn is_connected(&self) -> bool {
+        self.client.connection_state() == State::Connected
+    }
+
+    /// Waits until the server answers and the event stream is there. `false` if `shutdown` came first.
+    pub async fn wait_until_usable(&self, shutdown: &CancellationToken) -> bool {
+        let mut said = false;
+        loop {
+            let Err(error) = self.position().await else { return true };
+            if !said {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(error, "waiting for the event log");
+                said = true;
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => return false,
+                () = tokio::time::sleep(Duration::from_millis(200)) => {}
+            }
+        }
+    }
+
+    /// Which log this is and how far it goes.
+    ///
+    /// # Errors
+    /// When the server does not answer or has no event stream.
+    pub async fn position(&self) -> Result<StreamPosition, UnavailableError> {
+        let stream = self.events().await?;
+        let info = stream.cached_info();
+        Ok(StreamPosition { epoch: info.created.to_string(), last_seq: info.state.last_sequence })
+    }
+
+    /// The newest fact under `filter`, read from the leader: what was acknowledged is seen.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn last(&self, filter: &str) -> Result<Option<Recorded>, UnavailableError> {
+        let stream = self.context.get_stream_no_info(definition::EVENTS).await;
+        let stream = stream.map_err(UnavailableError::new("open the event stream"))?;
+        let found = stream.get_last_raw_message_by_subject(filter).await;
+        recorded(found)
+    }
+
+    /// The fact at `seq`, read from the leader.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn at(&self, seq: u64) -> Result<Option<Recorded>, UnavailableError> {
+        let stream = self.context.get_stream_no_info(definition::EVENTS).await;
+        let stream = stream.map_err(UnavailableError::new("open the event stream"))?;
+        recorded(stream.get_raw_message(seq).await)
+    }
+
+    /// What waits at each consumer of the event stream.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn queue_depths(&self) -> Result<Vec<QueueDepth>, UnavailableError> {
+        let stream = self.events().await?;
+        let mut depths = Vec::new();
+        for consumer in definition::work_consumers() {
+            let info = stream.consumer_info(&consumer).await;
+            let info = info.map_err(UnavailableError::new("ask for a consumer's queue"))?;
+            depths.push(QueueDepth {
+                consumer,
+                waiting: info.num_pending,
+                in_hand: info.num_ack_pending as u64,
+            });
+        }
+        Ok(depths)
+    }
+
+    /// Counts connections: when it changes, requests that were open at the server are gone.
+    pub(crate) fn connections(&self) -> u64 {
+        self.client.statistics().connects.load(Ordering::Relaxed)
+    }
+
+    pub(crate) async fn events(&self) -> Result<Stream, UnavailableError> {
+        let stream = self.context.get_stream(definition::EVENTS).await;
+        stream.map_err(UnavailableError::new("open the event stream"))
+    }
+}
+
+fn recorded(
+    found: Result<jetstream::message::StreamMessage, jetstream::stream::RawMessageError>,
+) -> Result<Option<Recorded>, UnavailableError> {
+    match found {
+        Ok(message) => {
+            let place = Place {
+                seq: message.sequence,
+                subject: &message.subject,
+                stored_at: timestamp(message.time.unix_timestamp_nanos()),
+                pending: 0,
+            };
+            Ok(Some(Recorded::new(place, Some(&message.headers), message.payload)))
+        }
+        Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
+        Err(error) => Err(UnavailableError::new("read the event log")(error)),
+    }
+}
+
+impl Recorded {
+    /// The fact, when this release can read it.
+    pub fn envelope(&self) -> Option<&Envelope> {
+        self.content.as_ref().ok()
+    }
+}

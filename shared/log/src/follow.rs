@@ -1,0 +1,113 @@
+//! Following the whole log in order, from a position that the follower keeps itself. Nothing is acknowledged
+//! and nothing is lost: after any failure it goes on behind the last message it gave out.
+
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::pull::{Ordered, OrderedConfig};
+use async_nats::jetstream::consumer::{DeliverPolicy, ReplayPolicy};
+use async_nats::jetstream::message::Message;
+use futures::{FutureExt as _, StreamExt as _};
+
+use crate::connection::{Log, UnavailableError};
+use crate::recorded::{Place, Recorded, timestamp};
+
+/// After a reconnect the follower is opened again, rather than waiting for heartbeats to fail to come.
+const LOOK_AT_CONNECTION_EVERY: Duration = Duration::from_secs(1);
+
+/// Reads the log in order. Waits for the server whenever it is away.
+pub struct Follower {
+    log: Log,
+    filters: Vec<String>,
+    after_seq: u64,
+    messages: Option<Ordered>,
+    connections: u64,
+}
+
+impl Log {
+    /// Follows the facts under `filters` (all when empty) that stand behind position `after_seq`.
+    pub fn follow(&self, after_seq: u64, filters: &[&str]) -> Follower {
+        let filters = filters.iter().map(|filter| (*filter).to_owned()).collect();
+        Follower { log: self.clone(), filters, after_seq, messages: None, connections: 0 }
+    }
+}
+
+impl Follower {
+    /// Waits for the next message. Cancel safe.
+    pub async fn next(&mut self) -> Recorded {
+        loop {
+            match self.try_next().await {
+                Ok(recorded) => return recorded,
+                Err(error) => {
+                    let error: &dyn std::error::Error = &error;
+                    tracing::warn!(
+                        error,
+                        after_seq = self.after_seq,
+                        "cannot follow the event log; trying again"
+                    );
+                    self.messages = None;
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
+            }
+        }
+    }
+
+    /// Waits for one message and takes those that are there already, `max` at most. Cancel safe.
+    pub async fn next_batch(&mut self, max: usize) -> Vec<Recorded> {
+        let mut batch = vec![self.next().await];
+        while batch.len() < max {
+            match self.try_next().now_or_never() {
+                Some(Ok(recorded)) => batch.push(recorded),
+                _ => break,
+            }
+        }
+        batch
+    }
+
+    async fn try_next(&mut self) -> Result<Recorded, UnavailableError> {
+        if self.messages.is_none() {
+            self.messages = Some(self.open().await?);
+        }
+        let messages = self.messages.as_mut().expect("opened above");
+        let message = messages
+            .next()
+            .await
+            .unwrap_or_else(|| Err(async_nats::jetstream::consumer::pull::OrderedErrorKind::Other.into()));
+        let message = message.map_err(UnavailableError::new("read on in the event log"))?;
+        let info = message.info().map_err(UnavailableError::new("read a message's place"))?;
+        let place = Place {
+            seq: info.stream_sequence,
+            subject: &message.subject,
+            stored_at: timestamp(info.published.unix_timestamp_nanos()),
+            pending: info.pending,
+        };
+        self.after_seq = info.stream_sequence;
+        Ok(Recorded::new(place, message.headers.as_ref(), message.payload.clone()))
+    }
+
+    async fn next_message(&mut self) -> Result<Message, UnavailableError> {
+        loop {
+            if self.messages.is_none() || self.connections != self.log.connections() {
+                self.connections = self.log.connections();
+                self.messages = Some(self.open().await?);
+            }
+            let messages = self.messages.as_mut().expect("opened above");
+            match tokio::time::timeout(LOOK_AT_CONNECTION_EVERY, messages.next()).await {
+                Ok(Some(message)) => return message.map_err(UnavailableError::new("read on in the event log")),
+                Ok(None) => self.messages = None,
+                Err(_) => {}
+            }
+        }
+    }
+
+    async fn open(&self) -> Result<Ordered, UnavailableError> {
+        let config = OrderedConfig {
+            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: self.after_seq + 1 },
+            filter_subjects: self.filters.clone(),
+            replay_policy: ReplayPolicy::Instant,
+            ..OrderedConfig::default()
+        };
+        let consumer = self.log.events().await?.create_consumer(config).await;
+        let consumer = consumer.map_err(UnavailableError::new("create a follower of the event log"))?;
+        consumer.messages().await.map_err(UnavailableError::new("follow the event log"))
+    }
+}

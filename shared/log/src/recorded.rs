@@ -1,0 +1,111 @@
+//! A fact as it stands in the log, with its place and the trace it belongs to.
+
+use std::collections::HashMap;
+
+use async_nats::HeaderMap;
+use bytes::Bytes;
+use hilum_events::{DecodeError, Envelope};
+use jiff::Timestamp;
+use opentelemetry::propagation::{Extractor, Injector};
+use opentelemetry::trace::TraceContextExt as _;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+/// One message of the event stream.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// Position in the stream, from 1.
+    pub seq: u64,
+    /// Where it stands.
+    pub subject: String,
+    /// When the server stored it.
+    pub stored_at: Timestamp,
+    /// The fact, or why it can't be read by this release.
+    pub content: Result<Envelope, DecodeError>,
+    /// Messages after this one that match the reader's filter.
+    pub pending: u64,
+    pub(crate) payload: Bytes,
+    pub(crate) headers: HashMap<String, String>,
+}
+
+impl Recorded {
+    pub(crate) fn new(place: Place<'_>, headers: Option<&HeaderMap>, payload: Bytes) -> Self {
+        let headers = headers
+            .into_iter()
+            .flat_map(HeaderMap::iter)
+            .filter_map(|(name, values)| Some((name.to_string(), values.first()?.to_string())))
+            .collect();
+        Self {
+            seq: place.seq,
+            subject: place.subject.to_owned(),
+            stored_at: place.stored_at,
+            content: Envelope::decode(&payload),
+            pending: place.pending,
+            payload,
+            headers,
+        }
+    }
+
+    /// Length of the message's payload, bytes.
+    pub fn payload_len(&self) -> usize {
+        self.payload.len()
+    }
+
+    /// Makes `span` a child of the span that wrote this fact.
+    pub fn continue_trace_in(&self, span: &tracing::Span) {
+        let context = opentelemetry::global::get_text_map_propagator(|propagator| {
+            propagator.extract(&HeaderReader(&self.headers))
+        });
+        // Fails only when no trace is collected at all.
+        let _ = span.set_parent(context);
+    }
+
+    /// The W3C trace id of the story, 32 hexadecimal digits.
+    pub fn trace_id(&self) -> Option<String> {
+        let context = opentelemetry::global::get_text_map_propagator(|propagator| {
+            propagator.extract(&HeaderReader(&self.headers))
+        });
+        let span = context.span().span_context().clone();
+        span.is_valid().then(|| span.trace_id().to_string())
+    }
+}
+
+/// Where a message stands.
+pub(crate) struct Place<'a> {
+    pub seq: u64,
+    pub subject: &'a str,
+    pub stored_at: Timestamp,
+    pub pending: u64,
+}
+
+/// The server's clock as ours; its range is smaller than what a timestamp holds.
+pub(crate) fn timestamp(nanoseconds: i128) -> Timestamp {
+    Timestamp::from_nanosecond(nanoseconds).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// Writes the current span into message headers.
+pub(crate) fn inject_trace(headers: &mut HeaderMap) {
+    let context = tracing::Span::current().context();
+    opentelemetry::global::get_text_map_propagator(|propagator| {
+        propagator.inject_context(&context, &mut HeaderWriter(headers));
+    });
+}
+
+struct HeaderReader<'a>(&'a HashMap<String, String>);
+
+impl Extractor for HeaderReader<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str)
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys().map(String::as_str).collect()
+    }
+}
+
+struct HeaderWriter<'a>(&'a mut HeaderMap);
+
+impl Injector for HeaderWriter<'_> {
+    fn set(&mut self, key: &str, value: String) {
+        self.0.insert(key, value.as_str());
+    }
+}

@@ -1,0 +1,14 @@
+//! What every service is made of besides its work: settings, logs, traces, metrics, health, stopping. Knows
+//! nothing of images or events.
+
+mod health;
+mod problem;
+mod service;
+mod settings;
+mod telemetry;
+
+pub use health::{Health, Readiness};
+pub use problem::Problem;
+pub use service::{Service, ServiceError};
+pub use settings::ServiceSettings;
+pub use telemetry::{Telemetry, TelemetryError};

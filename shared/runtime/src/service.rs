@@ -1,0 +1,186 @@
+//! The frame of a service: telemetry, its pages, the signal to stop.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use axum::{Json, Router};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::health::Health;
+use crate::settings::ServiceSettings;
+use crate::telemetry::{Telemetry, TelemetryError};
+
+/// Buckets of all histograms whose name ends in `_seconds`.
+const SECONDS: [f64; 16] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
+/// Buckets of all histograms whose name ends in `_size`.
+const SIZES: [f64; 7] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
+
+/// A running service.
+pub struct Service {
+    /// Why it is not ready.
+    pub health: Health,
+    /// Cancelled by SIGTERM or SIGINT, or by the service itself when it must end.
+    pub shutdown: CancellationToken,
+    telemetry: Arc<Telemetry>,
+    metrics: PrometheusHandle,
+    listen: SocketAddr,
+}
+
+/// The frame could not be set up or broke.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// Logs or traces.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
+    /// Metrics.
+    #[error("cannot set up metrics")]
+    Metrics(#[from] BuildError),
+    /// The signal handler.
+    #[error("cannot listen to signals")]
+    Signal(#[source] io::Error),
+    /// The port.
+    #[error("cannot listen on {address}; give another --listen")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// Serving ended.
+    #[error("the HTTP pages ended")]
+    Serve(#[source] io::Error),
+}
+
+impl Service {
+    /// Starts logs, traces and metrics, and listens to signals from now on. Call it within a runtime.
+    ///
+    /// # Errors
+    /// When a setting can't be used.
+    pub fn start(name: &str, settings: &ServiceSettings) -> Result<Self, ServiceError> {
+        let telemetry = Telemetry::start(name, &settings.log, settings.otlp_endpoint.as_deref())?;
+        let metrics = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
+            .set_buckets_for_metric(Matcher::Suffix("_size".to_owned()), &SIZES)?
+            .install_recorder()?;
+        let shutdown = CancellationToken::new();
+        stop_on_signal(&shutdown)?;
+        tracing::info!(service = name, version = env!("CARGO_PKG_VERSION"), "started");
+        Ok(Self {
+            health: Health::default(),
+            shutdown,
+            telemetry: Arc::new(telemetry),
+            metrics,
+            listen: settings.listen,
+        })
+    }
+
+    /// Serves `api` beside /livez, /readyz and /metrics until shutdown; requests in hand are answered.
+    ///
+    /// # Errors
+    /// When the address can't be listened on.
+    pub async fn serve(&self, api: Router) -> Result<(), ServiceError> {
+        let address = self.listen;
+        let listen = |source| ServiceError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(listen)?;
+        tracing::info!(address = %listener.local_addr().map_err(listen)?, "serving");
+        let shutdown = self.shutdown.clone();
+        let router = api.merge(self.pages());
+        let served = axum::serve(listener, router).with_graceful_shutdown(shutdown.cancelled_owned());
+        served.await.map_err(ServiceError::Serve)
+    }
+
+    /// Runs the service's work and its pages side by side. When one ends, the other is asked to end too; the
+    /// pages get `drain_limit` for the requests they hold.
+    ///
+    /// # Errors
+    /// The first error of either.
+    pub async fn run<E>(
+        &self,
+        api: Router,
+        drain_limit: Duration,
+        work: impl Future<Output = Result<(), E>>,
+    ) -> Result<(), E>
+    where
+        E: From<ServiceError>,
+    {
+        let work = async {
+            let outcome = work.await;
+            self.shutdown.cancel();
+            outcome
+        };
+        let pages = async {
+            let outcome = tokio::select! {
+                outcome = self.serve(api) => outcome,
+                () = after(&self.shutdown, drain_limit) => Ok(()),
+            };
+            self.shutdown.cancel();
+            outcome
+        };
+        let (work, pages) = tokio::join!(work, pages);
+        tracing::info!("stopped");
+        work?;
+        Ok(pages?)
+    }
+
+    fn pages(&self) -> Router {
+        let pages = Pages {
+            health: self.health.clone(),
+            metrics: self.metrics.clone(),
+            telemetry: self.telemetry.clone(),
+        };
+        Router::new()
+            .route("/livez", get(|| async { "ok\n" }))
+            .route("/readyz", get(readyz))
+            .route("/metrics", get(metrics_page))
+            .with_state(pages)
+    }
+}
+
+#[derive(Clone)]
+struct Pages {
+    health: Health,
+    metrics: PrometheusHandle,
+    telemetry: Arc<Telemetry>,
+}
+
+async fn readyz(State(pages): State<Pages>) -> impl IntoResponse {
+    let readiness = pages.health.readiness();
+    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(readiness))
+}
+
+async fn metrics_page(State(pages): State<Pages>) -> String {
+    metrics::gauge!("hilum_log_lines_dropped").set(pages.telemetry.dropped_lines() as f64);
+    pages.metrics.render()
+}
+
+async fn after(shutdown: &CancellationToken, limit: Duration) {
+    shutdown.cancelled().await;
+    tokio::time::sleep(limit).await;
+}
+
+fn stop_on_signal(shutdown: &CancellationToken) -> Result<(), ServiceError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(ServiceError::Signal)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(ServiceError::Signal)?;
+    let shutdown = shutdown.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("asked to stop");
+        shutdown.cancel();
+    });
+    Ok(())
+}

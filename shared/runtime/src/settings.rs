@@ -1,0 +1,33 @@
+//! Settings that all services share. Each can be given as a flag or in the environment.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::Args;
+
+/// Flatten this into a service's own settings.
+#[derive(Debug, Clone, Args)]
+pub struct ServiceSettings {
+    /// Address of the service's own HTTP pages: its API if it has one, /livez, /readyz and /metrics
+    #[arg(long, env = "HILUM_LISTEN", default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+    /// Address of the NATS server
+    #[arg(long, env = "HILUM_NATS_URL", default_value = "nats://127.0.0.1:4222")]
+    pub nats_url: String,
+    /// Where OpenTelemetry traces go, an OTLP/HTTP base address such as http://127.0.0.1:4318; none by default
+    #[arg(long, env = "HILUM_OTLP_ENDPOINT")]
+    pub otlp_endpoint: Option<String>,
+    /// Which log lines are written, for example `info` or `info,hilum_log=debug`
+    #[arg(long, env = "HILUM_LOG", default_value = "info")]
+    pub log: String,
+    /// Seconds that work in hand may take after a stop; the rest is left for others
+    #[arg(long, env = "HILUM_DRAIN_LIMIT_S", default_value_t = 10)]
+    pub drain_limit_s: u64,
+}
+
+impl ServiceSettings {
+    /// How long draining may take.
+    pub fn drain_limit(&self) -> Duration {
+        Duration::from_secs(self.drain_limit_s)
+    }
+}

@@ -1,0 +1,186 @@
+//! One child process: started, watched, asked to stop, and gone when its parent is gone.
+#![allow(unsafe_code, reason = "pre_exec is unsafe; the closure below only makes one async-signal-safe call")]
+
+use std::fs::{File, OpenOptions};
+use std::future::Future;
+use std::io;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::{Child, Command};
+
+/// A server could not be started or did not come up.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// A file or folder could not be prepared.
+    #[error("cannot prepare {path}")]
+    Prepare {
+        /// File or folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The program could not be run.
+    #[error("cannot run {program}; `make setup` fetches what is missing")]
+    Run {
+        /// Program.
+        program: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The program ran and failed, or was not ready in time.
+    #[error("{name} did not come up ({what}); its log is {log}")]
+    NotReady {
+        /// Server.
+        name: String,
+        /// What was seen.
+        what: String,
+        /// Where to look.
+        log: PathBuf,
+    },
+}
+
+/// A running child. Killed when dropped; ended by the kernel when the parent dies.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts `command` with its output appended to `log`. Call it from a thread that lives as long as the
+    /// child shall: the kernel ends the child with the thread.
+    ///
+    /// # Errors
+    /// When the log can't be opened or the program can't be run.
+    pub fn start(name: &str, mut command: Command, log: &Path) -> Result<Self, ServerError> {
+        let prepare = |source| ServerError::Prepare { path: log.to_owned(), source };
+        let sink = open_log(log).map_err(prepare)?;
+        let same = sink.try_clone().map_err(prepare)?;
+        let program = PathBuf::from(command.as_std().get_program());
+        command.stdin(Stdio::null()).stdout(sink).stderr(same).kill_on_drop(true);
+        // SAFETY: between fork and exec only prctl is called, which is async-signal-safe and touches no memory.
+        unsafe {
+            command.pre_exec(|| nix::sys::prctl::set_pdeathsig(Signal::SIGTERM).map_err(io::Error::from));
+        }
+        let child = command.spawn().map_err(|source| ServerError::Run { program, source })?;
+        Ok(Self { name: name.to_owned(), child, log: log.to_owned() })
+    }
+
+    /// The name it was started with.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its process id, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Where its output goes.
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// Waits until it ends. Cancel safe.
+    ///
+    /// # Errors
+    /// When the kernel won't tell.
+    pub async fn wait(&mut self) -> io::Result<ExitStatus> {
+        self.child.wait().await
+    }
+
+    /// Sends a signal, if it still runs.
+    pub fn signal(&self, signal: Signal) {
+        if let Some(pid) = self.child.id().and_then(|pid| i32::try_from(pid).ok()) {
+            // It may have ended just now; then there is nothing to signal.
+            let _ = kill(Pid::from_raw(pid), signal);
+        }
+    }
+
+    /// Asks it to stop by `signal` and waits; kills it after `limit`.
+    pub async fn stop(mut self, signal: Signal, limit: Duration) -> Option<ExitStatus> {
+        self.signal(signal);
+        match tokio::time::timeout(limit, self.child.wait()).await {
+            Ok(status) => status.ok(),
+            Err(_) => {
+                tracing::warn!(name = self.name, "killed: it did not stop in time");
+                let _ = self.child.kill().await;
+                None
+            }
+        }
+    }
+
+    /// Waits until `ready`, while the process runs, `limit` at most.
+    ///
+    /// # Errors
+    /// When it ended or was not ready in time.
+    pub async fn wait_ready<F, Fut>(&mut self, limit: Duration, ready: F) -> Result<(), ServerError>
+    where
+        F: FnMut() -> Fut,
+        Fut: Future<Output = bool>,
+    {
+        let what = tokio::select! {
+            ready = wait_until(limit, ready) => {
+                if ready {
+                    return Ok(());
+                }
+                format!("not ready after {limit:?}")
+            }
+            ended = self.child.wait() => ended.map_or_else(|e| e.to_string(), |status| status.to_string()),
+        };
+        Err(ServerError::NotReady { name: self.name.clone(), what, log: self.log.clone() })
+    }
+}
+
+fn open_log(log: &Path) -> io::Result<File> {
+    if let Some(folder) = log.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    OpenOptions::new().create(true).append(true).open(log)
+}
+
+/// A TCP port on loopback that was free a moment ago.
+///
+/// # Errors
+/// When there is none.
+pub fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+/// Asks `condition` again and again until it holds (`true`) or `limit` has passed (`false`).
+pub async fn wait_until<F, Fut>(limit: Duration, mut condition: F) -> bool
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = bool>,
+{
+    let deadline = Instant::now() + limit;
+    loop {
+        if condition().await {
+            return true;
+        }
+        if Instant::now() >= deadline {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The status code of `GET path` on a loopback port; `None` when nobody answers.
+pub async fn http_status(port: u16, path: &str) -> Option<u16> {
+    let exchange = async {
+        let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok()?;
+        let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.ok()?;
+        let mut head = [0; 12];
+        stream.read_exact(&mut head).await.ok()?;
+        std::str::from_utf8(head.get(9..12)?).ok()?.parse().ok()
+    };
+    tokio::time::timeout(Duration::from_secs(2), exchange).await.ok().flatten()
+}
