@@ -109,6 +109,17 @@ impl Log {
         }
     }
 
+    /// Whether the log can be written and read now, for a service's readiness.
+    ///
+    /// # Errors
+    /// Why not, as a sentence.
+    pub async fn probe(&self) -> Result<(), String> {
+        if !self.is_connected() {
+            return Err("not connected to the NATS server".to_owned());
+        }
+        self.position().await.map(drop).map_err(|error| format!("{error}: {}", error.source))
+    }
+
     /// Which log this is and how far it goes.
     ///
     /// # Errors

@@ -64,15 +64,7 @@ impl Follower {
     }
 
     async fn try_next(&mut self) -> Result<Recorded, UnavailableError> {
-        if self.messages.is_none() {
-            self.messages = Some(self.open().await?);
-        }
-        let messages = self.messages.as_mut().expect("opened above");
-        let message = messages
-            .next()
-            .await
-            .unwrap_or_else(|| Err(async_nats::jetstream::consumer::pull::OrderedErrorKind::Other.into()));
-        let message = message.map_err(UnavailableError::new("read on in the event log"))?;
+        let message = self.next_message().await?;
         let info = message.info().map_err(UnavailableError::new("read a message's place"))?;
         let place = Place {
             seq: info.stream_sequence,

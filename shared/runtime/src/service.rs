@@ -26,6 +26,9 @@ const SECONDS: [f64; 16] =
 /// Buckets of all histograms whose name ends in `_size`.
 const SIZES: [f64; 7] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
 
+const PROBE_EVERY: Duration = Duration::from_secs(1);
+const PROBE_LIMIT: Duration = Duration::from_secs(5);
+
 /// A running service.
 pub struct Service {
     /// Why it is not ready.
@@ -83,6 +86,29 @@ impl Service {
             metrics,
             listen: settings.listen,
         })
+    }
+
+    /// Asks `probe` every second whether `condition` holds, until shutdown. The error is shown in `/readyz`.
+    pub fn watch<F, Fut>(&self, condition: &'static str, mut probe: F)
+    where
+        F: FnMut() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<(), String>> + Send,
+    {
+        self.health.wait_for(condition, "not asked yet");
+        let (health, shutdown) = (self.health.clone(), self.shutdown.clone());
+        tokio::spawn(async move {
+            loop {
+                match tokio::time::timeout(PROBE_LIMIT, probe()).await {
+                    Ok(Ok(())) => health.holds(condition),
+                    Ok(Err(reason)) => health.wait_for(condition, reason),
+                    Err(_) => health.wait_for(condition, format!("no answer within {PROBE_LIMIT:?}")),
+                }
+                tokio::select! {
+                    () = shutdown.cancelled() => return,
+                    () = tokio::time::sleep(PROBE_EVERY) => {}
+                }
+            }
+        });
     }
 
     /// Serves `api` beside /livez, /readyz and /metrics until shutdown; requests in hand are answered.

@@ -1,0 +1,68 @@
+//! The routes of the door.
+
+use axum::extract::multipart::MultipartRejection;
+use axum::extract::{DefaultBodyLimit, Multipart, Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::post;
+use axum::{Json, Router};
+use hilum_events::{Event, Site};
+use serde::Deserialize;
+use serde_json::json;
+use tracing::Instrument as _;
+
+use crate::domain::study_meant;
+use crate::refusal::Refusal;
+use crate::upload::Door;
+
+pub(crate) fn router(door: Door) -> Router {
+    Router::new()
+        .route("/v1/jobs", post(submit))
+        .route("/v1/studies/{id}/close", post(close))
+        // The door counts bytes itself while they stream.
+        .layer(DefaultBodyLimit::disable())
+        .with_state(door)
+}
+
+/// `POST /v1/jobs`: 202 once object and event are durable.
+async fn submit(
+    State(door): State<Door>,
+    form: Result<Multipart, MultipartRejection>,
+) -> Result<impl IntoResponse, Refusal> {
+    let begun = std::time::Instant::now();
+    let span = tracing::info_span!("upload", otel.kind = "server");
+    let form = form.map_err(|_| Refusal::NotMultipart)?;
+    let stored = door.accept(form).instrument(span).await?;
+    metrics::histogram!("hilum_ingest_upload_seconds").record(begun.elapsed());
+    let Event::ImageStored(image) = &stored.event else {
+        unreachable!("the door makes no other fact of an upload")
+    };
+    let body = json!({
+        "job_id": image.job_id,
+        "status": "QUEUED",
+        "sha256": image.image.blob.sha256,
+        "study_id": image.study_id,
+        "site": stored.site,
+    });
+    let location = format!("/v1/jobs/{}", image.job_id);
+    Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(body)))
+}
+
+#[derive(Deserialize)]
+struct CloseQuery {
+    #[serde(default)]
+    site: Option<String>,
+}
+
+/// `POST /v1/studies/{id}/close`: 202 once the request is in the log.
+async fn close(
+    State(door): State<Door>,
+    Path(named): Path<String>,
+    Query(query): Query<CloseQuery>,
+) -> Result<impl IntoResponse, Refusal> {
+    let site: Site = query.site.map(|site| site.parse()).transpose()?.unwrap_or_default();
+    let study_id = study_meant(&named, &site);
+    let span = tracing::info_span!("close study", otel.kind = "server");
+    door.close(study_id, &named).instrument(span).await?;
+    Ok((StatusCode::ACCEPTED, Json(json!({ "study_id": study_id }))))
+}

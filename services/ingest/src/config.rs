@@ -1,0 +1,24 @@
+//! Settings of the ingest service.
+
+use clap::Parser;
+use hilum_runtime::ServiceSettings;
+
+/// Takes images in, checks and stores them, and says so in the event log.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub(crate) struct Config {
+    #[command(flatten)]
+    pub(crate) service: ServiceSettings,
+    /// Where images are kept: file:///folder or s3://bucket (with the usual AWS_… settings)
+    #[arg(long, env = "HILUM_STORE_URL")]
+    pub(crate) store_url: String,
+    /// Longest image that is taken, bytes
+    #[arg(long, env = "HILUM_MAX_UPLOAD_BYTES", default_value_t = 256 << 20)]
+    pub(crate) max_upload_bytes: u64,
+    /// Uploads at a time; more are answered 503. Each holds up to 16 MiB
+    #[arg(long, env = "HILUM_UPLOADS_AT_ONCE", default_value_t = 64)]
+    pub(crate) uploads_at_once: usize,
+    /// Child processes that read DICOM headers
+    #[arg(long, env = "HILUM_DECODERS", default_value_t = 2)]
+    pub(crate) decoders: usize,
+}

@@ -1,0 +1,55 @@
+//! Wiring of the ingest service. Decides nothing.
+
+mod api;
+mod config;
+mod domain;
+mod refusal;
+mod upload;
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use hilum_blobs::{BlobStore, StoreConfig};
+use hilum_imaging::{DecoderConfig, DecoderPool};
+use hilum_log::Log;
+use hilum_runtime::Service;
+use tokio::sync::Semaphore;
+
+use crate::config::Config;
+use crate::upload::Door;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let config = Config::parse();
+    let service = Service::start("hilum-ingest", &config.service)?;
+    let log = Log::connect(&config.service.nats_url, "hilum-ingest").await?;
+    let store = BlobStore::open(&StoreConfig::at(&config.store_url))?;
+    let decoders = DecoderConfig { size: config.decoders.max(1), ..DecoderConfig::sibling()? };
+
+    let probed = log.clone();
+    service.watch("event log", move || {
+        let log = probed.clone();
+        async move { log.probe().await }
+    });
+    let probed = store.clone();
+    service.watch("object storage", move || {
+        let store = probed.clone();
+        async move { store.probe().await.map_err(|error| error.to_string()) }
+    });
+
+    let door = Door {
+        log,
+        store,
+        decoders: DecoderPool::new(decoders),
+        slots: Arc::new(Semaphore::new(config.uploads_at_once.max(1))),
+        max_upload_bytes: config.max_upload_bytes,
+    };
+    let shutdown = service.shutdown.clone();
+    let until_stopped = async move {
+        shutdown.cancelled().await;
+        anyhow::Ok(())
+    };
+    let drain_limit = config.service.drain_limit();
+    service.run(api::router(door), drain_limit, until_stopped).await.context("hilum-ingest ended")
+}

@@ -1,0 +1,122 @@
+//! Why an upload is not taken, as the sender sees it. Nothing was stored then, save perhaps an object that no
+//! event names.
+
+use std::error::Error;
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use hilum_blobs::PutError;
+use hilum_events::NameError;
+use hilum_imaging::DecodeError;
+use hilum_log::{AppendError, UnavailableError};
+use hilum_runtime::Problem;
+
+/// An upload or request that is not taken.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// The request is not as the API says.
+    #[error("{0}")]
+    Malformed(String),
+    /// A name breaks its rule.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// Too long.
+    #[error("the image is longer than {limit_bytes} bytes, the most this site takes")]
+    TooLong { limit_bytes: u64 },
+    /// Not PNG, JPEG or DICOM.
+    #[error("the file is neither PNG, JPEG nor DICOM (a DICOM file begins with 128 bytes and 'DICM'); send one of these")]
+    UnknownType,
+    /// Not a multipart body.
+    #[error("send the image as multipart/form-data in a field named image")]
+    NotMultipart,
+    /// A DICOM object that can't be read or has no picture.
+    #[error("{reason}")]
+    Unreadable { code: String, reason: String },
+    /// The study is not known.
+    #[error("no image of study {0} was ever stored here; check the id, and the site if you gave a name")]
+    UnknownStudy(String),
+    /// All slots are taken.
+    #[error("as many uploads are under way as this service takes; try again shortly")]
+    Busy,
+    /// Storage, the log or the decoder is away.
+    #[error("{0}; nothing was accepted, try again shortly")]
+    Unavailable(&'static str, #[source] Box<dyn Error + Send + Sync>),
+}
+
+impl From<PutError> for Refusal {
+    fn from(error: PutError) -> Self {
+        match error {
+            PutError::TooLong { limit_bytes } => Self::TooLong { limit_bytes },
+            PutError::Source(_) => Self::Malformed("the upload broke off before its end; send it again".to_owned()),
+            PutError::Unavailable(source) => Self::Unavailable("object storage is away", source.into()),
+        }
+    }
+}
+
+impl From<AppendError> for Refusal {
+    fn from(error: AppendError) -> Self {
+        Self::Unavailable("the event log is away", error.into())
+    }
+}
+
+impl From<UnavailableError> for Refusal {
+    fn from(error: UnavailableError) -> Self {
+        Self::Unavailable("the event log is away", error.into())
+    }
+}
+
+impl From<DecodeError> for Refusal {
+    fn from(error: DecodeError) -> Self {
+        if error.is_permanent() {
+            Self::Unreadable { code: error.code().to_owned(), reason: error.to_string() }
+        } else {
+            Self::Unavailable("the DICOM reader did not answer", error.into())
+        }
+    }
+}
+
+impl Refusal {
+    /// Word for metrics and for the problem's type.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) | Self::Name(_) => "malformed",
+            Self::TooLong { .. } => "too-large",
+            Self::UnknownType | Self::NotMultipart => "unsupported-type",
+            Self::Unreadable { .. } => "unreadable-image",
+            Self::UnknownStudy(_) => "not-found",
+            Self::Busy => "busy",
+            Self::Unavailable(..) => "unavailable",
+        }
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Malformed(_) | Self::Name(_) => StatusCode::BAD_REQUEST,
+            Self::TooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnknownType | Self::NotMultipart => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Unreadable { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::UnknownStudy(_) => StatusCode::NOT_FOUND,
+            Self::Busy | Self::Unavailable(..) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        match &self {
+            Self::Unavailable(_, source) => {
+                tracing::warn!(error = &**source as &dyn Error, refusal = self.word(), "request refused");
+            }
+            Self::Unreadable { code, .. } => tracing::info!(code, refusal = self.word(), "request refused"),
+            _ => tracing::info!(refusal = self.word(), "request refused"),
+        }
+        metrics::counter!("hilum_ingest_refused_total", "reason" => self.word()).increment(1);
+        let status = self.status();
+        let title = status.canonical_reason().unwrap_or("refused");
+        let mut problem = Problem::new(status, self.word(), title, self.to_string());
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            problem.retry_after_s = Some(2);
+        }
+        problem.into_response()
+    }
+}

@@ -1,0 +1,185 @@
+//! One upload: bytes to storage while they come, then the fact to the log, then the answer. In this order, so
+//! that an answer of 202 means that both are durable.
+
+use std::sync::Arc;
+
+use axum::extract::Multipart;
+use axum::extract::multipart::{Field, MultipartError};
+use bytes::BytesMut;
+use futures::{StreamExt as _, stream};
+use hilum_blobs::{BlobStore, Received};
+use hilum_events::{
+    DicomIdentity, Envelope, Event, JobId, MediaType, Priority, StoredImage, StudyCloseRequested, StudyId,
+    study_images_filter,
+};
+use hilum_imaging::DecoderPool;
+use hilum_log::Log;
+use jiff::Timestamp;
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use crate::domain::{Wishes, image_stored};
+use crate::refusal::Refusal;
+
+/// Longest text field, bytes.
+const MAX_TEXT_BYTES: usize = 256;
+
+/// Where images come in. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Door {
+    pub(crate) log: Log,
+    pub(crate) store: BlobStore,
+    pub(crate) decoders: DecoderPool,
+    pub(crate) slots: Arc<Semaphore>,
+    pub(crate) max_upload_bytes: u64,
+}
+
+/// What came in, stored or still to be kept.
+struct Arrived {
+    media_type: MediaType,
+    received: Received,
+}
+
+impl Door {
+    /// Takes one upload in and returns the fact that it is stored.
+    pub(crate) async fn accept(&self, form: Multipart) -> Result<Envelope, Refusal> {
+        let _slot = self.slots.try_acquire().map_err(|_| Refusal::Busy)?;
+        if !self.log.is_connected() {
+            let source = "not connected to the NATS server".into();
+            return Err(Refusal::Unavailable("the event log is away", source));
+        }
+        let (wishes, arrived) = self.read_form(form).await?;
+        let dicom = match self.identify(&arrived).await {
+            Ok(dicom) => dicom,
+            Err(refusal) => {
+                self.store.discard(&arrived.received).await;
+                return Err(refusal);
+            }
+        };
+        let media_type = arrived.media_type;
+        let blob = self.store.keep(arrived.received).await?;
+        metrics::counter!("hilum_ingest_bytes_total").increment(blob.size_bytes);
+        let job_id = JobId::from_uuid(Uuid::now_v7());
+        let image = StoredImage { blob, media_type, dicom };
+        let stored = image_stored(job_id, wishes, image, Timestamp::now());
+        self.log.append(&stored).await?;
+        metrics::counter!("hilum_ingest_accepted_total", "type" => media_type.as_mime()).increment(1);
+        tracing::info!(%job_id, media_type = media_type.as_mime(), "image stored");
+        Ok(stored)
+    }
+
+    /// Says in the log that no more images of a study will come.
+    pub(crate) async fn close(&self, study_id: StudyId, named: &str) -> Result<(), Refusal> {
+        let image = self.log.last(&study_images_filter(study_id)).await?;
+        let Some(Envelope { site, .. }) = image.as_ref().and_then(|image| image.envelope()) else {
+            return Err(Refusal::UnknownStudy(named.to_owned()));
+        };
+        let request_id = Uuid::now_v7();
+        let event = Event::StudyCloseRequested(StudyCloseRequested { study_id, request_id });
+        self.log.append(&Envelope::first(request_id, site.clone(), Timestamp::now(), event)).await?;
+        Ok(())
+    }
+
+    async fn read_form(&self, mut form: Multipart) -> Result<(Wishes, Arrived), Refusal> {
+        let mut wishes = Wishes::default();
+        let mut arrived: Option<Arrived> = None;
+        loop {
+            let read = match form.next_field().await {
+                Ok(Some(field)) => self.read_field(field, &mut wishes, &mut arrived).await,
+                Ok(None) => break,
+                Err(error) => Err(self.broken_form(&error)),
+            };
+            if let Err(refusal) = read {
+                if let Some(arrived) = arrived {
+                    self.store.discard(&arrived.received).await;
+                }
+                return Err(refusal);
+            }
+        }
+        let arrived = arrived
+            .ok_or_else(|| Refusal::Malformed("the form has no field named image; add the file there".to_owned()))?;
+        Ok((wishes, arrived))
+    }
+
+    async fn read_field(
+        &self,
+        field: Field<'_>,
+        wishes: &mut Wishes,
+        arrived: &mut Option<Arrived>,
+    ) -> Result<(), Refusal> {
+        match field.name().unwrap_or_default() {
+            "image" if arrived.is_some() => {
+                Err(Refusal::Malformed("the form has two images; send one per request".to_owned()))
+            }
+            "image" => {
+                *arrived = Some(self.receive(field).await?);
+                Ok(())
+            }
+            "site" => {
+                wishes.site = self.text(field).await?.parse()?;
+                Ok(())
+            }
+            "study" => {
+                wishes.study = Some(self.text(field).await?.parse()?);
+                Ok(())
+            }
+            "priority" => {
+                wishes.priority = match self.text(field).await?.as_str() {
+                    "stat" => Priority::Stat,
+                    "routine" => Priority::Routine,
+                    _ => return Err(Refusal::Malformed("priority must be stat or routine".to_owned())),
+                };
+                Ok(())
+            }
+            _ => Err(Refusal::Malformed(
+                "the form has a field that is none of image, site, study, priority; leave it out".to_owned(),
+            )),
+        }
+    }
+
+    /// Refuses an unknown type after its first bytes, before anything is stored.
+    async fn receive(&self, field: Field<'_>) -> Result<Arrived, Refusal> {
+        let mut chunks = Box::pin(field);
+        let mut prefix = BytesMut::new();
+        while prefix.len() < MediaType::PREFIX_LEN {
+            match chunks.next().await {
+                Some(Ok(chunk)) => prefix.extend_from_slice(&chunk),
+                Some(Err(error)) => return Err(self.broken_form(&error)),
+                None => break,
+            }
+        }
+        if prefix.is_empty() {
+            return Err(Refusal::Malformed("the image is empty; send the whole file".to_owned()));
+        }
+        let media_type = MediaType::recognise(&prefix).ok_or(Refusal::UnknownType)?;
+        let all = stream::once(async { Ok(prefix.freeze()) }).chain(chunks);
+        let received = self.store.receive(all, self.max_upload_bytes).await?;
+        Ok(Arrived { media_type, received })
+    }
+
+    /// For DICOM, the identifiers: read in a child process, for a hostile file ends the process that parses it.
+    async fn identify(&self, arrived: &Arrived) -> Result<Option<DicomIdentity>, Refusal> {
+        if arrived.media_type != MediaType::Dicom {
+            return Ok(None);
+        }
+        Ok(Some(self.decoders.inspect(arrived.received.head()).await?))
+    }
+
+    async fn text(&self, mut field: Field<'_>) -> Result<String, Refusal> {
+        let mut text = Vec::new();
+        while let Some(chunk) = field.chunk().await.map_err(|error| self.broken_form(&error))? {
+            text.extend_from_slice(&chunk);
+            if text.len() > MAX_TEXT_BYTES {
+                return Err(Refusal::Malformed(format!("a text field is longer than {MAX_TEXT_BYTES} bytes")));
+            }
+        }
+        String::from_utf8(text).map_err(|_| Refusal::Malformed("a text field is not UTF-8".to_owned()))
+    }
+
+    fn broken_form(&self, error: &MultipartError) -> Refusal {
+        match error.status() {
+            axum::http::StatusCode::PAYLOAD_TOO_LARGE => Refusal::TooLong { limit_bytes: self.max_upload_bytes },
+            _ => Refusal::Malformed("the multipart body is broken or broke off; send it again".to_owned()),
+        }
+    }
+}

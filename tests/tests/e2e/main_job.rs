@@ -1,0 +1,102 @@
+//! Upload, reading, report; and the same content more than once.
+
+use std::collections::BTreeSet;
+
+use hilum_events::Event;
+use hilum_tests::{Stack, StackOptions, StoreKind, Upload};
+use reqwest::StatusCode;
+use sqlx::{Connection as _, PgConnection};
+
+const KINDS: [&str; 4] =
+    ["mhh_19073f37.png", "mhh_5f619d7e_progressive_q85.jpg", "chest_mhh_19073f37.dcm", "chest_mhh_5f619d7e_jpegls.dcm"];
+
+async fn every_kind_is_read_and_reported(store: StoreKind) {
+    let stack = Stack::start(StackOptions { store, ..StackOptions::default() }).await;
+    let mut jobs = Vec::new();
+    for kind in KINDS {
+        jobs.push(stack.submit(Upload::sample(kind).with("study", "S-1").with("site", "north")).await);
+    }
+    for job in &jobs {
+        let result = stack.result(job).await;
+        let findings = result["findings"].as_array().unwrap();
+        assert_eq!(findings.len(), 18);
+        for finding in findings {
+            let probability = finding["probability"].as_f64().unwrap();
+            assert!((0.0..=1.0).contains(&probability), "{finding}");
+            assert!(finding["logit"].is_f64() && finding["operating_point_score"].is_f64(), "{finding}");
+        }
+        assert_eq!(result["model"]["trained"], false);
+        assert!(result["model"]["notice"].as_str().unwrap().contains("UNTRAINED"), "{}", result["model"]);
+    }
+    let report = stack.report("S-1", 1).await;
+    assert_eq!(report["images"].as_array().unwrap().len(), KINDS.len());
+
+    let page = reqwest::get(format!("{}/v1/studies/S-1/report?format=html", stack.query_url())).await.unwrap();
+    assert_eq!(page.status(), StatusCode::OK);
+    let page = page.text().await.unwrap();
+    for must in ["UNTRAINED", "ot a diagnosis", "data:image/png;base64,"] {
+        assert!(page.contains(must), "the page lacks {must}");
+    }
+
+    stack.assert_settled().await;
+    facts_rows_and_objects_agree(&stack, KINDS.len()).await;
+}
+
+async fn facts_rows_and_objects_agree(stack: &Stack, images: usize) {
+    assert_eq!(stack.count("image-stored").await, images);
+    let mut database = PgConnection::connect(&stack.database_url()).await.unwrap();
+    let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM jobs").fetch_one(&mut database).await.unwrap();
+    assert_eq!(usize::try_from(rows).unwrap(), images);
+    for envelope in stack.events().await {
+        if let Event::ImageStored(stored) = envelope.event {
+            stack.store.get(&stored.image.blob).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn png_jpeg_and_dicom_are_read_and_reported_from_s3() {
+    every_kind_is_read_and_reported(StoreKind::S3).await;
+}
+
+#[tokio::test]
+async fn png_jpeg_and_dicom_are_read_and_reported_from_a_folder() {
+    every_kind_is_read_and_reported(StoreKind::Folder).await;
+}
+
+#[tokio::test]
+async fn one_content_sent_many_times_is_read_once_with_equal_results() {
+    let stack = Stack::start(StackOptions { copies: 2, ..StackOptions::default() }).await;
+    let upload = || Upload::sample("mhh_1479fa94.png");
+    let (first, second, third, fourth) = tokio::join!(
+        stack.submit(upload()),
+        stack.submit(upload()),
+        stack.submit(upload()),
+        stack.submit(upload())
+    );
+    let during = [first, second, third, fourth];
+    let mut results = Vec::new();
+    for job in &during {
+        results.push(stack.result(job).await["findings"].clone());
+    }
+    let after = stack.submit(upload()).await;
+    results.push(stack.result(&after).await["findings"].clone());
+    assert!(results.windows(2).all(|pair| pair[0] == pair[1]));
+
+    assert_eq!(during.iter().collect::<BTreeSet<_>>().len(), 4, "each upload is a job");
+    stack.assert_settled().await;
+    assert_eq!(stack.count("inference-requested").await, 1);
+    assert_eq!(stack.count("duplicate-linked").await, 4);
+    assert_eq!(stack.count("inference-completed").await, 1);
+
+    let mut originals = BTreeSet::new();
+    let mut linked = 0;
+    for job in during.iter().chain([&after]) {
+        let state = stack.ended(job).await;
+        if let Some(original) = state["duplicate_of"].as_str() {
+            originals.insert(original.to_owned());
+            linked += 1;
+        }
+    }
+    assert_eq!((originals.len(), linked), (1, 4));
+}

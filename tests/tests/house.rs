@@ -1,0 +1,60 @@
+//! The shape of the house: which crate may depend on which. Reads the manifests.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cargo_metadata::{DependencyKind, MetadataCommand};
+
+/// What each crate of the workspace may need of the others, besides for its tests.
+fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
+    BTreeMap::from([
+        ("hilum-events", &[][..]),
+        ("hilum-runtime", &[]),
+        ("hilum-servers", &[]),
+        ("hilum-log", &["hilum-events"]),
+        ("hilum-blobs", &["hilum-events"]),
+        ("hilum-imaging", &["hilum-events"]),
+        ("hilum-models", &["hilum-events"]),
+    ])
+}
+
+const HEAVY: [(&str, &str); 3] =
+    [("tch", "hilum-infer"), ("sqlx", "hilum-projection"), ("dicom-object", "hilum-imaging")];
+
+#[test]
+fn dependencies_point_one_way() {
+    let metadata = MetadataCommand::new().no_deps().exec().unwrap();
+    let allowed = allowed();
+    for package in &metadata.packages {
+        let needs: BTreeSet<&str> = package
+            .dependencies
+            .iter()
+            .filter(|dependency| dependency.kind == DependencyKind::Normal)
+            .map(|dependency| dependency.name.as_str())
+            .filter(|name| *name == "hilum" || name.starts_with("hilum-"))
+            .collect();
+        let name = package.name.as_str();
+        match allowed.get(name) {
+            Some(may) => {
+                let may: BTreeSet<&str> = may.iter().copied().collect();
+                assert!(needs.is_subset(&may), "{name} needs {needs:?}, may only need {may:?}");
+            }
+            // A service or the tests: any shared crate, never a service.
+            None => assert!(needs.iter().all(|need| allowed.contains_key(need)), "{name} needs {needs:?}"),
+        }
+    }
+}
+
+#[test]
+fn heavy_libraries_stay_in_their_one_crate() {
+    let metadata = MetadataCommand::new().no_deps().exec().unwrap();
+    for package in &metadata.packages {
+        for dependency in &package.dependencies {
+            for (library, home) in HEAVY {
+                let elsewhere = dependency.name == library
+                    && dependency.kind == DependencyKind::Normal
+                    && package.name.as_str() != home;
+                assert!(!elsewhere, "{} needs {library}, which only {home} may", package.name);
+            }
+        }
+    }
+}
