@@ -19,16 +19,20 @@ use crate::shell::Dedupe;
 async fn main() -> anyhow::Result<()> {
     let config = Config::parse();
     let service = Service::start("hilum-dedupe", &config.service)?;
-    service.health.wait_for("event log", "connecting");
     let model = ModelFolder::open(&config.model)?.identity();
     let log = Log::connect(&config.service.nats_url, "hilum-dedupe").await?;
     let handler = Arc::new(Dedupe::new(log.clone(), &model)?);
     let work_config = config.work();
 
-    let (health, shutdown) = (service.health.clone(), service.shutdown.clone());
+    let probed = log.clone();
+    service.watch("event log", move || {
+        let log = probed.clone();
+        async move { log.probe().await }
+    });
+
+    let shutdown = service.shutdown.clone();
     let run = async move {
         if log.wait_until_usable(&shutdown).await {
-            health.holds("event log");
             work(&log, handler, &work_config, &shutdown).await?;
         }
         anyhow::Ok(())

@@ -3,8 +3,9 @@
 //! The claim is the request itself: it may stand in the log once per reading, so the server decides who was
 //! first, among any number of copies of this service and without a lock.
 
-use hilum_events::{Envelope, Event, ModelIdentity, NameError};
+use hilum_events::{Envelope, Event, NameError};
 use hilum_log::{AppendError, Delivery, Failure, Handle, Log};
+use hilum_models::ModelIdentity;
 use jiff::Timestamp;
 
 use crate::domain::{Model, claim, link};
@@ -23,15 +24,8 @@ struct UnexpectedEventError {
 }
 
 impl Dedupe {
-    pub(crate) fn new(log: Log, model: &hilum_models::ModelIdentity) -> Result<Self, NameError> {
-        let identity = ModelIdentity {
-            name: model.name.clone(),
-            version: model.version.clone(),
-            weights_sha256: model.weights_sha256.parse()?,
-            preprocessing_id: model.preprocessing_id.clone(),
-            trained: model.trained,
-        };
-        Ok(Self { log, model: Model { identity, reading_key: model.reading_key().as_str().to_owned() } })
+    pub(crate) fn new(log: Log, model: &ModelIdentity) -> Result<Self, NameError> {
+        Ok(Self { log, model: Model { identity: model.try_into()?, reading_key: model.reading_key().as_str().to_owned() } })
     }
 }
 

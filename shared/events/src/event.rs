@@ -177,8 +177,6 @@ pub struct ReadingTimes {
     pub preprocess_ms: f32,
     /// Waiting for a batch and running it.
     pub forward_ms: f32,
-    /// Images in the batch.
-    pub batch_size: u32,
 }
 
 /// A reading was made.

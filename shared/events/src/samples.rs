@@ -141,7 +141,6 @@ pub fn inference_completed(number: u128, content: &str, seconds: i64) -> Envelop
             decode_ms: 6.0,
             preprocess_ms: 7.0,
             forward_ms: 40.0,
-            batch_size: 2,
         },
     });
     inference_requested(number, content, seconds).next(at(seconds), event)

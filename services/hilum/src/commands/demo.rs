@@ -1,0 +1,117 @@
+//! `hilum demo`: starts a stack in the background, sends the sample images as one study and writes its report
+//! into the current folder. It can be run again and again; a stack that runs already is used.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::report::{Wanted, fetch};
+use super::samples::samples;
+use super::{down, up};
+use crate::client::{Client, ReportFormat, Tags};
+use crate::error::Error;
+use crate::output::Output;
+use crate::stack::{self, StackState, StateFolder, UpSettings};
+use crate::submission::{Plan, Sent, show, submit};
+
+const SITE: &str = "demo";
+/// What a reading may take on a slow machine, with many before it.
+const READING_LIMIT: Duration = Duration::from_secs(600);
+const REPORT_LIMIT: Duration = Duration::from_secs(120);
+
+#[derive(Debug, Args)]
+pub(super) struct DemoArgs {
+    /// Folder of the stack
+    #[arg(long, default_value = ".hilum/demo", value_name = "DIR")]
+    state: PathBuf,
+    /// Images to send: a list in TOML or a folder; by default tests/data/demo.toml of the checkout
+    #[arg(long, value_name = "PATH")]
+    samples: Option<PathBuf>,
+    /// Stop the stack at the end
+    #[arg(long)]
+    stop_at_end: bool,
+    #[command(flatten)]
+    settings: UpSettings,
+}
+
+pub(super) async fn run(args: DemoArgs, output: Output) -> Result<ExitCode, Error> {
+    let files = samples(args.samples.as_deref())?;
+    let folder = StateFolder::at(&args.state)?;
+    let state = stack_of(&folder, &args.settings, output).await?;
+    output.say(format_args!("the stack runs at {}", state.base_url));
+    if state.untrained {
+        output.say(hilum_models::UNTRAINED_NOTICE);
+    }
+    let shown = demonstrate(&Client::new(&state.base_url)?, files, output).await;
+    if args.stop_at_end {
+        down::stop(&folder).await?;
+        output.say("the stack was stopped");
+    } else {
+        say_how_to_go_on(&folder, &state, output);
+    }
+    shown.map(|()| ExitCode::SUCCESS)
+}
+
+async fn stack_of(folder: &StateFolder, settings: &UpSettings, output: Output) -> Result<StackState, Error> {
+    match stack::running(folder) {
+        Ok(state) => Ok(state),
+        Err(Error::NotRunning { .. }) => up::detached(folder, settings, output).await,
+        Err(error) => Err(error),
+    }
+}
+
+async fn demonstrate(client: &Client, files: Vec<PathBuf>, output: Output) -> Result<(), Error> {
+    let study = format!("demo-{}", Timestamp::now().strftime("%Y%m%d-%H%M%S"));
+    let plan = Plan {
+        tags: Tags { site: Some(SITE.to_owned()), study: Some(study.clone()), priority: None },
+        // One after the other, so that of two equal files the second is the duplicate.
+        uploads_at_once: 1,
+        wait: Some(READING_LIMIT),
+    };
+    output.say(format_args!("sending {} files as study {study} of site {SITE}", files.len()));
+    let began = Instant::now();
+    let sent = submit(client, files, &plan, output).await;
+    show(&sent, output);
+    output.say(format_args!("sent and read in {:.1} s", began.elapsed().as_secs_f64()));
+    if !sent.iter().any(|one: &Sent| one.outcome.job_id().is_some()) {
+        return Err(Error::Usage("no file was taken in, so there is nothing to report".to_owned()));
+    }
+    client.close_study(&study, Some(SITE)).await?;
+    for (format, file) in
+        [(ReportFormat::Html, "hilum-demo-report.html"), (ReportFormat::Json, "hilum-demo-report.json")]
+    {
+        let wanted = Wanted { study: &study, site: Some(SITE), limit: REPORT_LIMIT };
+        let report = fetch(client, wanted, format).await?;
+        write_report(Path::new(file), &report, output)?;
+    }
+    Ok(())
+}
+
+fn write_report(file: &Path, report: &[u8], output: Output) -> Result<(), Error> {
+    let file = std::path::absolute(file).map_err(Error::file("write", file))?;
+    std::fs::write(&file, report).map_err(Error::file("write", &file))?;
+    output.say(format_args!("report: {}", file.display()));
+    output.object(&json!({ "event": "written", "file": file, "size_bytes": report.len() }));
+    Ok(())
+}
+
+fn say_how_to_go_on(folder: &StateFolder, state: &StackState, output: Output) {
+    // As it was called, so that the lines can be pasted.
+    let hilum = std::env::args().next().unwrap_or_else(|| "hilum".to_owned());
+    let path = folder.path().display();
+    output.say(format_args!(
+        "\nthe stack goes on running; to go on yourself:\n  \
+         {hilum} submit FILE… --wait --state {path}\n  \
+         {hilum} doctor --state {path}\n  \
+         open {}/ for the API\n  \
+         {hilum} down --state {path}   (stops it)",
+        state.base_url
+    ));
+    output.object(
+        &json!({ "event": "ready", "base_url": state.base_url, "pid": state.pid, "state": folder.path() }),
+    );
+}

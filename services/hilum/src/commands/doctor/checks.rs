@@ -1,0 +1,105 @@
+//! Checks of what the stack needs and what it has come to.
+
+use hilum_log::Drift;
+
+use super::Check;
+use crate::client::Client;
+use crate::commands::streams::{connect, differences};
+use crate::error::Error;
+use crate::output::with_causes;
+use crate::stack::{SERVICES, StackState, StateFolder, Versions, of_program, sibling};
+
+/// Below this the log and Postgres may soon be unable to write.
+const LEAST_FREE_BYTES: u64 = 2 << 30;
+
+/// The programs a stack is made of.
+pub(super) async fn programs() -> Vec<Check> {
+    let Versions { hilum, nats_server, postgres } = Versions::ask().await;
+    let mut checks = vec![
+        Check::good("hilum", hilum.clone()),
+        server("nats-server", nats_server, "HILUM_NATS_SERVER"),
+        server("postgres", postgres, "HILUM_POSTGRES_BIN"),
+    ];
+    for (_, program) in SERVICES {
+        checks.push(service_program(program, &hilum).await);
+    }
+    checks
+}
+
+fn server(name: &str, version: String, variable: &str) -> Check {
+    if version.is_empty() {
+        let to_do = format!("`make setup` fetches it; or say in {variable} where it is");
+        return Check::bad(name, "cannot be run", to_do);
+    }
+    Check::good(name, version)
+}
+
+async fn service_program(name: &str, expected: &str) -> Check {
+    let program = match sibling(name) {
+        Ok(program) => program,
+        Err(_) => return Check::bad(name, "is missing", "`make build` makes it"),
+    };
+    match of_program(&program).await {
+        Some(version) if version == expected => Check::good(name, version),
+        Some(version) => {
+            Check::bad(name, format!("{version}, not {expected}"), "`make build` renews all programs")
+        }
+        None => Check::bad(name, "does not tell its version", "`make build` renews all programs"),
+    }
+}
+
+/// Free space where the stack writes.
+pub(super) fn disk(folder: &StateFolder) -> Result<Check, Error> {
+    let existing = folder.path().ancestors().find(|path| path.exists()).unwrap_or(folder.path());
+    let failed = |errno: nix::Error| Error::file("see the free space of", existing)(errno.into());
+    let found = nix::sys::statvfs::statvfs(existing).map_err(failed)?;
+    let free_bytes = found.blocks_available() as u64 * found.fragment_size() as u64;
+    let seen =
+        format!("{:.1} GiB free for {}", free_bytes as f64 / f64::from(1 << 30), folder.path().display());
+    if free_bytes < LEAST_FREE_BYTES {
+        return Ok(Check::bad("disk", seen, "make room: 2 GiB are the least to run with"));
+    }
+    Ok(Check::good("disk", seen))
+}
+
+/// Which model reads.
+pub(super) fn model(state: &StackState) -> Check {
+    let folder = state.model.display();
+    Check::good(
+        "model",
+        if state.untrained {
+            format!("{folder}; {}", hilum_models::UNTRAINED_NOTICE)
+        } else {
+            folder.to_string()
+        },
+    )
+}
+
+/// The streams against their definitions.
+pub(super) async fn streams(state: &StackState) -> Check {
+    let log = match connect(&state.nats_url()).await {
+        Ok(log) => log,
+        Err(error) => return Check::bad("streams", with_causes(&error), "see nats-server above"),
+    };
+    match differences(&log, 1).await {
+        Ok(drifted) if drifted.is_empty() => Check::good("streams", "as defined"),
+        Ok(drifted) => {
+            let words = |Drift { what, difference }: Drift| format!("{what}: {difference}");
+            let seen: Vec<_> = drifted.into_iter().map(words).collect();
+            Check::bad("streams", seen.join("; "), "`hilum streams apply` sets it right")
+        }
+        Err(error) => Check::bad("streams", with_causes(&error), "see nats-server above"),
+    }
+}
+
+/// Jobs that were given up.
+pub(super) async fn dead_letters(state: &StackState) -> Check {
+    let asked = async { Client::new(&state.base_url)?.dead_letters().await };
+    match asked.await.map(|answer| answer["dead_letters"].as_array().map_or(0, Vec::len)) {
+        Ok(0) => Check::good("dead letters", "none"),
+        Ok(count) => {
+            Check::bad("dead letters", format!("{count} jobs were given up"), "`hilum dlq` says why")
+        }
+        Err(error) => Check::bad("dead letters", with_causes(&error), "see projection above"),
+    }
+}

@@ -1,0 +1,114 @@
+//! `hilum doctor`: what runs, what is wrong, what to do. Works also when nothing runs.
+
+mod checks;
+mod parts;
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::json;
+
+use super::StateArgs;
+use crate::error::Error;
+use crate::output::Output;
+use crate::stack::{self, StackState, StateFolder};
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {
+    #[command(flatten)]
+    state: StateArgs,
+}
+
+/// Something that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Check {
+    /// What.
+    what: String,
+    /// It is as it should be.
+    ok: bool,
+    /// What was seen.
+    seen: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to_do: Option<String>,
+}
+
+impl Check {
+    fn good(what: impl Into<String>, seen: impl Into<String>) -> Self {
+        Self { what: what.into(), ok: true, seen: seen.into(), to_do: None }
+    }
+
+    fn bad(what: impl Into<String>, seen: impl Into<String>, to_do: impl Into<String>) -> Self {
+        Self { what: what.into(), ok: false, seen: seen.into(), to_do: Some(to_do.into()) }
+    }
+}
+
+pub(super) async fn run(args: &DoctorArgs, output: Output) -> Result<ExitCode, Error> {
+    let folder = args.state.folder()?;
+    let checks = examine(&folder).await?;
+    for check in &checks {
+        output.object(check);
+    }
+    let row = |check: &Check| {
+        vec![check.what.clone(), if check.ok { "ok" } else { "WRONG" }.to_owned(), check.seen.clone()]
+    };
+    output.table(&["what", "state", "seen"], checks.iter().map(row));
+    let wrong: Vec<_> = checks.iter().filter(|check| !check.ok).collect();
+    for check in &wrong {
+        let to_do = check.to_do.as_deref().unwrap_or_default();
+        output.say(format_args!("{}: {}; {to_do}", check.what, check.seen));
+    }
+    if wrong.is_empty() {
+        output.say("nothing is wrong");
+    }
+    output.object(&json!({ "ok": wrong.is_empty(), "wrong": wrong.len() }));
+    Ok(if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn examine(folder: &StateFolder) -> Result<Vec<Check>, Error> {
+    let mut checks = checks::programs().await;
+    checks.push(checks::disk(folder)?);
+    let state = StackState::read(folder)?;
+    let running = if folder.is_locked()? { state.as_ref() } else { None };
+    match running {
+        Some(state) => {
+            checks.push(supervisor(folder, state));
+            checks.extend(parts::parts(state).await);
+            checks.push(checks::model(state));
+            checks.push(checks::streams(state).await);
+            checks.push(checks::dead_letters(state).await);
+        }
+        None => checks.push(Check::bad(
+            "stack",
+            format!("nothing runs in {}", folder.path().display()),
+            format!("start it with `hilum up --state {}`", folder.path().display()),
+        )),
+    }
+    Ok(checks)
+}
+
+fn supervisor(folder: &StateFolder, state: &StackState) -> Check {
+    let seen = format!("process {}, {}, since {}", state.pid, state.base_url, state.started_at);
+    match stack::holder(folder, state) {
+        Some(_) => Check::good("stack", seen),
+        None => Check::bad("stack", "just starting or stopping", "look again in a few seconds"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_stopped_stack_is_said_to_be_stopped_and_how_to_start_it() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = StateFolder::at(&place.path().join("not-made-yet")).unwrap();
+        let checks = examine(&folder).await.unwrap();
+        let stack = checks.iter().find(|check| check.what == "stack").unwrap();
+        assert!(!stack.ok);
+        assert!(stack.to_do.as_deref().unwrap().contains("hilum up --state"), "{stack:?}");
+        assert!(checks.iter().any(|check| check.what == "disk"));
+        assert!(!folder.path().exists());
+    }
+}

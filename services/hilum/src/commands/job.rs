@@ -1,0 +1,92 @@
+//! `hilum job`.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use serde_json::json;
+
+use super::StackArgs;
+use super::wait::Wait;
+use crate::client::{Client, Job, JobStatus, Reading};
+use crate::error::Error;
+use crate::output::Output;
+
+/// What one request waits.
+const WAIT: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Args)]
+pub(super) struct JobArgs {
+    /// The job's id
+    id: String,
+    /// How long to wait for its end, such as 30s
+    #[arg(long)]
+    wait: Option<Wait>,
+    #[command(flatten)]
+    stack: StackArgs,
+}
+
+pub(super) async fn run(args: &JobArgs, output: Output) -> Result<ExitCode, Error> {
+    let client = args.stack.client()?;
+    let job = followed(&client, &args.id, args.wait.map_or(Duration::ZERO, |wait| wait.0)).await?;
+    let reading = match job.status {
+        JobStatus::Completed => Some(client.reading(&args.id).await?),
+        _ => None,
+    };
+    output.object(&json!({ "job": job, "result": reading }));
+    say_job(&job, output);
+    if let Some(reading) = reading {
+        say_reading(&reading, output);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The job once it has ended, or as it is when `limit` is over.
+async fn followed(client: &Client, id: &str, limit: Duration) -> Result<Job, Error> {
+    let deadline = Instant::now() + limit;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let job = client.job(id, Some(left.min(WAIT))).await?;
+        if job.status.is_final() || left.is_zero() {
+            return Ok(job);
+        }
+    }
+}
+
+fn say_job(job: &Job, output: Output) {
+    output.say(format_args!("job        {}", job.job_id));
+    output.say(format_args!("status     {}", job.status.as_str()));
+    for field in ["site", "study_ref", "study_id", "media_type", "priority", "sha256", "trace_id"] {
+        if let Some(value) = job.rest.get(field).and_then(|value| value.as_str()) {
+            output.say(format_args!("{field:<10} {value}"));
+        }
+    }
+    if let Some(created_at) = job.created_at {
+        output.say(format_args!("created    {created_at}"));
+    }
+    if let Some(seconds) = job.seconds() {
+        output.say(format_args!("took       {seconds:.2} s"));
+    }
+    if let Some(first) = &job.duplicate_of {
+        output.say(format_args!("duplicate of {first}"));
+    }
+    if let Some(reason) = &job.reason {
+        output.say(format_args!("reason     {reason}"));
+    }
+}
+
+fn say_reading(reading: &Reading, output: Output) {
+    let number = |value: Option<f32>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"));
+    let rows = reading.ranked().into_iter().map(|finding| {
+        vec![
+            finding.label.clone(),
+            number(finding.operating_point_score),
+            number(Some(finding.probability)),
+            number(Some(finding.logit)),
+        ]
+    });
+    output.table(&["finding", "score (0.5 = operating point)", "probability", "logit"], rows);
+    if let Some(notice) = reading.notice() {
+        output.say(notice);
+    }
+}

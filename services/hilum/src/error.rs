@@ -1,0 +1,107 @@
+//! What can go wrong in a command: one sentence each, with what to do. Knows nothing of how it is shown.
+
+use std::io;
+use std::path::PathBuf;
+
+use hilum_runtime::Problem;
+use hilum_servers::ServerError;
+
+/// A command could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// A file or folder.
+    #[error("cannot {operation} {path}")]
+    File { operation: &'static str, path: PathBuf, source: io::Error },
+    /// A file is not what it should be.
+    #[error("{path} is not understood: {reason}")]
+    Content { path: PathBuf, reason: String },
+    /// A second `up` on one folder.
+    #[error(
+        "a stack already runs in {folder} (process {pid}, {base_url}); use it, or stop it with \
+         `hilum down --state {folder}`"
+    )]
+    AlreadyRuns { folder: PathBuf, pid: u32, base_url: String },
+    /// Another `hilum` holds the folder and has not said yet what it runs.
+    #[error("another hilum is just starting or stopping a stack in {folder}; try again in a few seconds")]
+    Busy { folder: PathBuf },
+    /// Nothing runs.
+    #[error("no stack runs in {folder}; start one with `hilum up --state {folder}`, or name one with --url")]
+    NotRunning { folder: PathBuf },
+    /// The base URL's port.
+    #[error("cannot serve on port {port}; give another --port")]
+    Port { port: u16, source: io::Error },
+    /// A port of any kind.
+    #[error("this machine has no free port")]
+    NoPort(#[source] io::Error),
+    /// A program of ours.
+    #[error("the program {program} is missing; `make build` makes all of them in one folder")]
+    MissingProgram { program: PathBuf },
+    /// A server or service.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// A server of an earlier run.
+    #[error(
+        "process {pid} ({name}) of an earlier run in this folder does not stop; end it with `kill -9 {pid}`"
+    )]
+    Leftover { name: String, pid: u32 },
+    /// A part ended again and again before the stack was ready.
+    #[error("{name} ended {times} times while starting ({what}); the end of its log {log}:\n{tail}")]
+    PartFails { name: String, times: u32, what: String, log: PathBuf, tail: String },
+    /// The parts run, but not all are ready.
+    #[error("the stack was not ready after {limit_s} s, waiting for {waiting}; see {logs}")]
+    NotReady { limit_s: u64, waiting: String, logs: PathBuf },
+    /// The background process ended and said why.
+    #[error("{what}\nthe whole story is in {log}")]
+    NotUp { what: String, log: PathBuf },
+    /// The background process ended.
+    #[error("the stack did not come up; the end of {log}:\n{tail}")]
+    Detached { log: PathBuf, tail: String },
+    /// The model folder could not be made.
+    #[error("the demo model could not be written ({what}); see {log}")]
+    Model { what: String, log: PathBuf },
+    /// The stack does not stop.
+    #[error("process {pid} is still stopping after {limit_s} s; see its log, or end it with `kill -9 {pid}`")]
+    StillStopping { pid: u32, limit_s: u64 },
+    /// The lock is held by a process that the state file does not name.
+    #[error(
+        "the stack in {folder} is run by a process that {folder}/stack.json does not name; end it by hand"
+    )]
+    UnknownHolder { folder: PathBuf },
+    /// A signal could not be listened to or sent.
+    #[error("cannot {operation}")]
+    System { operation: &'static str, source: io::Error },
+    /// JetStream.
+    #[error("cannot use NATS at {url}; is it running?")]
+    Nats { url: String, source: Box<dyn std::error::Error + Send + Sync> },
+    /// No answer from the API.
+    #[error("cannot reach {url}; is the stack running? `hilum doctor` tells")]
+    Unreachable { url: String, source: reqwest::Error },
+    /// The API answered with a problem.
+    #[error("{} ({})", problem.detail, problem.status)]
+    Refused { problem: Box<Problem> },
+    /// The API answered something else.
+    #[error("the answer of {url} is not understood; is it a Hilum of the same version?")]
+    Answer { url: String, source: reqwest::Error },
+    /// A base URL.
+    #[error("{url} is not an http or https address")]
+    Url { url: String },
+    /// Something to submit.
+    #[error("there is no image file in {paths}")]
+    NoFiles { paths: String },
+    /// A report did not come.
+    #[error(
+        "the report of study {study} is not there after {limit_s} s; try again, or see `hilum study {study}`"
+    )]
+    NoReport { study: String, limit_s: u64 },
+    /// A choice the command can't make alone.
+    #[error("{0}")]
+    Usage(String),
+}
+
+impl Error {
+    /// For `map_err`: what was done to which file.
+    pub(crate) fn file(operation: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { operation, path, source }
+    }
+}

@@ -1,0 +1,84 @@
+//! Passes a request on and its answer back, as they stream in.
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, Uri, Version, header};
+use axum::response::{IntoResponse as _, Response};
+use hilum_runtime::Problem;
+
+use super::Gateway;
+use super::lingering::LingeringBody;
+use crate::output::with_causes;
+use crate::stack::PortCell;
+
+/// Headers that speak of one connection only (RFC 9110, 7.6.1). `expect` is answered by the gateway itself.
+const OF_ONE_CONNECTION: [HeaderName; 8] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::EXPECT,
+];
+
+/// Uploads and what closes a study.
+pub(super) async fn to_ingest(State(gateway): State<Gateway>, request: Request) -> Response {
+    gateway.forward("ingest", &gateway.ingest, request).await
+}
+
+/// Questions.
+pub(super) async fn to_projection(State(gateway): State<Gateway>, request: Request) -> Response {
+    gateway.forward("projection", &gateway.projection, request).await
+}
+
+impl Gateway {
+    async fn forward(&self, service: &'static str, port: &PortCell, request: Request) -> Response {
+        let Some(request) = port.get().and_then(|port| readdressed(request, port)) else {
+            return away(service, "has not started yet");
+        };
+        match self.client.request(request).await {
+            Ok(response) => {
+                let class = format!("{}xx", response.status().as_u16() / 100);
+                metrics::counter!("hilum_gateway_requests_total", "service" => service, "status" => class)
+                    .increment(1);
+                let mut response = response.map(Body::new);
+                strip(response.headers_mut());
+                response
+            }
+            Err(error) => {
+                tracing::warn!(service, error = with_causes(&error), "no answer");
+                away(service, "does not answer; it is started again if it has ended")
+            }
+        }
+    }
+}
+
+fn readdressed(request: Request, port: u16) -> Option<Request> {
+    let (mut head, body) = request.into_parts();
+    let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+    head.uri = Uri::builder()
+        .scheme("http")
+        .authority(format!("127.0.0.1:{port}"))
+        .path_and_query(path)
+        .build()
+        .ok()?;
+    head.version = Version::HTTP_11;
+    strip(&mut head.headers);
+    Some(Request::from_parts(head, Body::new(LingeringBody::new(body))))
+}
+
+fn strip(headers: &mut HeaderMap) {
+    for name in &OF_ONE_CONNECTION {
+        headers.remove(name);
+    }
+}
+
+fn away(service: &'static str, what: &str) -> Response {
+    metrics::counter!("hilum_gateway_requests_total", "service" => service, "status" => "away").increment(1);
+    Problem::unavailable(format!(
+        "the service {service} {what}; send the request again in a few seconds, sending an image twice does no harm"
+    ))
+    .into_response()
+}

@@ -1,0 +1,143 @@
+//! The gateway in front of a real HTTP service.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::response::IntoResponse as _;
+use axum::routing::{any, post};
+use futures::{Stream, StreamExt as _, stream};
+use hilum_runtime::Problem;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+use super::Gateway;
+use crate::stack::{PortCell, Probes};
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+async fn serve(router: Router) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    port
+}
+
+/// The base URL of a gateway in front of the two ports.
+async fn gateway(ingest: u16, projection: u16) -> String {
+    let gateway = Gateway::new(PortCell::at(ingest), PortCell::at(projection), Probes::default().into());
+    format!("http://127.0.0.1:{}", serve(gateway.router(None)).await)
+}
+
+/// A port on which nobody listens.
+async fn silent_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
+}
+
+async fn within<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(LIMIT, future).await.unwrap()
+}
+
+fn pieces(
+    receiver: mpsc::Receiver<&'static str>,
+) -> impl Stream<Item = Result<&'static str, std::io::Error>> {
+    stream::unfold(receiver, async |mut receiver| receiver.recv().await.map(|piece| (Ok(piece), receiver)))
+}
+
+#[tokio::test]
+async fn the_service_sees_the_first_bytes_before_the_client_has_sent_the_rest() {
+    let (seen, mut sees) = mpsc::channel(8);
+    let upstream = post(async move |request: Request| {
+        let mut body = request.into_body().into_data_stream();
+        while let Some(piece) = body.next().await {
+            seen.send(piece.unwrap()).await.unwrap();
+        }
+        "all"
+    });
+    let base = gateway(serve(Router::new().route("/v1/jobs", upstream)).await, silent_port().await).await;
+    let (send, receiver) = mpsc::channel(1);
+    let body = reqwest::Body::wrap_stream(pieces(receiver));
+    let client = tokio::spawn(reqwest::Client::new().post(format!("{base}/v1/jobs")).body(body).send());
+
+    send.send("first").await.unwrap();
+    assert_eq!(within(sees.recv()).await.unwrap(), "first");
+    send.send("second").await.unwrap();
+    assert_eq!(within(sees.recv()).await.unwrap(), "second");
+    drop(send);
+    let answer = within(client).await.unwrap().unwrap();
+    assert_eq!(answer.text().await.unwrap(), "all");
+}
+
+#[tokio::test]
+async fn the_client_sees_the_first_event_before_the_service_has_sent_the_rest() {
+    let (send, receiver) = mpsc::channel(1);
+    let receiver = std::sync::Arc::new(std::sync::Mutex::new(Some(receiver)));
+    let upstream = any(async move || Body::from_stream(pieces(receiver.lock().unwrap().take().unwrap())));
+    let router = Router::new().route("/v1/jobs/1/events", upstream);
+    let base = gateway(silent_port().await, serve(router).await).await;
+    let mut answer = within(reqwest::get(format!("{base}/v1/jobs/1/events"))).await.unwrap();
+    for piece in ["event: a\n\n", "event: b\n\n"] {
+        send.send(piece).await.unwrap();
+        assert_eq!(within(answer.chunk()).await.unwrap().unwrap(), piece);
+    }
+    drop(send);
+    assert_eq!(within(answer.chunk()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn uploads_and_closing_go_to_ingest_and_everything_else_to_projection() {
+    let named = |name: &'static str| {
+        Router::new().fallback(async move |request: Request| format!("{name} {}", request.uri()))
+    };
+    let base = gateway(serve(named("ingest")).await, serve(named("projection")).await).await;
+    let client = reqwest::Client::new();
+    let ask = async |method: &str, path: &str| {
+        let method = method.parse().unwrap();
+        let answer = within(client.request(method, format!("{base}{path}")).send()).await.unwrap();
+        answer.text().await.unwrap()
+    };
+    assert_eq!(ask("POST", "/v1/jobs").await, "ingest /v1/jobs");
+    assert_eq!(ask("POST", "/v1/studies/A-1/close?site=n").await, "ingest /v1/studies/A-1/close?site=n");
+    assert_eq!(ask("GET", "/v1/jobs?limit=2").await, "projection /v1/jobs?limit=2");
+    assert_eq!(ask("GET", "/v1/jobs/1?wait=30s").await, "projection /v1/jobs/1?wait=30s");
+    assert_eq!(ask("GET", "/openapi.json").await, "projection /openapi.json");
+    assert_eq!(ask("DELETE", "/v1/jobs").await, "projection /v1/jobs");
+    assert!(ask("GET", "/").await.contains("/openapi.json"));
+    assert_eq!(ask("GET", "/livez").await, "ok\n");
+}
+
+#[tokio::test]
+async fn a_service_that_is_away_is_a_503_that_says_when_to_try_again() {
+    let base = gateway(silent_port().await, 0).await;
+    for path in ["/v1/jobs", "/v1/studies/1"] {
+        let method = if path == "/v1/jobs" { "POST" } else { "GET" };
+        let request = reqwest::Client::new().request(method.parse().unwrap(), format!("{base}{path}"));
+        let answer = within(request.body("x").send()).await.unwrap();
+        assert_eq!(answer.status(), 503);
+        assert_eq!(answer.headers()["content-type"], "application/problem+json");
+        assert_eq!(answer.headers()["retry-after"], "2");
+        assert_eq!(answer.json::<Problem>().await.unwrap().kind, "/problems/unavailable");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_sends_everything_before_it_reads_still_gets_an_early_answer() {
+    let refuse = any(async || Problem::not_found("no").into_response());
+    let base = gateway(serve(Router::new().route("/v1/jobs", refuse)).await, silent_port().await).await;
+    let address = base.trim_start_matches("http://").to_owned();
+    let answer = tokio::task::spawn_blocking(move || {
+        use std::io::{Read as _, Write as _};
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        stream.set_write_timeout(Some(LIMIT)).unwrap();
+        let body = Bytes::from(vec![b'x'; 64 << 20]);
+        write!(stream, "POST /v1/jobs HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n", body.len())
+            .unwrap();
+        stream.write_all(&body).unwrap();
+        let mut head = [0; 12];
+        stream.read_exact(&mut head).unwrap();
+        String::from_utf8(head.to_vec()).unwrap()
+    });
+    assert_eq!(within(answer).await.unwrap(), "HTTP/1.1 404");
+}

@@ -1,0 +1,95 @@
+//! The supervisor's own log, and the end of any log.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+use std::sync::Arc;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::error::Error;
+
+/// Bytes of a log that are looked at.
+const TAIL_BYTES: u64 = 16 << 10;
+
+/// Writes this process's log as JSON lines to `path`, from now on.
+pub(crate) fn to_file(path: &Path) -> Result<(), Error> {
+    let file = OpenOptions::new().create(true).append(true).open(path).map_err(Error::file("open", path))?;
+    let filter = EnvFilter::try_from_env("HILUM_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let lines = tracing_subscriber::fmt().json().flatten_event(true).with_span_list(false);
+    // A second call in one process changes nothing.
+    let _ = lines.with_env_filter(filter).with_writer(Arc::new(file)).try_init();
+    Ok(())
+}
+
+/// The last lines of a log that were written after byte `from`.
+pub(crate) fn tail(path: &Path, from: u64, lines: usize) -> String {
+    let read = || -> std::io::Result<String> {
+        let mut file = File::open(path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(from.max(length.saturating_sub(TAIL_BYTES))))?;
+        let mut bytes = Vec::new();
+        file.take(TAIL_BYTES).read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    let text = read().unwrap_or_default();
+    let all: Vec<_> = text.lines().collect();
+    let last = &all[all.len().saturating_sub(lines)..];
+    if last.is_empty() { "(empty)".to_owned() } else { last.join("\n") }
+}
+
+/// What a program said last: its error without the backtrace if there is one, else the last lines.
+pub(crate) fn last_words(path: &Path) -> String {
+    let text = tail(path, 0, usize::MAX);
+    let Some(start) =
+        text.rfind("\nError: ").map(|at| at + 1).or_else(|| text.starts_with("Error: ").then_some(0))
+    else {
+        return tail(path, 0, 5);
+    };
+    let error = &text[start..];
+    let end = error.find("\nStack backtrace:").unwrap_or(error.len());
+    error[..end].trim_end().to_owned()
+}
+
+/// The error that a background process wrote as its last line.
+pub(crate) fn last_error(path: &Path, from: u64) -> Option<String> {
+    let line: serde_json::Value = serde_json::from_str(&tail(path, from, 1)).ok()?;
+    Some(line["error"].as_str()?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_words_of_a_program_are_its_error() {
+        let place = tempfile::tempdir().unwrap();
+        let log = place.path().join("a.jsonl");
+        let ended = "{\"level\":\"INFO\"}\nError: cannot open\n\nCaused by:\n    no such file\n";
+        std::fs::write(&log, format!("{ended}\nStack backtrace:\n   0: main\n   1: _start\n")).unwrap();
+        assert_eq!(last_words(&log), "Error: cannot open\n\nCaused by:\n    no such file");
+        std::fs::write(&log, "{\"level\":\"INFO\"}\nkilled\n").unwrap();
+        assert_eq!(last_words(&log), "{\"level\":\"INFO\"}\nkilled");
+    }
+
+    #[test]
+    fn the_last_line_of_a_failed_start_is_its_error() {
+        let place = tempfile::tempdir().unwrap();
+        let log = place.path().join("a.jsonl");
+        std::fs::write(&log, "{\"level\":\"INFO\"}\n{\"level\":\"ERROR\",\"error\":\"no port\"}\n").unwrap();
+        assert_eq!(last_error(&log, 0).as_deref(), Some("no port"));
+        std::fs::write(&log, "thread panicked\n").unwrap();
+        assert_eq!(last_error(&log, 0), None);
+    }
+
+    #[test]
+    fn the_tail_begins_where_this_run_began() {
+        let place = tempfile::tempdir().unwrap();
+        let log = place.path().join("a.log");
+        std::fs::write(&log, "old\none\ntwo\nthree\n").unwrap();
+        assert_eq!(tail(&log, 4, 10), "one\ntwo\nthree");
+        assert_eq!(tail(&log, 4, 2), "two\nthree");
+        assert_eq!(tail(&log, 18, 2), "(empty)");
+        assert_eq!(tail(&place.path().join("none"), 0, 2), "(empty)");
+    }
+}

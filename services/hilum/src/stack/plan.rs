@@ -1,0 +1,97 @@
+//! Which parts a stack has and how they are wired to each other.
+
+use hilum_servers::{NatsOptions, PostgresOptions};
+
+use super::folder::StateFolder;
+use super::part::{Launch, Part, ServiceLaunch};
+use super::ports::PortCell;
+use super::probe::{ProbeKind, Probes};
+use super::programs::{self, SERVICES, sibling};
+use super::settings::UpSettings;
+use super::state::StackState;
+use crate::error::Error;
+
+/// Everything that will run.
+pub(crate) struct Plan {
+    /// NATS, Postgres, then the services.
+    pub(crate) parts: Vec<Part>,
+    /// How they are asked for their health.
+    pub(crate) probes: Probes,
+    /// Where uploads go.
+    pub(crate) ingest: PortCell,
+    /// Where questions go.
+    pub(crate) projection: PortCell,
+}
+
+impl Plan {
+    /// The parts of the stack that `state` describes.
+    ///
+    /// # Errors
+    /// When a program is missing.
+    pub(crate) fn new(
+        folder: &StateFolder,
+        settings: &UpSettings,
+        state: &StackState,
+    ) -> Result<Self, Error> {
+        let mut plan = Self {
+            parts: Vec::new(),
+            probes: Probes::default(),
+            ingest: PortCell::default(),
+            projection: PortCell::default(),
+        };
+        plan.add_servers(folder, state);
+        for (service, program) in SERVICES {
+            let program = sibling(program)?;
+            let copies = if service == "infer" { settings.infer_workers } else { 1 };
+            for copy in 1..=copies {
+                let name = if copy == 1 { service.to_owned() } else { format!("{service}-{copy}") };
+                let port = match service {
+                    "ingest" => plan.ingest.clone(),
+                    "projection" => plan.projection.clone(),
+                    _ => PortCell::default(),
+                };
+                let launch = ServiceLaunch { program: program.clone(), environment: Vec::new() };
+                plan.probes.add(&name, ProbeKind::Service, port.clone());
+                plan.parts.push(Part::new(&name, Launch::Service(launch), folder.log_of(&name), port));
+            }
+        }
+        Ok(plan)
+    }
+
+    fn add_servers(&mut self, folder: &StateFolder, state: &StackState) {
+        let log = folder.plain_log_of("nats-server");
+        let nats =
+            NatsOptions { log: log.clone(), port: Some(state.nats_port), ..programs::nats(folder.nats()) };
+        self.add_server("nats-server", Launch::Nats(nats), log, ProbeKind::Nats);
+        let log = folder.plain_log_of("postgres");
+        let postgres = PostgresOptions {
+            log: log.clone(),
+            port: Some(state.postgres_port),
+            ..programs::postgres(folder.postgres())
+        };
+        self.add_server("postgres", Launch::Postgres(postgres), log, ProbeKind::Postgres);
+    }
+
+    fn add_server(&mut self, name: &str, launch: Launch, log: std::path::PathBuf, kind: ProbeKind) {
+        let probe_port = PortCell::default();
+        self.probes.add(name, kind, probe_port.clone());
+        self.parts.push(Part::new(name, launch, log, probe_port));
+    }
+}
+
+/// The settings that all services get, each takes what it needs.
+pub(crate) fn environment(
+    settings: &UpSettings,
+    state: &StackState,
+    database_url: String,
+) -> Vec<(&'static str, String)> {
+    let mut environment = vec![
+        ("HILUM_NATS_URL", state.nats_url()),
+        ("HILUM_STORE_URL", state.store_url.clone()),
+        ("HILUM_DATABASE_URL", database_url),
+        ("HILUM_MODEL", state.model.display().to_string()),
+    ];
+    environment.extend(settings.quiet_time_s.map(|seconds| ("HILUM_QUIET_TIME_S", seconds.to_string())));
+    environment.extend(settings.otlp_endpoint.clone().map(|url| ("HILUM_OTLP_ENDPOINT", url)));
+    environment
+}

@@ -1,0 +1,226 @@
+//! `hilum up`: prepares the state folder, starts the gateway and the parts, supervises them until a signal, and
+//! stops them.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hilum_log::{Drift, Log, apply_definitions};
+use jiff::Timestamp;
+use metrics_exporter_prometheus::PrometheusBuilder;
+use tokio::net::TcpListener;
+use tokio::process::Command;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::folder::{Lock, StateFolder};
+use super::leftovers::{await_leftovers, holder};
+use super::logs;
+use super::plan::Plan;
+use super::ports::PortPicker;
+use super::programs::sibling;
+use super::settings::UpSettings;
+use super::state::{StackState, Status};
+use super::supervisor::Supervisor;
+use super::versions::Versions;
+use crate::error::Error;
+use crate::gateway::Gateway;
+use crate::output::{Output, with_causes};
+
+/// How long JetStream may take to accept the stream definitions.
+const DEFINITIONS_LIMIT: Duration = Duration::from_secs(60);
+
+/// Runs the whole stack in `folder` until SIGINT or SIGTERM.
+///
+/// # Errors
+/// When one runs there already, or a part does not come up.
+pub(crate) async fn run(
+    folder: StateFolder,
+    settings: &UpSettings,
+    output: Output,
+) -> Result<ExitCode, Error> {
+    folder.create()?;
+    let _lock = take_lock(&folder).await?;
+    logs::to_file(&folder.log_of("hilum"))?;
+    let outcome = run_locked(folder.clone(), settings, output).await;
+    if let Err(error) = &outcome {
+        tracing::error!(error = with_causes(error), "the stack ended");
+    }
+    mark_stopped(&folder);
+    outcome.map(|()| ExitCode::SUCCESS)
+}
+
+async fn run_locked(folder: StateFolder, settings: &UpSettings, output: Output) -> Result<(), Error> {
+    let shutdown = CancellationToken::new();
+    stop_on_signal(&shutdown)?;
+    let previous = StackState::read(&folder).ok().flatten();
+    if let Some(previous) = &previous {
+        await_leftovers(previous).await?;
+    }
+    let listener = listen(settings.port, previous.as_ref()).await?;
+    let port = listener.local_addr().map_err(Error::NoPort)?.port();
+    let state = first_state(&folder, settings, previous.as_ref(), port).await?;
+    state.write(&folder)?;
+    tracing::info!(base_url = state.base_url, version = state.versions.hilum, "starting");
+    output.note(format_args!("starting the stack in {} …", folder.path().display()));
+
+    if settings.model.is_none() {
+        tokio::select! {
+            made = make_demo_model(&folder) => made?,
+            () = shutdown.cancelled() => return Ok(()),
+        }
+    }
+    let untrained = is_untrained(&state)?;
+    let plan = Plan::new(&folder, settings, &state)?;
+    let probes = Arc::new(plan.probes);
+    let gateway = Gateway::new(plan.ingest, plan.projection, probes.clone());
+    let metrics = PrometheusBuilder::new().install_recorder().ok();
+    let serving = tokio::spawn(async move { axum::serve(listener, gateway.router(metrics)).await });
+
+    let state = StackState { untrained, ..state };
+    let mut supervisor = Supervisor { folder, parts: plan.parts, probes, state, output };
+    let outcome = work(&mut supervisor, settings, &shutdown).await;
+    supervisor.stop().await;
+    serving.abort();
+    outcome
+}
+
+async fn work(
+    supervisor: &mut Supervisor,
+    settings: &UpSettings,
+    shutdown: &CancellationToken,
+) -> Result<(), Error> {
+    let output = supervisor.output;
+    let up = async {
+        supervisor.start_servers().await?;
+        for Drift { what, difference } in define_streams(&supervisor.state.nats_url()).await? {
+            tracing::warn!(what, difference, "a stream had drifted from its definition");
+            output.note(format_args!("{what} had drifted and was set right: {difference}"));
+        }
+        supervisor.start_services(settings).await
+    };
+    tokio::select! {
+        up = up => up?,
+        () = shutdown.cancelled() => return Ok(()),
+    }
+    supervisor.supervise(shutdown, Duration::from_secs(settings.ready_limit_s)).await
+}
+
+/// For a start that ended before there was anything to stop. What an earlier run left is none of its business.
+fn mark_stopped(folder: &StateFolder) {
+    if let Ok(Some(state)) = StackState::read(folder)
+        && state.pid == std::process::id()
+        && state.status != Status::Stopped
+    {
+        // The next start finds out by itself that nothing runs.
+        let _ = StackState { status: Status::Stopped, ..state }.write(folder);
+    }
+}
+
+async fn take_lock(folder: &StateFolder) -> Result<Lock, Error> {
+    if let Some(lock) = folder.lock().await? {
+        return Ok(lock);
+    }
+    let path = folder.path().to_owned();
+    let state = StackState::read(folder)?;
+    Err(match state.filter(|state| holder(folder, state).is_some()) {
+        Some(state) => Error::AlreadyRuns { folder: path, pid: state.pid, base_url: state.base_url },
+        None => Error::Busy { folder: path },
+    })
+}
+
+/// Listens where the settings say; without a wish where the last run did, so that bookmarks keep working.
+async fn listen(wish: Option<u16>, previous: Option<&StackState>) -> Result<TcpListener, Error> {
+    let port = match wish {
+        Some(0) => PortPicker::default().pick(None)?,
+        Some(port) => port,
+        None => PortPicker::default().pick(previous.map(|state| state.port))?,
+    };
+    TcpListener::bind(("127.0.0.1", port)).await.map_err(|source| Error::Port { port, source })
+}
+
+async fn first_state(
+    folder: &StateFolder,
+    settings: &UpSettings,
+    previous: Option<&StackState>,
+    port: u16,
+) -> Result<StackState, Error> {
+    let mut ports = PortPicker::default();
+    let store_url = std::env::var("HILUM_STORE_URL").ok().filter(|url| !url.is_empty());
+    let model = settings.model.clone().unwrap_or_else(|| folder.model());
+    Ok(StackState {
+        status: Status::Starting,
+        pid: std::process::id(),
+        base_url: format!("http://127.0.0.1:{port}"),
+        port,
+        nats_port: ports.pick(previous.map(|state| state.nats_port))?,
+        postgres_port: ports.pick(previous.map(|state| state.postgres_port))?,
+        store_url: store_url.unwrap_or_else(|| format!("file://{}", folder.objects().display())),
+        model: std::path::absolute(&model).map_err(Error::file("use", &model))?,
+        untrained: false,
+        started_at: Timestamp::now(),
+        versions: Versions::ask().await,
+        parts: Vec::new(),
+    })
+}
+
+async fn make_demo_model(folder: &StateFolder) -> Result<(), Error> {
+    if folder.model().join(hilum_models::MANIFEST_FILE).exists() {
+        return Ok(());
+    }
+    let log = folder.plain_log_of("model");
+    let mut command = Command::new(sibling("hilum-infer")?);
+    command.args(["model", "demo"]).arg(folder.model());
+    let mut process = hilum_servers::Process::start("hilum-infer", command, &log)?;
+    let ended = process.wait().await.map_err(Error::file("wait for hilum-infer in", folder.path()))?;
+    if ended.success() {
+        return Ok(());
+    }
+    Err(Error::Model { what: ended.to_string(), log })
+}
+
+fn is_untrained(state: &StackState) -> Result<bool, Error> {
+    let manifest = state.model.join(hilum_models::MANIFEST_FILE);
+    let text = std::fs::read_to_string(&manifest).map_err(Error::file("read", &manifest))?;
+    match hilum_models::Manifest::parse(&text) {
+        Ok(manifest) => Ok(!manifest.trained),
+        Err(error) => Err(Error::Content { path: manifest, reason: with_causes(&error) }),
+    }
+}
+
+/// Applies the stream definitions; a server that has just started may still be busy with its files.
+async fn define_streams(nats_url: &str) -> Result<Vec<Drift>, Error> {
+    let nats = |source| Error::Nats { url: nats_url.to_owned(), source };
+    let log = Log::connect(nats_url, "hilum").await.map_err(|error| nats(Box::new(error)))?;
+    let deadline = tokio::time::Instant::now() + DEFINITIONS_LIMIT;
+    loop {
+        match apply_definitions(&log, 1).await {
+            Ok(drift) => return Ok(drift),
+            Err(error) if tokio::time::Instant::now() > deadline => return Err(nats(Box::new(error))),
+            Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
+        }
+    }
+}
+
+/// The first signal stops cleanly, a second one at once: the kernel then tells the children.
+fn stop_on_signal(shutdown: &CancellationToken) -> Result<(), Error> {
+    let failed = |source| Error::System { operation: "listen to signals", source };
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let shutdown = shutdown.clone();
+    tokio::spawn(async move {
+        let mut next = async || {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        next().await;
+        tracing::info!("asked to stop");
+        shutdown.cancel();
+        next().await;
+        tracing::warn!("asked again: stopping at once");
+        std::process::exit(130);
+    });
+    Ok(())
+}

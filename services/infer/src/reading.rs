@@ -1,0 +1,152 @@
+//! What a reading says: the network's numbers as findings and maps, and which failures belong to the image. No IO
+//! and no clock.
+
+use hilum_events::{
+    ActivationMap, AnalysedRegion, EngineIdentity, Finding, InferenceCompleted, InferenceFailed,
+    InferenceRequested, ModelIdentity, ReadingTimes, Sha256Digest,
+};
+use hilum_imaging::Preprocessing;
+
+use crate::engine::{ActivationMaps, EngineDescription, Output};
+use crate::scores;
+
+/// The model of this process.
+#[derive(Debug, Clone)]
+pub(crate) struct Model {
+    pub(crate) identity: ModelIdentity,
+    pub(crate) engine: EngineDescription,
+    pub(crate) preprocessing: Preprocessing,
+    pub(crate) labels: Vec<String>,
+    pub(crate) op_threshs: Vec<f32>,
+    pub(crate) mapped_labels: usize,
+}
+
+/// What was seen on the way to the network's output.
+pub(crate) struct Seen {
+    pub(crate) region: AnalysedRegion,
+    pub(crate) pixel_digest: Sha256Digest,
+    pub(crate) times: ReadingTimes,
+}
+
+impl Model {
+    /// Puts the network's output into the fact of the reading.
+    pub(crate) fn completed(
+        &self,
+        request: &InferenceRequested,
+        output: &Output,
+        seen: Seen,
+    ) -> InferenceCompleted {
+        let findings: Vec<Finding> = scores::findings(&self.labels, &self.op_threshs, &output.logits)
+            .into_iter()
+            .zip(self.op_threshs.iter().zip(&self.labels).filter(|(_, label)| !label.is_empty()))
+            .map(|(finding, (threshold, _))| Finding {
+                label: finding.label,
+                logit: finding.logit,
+                probability: finding.probability,
+                operating_point_score: (!threshold.is_nan()).then_some(finding.operating_point_score),
+            })
+            .collect();
+        let activation_maps =
+            output.maps.as_ref().map_or_else(Vec::new, |maps| self.top_maps(&findings, maps));
+        InferenceCompleted {
+            reading_id: request.reading_id,
+            job_id: request.job_id,
+            findings,
+            activation_maps,
+            region: seen.region,
+            pixel_digest: seen.pixel_digest,
+            model: self.identity.clone(),
+            engine: EngineIdentity {
+                engine: self.engine.engine.clone(),
+                version: self.engine.version.clone(),
+                precision: self.engine.precision.clone(),
+                device: self.engine.device.clone(),
+            },
+            times: seen.times,
+        }
+    }
+
+    /// The maps of the labels with the highest scores, highest first.
+    fn top_maps(&self, findings: &[Finding], maps: &ActivationMaps) -> Vec<ActivationMap> {
+        let mut ranked: Vec<&Finding> = findings.iter().collect();
+        ranked.sort_by(|a, b| score(b).total_cmp(&score(a)));
+        let map_of = |finding: &Finding| {
+            let index = self.labels.iter().position(|label| *label == finding.label)?;
+            Some(ActivationMap {
+                label: finding.label.clone(),
+                rows: u32::try_from(maps.height).ok()?,
+                columns: u32::try_from(maps.width).ok()?,
+                values: maps.of(index)?.to_vec(),
+            })
+        };
+        ranked.into_iter().take(self.mapped_labels).filter_map(map_of).collect()
+    }
+}
+
+/// The operating-point score where there is one, else the probability.
+fn score(finding: &Finding) -> f32 {
+    finding.operating_point_score.unwrap_or(finding.probability)
+}
+
+/// The image itself is why there is no reading.
+pub(crate) fn failed(request: &InferenceRequested, code: &str, reason: String) -> InferenceFailed {
+    InferenceFailed {
+        reading_id: request.reading_id,
+        job_id: request.job_id,
+        attempt: request.attempt,
+        code: code.to_owned(),
+        reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hilum_events::{Event, samples};
+
+    fn request() -> InferenceRequested {
+        match samples::inference_requested(1, "a", 0).event {
+            Event::InferenceRequested(request) => request,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn model(labels: [&str; 3], op_threshs: [f32; 3]) -> Model {
+        let text = || "test".to_owned();
+        Model {
+            identity: samples::model(),
+            engine: EngineDescription { engine: text(), version: text(), precision: text(), device: text() },
+            preprocessing: Preprocessing::default(),
+            labels: labels.map(str::to_owned).to_vec(),
+            op_threshs: op_threshs.to_vec(),
+            mapped_labels: 1,
+        }
+    }
+
+    fn read(model: &Model, logits: [f32; 3]) -> InferenceCompleted {
+        let maps = ActivationMaps { height: 1, width: 2, values: vec![0.0, 1.0, 10.0, 11.0, 20.0, 21.0] };
+        let seen = Seen {
+            region: AnalysedRegion { picture_width: 2, picture_height: 1, x: 0, y: 0, side: 1 },
+            pixel_digest: Sha256Digest::of(b"pixels"),
+            times: ReadingTimes::default(),
+        };
+        model.completed(&request(), &Output { logits: logits.to_vec(), maps: Some(maps) }, seen)
+    }
+
+    #[test]
+    fn the_map_is_that_of_the_label_with_the_highest_score() {
+        let completed = read(&model(["A", "B", "C"], [0.5, 0.01, 0.5]), [0.0, -1.0, -2.0]);
+        assert_eq!(completed.activation_maps.len(), 1);
+        assert_eq!(completed.activation_maps[0].label, "B");
+        assert_eq!(completed.activation_maps[0].values, [10.0, 11.0]);
+    }
+
+    #[test]
+    fn an_output_without_a_label_is_left_out_and_one_without_a_threshold_has_no_score() {
+        let completed = read(&model(["A", "", "C"], [0.5, f32::NAN, f32::NAN]), [0.0, 5.0, 3.0]);
+        let seen: Vec<_> =
+            completed.findings.iter().map(|f| (f.label.as_str(), f.logit, f.operating_point_score)).collect();
+        assert_eq!(seen, [("A", 0.0, Some(0.5)), ("C", 3.0, None)]);
+        assert_eq!(completed.activation_maps[0].values, [20.0, 21.0]);
+    }
+}

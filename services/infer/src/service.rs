@@ -1,0 +1,131 @@
+//! Starting the reading service: model first, then work; ready only when the model has proved itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use hilum_blobs::{BlobStore, StoreConfig};
+use hilum_events::ModelIdentity;
+use hilum_imaging::{DecoderConfig, DecoderPool, Preprocessing, ResizeMethod};
+use hilum_log::{Log, work};
+use hilum_models::{ModelFolder, ResizeRule};
+use hilum_runtime::Service;
+
+use crate::config::Config;
+use crate::load::{EngineSettings, load_engine, warm_up};
+use crate::reading::Model;
+use crate::self_check::self_check;
+use crate::shell::Reader;
+use crate::worker::ModelWorker;
+
+/// Runs the service until it is asked to stop.
+///
+/// # Errors
+/// When a setting can't be used, the model is refused or fails its check, or going on would do harm.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    let service = Service::start("hilum-infer", &config.service)?;
+    service.health.wait_for("model", "loading and checking");
+    let log = Log::connect(&config.service.nats_url, "hilum-infer").await?;
+    let store = BlobStore::open(&StoreConfig::at(&config.store_url))?;
+    let decoders = DecoderConfig { size: config.decoders.get(), ..DecoderConfig::sibling()? };
+    watch(&service, &log, &store);
+
+    let health = service.health.clone();
+    let shutdown = service.shutdown.clone();
+    let drain_limit = config.service.drain_limit();
+    let work_config = config.work();
+    let forward_limit = Duration::from_secs(config.forward_limit_s);
+    let run = async move {
+        let (model, worker) = tokio::task::spawn_blocking(move || start_model(&config)).await??;
+        let worker = Arc::new(worker);
+        health.holds("model");
+        let reader = Reader {
+            log: log.clone(),
+            store,
+            decoders: DecoderPool::new(decoders),
+            model: Arc::new(model),
+            worker: worker.clone(),
+        };
+        if !log.wait_until_usable(&shutdown).await {
+            return Ok(());
+        }
+        tokio::select! {
+            done = work(&log, Arc::new(reader), &work_config, &shutdown) => Ok(done?),
+            hung = watch_model(&worker, forward_limit) => Err(hung),
+        }
+    };
+    service.run(axum::Router::new(), drain_limit, Box::pin(run)).await.context("hilum-infer ended")
+}
+
+/// Loads the model, has it read its golden images and warms it up. Blocks for seconds.
+fn start_model(config: &Config) -> anyhow::Result<(Model, ModelWorker)> {
+    let folder = ModelFolder::open(&config.model)?;
+    let manifest = folder.manifest();
+    let preprocessing = Preprocessing {
+        input_side_px: manifest.input_side_px,
+        resize: match manifest.resize {
+            ResizeRule::SkimageGaussian => ResizeMethod::SkimageGaussian,
+            ResizeRule::TorchAntialias => ResizeMethod::TorchAntialias,
+        },
+        value_range: manifest.value_range[1],
+    };
+    let identity: ModelIdentity = (&folder.identity()).try_into()?;
+    anyhow::ensure!(
+        preprocessing.id() == identity.preprocessing_id,
+        "the model wants the preprocessing {}, this release has {}",
+        identity.preprocessing_id,
+        preprocessing.id()
+    );
+    let mut engine = load_engine(
+        &folder,
+        &EngineSettings { threads: config.threads, device: config.device, precision: config.precision },
+    )?;
+    let report = self_check(&mut *engine, &folder)?;
+    tracing::info!(
+        model = identity.name,
+        version = identity.version,
+        trained = identity.trained,
+        cases = report.cases,
+        largest_logit_difference = report.largest_logit_difference,
+        "model checked on its golden images"
+    );
+    anyhow::ensure!(report.passes(), "the model does not give its golden results: {report:?}");
+    warm_up(&mut *engine, config.max_batch)?;
+    let model = Model {
+        identity,
+        engine: engine.description(),
+        preprocessing,
+        labels: manifest.labels.clone(),
+        op_threshs: manifest.op_threshs_f32(),
+        mapped_labels: config.mapped_labels,
+    };
+    let worker = ModelWorker::start(engine, config.batches())?;
+    Ok((model, worker))
+}
+
+fn watch(service: &Service, log: &Log, store: &BlobStore) {
+    let probed = log.clone();
+    service.watch("event log", move || {
+        let log = probed.clone();
+        async move { log.probe().await }
+    });
+    let probed = store.clone();
+    service.watch("object storage", move || {
+        let store = probed.clone();
+        async move { store.probe().await.map_err(|error| error.to_string()) }
+    });
+}
+
+/// Returns when the model hangs or its thread has ended: the process must end, so that the work goes elsewhere.
+async fn watch_model(worker: &ModelWorker, forward_limit: Duration) -> anyhow::Error {
+    let mut looks = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        looks.tick().await;
+        if !worker.is_alive() {
+            return anyhow::anyhow!("the model's thread has ended");
+        }
+        if worker.busy_since().is_some_and(|since| since.elapsed() > forward_limit) {
+            return anyhow::anyhow!("the model has not answered for {forward_limit:?}");
+        }
+    }
+}

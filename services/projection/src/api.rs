@@ -1,0 +1,155 @@
+//! The query API: its routes and what they share. Answers come from the tables; the log is asked only when
+//! the tables may lag behind it.
+
+mod error;
+mod jobs;
+mod live;
+mod lookup;
+mod ops;
+mod params;
+mod report;
+mod result;
+mod studies;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request};
+use axum::http::{StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{MethodRouter, get};
+use axum::{Router, middleware};
+use hilum_blobs::BlobStore;
+use hilum_log::Log;
+use hilum_runtime::Problem;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::progress::Progress;
+use crate::queries::Queries;
+
+/// Requests that wait for something at a time; each costs little, but not nothing.
+const WAITING_MAX: usize = 4096;
+
+/// The description of the whole API, also of what other services serve under the same base URL.
+const OPENAPI: &str = include_str!("../openapi.json");
+
+/// What all answers are made from. Cheap to clone.
+#[derive(Clone)]
+pub struct Api {
+    queries: Queries,
+    log: Log,
+    blobs: BlobStore,
+    progress: Progress,
+    shutdown: CancellationToken,
+    waiting: Arc<Semaphore>,
+}
+
+impl Api {
+    /// Waiting requests are answered when `shutdown` comes.
+    pub fn new(
+        queries: Queries,
+        log: Log,
+        blobs: BlobStore,
+        progress: Progress,
+        shutdown: CancellationToken,
+    ) -> Self {
+        Self { queries, log, blobs, progress, shutdown, waiting: Arc::new(Semaphore::new(WAITING_MAX)) }
+    }
+}
+
+/// All routes.
+pub fn router(api: Api) -> Router {
+    let mut router = Router::new();
+    for (path, methods) in routes() {
+        router = router.route(path, methods);
+    }
+    router
+        .route_layer(middleware::from_fn(measure))
+        .method_not_allowed_fallback(|| async {
+            let detail = "this page is only read; /openapi.json lists all calls";
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "method not allowed", detail)
+        })
+        .fallback(|| async { Problem::not_found("there is no such page; /openapi.json lists all calls") })
+        .with_state(api)
+}
+
+fn routes() -> Vec<(&'static str, MethodRouter<Api>)> {
+    vec![
+        ("/v1/jobs", get(jobs::list)),
+        ("/v1/jobs/{id}", get(jobs::show)),
+        ("/v1/jobs/{id}/result", get(result::show)),
+        ("/v1/jobs/{id}/events", get(live::stream)),
+        ("/v1/studies/{id}", get(studies::show)),
+        ("/v1/studies/{id}/report", get(report::show)),
+        ("/v1/ops/metrics", get(ops::metrics)),
+        ("/v1/ops/dlq", get(ops::dead_letters)),
+        ("/openapi.json", get(openapi)),
+    ]
+}
+
+async fn openapi() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], OPENAPI).into_response()
+}
+
+async fn measure(route: MatchedPath, request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let response = next.run(request).await;
+    let (route, code) = (route.as_str().to_owned(), response.status().as_u16().to_string());
+    metrics::histogram!("hilum_http_request_seconds", "route" => route, "code" => code)
+        .record(begun.elapsed());
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Served under the same base URL by others.
+    const ELSEWHERE: [&str; 5] =
+        ["post /v1/jobs", "post /v1/studies/{id}/close", "get /livez", "get /readyz", "get /metrics"];
+
+    fn described() -> Value {
+        serde_json::from_str(OPENAPI).unwrap()
+    }
+
+    #[test]
+    fn every_route_is_described_and_every_description_has_a_route() {
+        let document = described();
+        let operations = document["paths"].as_object().unwrap().iter().flat_map(|(path, methods)| {
+            methods.as_object().unwrap().keys().map(move |method| format!("{method} {path}"))
+        });
+        let served = routes().into_iter().map(|(path, _)| format!("get {path}"));
+        let expected: BTreeSet<String> = served.chain(ELSEWHERE.map(str::to_owned)).collect();
+        assert_eq!(operations.collect::<BTreeSet<String>>(), expected);
+    }
+
+    #[test]
+    fn every_reference_of_the_description_leads_somewhere() {
+        fn references(value: &Value, found: &mut Vec<String>) {
+            match value {
+                Value::Object(fields) => {
+                    if let Some(Value::String(reference)) = fields.get("$ref") {
+                        found.push(reference.clone());
+                    }
+                    fields.values().for_each(|value| references(value, found));
+                }
+                Value::Array(values) => values.iter().for_each(|value| references(value, found)),
+                _ => {}
+            }
+        }
+        let document = described();
+        let mut found = Vec::new();
+        references(&document, &mut found);
+        assert!(!found.is_empty());
+        for reference in found {
+            let pointer = reference.strip_prefix('#').unwrap();
+            assert!(document.pointer(pointer).is_some(), "{reference}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! `GET /v1/jobs/{id}/events`: the life of a job as server-sent events, until it has ended.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse as _, Response};
+use futures::Stream;
+use hilum_events::JobId;
+use hilum_runtime::Problem;
+use serde::Serialize;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::params::job_id;
+use super::{Api, WAITING_MAX};
+use crate::job::{Status, Story};
+use crate::progress::Changes;
+
+/// Often enough for proxies that cut silent connections.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Ends the id of the last event, so that a client that comes again with it needs no further one.
+const ENDED: &str = "-ended";
+
+pub(super) async fn stream(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let job_id = job_id(&id)?;
+    let last_id = headers.get("last-event-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
+    if last_id.ends_with(ENDED) {
+        // By its rules an event source gives up on this answer, and on no other.
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let place =
+        api.waiting.clone().try_acquire_owned().map_err(|_| {
+            Problem::unavailable(format!("{WAITING_MAX} requests wait already; try again later"))
+        })?;
+    let changes = api.progress.changes();
+    let story = api.story(job_id).await?;
+    let after_seq = last_id.parse().unwrap_or(0);
+    let mut life =
+        Life { api, job_id, changes, after_seq, ready: VecDeque::new(), done: false, _place: place };
+    life.take(&story);
+    let life = life.into_stream(story.job.watched());
+    Ok(Sse::new(life).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
+}
+
+/// What a listener still has to be told.
+struct Life {
+    api: Api,
+    job_id: JobId,
+    changes: Changes,
+    after_seq: u64,
+    ready: VecDeque<Event>,
+    done: bool,
+    _place: OwnedSemaphorePermit,
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<&'a str>,
+    at: jiff::Timestamp,
+    status: Status,
+}
+
+impl Life {
+    fn into_stream(self, watched: Vec<uuid::Uuid>) -> impl Stream<Item = Result<Event, Infallible>> {
+        futures::stream::unfold((self, watched), |(mut life, mut watched)| async move {
+            loop {
+                if let Some(event) = life.ready.pop_front() {
+                    return Some((Ok(event), (life, watched)));
+                }
+                if life.done {
+                    return None;
+                }
+                tokio::select! {
+                    () = life.changes.of(&watched) => {}
+                    // The client comes again by itself, with the id of the last event.
+                    () = life.api.shutdown.cancelled() => return None,
+                }
+                let story = life.api.story(life.job_id).await.ok()?;
+                life.take(&story);
+                watched = story.job.watched();
+            }
+        })
+    }
+
+    /// Takes in what is new.
+    fn take(&mut self, story: &Story) {
+        for (step, status) in story.history.iter().zip(story.statuses()) {
+            if step.seq > self.after_seq {
+                self.after_seq = step.seq;
+                let told = Told { event: Some(&step.event), at: step.at, status };
+                self.ready.extend(sse(step.seq.to_string(), &step.event, &told));
+            }
+        }
+        if story.job.status.has_ended() {
+            let at = story.job.ended_at.unwrap_or(story.job.created_at);
+            let told = Told { event: None, at, status: story.job.status };
+            self.ready.extend(sse(format!("{}{ENDED}", self.after_seq), "ended", &told));
+            self.done = true;
+        }
+    }
+}
+
+fn sse(id: String, name: &str, told: &Told<'_>) -> Option<Event> {
+    // Plain structs of names and times always have a JSON form.
+    Event::default().id(id).event(name).json_data(told).ok()
+}

@@ -1,0 +1,142 @@
+//! Finding a job or a study, also when the tables lag behind the log, and waiting until something holds.
+
+use std::time::Duration;
+
+use hilum_events::{JobId, Site, StudyId, job_image_filter};
+use hilum_runtime::Problem;
+use tokio::sync::SemaphorePermit;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::error::{bad_request, conflict, database, log};
+use super::params::Wait;
+use super::{Api, WAITING_MAX};
+use crate::job::{Job, Step, Story};
+use crate::queries::Study;
+
+/// How long an id that is not in the tables is looked for.
+const CATCH_UP_LIMIT: Duration = Duration::from_secs(2);
+
+impl Api {
+    /// A job and its steps. What stands in the log is found, however far the tables are behind.
+    ///
+    /// # Errors
+    /// 404 only if the log has no such job; 503 when that can't be told.
+    pub(super) async fn story(&self, job_id: JobId) -> Result<Story, Problem> {
+        let sighting = self.queries.story(job_id).await.map_err(database)?;
+        if let Some(story) = sighting.story {
+            return Ok(story);
+        }
+        let last_seq = self.log.position().await.map_err(log)?.last_seq;
+        self.progress.reached(last_seq, CATCH_UP_LIMIT).await;
+        let sighting = self.queries.story(job_id).await.map_err(database)?;
+        if let Some(story) = sighting.story {
+            return Ok(story);
+        }
+        if sighting.folded_seq.is_some_and(|folded_seq| folded_seq >= last_seq) {
+            return self.no_such_job(job_id).await;
+        }
+        self.story_from_log(job_id).await
+    }
+
+    /// A job once it has ended, or as it is when `wait` is over.
+    ///
+    /// # Errors
+    /// As for [`Self::story`].
+    pub(super) async fn ended_story(&self, job_id: JobId, wait: Wait) -> Result<Story, Problem> {
+        let mut changes = self.progress.changes();
+        let deadline = Instant::now() + wait.0;
+        let mut story = self.story(job_id).await?;
+        if wait.0.is_zero() || story.job.status.has_ended() {
+            return Ok(story);
+        }
+        let _place = self.place_to_wait()?;
+        while !story.job.status.has_ended() && Instant::now() < deadline && !self.shutdown.is_cancelled() {
+            self.sleep_until_changed(&mut changes, &story.job.watched(), deadline).await;
+            story = self.story(job_id).await?;
+        }
+        Ok(story)
+    }
+
+    /// Waits for a change of one of `ids`, for `deadline` or for the end of the service.
+    pub(super) async fn sleep_until_changed(
+        &self,
+        changes: &mut crate::progress::Changes,
+        ids: &[Uuid],
+        deadline: Instant,
+    ) {
+        tokio::select! {
+            () = changes.of(ids) => {}
+            () = tokio::time::sleep_until(deadline) => {}
+            () = self.shutdown.cancelled() => {}
+        }
+    }
+
+    /// One of the places for requests that wait.
+    ///
+    /// # Errors
+    /// 503 when all are taken.
+    pub(super) fn place_to_wait(&self) -> Result<SemaphorePermit<'_>, Problem> {
+        self.waiting.try_acquire().map_err(|_| {
+            Problem::unavailable(format!("{WAITING_MAX} requests wait already; try again without `wait`"))
+        })
+    }
+
+    /// A study by its id or by the name its sender gave it.
+    ///
+    /// # Errors
+    /// 400 for a bad site, 404 if there is none, 409 if several sites have one of that name.
+    pub(super) async fn study(&self, name: &str, site: Option<&str>) -> Result<Study, Problem> {
+        let site: Option<Site> = site.map(str::parse).transpose().map_err(|e| bad_request(format!("{e}")))?;
+        if let Some(study) = self.study_in_tables(name, site.as_ref()).await? {
+            return Ok(study);
+        }
+        let last_seq = self.log.position().await.map_err(log)?.last_seq;
+        let caught_up = self.progress.reached(last_seq, CATCH_UP_LIMIT).await;
+        match self.study_in_tables(name, site.as_ref()).await? {
+            Some(study) => Ok(study),
+            None if caught_up => {
+                Err(Problem::not_found("there is no such study; give its id or its sender's name"))
+            }
+            None => Err(Problem::unavailable("the database is behind the event log; try again")),
+        }
+    }
+
+    async fn study_in_tables(&self, name: &str, site: Option<&Site>) -> Result<Option<Study>, Problem> {
+        // With the site the id follows from the name, also from a DICOM Study Instance UID.
+        let named = site.map(|site| StudyId::named(site, name));
+        let study_id = name.parse::<StudyId>().ok().or(named);
+        let mut found = self.queries.studies(study_id, Some(name)).await.map_err(database)?;
+        if let Some(site) = site {
+            found.retain(|study| study.site == *site);
+        }
+        if found.len() > 1 {
+            let sites: Vec<&str> = found.iter().map(|study| study.site.as_str()).collect();
+            let detail = format!("sites {} have a study of this name; add ?site=", sites.join(", "));
+            return Err(conflict("ambiguous-study", "several studies have this name", detail));
+        }
+        Ok(found.pop())
+    }
+
+    /// The tables hold all that the log held when we asked, and not this job.
+    async fn no_such_job(&self, job_id: JobId) -> Result<Story, Problem> {
+        if self.queries.is_set_aside(job_id).await.map_err(database)? {
+            return Err(Problem::unavailable("this release can't read the job's events; they are kept"));
+        }
+        Err(Problem::not_found("there is no such job"))
+    }
+
+    /// The tables are too far behind: the log itself tells at least that the job is queued.
+    async fn story_from_log(&self, job_id: JobId) -> Result<Story, Problem> {
+        let found = self.log.last(&job_image_filter(job_id)).await.map_err(log)?;
+        let Some(recorded) = found else {
+            return Err(Problem::not_found("there is no such job"));
+        };
+        let job = recorded.envelope().and_then(|envelope| Job::queued(envelope, recorded.trace_id()));
+        let Some(job) = job else {
+            return Err(Problem::unavailable("this release can't read the job's events; they are kept"));
+        };
+        let step = Step { seq: recorded.seq, event: "image-stored".to_owned(), at: job.created_at };
+        Ok(Story { job, history: vec![step] })
+    }
+}

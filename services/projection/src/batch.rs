@@ -1,0 +1,61 @@
+//! From messages of the log to rows, with the traces they belong to. Knows no database.
+
+use std::error::Error;
+use std::time::Duration;
+
+use hilum_log::Recorded;
+
+use crate::domain::{Fact, Rows};
+use crate::position::Position;
+
+/// Older events are a replay; their traces are over.
+const TRACE_WITHIN: Duration = Duration::from_secs(60);
+
+/// What a batch writes, and the position it leads to.
+pub(crate) fn rows_of(from: &Position, batch: &[Recorded]) -> (Rows, Position) {
+    let mut rows = Rows::default();
+    let mut to = from.clone();
+    for recorded in batch {
+        match &recorded.content {
+            Ok(envelope) => {
+                rows.evolve(&Fact { seq: recorded.seq, trace_id: recorded.trace_id(), envelope });
+            }
+            Err(error) => park(&mut rows, recorded, &error.to_string()),
+        }
+        to = to.after(recorded);
+    }
+    (rows, to)
+}
+
+/// Sets a message aside, loudly.
+pub(crate) fn park(rows: &mut Rows, recorded: &Recorded, reason: &str) {
+    tracing::error!(seq = recorded.seq, subject = recorded.subject, reason, "set aside in table unreadable");
+    metrics::counter!("hilum_projection_unreadable_total").increment(1);
+    rows.park(recorded.seq, &recorded.subject, reason);
+}
+
+/// A span that ends the event's trace here; lives until the rows are committed.
+pub(crate) fn project_span(recorded: &Recorded) -> Option<tracing::Span> {
+    let age = jiff::Timestamp::now().duration_since(recorded.stored_at);
+    if age.unsigned_abs() > TRACE_WITHIN {
+        return None;
+    }
+    let span = tracing::info_span!("project", seq = recorded.seq);
+    recorded.continue_trace_in(&span);
+    Some(span)
+}
+
+/// An error and its causes in one line, outermost first.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let cause_text = error.to_string();
+        // Some libraries repeat their cause in their own text.
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,230 @@
+//! The loop: follow the log, fold batches into the tables, tell who waits. Several copies may run: the
+//! position in the database lets one of them through, the others stand by.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hilum_log::{Attempts, Log, Recorded, UnavailableError};
+use hilum_runtime::Health;
+use tokio_util::sync::CancellationToken;
+
+use crate::batch::{chain, park, project_span, rows_of};
+use crate::domain::Rows;
+use crate::position::{Mismatch, Position};
+use crate::progress::{Progress, Touched};
+use crate::store::{Store, StoreError};
+
+/// Messages folded in one transaction.
+const BATCH_MAX: usize = 500;
+/// After this time without a message, log and tables are looked at.
+const IDLE_CHECK: Duration = Duration::from_secs(2);
+/// How often a standing-by copy looks at the position.
+const STANDBY_POLL: Duration = Duration::from_millis(200);
+/// A copy that stands by takes over when the position lags behind the log unmoved for so long.
+const TAKE_OVER_AFTER: Duration = Duration::from_secs(2);
+const RETRY: Attempts = Attempts {
+    first_wait: Duration::from_millis(200),
+    longest_wait: Duration::from_secs(5),
+    give_up_after: Duration::MAX,
+};
+
+/// Conditions of readiness.
+const DATABASE: &str = "database";
+const LOG: &str = "log";
+const CAUGHT_UP: &str = "projection";
+
+/// The fold and all it needs.
+#[derive(Clone)]
+pub struct Projection {
+    /// Where rows go.
+    pub store: Store,
+    /// Where events come from.
+    pub log: Log,
+    /// Who is told.
+    pub progress: Progress,
+    /// What `/readyz` says.
+    pub health: Health,
+}
+
+/// Folding was interrupted; it begins again from the position in the database.
+#[derive(Debug, thiserror::Error)]
+enum FoldError {
+    #[error(transparent)]
+    Log(#[from] UnavailableError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Mismatch(#[from] Mismatch),
+}
+
+impl Projection {
+    /// Folds until `shutdown`. Waits whenever log or database are away, and refuses to write as long as the
+    /// log is not the one that was folded before.
+    pub async fn run(&self, shutdown: &CancellationToken) {
+        self.health.wait_for(DATABASE, "not looked at yet");
+        self.health.wait_for(LOG, "not looked at yet");
+        let mut failures = 0;
+        while !shutdown.is_cancelled() {
+            let begun = Instant::now();
+            // A transaction cut off here is rolled back, or was committed as a whole.
+            let error = tokio::select! {
+                () = shutdown.cancelled() => return,
+                Err(error) = self.session() => error,
+            };
+            failures = if begun.elapsed() > RETRY.longest_wait { 1 } else { failures + 1 };
+            self.say_why(&error);
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = tokio::time::sleep(RETRY.wait_before(failures + 1)) => {}
+            }
+        }
+    }
+
+    /// From looking at the database to the first error.
+    async fn session(&self) -> Result<Infallible, FoldError> {
+        self.progress.restart();
+        self.store.prepare().await?;
+        self.health.holds(DATABASE);
+        let mut position = self.begin().await?;
+        let goal = self.log.position().await?.last_seq;
+        if position.last_seq < goal {
+            let reason = format!("folding events {} to {goal}", position.last_seq + 1);
+            self.health.wait_for(CAUGHT_UP, reason);
+        }
+        loop {
+            self.tell(&position, goal, Touched::Anything);
+            self.lead(position, goal).await?;
+            position = self.stand_by(goal).await?;
+        }
+    }
+
+    /// The position to go on from, if the log is still the one that was folded.
+    async fn begin(&self) -> Result<Position, FoldError> {
+        let log = self.log.position().await?;
+        let position = self.store.position(&log.epoch).await?;
+        position.check_log(&log)?;
+        if position.last_seq > 0 {
+            let last = self.log.at(position.last_seq).await?;
+            position.check_last(last.as_ref().and_then(Recorded::envelope).map(|e| e.event_id))?;
+        }
+        self.health.holds(LOG);
+        Ok(position)
+    }
+
+    /// Folds batch after batch until another copy moves the position.
+    async fn lead(&self, mut position: Position, goal: u64) -> Result<(), FoldError> {
+        let mut follower = self.log.follow(position.last_seq, &[]);
+        loop {
+            let batch = tokio::time::timeout(IDLE_CHECK, follower.next_batch(BATCH_MAX)).await;
+            let log = self.log.position().await?;
+            position.check_log(&log)?;
+            let Ok(batch) = batch else {
+                if self.store.peek().await? != position {
+                    return Ok(());
+                }
+                report_lag(&position, log.last_seq);
+                continue;
+            };
+            let touched = match self.fold(&position, &batch).await? {
+                Some((next, touched)) => {
+                    position = next;
+                    touched
+                }
+                None => return Ok(()),
+            };
+            self.tell(&position, goal, touched);
+            report_lag(&position, log.last_seq);
+        }
+    }
+
+    /// Watches another copy fold, until it stops while there is something to fold.
+    async fn stand_by(&self, goal: u64) -> Result<Position, FoldError> {
+        tracing::info!("another projection folds; standing by");
+        let mut seen = self.begin().await?;
+        self.tell(&seen, goal, Touched::Anything);
+        let mut stuck_since: Option<Instant> = None;
+        loop {
+            tokio::time::sleep(STANDBY_POLL).await;
+            let position = self.store.peek().await?;
+            let log = self.log.position().await?;
+            position.check_log(&log)?;
+            report_lag(&position, log.last_seq);
+            if position != seen {
+                self.tell(&position, goal, Touched::Anything);
+                seen = position;
+                stuck_since = None;
+            } else if log.last_seq == seen.last_seq {
+                stuck_since = None;
+            } else if stuck_since.get_or_insert_with(Instant::now).elapsed() > TAKE_OVER_AFTER {
+                tracing::info!(position = seen.last_seq, "nobody folds; taking over");
+                return Ok(seen);
+            }
+        }
+    }
+
+    /// Folds one batch; `None` if another copy moved the position before.
+    async fn fold(
+        &self,
+        from: &Position,
+        batch: &[Recorded],
+    ) -> Result<Option<(Position, Touched)>, StoreError> {
+        let begun = Instant::now();
+        let _spans: Vec<_> = batch.iter().filter_map(project_span).collect();
+        let (rows, to) = rows_of(from, batch);
+        let folded = match self.store.write(from, &to, &rows).await {
+            Ok(true) => Some((to, Touched::Only(Arc::new(rows.touched())))),
+            Ok(false) => None,
+            Err(error) if error.is_bad_data() => self.fold_one_by_one(from, batch).await?,
+            Err(error) => return Err(error),
+        };
+        metrics::histogram!("hilum_projection_batch_size").record(batch.len() as f64);
+        metrics::histogram!("hilum_projection_fold_seconds").record(begun.elapsed());
+        Ok(folded)
+    }
+
+    /// Finds the message that the database refuses and sets it aside; the others must not wait for it.
+    async fn fold_one_by_one(
+        &self,
+        from: &Position,
+        batch: &[Recorded],
+    ) -> Result<Option<(Position, Touched)>, StoreError> {
+        let mut from = from.clone();
+        for recorded in batch {
+            let (rows, to) = rows_of(&from, std::slice::from_ref(recorded));
+            let written = match self.store.write(&from, &to, &rows).await {
+                Err(error) if error.is_bad_data() => {
+                    let mut rows = Rows::default();
+                    park(&mut rows, recorded, &chain(&error));
+                    self.store.write(&from, &to, &rows).await?
+                }
+                outcome => outcome?,
+            };
+            if !written {
+                return Ok(None);
+            }
+            from = to;
+        }
+        Ok(Some((from, Touched::Anything)))
+    }
+
+    fn tell(&self, position: &Position, goal: u64, touched: Touched) {
+        self.progress.advance(position.last_seq, touched);
+        if position.last_seq >= goal {
+            self.health.holds(CAUGHT_UP);
+        }
+    }
+
+    fn say_why(&self, error: &FoldError) {
+        let condition = match error {
+            FoldError::Store(_) => DATABASE,
+            FoldError::Log(_) | FoldError::Mismatch(_) => LOG,
+        };
+        self.health.wait_for(condition, chain(error));
+    }
+}
+
+fn report_lag(position: &Position, log_last_seq: u64) {
+    metrics::gauge!("hilum_projection_position").set(position.last_seq as f64);
+    metrics::gauge!("hilum_projection_lag").set(log_last_seq.saturating_sub(position.last_seq) as f64);
+}

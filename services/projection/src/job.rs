@@ -1,0 +1,191 @@
+//! A job as the API tells it. Its status is decided in the view `job_states`, nowhere else.
+
+use hilum_events::{Envelope, Event, JobId, ReadingId, Sha256Digest, Site, StudyId, StudyRef};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Where a job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Status {
+    /// Stored; nobody asked for a reading yet.
+    Queued,
+    /// Its reading was requested, or it shares one that was.
+    InProgress,
+    /// Its reading was made.
+    Completed,
+    /// Its reading can't be made or was given up.
+    Failed,
+}
+
+impl Status {
+    /// The word of the API and of the tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "QUEUED",
+            Self::InProgress => "IN_PROGRESS",
+            Self::Completed => "COMPLETED",
+            Self::Failed => "FAILED",
+        }
+    }
+
+    /// Whether nothing more happens, unless someone redrives the job.
+    pub fn has_ended(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed)
+    }
+}
+
+/// A row of `job_states`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// The upload.
+    pub job_id: JobId,
+    /// Where it stands.
+    pub status: Status,
+    /// When the image was taken in.
+    pub created_at: Timestamp,
+    /// Where it came from.
+    pub site: Site,
+    /// The study it belongs to.
+    pub study_id: StudyId,
+    /// The sender's name for the study.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub study_ref: Option<StudyRef>,
+    /// Of the image's bytes.
+    pub sha256: Sha256Digest,
+    /// Length of the image, bytes.
+    pub size_bytes: u64,
+    /// IANA media type.
+    pub media_type: String,
+    /// `stat` or `routine`.
+    pub priority: String,
+    /// The reading it waits for or has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reading_id: Option<ReadingId>,
+    /// The job whose reading it shares.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duplicate_of: Option<JobId>,
+    /// When its reading was requested, or shared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// When it completed or failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    /// For people: why it failed and what to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// For programs: why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason_code: Option<String>,
+    /// W3C trace id of its story.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
+}
+
+impl Job {
+    /// What is known of a job from its first event alone; `None` if `envelope` is not that event.
+    pub fn queued(envelope: &Envelope, trace_id: Option<String>) -> Option<Self> {
+        let Event::ImageStored(event) = &envelope.event else { return None };
+        Some(Self {
+            job_id: event.job_id,
+            status: Status::Queued,
+            created_at: envelope.occurred_at,
+            site: envelope.site.clone(),
+            study_id: event.study_id,
+            study_ref: event.study_ref.clone(),
+            sha256: event.image.blob.sha256,
+            size_bytes: event.image.blob.size_bytes,
+            media_type: event.image.media_type.as_mime().to_owned(),
+            priority: event.priority.as_str().to_owned(),
+            reading_id: None,
+            duplicate_of: None,
+            started_at: None,
+            ended_at: None,
+            reason: None,
+            reason_code: None,
+            trace_id,
+        })
+    }
+
+    /// Ids whose changes may change this job.
+    pub fn watched(&self) -> Vec<Uuid> {
+        let reading = self.reading_id.map(ReadingId::as_uuid);
+        [Some(self.job_id.as_uuid()), reading].into_iter().flatten().collect()
+    }
+}
+
+/// One step in the life of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// Position in the log.
+    pub seq: u64,
+    /// Event name.
+    pub event: String,
+    /// When it happened.
+    pub at: Timestamp,
+}
+
+/// A job and what happened to it so far, oldest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Story {
+    /// The job.
+    #[serde(flatten)]
+    pub job: Job,
+    /// Its steps.
+    pub history: Vec<Step>,
+}
+
+impl Story {
+    /// The job's status after each of its steps; after the last one, the status it has now.
+    pub fn statuses(&self) -> Vec<Status> {
+        let mut statuses: Vec<Status> = self.history.iter().map(|step| status_after(&step.event)).collect();
+        if let Some(last) = statuses.last_mut() {
+            *last = self.job.status;
+        }
+        statuses
+    }
+}
+
+fn status_after(event: &str) -> Status {
+    match event {
+        "image-stored" => Status::Queued,
+        "inference-completed" => Status::Completed,
+        "inference-failed" | "job-dead-lettered" => Status::Failed,
+        _ => Status::InProgress,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hilum_events::samples::{at, image_stored};
+
+    use super::*;
+
+    fn check(now: Status, events: &[&str], expected: &[Status]) {
+        let job = Job { status: now, ..Job::queued(&image_stored(1, "a", 0), None).unwrap() };
+        let step = |(seq, event): (u64, &&str)| Step { seq, event: (*event).to_owned(), at: at(0) };
+        let story = Story { job, history: (1..).zip(events).map(step).collect() };
+        assert_eq!(story.statuses(), expected);
+    }
+
+    #[test]
+    fn each_step_of_a_life_has_its_status() {
+        check(
+            Status::Completed,
+            &["image-stored", "inference-requested", "inference-completed"],
+            &[Status::Queued, Status::InProgress, Status::Completed],
+        );
+    }
+
+    #[test]
+    fn a_job_linked_to_a_finished_reading_is_completed_at_once() {
+        check(Status::Completed, &["image-stored", "duplicate-linked"], &[Status::Queued, Status::Completed]);
+    }
+
+    #[test]
+    fn only_an_image_makes_a_job() {
+        let envelope = hilum_events::samples::inference_requested(1, "a", 0);
+        assert_eq!(Job::queued(&envelope, None), None);
+    }
+}

@@ -1,0 +1,16 @@
+//! Hilum's read side: folds all events into Postgres and answers queries from there. It writes no event and
+//! no object, and nothing it keeps is more than a copy of what the log says.
+
+pub mod api;
+mod batch;
+pub mod config;
+pub mod domain;
+pub mod fold;
+mod insert;
+pub mod job;
+pub mod pool;
+pub mod position;
+pub mod progress;
+pub mod queries;
+pub mod rows;
+pub mod store;

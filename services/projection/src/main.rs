@@ -1,0 +1,42 @@
+//! The projection service. Wiring only.
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use hilum_blobs::{BlobStore, StoreConfig};
+use hilum_log::Log;
+use hilum_projection::api::{self, Api};
+use hilum_projection::config::Config;
+use hilum_projection::fold::Projection;
+use hilum_projection::pool;
+use hilum_projection::progress::Progress;
+use hilum_projection::queries::Queries;
+use hilum_projection::store::Store;
+use hilum_runtime::Service;
+
+/// Connections to Postgres: one for the fold, the others for answers.
+const CONNECTIONS: u32 = 10;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let config = Config::parse();
+    let service = Service::start("hilum-projection", &config.service)?;
+    let pool = pool::open(&config.database_url, CONNECTIONS).context("cannot use the database address")?;
+    let blobs = BlobStore::open(&StoreConfig::at(&config.store_url))?;
+    let log = Log::connect(&config.service.nats_url, "hilum-projection").await?;
+    let progress = Progress::default();
+
+    let projection = Projection {
+        store: Store::new(pool.clone(), &config.database_url),
+        log: log.clone(),
+        progress: progress.clone(),
+        health: service.health.clone(),
+    };
+    let api = Api::new(Queries::new(pool.clone()), log, blobs, progress, service.shutdown.clone());
+    let fold = async {
+        projection.run(&service.shutdown).await;
+        anyhow::Ok(())
+    };
+    let outcome = Box::pin(service.run(api::router(api), config.service.drain_limit(), fold)).await;
+    pool.close().await;
+    outcome
+}

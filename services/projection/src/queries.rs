@@ -1,0 +1,255 @@
+//! Reading the tables. Rows come as JSON, so that ids, hashes and times are checked types from here on.
+
+use hilum_events::{BlobRef, InferenceCompleted, JobId, ReadingId, ReportCause, Site, StudyId, StudyRef};
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sqlx::postgres::PgPool;
+use sqlx::types::Json;
+
+use crate::job::{Job, Status, Story};
+use crate::rows::DeadLetterRow;
+
+/// Jobs told with their study at most.
+pub const STUDY_JOBS_MAX: i64 = 1000;
+
+/// Reads the tables. Cheap to clone.
+#[derive(Clone)]
+pub struct Queries {
+    pool: PgPool,
+}
+
+/// A job, or how far the tables go without it; both of one moment.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Sighting {
+    /// The job.
+    pub story: Option<Story>,
+    /// Position in the log up to which events were folded; `None` before the first fold.
+    pub folded_seq: Option<u64>,
+}
+
+/// A study without its jobs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Study {
+    /// Its id.
+    pub study_id: StudyId,
+    /// The sender's name for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub study_ref: Option<StudyRef>,
+    /// Where it came from.
+    pub site: Site,
+    /// When its first image came.
+    pub created_at: Timestamp,
+    /// When its newest image came.
+    pub last_image_at: Timestamp,
+    /// When the sender last said that no more images come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closed_at: Option<Timestamp>,
+    /// How many jobs it has.
+    pub job_count: u64,
+}
+
+/// A revision of a report.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// 1 for the first.
+    pub revision: u32,
+    /// When it was issued.
+    pub issued_at: Timestamp,
+    /// Why it was issued then.
+    pub cause: ReportCause,
+    /// Images with a reading.
+    pub completed: u32,
+    /// Images without.
+    pub failed: u32,
+    /// Machine-readable form.
+    #[serde(skip_serializing)]
+    pub json: BlobRef,
+    /// Page for people.
+    #[serde(skip_serializing)]
+    pub html: BlobRef,
+}
+
+/// Which jobs are listed.
+#[derive(Debug, Clone, Default)]
+pub struct JobFilter {
+    /// Of this site.
+    pub site: Option<Site>,
+    /// In this state.
+    pub status: Option<Status>,
+    /// Older than this one.
+    pub after: Option<JobId>,
+    /// That many at most.
+    pub limit: u32,
+}
+
+/// What ended since a moment.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+pub struct Ended {
+    /// Jobs with a reading.
+    pub completed: u64,
+    /// Jobs that failed.
+    pub failed: u64,
+    /// From taking the image in to its end, milliseconds: median, 95th and 99th percentile; `None` when
+    /// nothing ended.
+    pub latency_ms: Option<[f64; 3]>,
+    /// Messages set aside since the log began.
+    pub unreadable: u64,
+}
+
+impl Queries {
+    /// Reads through `pool`.
+    pub fn new(pool: PgPool) -> Self {
+        Self { pool }
+    }
+
+    /// A job and its history. Of the events of its reading those count that came after the job's own image.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn story(&self, job_id: JobId) -> Result<Sighting, sqlx::Error> {
+        let sql = "SELECT json_build_object(
+            'folded_seq', (SELECT max(last_seq) FROM stream_position),
+            'story', (
+                SELECT to_jsonb(j) || jsonb_build_object('history', (
+                    SELECT coalesce(jsonb_agg(jsonb_build_object(
+                        'seq', h.seq, 'event', h.event, 'at', h.occurred_at) ORDER BY h.seq), '[]')
+                    FROM history h
+                    WHERE h.job_id = j.job_id OR (h.reading_id = j.reading_id AND h.seq > j.stored_seq AND h.event
+                        IN ('inference-requested', 'inference-completed', 'inference-failed', 'job-dead-lettered'))
+                ))
+                FROM job_states j WHERE j.job_id = $1
+            ))";
+        let found: Json<Sighting> =
+            sqlx::query_scalar(sql).bind(job_id.as_uuid()).fetch_one(&self.pool).await?;
+        Ok(found.0)
+    }
+
+    /// Whether the job's first event was set aside because this release could not fold it.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn is_set_aside(&self, job_id: JobId) -> Result<bool, sqlx::Error> {
+        sqlx::query_scalar(
+            "SELECT EXISTS (SELECT FROM unreadable WHERE subject LIKE 'evt.image-stored.%.' || $1)",
+        )
+        .bind(job_id.to_string())
+        .fetch_one(&self.pool)
+        .await
+    }
+
+    /// Jobs, newest first.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn jobs(&self, filter: &JobFilter) -> Result<Vec<Job>, sqlx::Error> {
+        let sql = "SELECT to_json(j) FROM job_states j
+            WHERE ($1::text IS NULL OR site = $1) AND ($2::text IS NULL OR status = $2)
+            AND ($3::uuid IS NULL OR stored_seq < (SELECT stored_seq FROM jobs WHERE job_id = $3))
+            ORDER BY stored_seq DESC LIMIT $4";
+        let rows = sqlx::query_scalar(sql)
+            .bind(filter.site.as_ref().map(Site::as_str))
+            .bind(filter.status.map(Status::as_str))
+            .bind(filter.after.map(JobId::as_uuid))
+            .bind(i64::from(filter.limit))
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(unwrapped(rows))
+    }
+
+    /// The reading, if it was made.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn reading(&self, reading_id: ReadingId) -> Result<Option<InferenceCompleted>, sqlx::Error> {
+        let sql = "SELECT completed FROM outcomes WHERE reading_id = $1 AND state = 'completed'";
+        let found: Option<Json<InferenceCompleted>> =
+            sqlx::query_scalar(sql).bind(reading_id.as_uuid()).fetch_optional(&self.pool).await?;
+        Ok(found.map(|reading| reading.0))
+    }
+
+    /// The studies with one of these ids or with the name `study_ref`.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn studies(
+        &self,
+        study_id: Option<StudyId>,
+        study_ref: Option<&str>,
+    ) -> Result<Vec<Study>, sqlx::Error> {
+        let sql = "SELECT to_jsonb(s) || jsonb_build_object(
+                'job_count', (SELECT count(*) FROM jobs j WHERE j.study_id = s.study_id),
+                'closed_at', (SELECT max(occurred_at) FROM history h
+                    WHERE h.study_id = s.study_id AND h.event = 'study-close-requested'))
+            FROM studies s WHERE s.study_id = $1 OR s.study_ref = $2 ORDER BY s.site LIMIT 100";
+        let rows = sqlx::query_scalar(sql)
+            .bind(study_id.map(StudyId::as_uuid))
+            .bind(study_ref)
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(unwrapped(rows))
+    }
+
+    /// The jobs of a study in the order their images came, [`STUDY_JOBS_MAX`] at most.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn study_jobs(&self, study_id: StudyId) -> Result<Vec<Job>, sqlx::Error> {
+        let sql = "SELECT to_json(j) FROM job_states j WHERE study_id = $1 ORDER BY stored_seq LIMIT $2";
+        let rows = sqlx::query_scalar(sql)
+            .bind(study_id.as_uuid())
+            .bind(STUDY_JOBS_MAX)
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(unwrapped(rows))
+    }
+
+    /// The reports of a study, oldest first.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn reports(&self, study_id: StudyId) -> Result<Vec<Report>, sqlx::Error> {
+        let sql = "SELECT to_json(r) FROM reports r WHERE study_id = $1 ORDER BY revision";
+        let rows = sqlx::query_scalar(sql).bind(study_id.as_uuid()).fetch_all(&self.pool).await?;
+        Ok(unwrapped(rows))
+    }
+
+    /// What ended since `since`.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn ended_since(&self, since: Timestamp) -> Result<Ended, sqlx::Error> {
+        let sql = "WITH touched AS (
+                SELECT l.job_id FROM outcomes o JOIN links l USING (reading_id) WHERE o.ended_at > $1::text::timestamptz
+                UNION SELECT job_id FROM links WHERE linked_at > $1::text::timestamptz
+                UNION SELECT job_id FROM job_failures WHERE dead_at > $1::text::timestamptz
+            ), ended AS (
+                SELECT status, greatest(extract(epoch FROM ended_at - created_at) * 1000, 0)::float8 AS latency_ms
+                FROM touched JOIN job_states USING (job_id) WHERE ended_at > $1::text::timestamptz
+            )
+            SELECT json_build_object(
+                'completed', count(*) FILTER (WHERE status = 'COMPLETED'),
+                'failed', count(*) FILTER (WHERE status = 'FAILED'),
+                'latency_ms', percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY latency_ms),
+                'unreadable', (SELECT count(*) FROM unreadable)
+            ) FROM ended";
+        // As text: sqlx knows no type for a jiff timestamp.
+        let found: Json<Ended> =
+            sqlx::query_scalar(sql).bind(since.to_string()).fetch_one(&self.pool).await?;
+        Ok(found.0)
+    }
+
+    /// Dead letters, newest first.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetterRow>, sqlx::Error> {
+        let sql = "SELECT to_json(d) FROM dead_letters d ORDER BY seq DESC LIMIT $1";
+        let rows = sqlx::query_scalar(sql).bind(i64::from(limit)).fetch_all(&self.pool).await?;
+        Ok(unwrapped(rows))
+    }
+}
+
+fn unwrapped<T: DeserializeOwned>(rows: Vec<Json<T>>) -> Vec<T> {
+    rows.into_iter().map(|row| row.0).collect()
+}

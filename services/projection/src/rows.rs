@@ -1,0 +1,152 @@
+//! The rows of the tables as the fold writes them. Field names are column names; rows travel to Postgres as
+//! JSON, so a row's struct is the only list of its columns besides the migration.
+
+use hilum_events::{
+    BlobRef, InferenceCompleted, JobId, Priority, ReadingId, ReportCause, Sha256Digest, Site, StudyId,
+    StudyRef,
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A study, as far as its images tell.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "the columns are described in the migration")]
+pub struct StudyRow {
+    pub study_id: StudyId,
+    pub site: Site,
+    pub study_ref: Option<StudyRef>,
+    pub created_at: Timestamp,
+    pub last_image_at: Timestamp,
+}
+
+/// An upload.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "the columns are described in the migration")]
+pub struct JobRow {
+    pub job_id: JobId,
+    pub stored_seq: u64,
+    pub site: Site,
+    pub study_id: StudyId,
+    pub sha256: Sha256Digest,
+    pub size_bytes: u64,
+    pub media_type: &'static str,
+    pub priority: Priority,
+    pub created_at: Timestamp,
+    pub trace_id: Option<String>,
+}
+
+/// A job waits for a reading.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "the columns are described in the migration")]
+pub struct LinkRow {
+    pub job_id: JobId,
+    pub seq: u64,
+    pub reading_id: ReadingId,
+    pub duplicate_of: Option<JobId>,
+    pub linked_at: Timestamp,
+}
+
+/// A job was given up before it had a reading.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "the columns are described in the migration")]
+pub struct JobFailureRow {
+    pub job_id: JobId,
+    pub seq: u64,
+    pub reason: String,
+    pub dead_at: Timestamp,
+}
+
+/// A reading was requested.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "the columns are described in the migration")]
+pub struct ReadingRow {
+    pub reading_id: ReadingId,
+    pub seq: u64,
+    pub site: Site,
+    pub primary_job_id: JobId,
+    pub requested_at: Timestamp,
+}
+
+/// How a reading ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OutcomeState {
+    /// It was made.
+    Completed,
+    /// It can't be made of this image.
+    Failed,
+    /// It was given up.
+    Dead,
+}
+
+/// The end of a reading.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "the columns are described in the migration")]
+pub struct OutcomeRow {
+    pub reading_id: ReadingId,
+    pub seq: u64,
+    pub state: OutcomeState,
+    pub ended_at: Timestamp,
+    pub code: Option<String>,
+    pub reason: Option<String>,
+    pub completed: Option<InferenceCompleted>,
+}
+
+impl OutcomeRow {
+    /// Of two outcomes of one reading the greater counts: a completed one, else the later one.
+    pub fn rank(&self) -> (bool, u64) {
+        (self.state == OutcomeState::Completed, self.seq)
+    }
+}
+
+/// A revision of a report.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "the columns are described in the migration")]
+pub struct ReportRow {
+    pub study_id: StudyId,
+    pub revision: u32,
+    pub seq: u64,
+    pub issued_at: Timestamp,
+    pub cause: ReportCause,
+    pub json: BlobRef,
+    pub html: BlobRef,
+    pub completed: u32,
+    pub failed: u32,
+}
+
+/// A message that a consumer gave up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the columns are described in the migration")]
+pub struct DeadLetterRow {
+    pub seq: u64,
+    pub consumer: String,
+    pub stream_seq: u64,
+    pub site: Site,
+    pub job_id: JobId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reading_id: Option<ReadingId>,
+    pub deliveries: u64,
+    pub reason: String,
+    pub at: Timestamp,
+}
+
+/// An event in the order of the log.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "the columns are described in the migration")]
+pub struct HistoryRow {
+    pub seq: u64,
+    pub event: &'static str,
+    pub job_id: Option<JobId>,
+    pub reading_id: Option<ReadingId>,
+    pub study_id: Option<StudyId>,
+    pub occurred_at: Timestamp,
+}
+
+/// A message that this release could not fold.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "the columns are described in the migration")]
+pub struct UnreadableRow {
+    pub seq: u64,
+    pub subject: String,
+    pub reason: String,
+}

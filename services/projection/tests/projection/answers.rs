@@ -1,0 +1,253 @@
+//! What the API answers, and with which problem it refuses.
+
+use bytes::Bytes;
+use hilum_events::samples::{
+    at, duplicate_linked, image_stored, inference_completed, inference_failed, inference_requested,
+    job_dead_lettered, job_id, report_issued, study_close_requested, study_id,
+};
+use hilum_events::{Envelope, Event, EventId, Site, StudyId};
+use hilum_projection::queries::Queries;
+use serde_json::{Value, json};
+
+use crate::harness::{Copy, World};
+
+fn time(value: &Value) -> jiff::Timestamp {
+    value.as_str().unwrap().parse().unwrap()
+}
+
+fn keys(value: &Value) -> Vec<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+#[tokio::test]
+async fn a_job_tells_its_state_and_history() {
+    let world = World::start().await;
+    let copy = world.projection().await;
+    let events = [image_stored(1, "a", 0), inference_requested(1, "a", 1), image_stored(2, "a", 2)];
+    let seq = world.append(&events).await;
+    copy.folded(seq).await;
+    let job = copy.ok(&format!("/v1/jobs/{}", job_id(1))).await;
+    assert_eq!(job["status"], "IN_PROGRESS");
+    assert_eq!(time(&job["created_at"]), at(0));
+    assert_eq!((&job["site"], &job["study_ref"]), (&json!("default"), &json!("S-1")));
+    assert_eq!((&job["media_type"], &job["priority"]), (&json!("application/dicom"), &json!("routine")));
+    assert_eq!(job["history"][1]["event"], "inference-requested");
+    assert_eq!(job["history"].as_array().unwrap().len(), 2);
+
+    let events = [duplicate_linked(2, 1, "a", 3), inference_completed(1, "a", 4)];
+    let seq = world.append(&events).await;
+    copy.folded(seq).await;
+    let duplicate = copy.ok(&format!("/v1/jobs/{}", job_id(2))).await;
+    assert_eq!(duplicate["status"], "COMPLETED");
+    assert_eq!(duplicate["duplicate_of"], job_id(1).to_string());
+    let names: Vec<&Value> =
+        duplicate["history"].as_array().unwrap().iter().map(|step| &step["event"]).collect();
+    assert_eq!(names, ["image-stored", "duplicate-linked", "inference-completed"]);
+}
+
+#[tokio::test]
+async fn a_result_is_told_for_completed_jobs_alone() {
+    let world = World::start().await;
+    let copy = world.projection().await;
+    let events = [
+        image_stored(1, "a", 0),
+        inference_requested(1, "a", 1),
+        inference_completed(1, "a", 2),
+        image_stored(2, "b", 3),
+        inference_requested(2, "b", 4),
+        image_stored(3, "c", 5),
+        inference_requested(3, "c", 6),
+        inference_failed(3, "c", 7),
+    ];
+    let seq = world.append(&events).await;
+    copy.folded(seq).await;
+
+    let result = copy.ok(&format!("/v1/jobs/{}/result", job_id(1))).await;
+    assert_eq!(result["top_label"], "Effusion");
+    let finding = &result["findings"][0];
+    assert_eq!(keys(finding), ["label", "logit", "operating_point_score", "probability"]);
+    // Single precision all the way: no digits that nobody computed.
+    assert_eq!(finding["probability"].to_string(), 0.222_700_14_f32.to_string());
+    assert_eq!((&result["model"]["engine"], &result["model"]["precision"]), (&json!("tch"), &json!("fp32")));
+    assert!(result["model"]["notice"].as_str().unwrap().starts_with("UNTRAINED"));
+    assert_eq!(result["activation_maps"][0]["values"].as_array().unwrap().len(), 49);
+
+    let (status, problem) = copy.get(&format!("/v1/jobs/{}/result", job_id(2))).await;
+    assert_eq!((status, &problem["type"]), (409, &json!("/problems/job-unfinished")));
+    assert!(problem["detail"].as_str().unwrap().contains("IN_PROGRESS"));
+    let (status, problem) = copy.get(&format!("/v1/jobs/{}/result", job_id(3))).await;
+    assert_eq!((status, &problem["type"]), (409, &json!("/problems/job-failed")));
+    assert_eq!(problem["detail"], "the file ends before its picture does; send it again");
+    let job = copy.ok(&format!("/v1/jobs/{}", job_id(3))).await;
+    assert_eq!((&job["status"], &job["reason_code"]), (&json!("FAILED"), &json!("truncated")));
+}
+
+#[tokio::test]
+async fn a_job_given_up_before_its_reading_fails_with_the_reason_and_a_redrive_heals_it() {
+    let world = World::start().await;
+    let copy = world.projection().await;
+    let mut letter = job_dead_lettered(1, "a", 1);
+    if let Event::JobDeadLettered(event) = &mut letter.event {
+        event.reading_id = None;
+    }
+    let seq = world.append(&[image_stored(1, "a", 0), letter]).await;
+    copy.folded(seq).await;
+    let path = format!("/v1/jobs/{}", job_id(1));
+    let job = copy.ok(&path).await;
+    assert_eq!((&job["status"], &job["reason_code"]), (&json!("FAILED"), &json!("dead-lettered")));
+    let letters = copy.ok("/v1/ops/dlq").await;
+    let letter = &letters["dead_letters"][0];
+    assert_eq!((&letter["tries"], &letter["consumer"]), (&json!(5), &json!("infer-routine")));
+    assert_eq!(letter["job_id"], job_id(1).to_string());
+
+    let seq = world.append(&[inference_requested(1, "a", 2)]).await;
+    copy.folded(seq).await;
+    let job = copy.ok(&path).await;
+    assert_eq!((&job["status"], job.get("reason")), (&json!("IN_PROGRESS"), None));
+}
+
+#[tokio::test]
+async fn what_is_not_there_or_not_understood_is_a_problem() {
+    let world = World::start().await;
+    let copy = world.projection().await;
+    copy.ready().await;
+    world.append(&[image_stored(1, "a", 0)]).await;
+    let unknown = job_id(99);
+    for (path, status) in [
+        (format!("/v1/jobs/{unknown}"), 404),
+        (format!("/v1/jobs/{unknown}/result"), 404),
+        (format!("/v1/jobs/{unknown}/events"), 404),
+        ("/v1/studies/none".to_owned(), 404),
+        ("/v1/nothing".to_owned(), 404),
+        ("/v1/jobs/not-a-uuid".to_owned(), 400),
+        (format!("/v1/jobs/{unknown}?wait=soon"), 400),
+        ("/v1/jobs?limit=0".to_owned(), 400),
+        ("/v1/jobs?status=DONE".to_owned(), 400),
+        ("/v1/jobs?site=No+Site".to_owned(), 400),
+        ("/v1/studies/S-1/report?format=pdf".to_owned(), 400),
+    ] {
+        let (answered, problem) = copy.get(&path).await;
+        assert_eq!(answered, status, "{path}: {problem}");
+        assert_eq!(problem["status"], status);
+    }
+}
+
+#[tokio::test]
+async fn a_job_is_never_unknown_while_the_fold_is_behind() {
+    let world = World::start().await;
+    world.append(&[image_stored(1, "a", 0), inference_requested(1, "a", 1)]).await;
+    let stuck = Copy::without_fold(&world, &world.log).await;
+    world.sql("postgres", "CREATE DATABASE hilum").await;
+    stuck.store.prepare().await.unwrap();
+    let job = stuck.ok(&format!("/v1/jobs/{}", job_id(1))).await;
+    assert_eq!((&job["status"], &job["history"][0]["event"]), (&json!("QUEUED"), &json!("image-stored")));
+    let (status, _) = stuck.get(&format!("/v1/jobs/{}", job_id(99))).await;
+    assert_eq!(status, 404);
+}
+
+#[tokio::test]
+async fn jobs_are_listed_newest_first_in_pages() {
+    let world = World::start().await;
+    let copy = world.projection().await;
+    let events: Vec<Envelope> = (1..=5).map(|number| image_stored(number, "a", 0)).collect();
+    let seq = world.append(&events).await;
+    copy.folded(seq).await;
+    let mut seen = Vec::new();
+    let mut page = copy.ok("/v1/jobs?limit=2&site=default&status=QUEUED").await;
+    loop {
+        seen.extend(page["jobs"].as_array().unwrap().iter().map(|job| job["job_id"].clone()));
+        let Some(next) = page.get("next").and_then(Value::as_str) else { break };
+        page = copy.ok(&format!("/v1/jobs?limit=2&after={next}")).await;
+    }
+    let newest_first: Vec<String> = (1..=5).rev().map(|number| job_id(number).to_string()).collect();
+    assert_eq!(seen, newest_first);
+    assert_eq!(copy.ok("/v1/jobs?site=north").await["jobs"], json!([]));
+}
+
+#[tokio::test]
+async fn a_study_is_found_by_id_and_by_name_and_an_ambiguous_name_is_refused() {
+    let world = World::start().await;
+    let copy = world.projection().await;
+    let north: Site = "north".parse().unwrap();
+    let mut elsewhere = image_stored(2, "b", 1);
+    elsewhere.site = north.clone();
+    if let Event::ImageStored(event) = &mut elsewhere.event {
+        event.study_id = StudyId::named(&north, "S-1");
+    }
+    let seq = world.append(&[image_stored(1, "a", 0), study_close_requested(9, 3)]).await;
+    copy.folded(seq).await;
+    let study = copy.ok("/v1/studies/S-1").await;
+    assert_eq!(study, copy.ok(&format!("/v1/studies/{}", study_id())).await);
+    assert_eq!((&study["site"], &study["job_count"]), (&json!("default"), &json!(1)));
+    assert_eq!(time(&study["closed_at"]), at(3));
+    assert_eq!(study["jobs"][0]["job_id"], job_id(1).to_string());
+
+    let seq = world.append(&[elsewhere]).await;
+    copy.folded(seq).await;
+    let (status, problem) = copy.get("/v1/studies/S-1").await;
+    assert_eq!((status, &problem["type"]), (409, &json!("/problems/ambiguous-study")));
+    assert!(problem["detail"].as_str().unwrap().contains("default, north"));
+    assert_eq!(copy.ok("/v1/studies/S-1?site=north").await["site"], "north");
+}
+
+#[tokio::test]
+async fn a_report_is_given_as_it_was_issued_and_never_damaged() {
+    let world = World::start().await;
+    let copy = world.projection().await;
+    let seq = world.append(&[image_stored(1, "a", 0)]).await;
+    copy.folded(seq).await;
+    let (status, problem) = copy.get("/v1/studies/S-1/report").await;
+    assert_eq!((status, &problem["type"]), (409, &json!("/problems/report-not-issued")));
+
+    let json_blob = world.blobs.put(Bytes::from_static(b"{\"revision\":1}")).await.unwrap();
+    let html_blob = world.blobs.put(Bytes::from_static(b"<p>Report</p>")).await.unwrap();
+    let mut issued = report_issued(1, &[1], 5);
+    if let Event::ReportIssued(event) = &mut issued.event {
+        (event.json, event.html) = (json_blob, html_blob.clone());
+    }
+    // Its objects were never stored.
+    let mut second = report_issued(2, &[1], 6);
+    second.event_id = EventId::following(issued.event_id.as_uuid(), "next revision");
+    let seq = world.append(&[issued, second]).await;
+    copy.folded(seq).await;
+    assert_eq!(copy.ok("/v1/studies/S-1/report?revision=1").await, json!({"revision": 1}));
+    let url = format!("{}/v1/studies/{}/report?revision=1", copy.base, study_id());
+    let page = reqwest::Client::new().get(url).header("accept", "text/html").send().await.unwrap();
+    assert_eq!(page.headers()["etag"], format!("\"{}\"", html_blob.sha256));
+    assert_eq!(page.headers()["hilum-report-revision"], "1");
+    assert_eq!(page.text().await.unwrap(), "<p>Report</p>");
+    assert_eq!(copy.get("/v1/studies/S-1/report?revision=3").await.0, 404);
+    assert_eq!(copy.get("/v1/studies/S-1/report").await.0, 500);
+    let study = copy.ok("/v1/studies/S-1").await;
+    assert_eq!(keys(&study["reports"][0]), ["cause", "completed", "failed", "issued_at", "revision"]);
+}
+
+#[tokio::test]
+async fn the_figures_count_what_ended_and_how_long_it_took() {
+    let world = World::start().await;
+    let copy = world.projection().await;
+    let events = [
+        image_stored(1, "a", 0),
+        inference_requested(1, "a", 1),
+        inference_completed(1, "a", 4),
+        image_stored(2, "a", 5),
+        duplicate_linked(2, 1, "a", 6),
+        image_stored(3, "b", 7),
+        inference_requested(3, "b", 8),
+        inference_failed(3, "b", 9),
+    ];
+    let seq = world.append(&events).await;
+    copy.folded(seq).await;
+    // The sample story is long ago: for the page nothing happened lately.
+    let figures = copy.ok("/v1/ops/metrics").await;
+    assert_eq!((&figures["completed"], &figures["latency_ms"]["p50"]), (&json!(0), &Value::Null));
+    assert_eq!(figures["projection"], json!({"position": seq, "log_last_seq": seq, "lag": 0}));
+    let dedupe = &figures["queue_depths"][0];
+    assert_eq!(dedupe, &json!({"consumer": "dedupe", "waiting": 3, "in_hand": 0}));
+
+    let ended = Queries::new(copy.pool.clone()).ended_since(at(-1)).await.unwrap();
+    assert_eq!((ended.completed, ended.failed), (2, 1));
+    let [p50, _, p99] = ended.latency_ms.unwrap();
+    // 4 s, 1 s for the duplicate, 2 s for the failure.
+    assert!((p50 - 2000.0).abs() < 1.0 && p99 > 3900.0 && p99 <= 4000.0, "{p50} {p99}");
+}

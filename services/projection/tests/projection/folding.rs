@@ -1,0 +1,153 @@
+//! Events become rows: once, whatever is repeated, cut or run side by side.
+
+use hilum_events::samples::{
+    duplicate_linked, image_stored, inference_completed, inference_failed, inference_requested,
+    job_dead_lettered, job_id, one_of_each, report_issued,
+};
+use hilum_events::{Envelope, Event};
+use hilum_projection::domain::{Fact, Rows};
+use hilum_projection::position::Position;
+use hilum_projection::store::Store;
+use hilum_servers::wait_until;
+use serde_json::{Value, json};
+
+use crate::harness::{Copy, DEADLINE, World, new_log};
+
+fn story() -> Vec<Envelope> {
+    vec![
+        image_stored(1, "a", 0),
+        inference_requested(1, "a", 1),
+        image_stored(2, "a", 2),
+        duplicate_linked(2, 1, "a", 3),
+        inference_completed(1, "a", 4),
+        image_stored(3, "b", 5),
+        inference_requested(3, "b", 6),
+        inference_failed(3, "b", 7),
+        image_stored(4, "c", 8),
+        inference_requested(4, "c", 9),
+        job_dead_lettered(4, "c", 10),
+        report_issued(1, &[1, 2, 3, 4], 11),
+        image_stored(5, "d", 12),
+    ]
+}
+
+async fn statuses(copy: &Copy) -> Value {
+    let list = copy.ok("/v1/jobs").await;
+    list["jobs"].as_array().unwrap().iter().map(|job| job["status"].clone()).collect()
+}
+
+#[tokio::test]
+async fn one_of_each_event_is_folded_and_a_restart_changes_nothing() {
+    let world = World::start().await;
+    let seq = world.append(&story()).await;
+    let copy = world.projection().await;
+    copy.folded(seq).await;
+    assert_eq!(statuses(&copy).await, json!(["QUEUED", "FAILED", "FAILED", "COMPLETED", "COMPLETED"]));
+    let before = world.dump().await;
+    assert_eq!(before["history"].as_array().unwrap().len(), 13);
+    copy.stop().await;
+
+    let copy = world.projection().await;
+    copy.folded(seq).await;
+    assert_eq!(world.dump().await, before);
+    copy.ready().await;
+}
+
+#[tokio::test]
+async fn two_projections_fold_each_event_once_and_one_takes_over_from_the_other() {
+    let world = World::start().await;
+    let (one, two) = tokio::join!(world.projection(), world.projection());
+    let mut seq = 0;
+    for envelope in one_of_each() {
+        seq = world.append(&[envelope]).await;
+        tokio::join!(one.folded(seq), two.folded(seq));
+    }
+    let dump = world.dump().await;
+    assert_eq!(dump["history"].as_array().unwrap().len(), one_of_each().len());
+    assert_eq!(dump["dead_letters"].as_array().unwrap().len(), 1);
+
+    one.stop().await;
+    let seq = world.append(&[image_stored(77, "z", 20)]).await.max(seq);
+    two.folded(seq).await;
+    assert_eq!(two.ok(&format!("/v1/jobs/{}", job_id(77))).await["status"], "QUEUED");
+}
+
+#[tokio::test]
+async fn messages_that_cannot_be_folded_are_set_aside_and_the_others_go_on() {
+    let world = World::start().await;
+    let mut poison = inference_failed(3, "b", 4);
+    if let Event::InferenceFailed(event) = &mut poison.event {
+        event.reason = "Postgres text can't hold a \0".to_owned();
+    }
+    world.append(&[image_stored(1, "a", 0)]).await;
+    let garbage = world.append_raw("evt.not-known.default.1", b"not an event").await;
+    let poison = world.append(&[poison]).await;
+    let last = world.append(&[image_stored(2, "b", 1)]).await;
+    let copy = world.projection().await;
+    copy.folded(last).await;
+
+    let dump = world.dump().await;
+    assert_eq!(dump["jobs"].as_array().unwrap().len(), 2);
+    let unreadable = dump["unreadable"].as_array().unwrap();
+    let seqs: Vec<u64> = unreadable.iter().map(|row| row["seq"].as_u64().unwrap()).collect();
+    assert_eq!(seqs, [garbage, poison]);
+    assert_eq!(unreadable[0]["subject"], "evt.not-known.default.1");
+    assert_eq!(copy.ok("/v1/ops/metrics").await["unreadable"], 2);
+}
+
+#[tokio::test]
+async fn a_database_folded_from_another_log_is_left_as_it_is() {
+    let world = World::start().await;
+    let seq = world.append(&story()).await;
+    let copy = world.projection().await;
+    copy.folded(seq).await;
+    let before = world.dump().await;
+    copy.stop().await;
+
+    let (_nats, other) = new_log(&world.folder().join("other")).await;
+    for number in 100..120 {
+        other.append(&image_stored(number, "x", 0)).await.unwrap();
+    }
+    let copy = Copy::start(&world, &other).await;
+    let refused = || async {
+        let readiness = copy.health.readiness();
+        readiness.waiting_for.get("log").is_some_and(|reason| reason.contains("event stream was made at"))
+    };
+    assert!(wait_until(DEADLINE, refused).await, "{:?}", copy.health.readiness());
+    assert_eq!(world.dump().await, before);
+}
+
+#[tokio::test]
+async fn it_does_not_matter_where_a_batch_ends_nor_whether_it_comes_twice() {
+    let world = World::start().await;
+    world.sql("postgres", "CREATE DATABASE hilum").await;
+    let copy = Copy::without_fold(&world, &world.log).await;
+    copy.store.prepare().await.unwrap();
+    let mut expected = None;
+    for size in [1, 2, 3, 5, 13] {
+        let dump = folded_in_batches_of(&world, &copy.store, size).await;
+        assert_eq!(*expected.get_or_insert_with(|| dump.clone()), dump, "batches of {size}");
+    }
+}
+
+async fn folded_in_batches_of(world: &World, store: &Store, size: usize) -> Value {
+    world.sql("hilum", "DROP TABLE stream_position").await;
+    store.prepare().await.unwrap();
+    let mut position = store.position("monday").await.unwrap();
+    let story = story();
+    let placed: Vec<(u64, &Envelope)> = (1..).zip(&story).collect();
+    for batch in placed.chunks(size) {
+        let mut rows = Rows::default();
+        for (seq, envelope) in batch {
+            rows.evolve(&Fact { seq: *seq, trace_id: None, envelope });
+        }
+        let last_seq = batch.last().unwrap().0;
+        let next = Position { last_seq, ..position.clone() };
+        assert!(store.write(&position, &next, &rows).await.unwrap());
+        // The same rows again, as after a lost acknowledgement: the fence lets them through only by force.
+        assert!(!store.write(&position, &next, &rows).await.unwrap());
+        assert!(store.write(&next, &next, &rows).await.unwrap());
+        position = next;
+    }
+    world.dump().await
+}

@@ -1,0 +1,220 @@
+//! Facts to document. Pure: what it says follows from the brief and the facts the brief names.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hilum_events::{
+    Envelope, Event, ImageStored, InferenceCompleted, InferenceFailed, JobDeadLettered, JobId,
+};
+use jiff::Timestamp;
+
+use crate::document::{
+    ChangeEntry, ChangeKind, DISCLAIMER, EventEntry, FORMAT, ImageEntry, ImageStatus, ModelEntry, ModelKey,
+    ObjectEntry, Provenance, ReadingEntry, Report, Summary, UNTRAINED_NOTICE,
+};
+use crate::domain::{Brief, BriefImage, Change};
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+/// Labels named in [`ReadingEntry::top_findings`].
+const TOP_FINDINGS: usize = 3;
+
+/// A fact as it was read back from the log.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct StoredFact {
+    pub(crate) seq: u64,
+    pub(crate) stored_at: Timestamp,
+    pub(crate) envelope: Envelope,
+}
+
+/// The facts that a brief names, by position.
+pub(crate) type Story = BTreeMap<u64, StoredFact>;
+
+/// The log does not say what the fold of it said.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ComposeError {
+    /// A fact was not fetched.
+    #[error("the report needs the event at position {seq}, which is missing")]
+    Missing { seq: u64 },
+    /// It is another fact.
+    #[error("the event at position {seq} is {found}, which does not fit its image")]
+    Unexpected { seq: u64, found: &'static str },
+}
+
+/// Positions of all facts that a report is made of.
+pub(crate) fn needed(brief: &Brief) -> BTreeSet<u64> {
+    let of_image = |image: &BriefImage| [Some(image.image_seq), image.link_seq, Some(image.outcome_seq)];
+    let images = brief.images.iter().flat_map(of_image).flatten();
+    images.chain([brief.cause_seq]).collect()
+}
+
+/// Makes the document.
+pub(crate) fn compose(brief: &Brief, story: &Story) -> Result<Report, ComposeError> {
+    let cause = fact(story, brief.cause_seq)?;
+    let mut images = Vec::with_capacity(brief.images.len());
+    let mut models: Vec<ModelEntry> = Vec::new();
+    let mut study_ref = None;
+    let mut objects = BTreeSet::new();
+    for image in &brief.images {
+        let stored = arrival(story, image)?;
+        study_ref = study_ref.or_else(|| stored.study_ref.clone());
+        let blob = &stored.image.blob;
+        objects.insert(ObjectEntry { sha256: blob.sha256, key: blob.key.clone() });
+        images.push(image_entry(story, image, stored, &mut models)?);
+    }
+    let change = |image: &BriefImage| {
+        let change = match image.change? {
+            Change::Added => ChangeKind::Added,
+            Change::OutcomeChanged => ChangeKind::OutcomeChanged,
+        };
+        Some(ChangeEntry { job_id: image.job_id, change })
+    };
+    Ok(Report {
+        format: FORMAT.to_owned(),
+        disclaimer: DISCLAIMER.to_owned(),
+        study_id: brief.study_id,
+        study_ref,
+        site: brief.site.clone(),
+        revision: brief.revision,
+        as_of: cause.stored_at,
+        cause: brief.why,
+        summary: summary(&images),
+        changes: brief.images.iter().filter_map(change).collect(),
+        models,
+        images,
+        provenance: Provenance {
+            cause_event_id: cause.envelope.event_id,
+            previous_revision: brief.previous_revision,
+            events: story.values().map(event_entry).collect(),
+            objects: objects.into_iter().collect(),
+        },
+    })
+}
+
+fn image_entry(
+    story: &Story,
+    image: &BriefImage,
+    stored: &ImageStored,
+    models: &mut Vec<ModelEntry>,
+) -> Result<ImageEntry, ComposeError> {
+    let mut entry = ImageEntry {
+        job_id: image.job_id,
+        received_at: fact(story, image.image_seq)?.stored_at,
+        media_type: stored.image.media_type,
+        dicom: stored.image.dicom.clone(),
+        sha256: stored.image.blob.sha256,
+        size_bytes: stored.image.blob.size_bytes,
+        status: ImageStatus::Failed,
+        duplicate_of: duplicate_of(story, image)?,
+        reading_id: image.reading_id,
+        reason_code: None,
+        reason: None,
+        what_to_do: None,
+        reading: None,
+    };
+    let outcome = fact(story, image.outcome_seq)?;
+    match &outcome.envelope.event {
+        Event::InferenceCompleted(e) if image.reading_id == Some(e.reading_id) => {
+            note_model(models, e);
+            entry.status = ImageStatus::Completed;
+            entry.reading = Some(reading_entry(e));
+        }
+        Event::InferenceFailed(e) if image.reading_id == Some(e.reading_id) => entry.fail(e),
+        Event::JobDeadLettered(e) => entry.give_up(e),
+        other => return Err(ComposeError::Unexpected { seq: image.outcome_seq, found: other.name() }),
+    }
+    Ok(entry)
+}
+
+impl ImageEntry {
+    fn fail(&mut self, e: &InferenceFailed) {
+        self.reason_code = Some(e.code.clone());
+        self.reason = Some(e.reason.clone());
+        let what_to_do = "Send a sound file as a new image of this study; the report will then be revised.";
+        self.what_to_do = Some(what_to_do.to_owned());
+    }
+
+    fn give_up(&mut self, e: &JobDeadLettered) {
+        self.reason_code = Some("dead_lettered".to_owned());
+        self.reason = Some(e.reason.clone());
+        let times = if e.deliveries == 1 { "once".to_owned() } else { format!("{} times", e.deliveries) };
+        let what_to_do = format!(
+            "The step {} tried it {times} and gave up. The operator of this installation can see the whole story \
+             with `hilum dlq` and have it tried again; the report will then be revised.",
+            e.consumer
+        );
+        self.what_to_do = Some(what_to_do);
+    }
+}
+
+fn reading_entry(e: &InferenceCompleted) -> ReadingEntry {
+    let mut reading = ReadingEntry {
+        model: ModelKey::of(&e.model),
+        trained: e.model.trained,
+        engine: e.engine.clone(),
+        top_findings: Vec::new(),
+        findings: e.findings.clone(),
+        activation_maps: e.activation_maps.clone(),
+        region: e.region,
+        pixel_digest: e.pixel_digest,
+        times: e.times,
+    };
+    reading.top_findings =
+        reading.ranked().into_iter().take(TOP_FINDINGS).map(|finding| finding.label.clone()).collect();
+    reading
+}
+
+fn note_model(models: &mut Vec<ModelEntry>, e: &InferenceCompleted) {
+    let known = models.iter_mut().find(|model| model.identity == e.model);
+    match known {
+        Some(model) if model.engines.contains(&e.engine) => {}
+        Some(model) => model.engines.push(e.engine.clone()),
+        None => models.push(ModelEntry {
+            identity: e.model.clone(),
+            notice: (!e.model.trained).then(|| UNTRAINED_NOTICE.to_owned()),
+            engines: vec![e.engine.clone()],
+        }),
+    }
+}
+
+fn summary(images: &[ImageEntry]) -> Summary {
+    let count = |holds: fn(&ImageEntry) -> bool| {
+        u32::try_from(images.iter().filter(|image| holds(image)).count()).unwrap_or(u32::MAX)
+    };
+    Summary {
+        images: count(|_| true),
+        completed: count(|image| image.status == ImageStatus::Completed),
+        failed: count(|image| image.status == ImageStatus::Failed),
+        duplicates: count(|image| image.duplicate_of.is_some()),
+    }
+}
+
+fn event_entry(fact: &StoredFact) -> EventEntry {
+    EventEntry {
+        stream_seq: fact.seq,
+        event_id: fact.envelope.event_id,
+        name: fact.envelope.event.name().to_owned(),
+        stored_at: fact.stored_at,
+    }
+}
+
+/// The arrival of an image.
+pub(crate) fn arrival<'a>(story: &'a Story, image: &BriefImage) -> Result<&'a ImageStored, ComposeError> {
+    match &fact(story, image.image_seq)?.envelope.event {
+        Event::ImageStored(e) if e.job_id == image.job_id => Ok(e),
+        other => Err(ComposeError::Unexpected { seq: image.image_seq, found: other.name() }),
+    }
+}
+
+fn duplicate_of(story: &Story, image: &BriefImage) -> Result<Option<JobId>, ComposeError> {
+    let Some(link_seq) = image.link_seq else { return Ok(None) };
+    match &fact(story, link_seq)?.envelope.event {
+        Event::DuplicateLinked(e) if e.job_id == image.job_id => Ok(Some(e.primary_job_id)),
+        Event::InferenceRequested(e) if e.job_id == image.job_id => Ok(None),
+        other => Err(ComposeError::Unexpected { seq: link_seq, found: other.name() }),
+    }
+}
+
+pub(crate) fn fact(story: &Story, seq: u64) -> Result<&StoredFact, ComposeError> {
+    story.get(&seq).ok_or(ComposeError::Missing { seq })
+}

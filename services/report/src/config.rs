@@ -1,0 +1,62 @@
+//! Settings of the report service.
+
+use std::time::Duration;
+
+use clap::Parser;
+use hilum_runtime::ServiceSettings;
+
+use crate::shell::Pace;
+
+/// Gathers the readings of a study and issues its report
+#[derive(Debug, Parser)]
+#[command(name = "hilum-report", version)]
+pub struct Config {
+    /// What all services share.
+    #[command(flatten)]
+    pub service: ServiceSettings,
+    /// Where objects are kept: file:///folder or s3://bucket
+    #[arg(long, env = "HILUM_STORE_URL")]
+    pub store_url: String,
+    /// Seconds without a new image after which a study is reported; decimals are allowed
+    #[arg(long, env = "HILUM_QUIET_TIME_S", default_value = "10", value_parser = seconds)]
+    quiet_time_s: Duration,
+    /// Studies whose reports are made at a time
+    #[arg(long, env = "HILUM_STUDIES_AT_ONCE", default_value_t = 4)]
+    studies_at_once: usize,
+}
+
+impl Config {
+    /// How the service paces its work.
+    pub fn pace(&self) -> Pace {
+        Pace {
+            quiet: self.quiet_time_s,
+            studies_at_once: self.studies_at_once.max(1),
+            drain_limit: self.service.drain_limit(),
+        }
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let rule = || "must be a number of seconds from 0 to 86400".to_owned();
+    let seconds: f64 = text.parse().map_err(|_| rule())?;
+    if (0.0..=86_400.0).contains(&seconds) { Ok(Duration::from_secs_f64(seconds)) } else { Err(rule()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_settings_are_well_formed() {
+        use clap::CommandFactory as _;
+        Config::command().debug_assert();
+    }
+
+    #[test]
+    fn quiet_times_that_no_clock_can_keep_are_refused() {
+        assert_eq!(seconds("0.2"), Ok(Duration::from_millis(200)));
+        for bad in ["", "-1", "NaN", "inf", "1e9", "ten"] {
+            assert!(seconds(bad).is_err(), "{bad}");
+        }
+    }
+}

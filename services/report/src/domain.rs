@@ -1,0 +1,229 @@
+//! What the log says about studies and which of them are due for a report. Pure: no clock, network or storage;
+//! the time and the facts come in as arguments. Knows no findings, only where in the log they stand.
+
+mod brief;
+mod reading;
+mod study;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeSet, HashMap};
+
+use hilum_events::{
+    Envelope, Event, EventId, ImageStored, InferenceRequested, JobDeadLettered, JobId, ReadingId,
+    ReportCause, ReportIssued, StudyId,
+};
+use jiff::{SignedDuration, Timestamp};
+
+use reading::Reading;
+use study::{Image, Link, Study};
+
+pub(crate) use brief::{Brief, BriefImage, Change, Due};
+pub(crate) use reading::Standing;
+
+/// A fact with its place in the log.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fact<'a> {
+    /// Position in the stream, from 1.
+    pub(crate) seq: u64,
+    /// When the server stored it.
+    pub(crate) stored_at: Timestamp,
+    /// The fact.
+    pub(crate) envelope: &'a Envelope,
+}
+
+/// A place in the log and the id of the fact that stands there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Mark {
+    seq: u64,
+    event_id: EventId,
+}
+
+/// All studies, folded from the log.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct State {
+    last_seq: u64,
+    studies: HashMap<StudyId, Study>,
+    jobs: HashMap<JobId, ImagePlace>,
+    readings: HashMap<ReadingId, Reading>,
+    /// Studies with something that their last report does not cover.
+    open: BTreeSet<StudyId>,
+}
+
+/// Where the image of a job is kept in the state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct ImagePlace {
+    study_id: StudyId,
+    index: usize,
+}
+
+/// Brings the state to where it stands after `fact`. A fact that was folded before changes nothing.
+pub(crate) fn evolve(state: &mut State, fact: &Fact<'_>) {
+    if fact.seq <= state.last_seq {
+        return;
+    }
+    state.last_seq = fact.seq;
+    match &fact.envelope.event {
+        Event::ImageStored(e) => state.image_stored(fact, e),
+        Event::InferenceRequested(e) => state.inference_requested(fact, e),
+        Event::DuplicateLinked(e) => state.link(fact, e.job_id, e.reading_id),
+        Event::InferenceCompleted(e) => state.reading_ended(fact, e.reading_id, Standing::Completed),
+        Event::InferenceFailed(e) => state.reading_ended(fact, e.reading_id, Standing::Failed),
+        Event::JobDeadLettered(e) => state.job_dead_lettered(fact, e),
+        Event::StudyCloseRequested(e) => state.study_close_requested(fact, e.study_id),
+        Event::ReportIssued(e) => state.report_issued(fact, e),
+    }
+}
+
+/// The studies whose next report is due at `now`, those that wait longest first: something is not covered by
+/// the last report, every image has an outcome, and nothing stirred for `quiet` or the sender closed the study.
+pub(crate) fn decide(state: &State, now: Timestamp, quiet: SignedDuration) -> Vec<Due> {
+    let mut due: Vec<Due> = state.open.iter().filter_map(|id| state.due(*id, now, quiet)).collect();
+    due.sort_by_key(|due| due.cause_seq);
+    due
+}
+
+impl State {
+    /// Revision of a study's last report, 0 for none.
+    pub(crate) fn revision(&self, study_id: StudyId) -> u32 {
+        self.studies.get(&study_id).map_or(0, Study::revision)
+    }
+
+    /// Studies with something that their last report does not cover.
+    pub(crate) fn open_studies(&self) -> usize {
+        self.open.len()
+    }
+
+    /// The earliest time after `now` at which a study's quiet time ends.
+    pub(crate) fn next_due_at(&self, now: Timestamp, quiet: SignedDuration) -> Option<Timestamp> {
+        let ends = self.open.iter().filter_map(|id| self.studies[id].quiet_at(quiet));
+        ends.filter(|end| *end > now).min()
+    }
+
+    fn due(&self, study_id: StudyId, now: Timestamp, quiet: SignedDuration) -> Option<Due> {
+        let study = &self.studies[&study_id];
+        let why = if study.is_closed() {
+            ReportCause::Closed
+        } else if study.quiet_at(quiet)? <= now {
+            ReportCause::QuietTime
+        } else {
+            return None;
+        };
+        // Newest first: that is where a missing outcome most likely is.
+        let settled = study.images.iter().rev().all(|image| self.outcome_at(image, u64::MAX).is_some());
+        let cause_seq = study.marks.last()?.seq;
+        let due = Due { study_id, revision: study.revision() + 1, why, cause_seq };
+        (settled && self.has_news(study)).then_some(due)
+    }
+
+    fn image_stored(&mut self, fact: &Fact<'_>, e: &ImageStored) {
+        if self.jobs.contains_key(&e.job_id) {
+            return;
+        }
+        let study = self
+            .studies
+            .entry(e.study_id)
+            .or_insert_with(|| Study::new(fact.envelope.site.clone(), fact.seq, fact.stored_at));
+        self.jobs.insert(e.job_id, ImagePlace { study_id: e.study_id, index: study.images.len() });
+        study.images.push(Image { job_id: e.job_id, seq: fact.seq, links: Vec::new(), given_up_seq: None });
+        study.stir(fact.seq, fact.stored_at);
+        self.touch(e.study_id, fact);
+    }
+
+    fn inference_requested(&mut self, fact: &Fact<'_>, e: &InferenceRequested) {
+        self.link(fact, e.job_id, e.reading_id);
+        let reading = self.readings.entry(e.reading_id).or_default();
+        if e.attempt > 1 && reading.begin_again(fact.seq) {
+            self.touch_readers(e.reading_id, fact);
+        }
+    }
+
+    fn link(&mut self, fact: &Fact<'_>, job_id: JobId, reading_id: ReadingId) {
+        let Some(place) = self.jobs.get(&job_id).copied() else { return };
+        let image = self.image_mut(place);
+        if image.links.last().is_some_and(|link| link.reading_id == reading_id) {
+            return;
+        }
+        image.links.push(Link { reading_id, seq: fact.seq });
+        self.readings.entry(reading_id).or_default().jobs.push(job_id);
+        self.touch(place.study_id, fact);
+    }
+
+    fn reading_ended(&mut self, fact: &Fact<'_>, reading_id: ReadingId, standing: Standing) {
+        let reading = self.readings.entry(reading_id).or_default();
+        let first = reading.outcomes.is_empty();
+        if !reading.end(fact.seq, standing) {
+            return;
+        }
+        if !first {
+            // A redrive seldom heals one image alone: what it changes shall come in one revision.
+            for study_id in self.readers(reading_id) {
+                self.study_mut(study_id).stir(fact.seq, fact.stored_at);
+            }
+        }
+        self.touch_readers(reading_id, fact);
+    }
+
+    fn job_dead_lettered(&mut self, fact: &Fact<'_>, e: &JobDeadLettered) {
+        if let Some(reading_id) = e.reading_id {
+            self.reading_ended(fact, reading_id, Standing::GivenUp);
+        }
+        let Some(place) = self.jobs.get(&e.job_id).copied() else { return };
+        let image = self.image_mut(place);
+        if image.links.is_empty() && image.given_up_seq.is_none() {
+            image.given_up_seq = Some(fact.seq);
+            self.touch(place.study_id, fact);
+        }
+    }
+
+    fn study_close_requested(&mut self, fact: &Fact<'_>, study_id: StudyId) {
+        if let Some(study) = self.studies.get_mut(&study_id) {
+            study.closed_seq = fact.seq;
+            self.touch(study_id, fact);
+        }
+    }
+
+    fn report_issued(&mut self, fact: &Fact<'_>, e: &ReportIssued) {
+        let Some(study) = self.studies.get_mut(&e.study_id) else { return };
+        study.cover(e.revision, fact.envelope.causation_id, fact.seq);
+        self.sort_in(e.study_id);
+    }
+
+    /// Notes that `fact` may have changed what the study's report would say.
+    fn touch(&mut self, study_id: StudyId, fact: &Fact<'_>) {
+        let mark = Mark { seq: fact.seq, event_id: fact.envelope.event_id };
+        let marks = &mut self.study_mut(study_id).marks;
+        if marks.last() != Some(&mark) {
+            marks.push(mark);
+        }
+        self.sort_in(study_id);
+    }
+
+    fn touch_readers(&mut self, reading_id: ReadingId, fact: &Fact<'_>) {
+        for study_id in self.readers(reading_id) {
+            self.touch(study_id, fact);
+        }
+    }
+
+    /// The studies with an image that has this reading.
+    fn readers(&self, reading_id: ReadingId) -> BTreeSet<StudyId> {
+        let jobs = self.readings.get(&reading_id).map_or(&[][..], |reading| &reading.jobs);
+        jobs.iter().map(|job_id| self.jobs[job_id].study_id).collect()
+    }
+
+    fn sort_in(&mut self, study_id: StudyId) {
+        if self.has_news(&self.studies[&study_id]) {
+            self.open.insert(study_id);
+        } else {
+            self.open.remove(&study_id);
+        }
+    }
+
+    fn study_mut(&mut self, study_id: StudyId) -> &mut Study {
+        self.studies.get_mut(&study_id).expect("images are only kept with their study")
+    }
+
+    fn image_mut(&mut self, place: ImagePlace) -> &mut Image {
+        &mut self.study_mut(place.study_id).images[place.index]
+    }
+}

@@ -1,0 +1,341 @@
+//! Given facts, at a time, then these reports are due.
+
+use hilum_events::{Event, ReportCause, Site, samples};
+use proptest::prelude::*;
+
+use super::*;
+
+const QUIET: SignedDuration = SignedDuration::from_secs(10);
+
+/// A log: facts get their positions by their order and are stored when they happened.
+fn log(facts: &[Envelope]) -> Vec<(u64, Envelope)> {
+    (1..).zip(facts.iter().cloned()).collect()
+}
+
+fn fold(state: &mut State, facts: &[(u64, Envelope)]) {
+    for (seq, envelope) in facts {
+        evolve(state, &Fact { seq: *seq, stored_at: envelope.occurred_at, envelope });
+    }
+}
+
+fn state_of(facts: &[Envelope]) -> State {
+    let mut state = State::default();
+    fold(&mut state, &log(facts));
+    state
+}
+
+/// Given `facts`, when it is `second`, then these revisions are due, each for this reason.
+fn check(facts: &[Envelope], second: i64, then: &[(u32, ReportCause)]) {
+    let due = decide(&state_of(facts), samples::at(second), QUIET);
+    let due: Vec<_> = due.into_iter().map(|due| (due.revision, due.why)).collect();
+    assert_eq!(due, then, "at second {second}");
+}
+
+/// The report that the last of `facts` makes due, issued now.
+fn issue(facts: &[Envelope], second: i64) -> Envelope {
+    let state = state_of(facts);
+    let due = decide(&state, samples::at(second), QUIET);
+    report_of(&state, &log(facts), &due[0], second)
+}
+
+fn report_of(state: &State, log: &[(u64, Envelope)], due: &Due, second: i64) -> Envelope {
+    let (_, cause) = log.iter().find(|(seq, _)| *seq == due.cause_seq).expect("the cause is in the log");
+    let brief = state.brief(due).expect("due");
+    let mut report = samples::report_issued(due.revision, &[], second);
+    report.causation_id = Some(cause.event_id);
+    let Event::ReportIssued(e) = &mut report.event else { unreachable!() };
+    e.study_id = due.study_id;
+    e.cause = due.why;
+    e.job_ids = brief.images.iter().map(|image| image.job_id).collect();
+    report
+}
+
+/// The same fact for another study.
+fn in_study(name: &str, mut envelope: Envelope) -> Envelope {
+    let other = StudyId::named(&Site::default(), name);
+    match &mut envelope.event {
+        Event::ImageStored(e) => e.study_id = other,
+        Event::DuplicateLinked(e) => e.study_id = other,
+        _ => unreachable!("not a fact of one study"),
+    }
+    envelope
+}
+
+fn one_read() -> Vec<Envelope> {
+    vec![
+        samples::image_stored(1, "a", 0),
+        samples::inference_requested(1, "a", 1),
+        samples::inference_completed(1, "a", 2),
+    ]
+}
+
+const QUIET_TIME: ReportCause = ReportCause::QuietTime;
+const CLOSED: ReportCause = ReportCause::Closed;
+
+#[test]
+fn a_study_is_due_when_all_is_read_and_quiet() {
+    check(&one_read(), 9, &[]);
+    check(&one_read(), 10, &[(1, QUIET_TIME)]);
+}
+
+#[test]
+fn quiet_alone_makes_nothing_due() {
+    check(&one_read()[..2], 1_000, &[]);
+}
+
+#[test]
+fn the_quiet_time_counts_from_the_last_image() {
+    let mut facts = one_read();
+    facts.push(samples::image_stored(2, "b", 8));
+    facts.push(samples::inference_completed(2, "b", 9));
+    facts.insert(4, samples::inference_requested(2, "b", 8));
+    check(&facts, 17, &[]);
+    check(&facts, 18, &[(1, QUIET_TIME)]);
+}
+
+#[test]
+fn a_closed_study_is_due_at_once_but_not_before_all_is_read() {
+    let close = samples::study_close_requested(9, 1);
+    let mut facts = one_read();
+    facts.insert(2, close);
+    check(&facts[..3], 3, &[]);
+    check(&facts, 3, &[(1, CLOSED)]);
+}
+
+#[test]
+fn an_image_after_the_close_opens_the_study_again() {
+    let mut facts = one_read();
+    facts.push(samples::study_close_requested(9, 3));
+    facts.push(samples::image_stored(2, "a", 4));
+    facts.push(samples::duplicate_linked(2, 1, "a", 4));
+    check(&facts, 5, &[]);
+    check(&facts, 14, &[(1, QUIET_TIME)]);
+    facts.push(samples::study_close_requested(10, 6));
+    check(&facts, 7, &[(1, CLOSED)]);
+}
+
+#[test]
+fn a_failed_image_and_a_given_up_image_have_outcomes() {
+    let facts = [
+        samples::image_stored(1, "a", 0),
+        samples::inference_requested(1, "a", 0),
+        samples::inference_failed(1, "a", 1),
+        samples::image_stored(2, "b", 0),
+        samples::inference_requested(2, "b", 0),
+        samples::job_dead_lettered(2, "b", 3),
+    ];
+    check(&facts[..5], 20, &[]);
+    check(&facts, 20, &[(1, QUIET_TIME)]);
+}
+
+#[test]
+fn a_job_given_up_before_it_had_a_reading_has_an_outcome_until_it_gets_one() {
+    let mut given_up = samples::job_dead_lettered(1, "a", 1);
+    let Event::JobDeadLettered(e) = &mut given_up.event else { unreachable!() };
+    e.reading_id = None;
+    let mut facts = vec![samples::image_stored(1, "a", 0), given_up];
+    check(&facts, 10, &[(1, QUIET_TIME)]);
+    facts.push(issue(&facts, 10));
+    facts.push(samples::inference_requested(1, "a", 30));
+    check(&facts, 99, &[]);
+    facts.push(samples::inference_completed(1, "a", 31));
+    check(&facts, 99, &[(2, QUIET_TIME)]);
+}
+
+#[test]
+fn duplicates_share_the_outcome_of_the_reading_in_other_studies_too() {
+    let facts = [
+        samples::image_stored(1, "a", 0),
+        samples::inference_requested(1, "a", 0),
+        in_study("S-2", samples::image_stored(2, "a", 0)),
+        in_study("S-2", samples::duplicate_linked(2, 1, "a", 0)),
+        samples::inference_completed(1, "a", 1),
+    ];
+    check(&facts[..4], 20, &[]);
+    check(&facts, 20, &[(1, QUIET_TIME), (1, QUIET_TIME)]);
+}
+
+#[test]
+fn what_was_reported_is_not_due_again() {
+    let mut facts = one_read();
+    facts.push(issue(&facts, 10));
+    check(&facts, 1_000, &[]);
+    facts.push(samples::study_close_requested(9, 20));
+    check(&facts, 1_000, &[]);
+}
+
+#[test]
+fn a_late_image_makes_a_new_revision_that_says_so() {
+    let mut facts = one_read();
+    facts.push(issue(&facts, 10));
+    facts.push(samples::image_stored(2, "a", 100));
+    check(&facts, 110, &[]);
+    facts.push(samples::duplicate_linked(2, 1, "a", 101));
+    check(&facts, 109, &[]);
+    check(&facts, 110, &[(2, QUIET_TIME)]);
+    let state = state_of(&facts);
+    let brief = state.brief(&decide(&state, samples::at(110), QUIET)[0]).expect("due");
+    assert_eq!(
+        brief.images.iter().map(|image| image.change).collect::<Vec<_>>(),
+        [None, Some(Change::Added)]
+    );
+    assert_eq!(brief.cause_seq, 6);
+    assert_eq!(brief.previous_revision, Some(1));
+}
+
+#[test]
+fn a_redrive_that_heals_makes_a_new_revision() {
+    let mut facts = vec![
+        samples::image_stored(1, "a", 0),
+        samples::inference_requested(1, "a", 0),
+        samples::inference_failed(1, "a", 1),
+    ];
+    facts.push(issue(&facts, 10));
+    facts.push(samples::inference_completed(1, "a", 100));
+    check(&facts, 109, &[]);
+    check(&facts, 110, &[(2, QUIET_TIME)]);
+    let state = state_of(&facts);
+    let brief = state.brief(&decide(&state, samples::at(110), QUIET)[0]).expect("due");
+    assert_eq!(brief.images[0].change, Some(Change::OutcomeChanged));
+}
+
+#[test]
+fn a_redrive_that_fails_again_makes_none() {
+    let mut again = samples::inference_requested(1, "a", 20);
+    let Event::InferenceRequested(e) = &mut again.event else { unreachable!() };
+    e.attempt = 2;
+    let mut facts = vec![
+        samples::image_stored(1, "a", 0),
+        samples::inference_requested(1, "a", 0),
+        samples::inference_failed(1, "a", 1),
+    ];
+    facts.push(issue(&facts, 10));
+    facts.push(again);
+    assert_eq!(state_of(&facts).open_studies(), 1);
+    facts.push(samples::inference_failed(1, "a", 30));
+    check(&facts, 1_000, &[]);
+    assert_eq!(state_of(&facts).open_studies(), 0);
+}
+
+#[test]
+fn what_was_read_stays_read() {
+    let mut facts = one_read();
+    facts.push(issue(&facts, 10));
+    facts.push(samples::job_dead_lettered(1, "a", 20));
+    facts.push(samples::inference_failed(1, "a", 21));
+    check(&facts, 1_000, &[]);
+}
+
+#[test]
+fn what_came_while_a_report_was_made_is_news() {
+    let mut facts = one_read();
+    let report = issue(&facts, 10);
+    facts.push(samples::image_stored(2, "a", 11));
+    facts.push(samples::duplicate_linked(2, 1, "a", 11));
+    facts.push(report);
+    check(&facts, 30, &[(2, QUIET_TIME)]);
+}
+
+#[test]
+fn the_next_quiet_time_to_end_is_known() {
+    let state = state_of(&one_read());
+    assert_eq!(state.next_due_at(samples::at(3), QUIET), Some(samples::at(10)));
+    assert_eq!(state.next_due_at(samples::at(10), QUIET), None);
+}
+
+/// Facts about four jobs of two studies and three contents, in any order that has each job's image first.
+fn any_fact() -> impl Strategy<Value = Envelope> {
+    (0_u8..7, 1_u128..5, 0_usize..3, 1_u32..3).prop_map(|(kind, job, content, attempt)| {
+        let content = ["a", "b", "c"][content];
+        let study = if job.is_multiple_of(2) { "S-1" } else { "S-2" };
+        let mut requested = samples::inference_requested(job, content, 0);
+        if let Event::InferenceRequested(e) = &mut requested.event {
+            e.attempt = attempt;
+        }
+        match kind {
+            0 => in_study(study, samples::image_stored(job, content, 0)),
+            1 => requested,
+            2 => in_study(study, samples::duplicate_linked(job, 1, content, 0)),
+            3 => samples::inference_completed(job, content, 0),
+            4 => samples::inference_failed(job, content, 0),
+            5 => samples::job_dead_lettered(job, content, 0),
+            _ => samples::study_close_requested(job, 0),
+        }
+    })
+}
+
+/// Any story, one second a fact, with every report issued as soon as it is due.
+fn any_story() -> impl Strategy<Value = Vec<Envelope>> {
+    proptest::collection::vec((any_fact(), 0_i64..15), 1..40).prop_map(|facts| {
+        let (mut story, mut second) = (Vec::new(), 0);
+        for (mut fact, pause) in facts {
+            second += pause;
+            fact.occurred_at = samples::at(second);
+            fact.event_id = EventId::following(uuid::Uuid::from_u128(story.len() as u128), "any");
+            story.push(fact);
+            let state = state_of(&story);
+            let at = log(&story);
+            story.extend(
+                decide(&state, samples::at(second), QUIET)
+                    .iter()
+                    .map(|due| report_of(&state, &at, due, second)),
+            );
+        }
+        story
+    })
+}
+
+proptest! {
+    #[test]
+    fn replay_of_a_prefix_and_then_the_rest_equals_replay_of_all(story in any_story(), cut in 0_usize..40) {
+        let facts = log(&story);
+        let (head, tail) = facts.split_at(cut.min(facts.len()));
+        let mut resumed = State::default();
+        fold(&mut resumed, head);
+        let mut resumed = resumed.clone();
+        fold(&mut resumed, tail);
+        prop_assert_eq!(resumed, state_of(&story));
+    }
+
+    #[test]
+    fn a_repeated_delivery_changes_nothing(story in any_story(), from in 0_usize..40) {
+        let facts = log(&story);
+        let once = state_of(&story);
+        let mut twice = once.clone();
+        fold(&mut twice, &facts[from.min(facts.len())..]);
+        prop_assert_eq!(twice, once);
+    }
+
+    #[test]
+    fn what_was_issued_is_due_no_more_and_every_revision_has_its_own_cause(story in any_story()) {
+        let end = samples::at(100_000);
+        let mut story = story;
+        let state = state_of(&story);
+        for due in decide(&state, end, QUIET) {
+            let report = report_of(&state, &log(&story), &due, 100_000);
+            story.push(report);
+        }
+        prop_assert_eq!(decide(&state_of(&story), end, QUIET), vec![]);
+        let mut causes = BTreeSet::new();
+        for envelope in &story {
+            if let Event::ReportIssued(e) = &envelope.event {
+                prop_assert!(causes.insert((e.study_id, envelope.causation_id)), "two revisions with one cause");
+            }
+        }
+    }
+
+    #[test]
+    fn a_brief_says_how_things_stood_at_its_cause_however_much_came_since(
+        story in any_story(),
+        more in proptest::collection::vec(any_fact(), 0..10),
+    ) {
+        let state = state_of(&story);
+        let mut later = state.clone();
+        let first = story.len() as u64 + 1;
+        let more: Vec<_> = (first..).zip(more).filter(|(_, e)| !matches!(e.event, Event::ImageStored(_))).collect();
+        fold(&mut later, &more);
+        for due in decide(&state, samples::at(100_000), QUIET) {
+            prop_assert_eq!(state.brief(&due), later.brief(&due));
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Whether what this service needs is there. Asked for regularly, so that `/readyz` tells before a report is due.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::time::Duration;
+
+use hilum_blobs::BlobStore;
+use hilum_log::Log;
+use hilum_runtime::Health;
+
+/// All facts up to those that stood in the log at the start are known.
+pub(crate) const CAUGHT_UP: &str = "caught up";
+const EVENT_LOG: &str = "event log";
+const OBJECT_STORAGE: &str = "object storage";
+const INTERVAL: Duration = Duration::from_secs(2);
+
+/// Asks for ever.
+pub(crate) async fn watch(log: &Log, blobs: &BlobStore, health: &Health) -> Infallible {
+    health.wait_for(EVENT_LOG, "not asked yet");
+    health.wait_for(OBJECT_STORAGE, "not asked yet");
+    loop {
+        let (position, probe) = tokio::join!(log.position(), blobs.probe());
+        match position {
+            Ok(_) => health.holds(EVENT_LOG),
+            Err(error) => health.wait_for(EVENT_LOG, with_causes(&error)),
+        }
+        match probe {
+            Ok(()) => health.holds(OBJECT_STORAGE),
+            Err(error) => health.wait_for(OBJECT_STORAGE, with_causes(&error)),
+        }
+        tokio::time::sleep(INTERVAL).await;
+    }
+}
+
+/// An error with all its causes in one line.
+pub(crate) fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

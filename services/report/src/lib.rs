@@ -1,0 +1,17 @@
+//! Gathers the readings of a study and issues its report. It folds the whole log into memory, so it can be
+//! stopped at any moment and run in any number of copies; it keeps nothing that the log does not say.
+
+mod compose;
+mod config;
+pub mod document;
+mod domain;
+mod health;
+mod issue;
+mod page;
+mod previews;
+mod setbacks;
+mod shell;
+
+pub use config::Config;
+pub use previews::Previewer;
+pub use shell::{Pace, Reporter, RunError};

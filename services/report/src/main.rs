@@ -1,0 +1,24 @@
+//! Wiring of the report service. Decides nothing.
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use hilum_blobs::{BlobStore, StoreConfig};
+use hilum_imaging::DecoderConfig;
+use hilum_log::Log;
+use hilum_report::{Config, Previewer, Reporter};
+use hilum_runtime::Service;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let config = Config::parse();
+    let service = Service::start("hilum-report", &config.service)?;
+    let log = Log::connect(&config.service.nats_url, "hilum-report").await?;
+    let blobs = BlobStore::open(&StoreConfig::at(&config.store_url))?;
+    let previewer = Previewer::new(DecoderConfig::sibling()?);
+    let reporter = Reporter::new(log, blobs, previewer, service.health.clone(), config.pace());
+
+    let shutdown = service.shutdown.clone();
+    let run = Box::pin(async move { reporter.run(&shutdown).await.map_err(anyhow::Error::from) });
+    let pages = axum::Router::new();
+    service.run(pages, config.service.drain_limit(), run).await.context("hilum-report ended")
+}

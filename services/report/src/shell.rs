@@ -1,0 +1,286 @@
+//! The loop: follow the log, fold it, issue what is due, wait. Many studies are in hand at once and none waits for
+//! another. All it knows follows from the log, so a restart loses nothing.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hilum_blobs::BlobStore;
+use hilum_events::{DecodeError, Event, StudyId};
+use hilum_log::{Follower, Log, Recorded};
+use hilum_runtime::Health;
+use jiff::{SignedDuration, Timestamp};
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::{Due, Fact, State, decide, evolve};
+use crate::health::{CAUGHT_UP, watch, with_causes};
+use crate::issue::{IssueError, Issued, Issuer};
+use crate::previews::Previewer;
+use crate::setbacks::{Hope, Setbacks};
+
+/// Facts folded before anything else is looked at.
+const BATCH: usize = 512;
+/// After a look at the open studies, so many times as long goes to other work: with very many of them open, looking
+/// shall not be all that is done.
+const REST: u32 = 20;
+const SHORTEST_REST: Duration = Duration::from_millis(5);
+
+/// How the service paces its work.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// Time without a new image after which a study is reported.
+    pub quiet: Duration,
+    /// Reports made at a time.
+    pub studies_at_once: usize,
+    /// After a stop, how long the reports in hand may take; another copy or the next start makes the rest.
+    pub drain_limit: Duration,
+}
+
+/// The service without its frame.
+pub struct Reporter {
+    issuer: Arc<Issuer>,
+    health: Health,
+    pace: Pace,
+}
+
+/// The service must not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A newer release wrote to the log: what follows would be reported wrongly.
+    #[error("cannot fold the event at position {seq}")]
+    NewerEvent {
+        /// Its position.
+        seq: u64,
+        /// Which event.
+        source: DecodeError,
+    },
+}
+
+impl Reporter {
+    /// Puts the parts together; nothing runs yet.
+    pub fn new(log: Log, blobs: BlobStore, previewer: Previewer, health: Health, pace: Pace) -> Self {
+        health.wait_for(CAUGHT_UP, "reading the event log");
+        Self { issuer: Arc::new(Issuer { log, blobs, previewer }), health, pace }
+    }
+
+    /// Issues reports until `shutdown`. Waits whenever the log or the storage is away.
+    ///
+    /// # Errors
+    /// When a newer release wrote to the log.
+    pub async fn run(&self, shutdown: &CancellationToken) -> Result<(), RunError> {
+        tokio::select! {
+            outcome = self.work(shutdown) => outcome,
+            never = watch(&self.issuer.log, &self.issuer.blobs, &self.health) => match never {},
+        }
+    }
+
+    async fn work(&self, shutdown: &CancellationToken) -> Result<(), RunError> {
+        let log = &self.issuer.log;
+        // Old studies must not be looked at before all that was said of them is known.
+        let known_at_start = tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            seq = newest_position(log, shutdown) => seq,
+        };
+        let mut desk = Desk::new(self.issuer.clone(), self.pace);
+        desk.caught_up = known_at_start == 0;
+        let mut follower = log.follow(0, &[]);
+        loop {
+            if desk.next_look().is_some_and(|at| at <= Instant::now()) {
+                self.health.holds(CAUGHT_UP);
+                desk.look(Timestamp::now());
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                () = desk.turn(&mut follower) => {}
+            }
+            if let Some(error) = desk.halted.take() {
+                return Err(error);
+            }
+            desk.caught_up |= desk.seen_seq >= known_at_start;
+        }
+        desk.drain(self.pace.drain_limit).await;
+        Ok(())
+    }
+}
+
+/// Position of the newest message, asked for until the log answers.
+async fn newest_position(log: &Log, shutdown: &CancellationToken) -> u64 {
+    loop {
+        log.wait_until_usable(shutdown).await;
+        if let Ok(position) = log.position().await {
+            return position.last_seq;
+        }
+    }
+}
+
+/// What the loop keeps.
+struct Desk {
+    issuer: Arc<Issuer>,
+    pace: Pace,
+    quiet: SignedDuration,
+    state: State,
+    /// Position of the newest message taken, also when it was no event.
+    seen_seq: u64,
+    caught_up: bool,
+    halted: Option<RunError>,
+    making: JoinSet<Result<Issued, IssueError>>,
+    in_hand: HashMap<Id, (Due, Instant)>,
+    /// Revisions that are issued and not yet folded.
+    ahead: HashMap<StudyId, u32>,
+    setbacks: Setbacks,
+    /// Whether anything came since the last look at the open studies.
+    news: bool,
+    /// When looking makes sense even if nothing comes.
+    wake_at: Option<Instant>,
+    /// Not before this.
+    rested_at: Instant,
+}
+
+impl Desk {
+    fn new(issuer: Arc<Issuer>, pace: Pace) -> Self {
+        Self {
+            issuer,
+            pace,
+            quiet: SignedDuration::try_from(pace.quiet).unwrap_or(SignedDuration::MAX),
+            state: State::default(),
+            seen_seq: 0,
+            caught_up: false,
+            halted: None,
+            making: JoinSet::new(),
+            in_hand: HashMap::new(),
+            ahead: HashMap::new(),
+            setbacks: Setbacks::default(),
+            news: true,
+            wake_at: None,
+            rested_at: Instant::now(),
+        }
+    }
+
+    /// Waits for whatever comes first and deals with it. Cancel safe.
+    async fn turn(&mut self, follower: &mut Follower) {
+        let next_look = self.next_look();
+        let look = tokio::time::sleep_until(next_look.unwrap_or_else(Instant::now).into());
+        tokio::select! {
+            facts = follower.next_batch(BATCH) => self.fold(&facts),
+            Some(made) = self.making.join_next_with_id() => self.settle(made),
+            () = look, if next_look.is_some() => return,
+        }
+        self.news = true;
+        metrics::gauge!("hilum_report_studies_open").set(self.state.open_studies() as f64);
+        metrics::gauge!("hilum_report_stuck").set(self.setbacks.stuck() as f64);
+    }
+
+    fn fold(&mut self, facts: &[Recorded]) {
+        for recorded in facts {
+            let seq = recorded.seq;
+            self.seen_seq = seq;
+            match &recorded.content {
+                Ok(envelope) => {
+                    evolve(&mut self.state, &Fact { seq, stored_at: recorded.stored_at, envelope });
+                    if let Event::ReportIssued(e) = &envelope.event {
+                        self.ahead
+                            .retain(|study_id, revision| *study_id != e.study_id || *revision > e.revision);
+                        self.setbacks.clear(e.study_id);
+                    }
+                }
+                Err(source @ DecodeError::Unknown { .. }) => {
+                    self.halted = Some(RunError::NewerEvent { seq, source: source.clone() });
+                    return;
+                }
+                Err(error) => {
+                    // No release will ever read it, so it says nothing of any study.
+                    metrics::counter!("hilum_report_unreadable_events_total").increment(1);
+                    tracing::error!(
+                        error = error as &dyn std::error::Error,
+                        seq,
+                        "skipped what is not an event"
+                    );
+                }
+            }
+        }
+    }
+
+    /// When to look at the open studies next.
+    fn next_look(&self) -> Option<Instant> {
+        let wanted_at = if self.news { Some(self.rested_at) } else { self.wake_at };
+        wanted_at.filter(|_| self.caught_up).map(|at| at.max(self.rested_at))
+    }
+
+    /// Looks at the open studies and starts what is due.
+    fn look(&mut self, now: Timestamp) {
+        let begun = Instant::now();
+        self.start_due(now);
+        self.news = false;
+        self.wake_at = self.wake_in(now).map(|wait| begun + wait);
+        self.rested_at = begun + (begun.elapsed() * REST).max(SHORTEST_REST);
+    }
+
+    fn start_due(&mut self, now: Timestamp) {
+        for due in decide(&self.state, now, self.quiet) {
+            if self.making.len() >= self.pace.studies_at_once {
+                return;
+            }
+            let study_id = due.study_id;
+            let in_hand = self.in_hand.values().any(|(other, _)| other.study_id == study_id);
+            let ahead = self.ahead.get(&study_id).is_some_and(|revision| *revision >= due.revision);
+            if in_hand || ahead || self.setbacks.hold_back(study_id, now) {
+                continue;
+            }
+            let Some(brief) = self.state.brief(&due) else { continue };
+            let issuer = self.issuer.clone();
+            let try_number = self.setbacks.failures(study_id) + 1;
+            let task = self.making.spawn(async move { issuer.issue(&brief, try_number).await });
+            self.in_hand.insert(task.id(), (due, Instant::now()));
+        }
+    }
+
+    fn settle(&mut self, made: Result<(Id, Result<Issued, IssueError>), JoinError>) {
+        let (id, outcome) = match made {
+            Ok((id, outcome)) => (id, outcome.map_err(|error| (with_causes(&error), error.hope()))),
+            Err(error) => (error.id(), Err((error.to_string(), Hope::Stuck))),
+        };
+        let Some((due, begun)) = self.in_hand.remove(&id) else { return };
+        let study_id = due.study_id;
+        match outcome {
+            Ok(issued) => {
+                if self.state.revision(study_id) < due.revision {
+                    self.ahead.insert(study_id, due.revision);
+                }
+                self.setbacks.clear(study_id);
+                if issued == Issued::Here {
+                    metrics::counter!("hilum_reports_total", "cause" => due.cause_word()).increment(1);
+                    metrics::histogram!("hilum_report_seconds").record(begun.elapsed());
+                }
+            }
+            Err((said, hope)) => {
+                if !self.setbacks.note(study_id, said.clone(), hope, Timestamp::now()) {
+                    return;
+                }
+                match hope {
+                    Hope::Transient => tracing::warn!(%study_id, reason = said, "report will be tried again"),
+                    Hope::Stuck => {
+                        tracing::error!(%study_id, reason = said, "report is stuck; somebody has to look")
+                    }
+                }
+            }
+        }
+    }
+
+    /// How long nothing happens by itself.
+    fn wake_in(&self, now: Timestamp) -> Option<Duration> {
+        let quiet_ends = self.state.next_due_at(now, self.quiet);
+        let wake_at = quiet_ends.into_iter().chain(self.setbacks.next_end(now)).min()?;
+        // A millisecond more, so that it is over when we look.
+        Some(Duration::try_from(wake_at.duration_since(now)).ok()? + Duration::from_millis(1))
+    }
+
+    async fn drain(mut self, limit: Duration) {
+        let in_hand = async { while self.making.join_next().await.is_some() {} };
+        if tokio::time::timeout(limit, in_hand).await.is_err() {
+            tracing::warn!(
+                "left reports undone that were not done in time; they are made after the next start"
+            );
+        }
+    }
+}

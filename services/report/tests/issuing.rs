@@ -1,0 +1,407 @@
+//! The service against a real nats-server, a store in a folder and the real decoder: events in, reports out.
+#![allow(clippy::unwrap_used, reason = "a test ends by panicking")]
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hilum_blobs::{BlobStore, StoreConfig};
+use hilum_events::{Envelope, Event, EventId, ReportIssued, StoredImage, samples};
+use hilum_imaging::DecoderConfig;
+use hilum_log::{Log, apply_definitions};
+use hilum_report::document::{ChangeKind, Report};
+use hilum_report::{Pace, Previewer, Reporter};
+use hilum_runtime::Health;
+use hilum_servers::{NatsOptions, NatsServer, wait_until};
+use jiff::Timestamp;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A log, a store and a study in them.
+struct Site {
+    _folder: tempfile::TempDir,
+    nats: NatsServer,
+    log: Log,
+    blobs: BlobStore,
+    decoder: PathBuf,
+}
+
+/// A running copy of the service.
+struct Copy {
+    health: Health,
+    shutdown: CancellationToken,
+    task: JoinHandle<Result<(), hilum_report::RunError>>,
+}
+
+impl Site {
+    async fn new() -> Self {
+        let decoder = DecoderConfig::sibling().map(|config| config.program);
+        // Without one every preview is refused for a while and no report comes: better to say so at once.
+        let decoder = decoder.expect("hilum-decoder is built: cargo build -p hilum-imaging --bins");
+        let folder = tempfile::tempdir().unwrap();
+        let nats = NatsServer::start(&NatsOptions::in_folder(folder.path().join("nats"))).await.unwrap();
+        let log = Log::connect(&nats.url(), "test").await.unwrap();
+        assert!(wait_until(LIMIT, || async { log.is_connected() }).await);
+        apply_definitions(&log, 1).await.unwrap();
+        let url = format!("file://{}", folder.path().join("objects").display());
+        let blobs = BlobStore::open(&StoreConfig::at(&url)).unwrap();
+        Self { _folder: folder, nats, log, blobs, decoder }
+    }
+
+    async fn start(&self, quiet_ms: u64) -> Copy {
+        let log = Log::connect(&self.nats.url(), "hilum-report").await.unwrap();
+        let previewer = Previewer::new(DecoderConfig::new(&self.decoder));
+        let pace = Pace {
+            quiet: Duration::from_millis(quiet_ms),
+            studies_at_once: 2,
+            drain_limit: Duration::from_secs(5),
+        };
+        let (health, shutdown) = (Health::default(), CancellationToken::new());
+        let reporter = Reporter::new(log, self.blobs.clone(), previewer, health.clone(), pace);
+        let stop = shutdown.clone();
+        let runtime = tokio::runtime::Handle::current();
+        let task = tokio::task::spawn_blocking(move || runtime.block_on(reporter.run(&stop)));
+        let ready = wait_until(LIMIT, || async { health.readiness().ready }).await;
+        assert!(ready, "{:?}", health.readiness());
+        Copy { health, shutdown, task }
+    }
+
+    /// Appends the fact as if it happened now.
+    async fn append(&self, mut envelope: Envelope) -> u64 {
+        envelope.occurred_at = Timestamp::now();
+        self.log.append(&envelope).await.unwrap().seq()
+    }
+
+    /// An image arrives and is read.
+    async fn read_image(&self, number: u128, content: &str, image: &StoredImage) {
+        self.append(with_image(samples::image_stored(number, content, 0), image)).await;
+        self.append(with_image(samples::inference_requested(number, content, 0), image)).await;
+        self.append(samples::inference_completed(number, content, 0)).await;
+    }
+
+    async fn issued(&self, revision: u32) -> (ReportIssued, Envelope) {
+        let filter = format!("evt.report-issued.*.{}.{revision}", samples::study_id());
+        let there = wait_until(LIMIT, || async { self.log.last(&filter).await.unwrap().is_some() }).await;
+        assert!(there, "no revision {revision} was issued");
+        let envelope = self.log.last(&filter).await.unwrap().unwrap().content.unwrap();
+        let Event::ReportIssued(issued) = envelope.event.clone() else { panic!("{envelope:?}") };
+        (issued, envelope)
+    }
+
+    /// Number of reports in the log.
+    async fn reports(&self) -> usize {
+        let last_seq = self.log.position().await.unwrap().last_seq;
+        let mut reports = 0;
+        for seq in 1..=last_seq {
+            let recorded = self.log.at(seq).await.unwrap().unwrap();
+            reports += usize::from(recorded.subject.starts_with("evt.report-issued."));
+        }
+        reports
+    }
+
+    async fn document(&self, issued: &ReportIssued) -> Report {
+        serde_json::from_slice(&self.blobs.get(&issued.json).await.unwrap()).unwrap()
+    }
+
+    async fn page(&self, issued: &ReportIssued) -> String {
+        String::from_utf8(self.blobs.get(&issued.html).await.unwrap().to_vec()).unwrap()
+    }
+
+    /// A picture like the one that the samples' region describes.
+    async fn picture(&self) -> StoredImage {
+        let shade = |x: u32, y: u32| image::Luma([u8::try_from((x / 4 + y / 8) % 256).unwrap()]);
+        let picture = image::GrayImage::from_fn(640, 524, shade);
+        let mut png = std::io::Cursor::new(Vec::new());
+        picture.write_to(&mut png, image::ImageFormat::Png).unwrap();
+        let blob = self.blobs.put(png.into_inner().into()).await.unwrap();
+        StoredImage { blob, media_type: hilum_events::MediaType::Png, dicom: None }
+    }
+}
+
+impl Copy {
+    async fn stop(self) {
+        self.shutdown.cancel();
+        self.task.await.unwrap().unwrap();
+        drop(self.health);
+    }
+}
+
+fn with_image(mut envelope: Envelope, image: &StoredImage) -> Envelope {
+    match &mut envelope.event {
+        Event::ImageStored(e) => e.image = image.clone(),
+        Event::InferenceRequested(e) => e.image = image.clone(),
+        other => panic!("{} has no image", other.name()),
+    }
+    envelope
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_study_gets_its_report_and_a_late_image_a_second_revision() {
+    let site = Site::new().await;
+    let service = site.start(200).await;
+    let picture = site.picture().await;
+    site.read_image(1, "a", &picture).await;
+
+    let (first, envelope) = site.issued(1).await;
+    assert_eq!((first.completed, first.failed), (1, 0));
+    assert_eq!(first.job_ids, [samples::job_id(1)]);
+    let caused_by = samples::inference_completed(1, "a", 0).event_id;
+    assert_eq!(envelope.causation_id, Some(caused_by));
+    let page = site.page(&first).await;
+    assert!(page.contains("data:image/png;base64,iVBOR"), "the preview is a picture");
+    assert!(page.contains("For research use only. Not a diagnosis."));
+    assert!(page.contains("UNTRAINED demonstration network"));
+    assert!(page.contains(&first.json.sha256.to_string()));
+
+    site.append(with_image(samples::image_stored(2, "a", 0), &picture)).await;
+    site.append(samples::duplicate_linked(2, 1, "a", 0)).await;
+    let (second, _) = site.issued(2).await;
+    assert_eq!(second.job_ids.len(), 2);
+    let document = site.document(&second).await;
+    assert_eq!(document.images[1].duplicate_of, Some(samples::job_id(1)));
+    assert_eq!(document.changes.iter().map(|change| change.change).collect::<Vec<_>>(), [ChangeKind::Added]);
+    assert_eq!(site.document(&first).await.images.len(), 1, "the first revision stays as it was");
+
+    service.stop().await;
+    assert_eq!(site.reports().await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_copies_issue_each_revision_once_and_make_the_same_report() {
+    let site = Site::new().await;
+    let copies = [site.start(100).await, site.start(100).await];
+    let picture = site.picture().await;
+    site.read_image(1, "a", &picture).await;
+    let (first, _) = site.issued(1).await;
+    for number in 2..6 {
+        site.append(with_image(samples::image_stored(number, "a", 0), &picture)).await;
+        site.append(samples::duplicate_linked(number, 1, "a", 0)).await;
+        site.issued(u32::try_from(number).unwrap()).await;
+    }
+    for copy in copies {
+        copy.stop().await;
+    }
+    assert_eq!(site.reports().await, 5);
+
+    // The same facts in another log lead to the same document, but for what the server's clock says.
+    let again = Site::new().await;
+    let service = again.start(100).await;
+    again.read_image(1, "a", &again.picture().await).await;
+    let (repeated, _) = again.issued(1).await;
+    let (mut one, mut other) = (site.document(&first).await, again.document(&repeated).await);
+    for report in [&mut one, &mut other] {
+        report.as_of = samples::at(0);
+        report.images.iter_mut().for_each(|image| image.received_at = samples::at(0));
+        report.provenance.events.iter_mut().for_each(|event| event.stored_at = samples::at(0));
+    }
+    assert_eq!(one, other);
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restart_issues_nothing_again_and_makes_what_became_due_meanwhile() {
+    let site = Site::new().await;
+    let service = site.start(100).await;
+    let picture = site.picture().await;
+    site.read_image(1, "a", &picture).await;
+    site.issued(1).await;
+    service.stop().await;
+
+    site.append(with_image(samples::image_stored(2, "a", 0), &picture)).await;
+    site.append(samples::duplicate_linked(2, 1, "a", 0)).await;
+    let service = site.start(100).await;
+    site.issued(2).await;
+    service.stop().await;
+
+    let service = site.start(0).await;
+    // A study that is due shows that the others were looked at.
+    site.append(samples::study_close_requested(9, 0)).await;
+    site.append(with_image(samples::image_stored(3, "a", 0), &picture)).await;
+    site.append(samples::duplicate_linked(3, 1, "a", 0)).await;
+    site.issued(3).await;
+    service.stop().await;
+    assert_eq!(site.reports().await, 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_reading_that_completes_two_studies_gives_each_its_report() {
+    let site = Site::new().await;
+    let service = site.start(100).await;
+    let picture = site.picture().await;
+    let south: hilum_events::Site = "south".parse().unwrap();
+    let other_study = hilum_events::StudyId::named(&south, "S-9");
+    let mut stored = with_image(samples::image_stored(2, "a", 0), &picture);
+    let mut linked = samples::duplicate_linked(2, 1, "a", 0);
+    for envelope in [&mut stored, &mut linked] {
+        envelope.site = south.clone();
+        match &mut envelope.event {
+            Event::ImageStored(e) => e.study_id = other_study,
+            Event::DuplicateLinked(e) => e.study_id = other_study,
+            _ => unreachable!(),
+        }
+    }
+    site.append(with_image(samples::image_stored(1, "a", 0), &picture)).await;
+    site.append(with_image(samples::inference_requested(1, "a", 0), &picture)).await;
+    site.append(stored).await;
+    site.append(linked).await;
+    site.append(samples::inference_completed(1, "a", 0)).await;
+
+    let (_, first) = site.issued(1).await;
+    let filter = format!("evt.report-issued.south.{other_study}.1");
+    let there = wait_until(LIMIT, || async { site.log.last(&filter).await.unwrap().is_some() }).await;
+    assert!(there, "the study of the other site has its report under its own site");
+    let second = site.log.last(&filter).await.unwrap().unwrap().content.unwrap();
+    assert_ne!(first.event_id, second.event_id);
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn images_that_cannot_be_shown_do_not_hold_up_the_report() {
+    let site = Site::new().await;
+    let service = site.start(100).await;
+    let broken = site.blobs.put(b"\x89PNG\r\n\x1a\nnothing more".to_vec().into()).await.unwrap();
+    let broken = StoredImage { blob: broken, media_type: hilum_events::MediaType::Png, dicom: None };
+    site.append(with_image(samples::image_stored(1, "a", 0), &broken)).await;
+    site.append(with_image(samples::inference_requested(1, "a", 0), &broken)).await;
+    site.append(samples::inference_failed(1, "a", 0)).await;
+    // The object of this one was never stored.
+    site.read_image(2, "gone", &samples::image("gone")).await;
+
+    let (issued, _) = site.issued(1).await;
+    assert_eq!((issued.completed, issued.failed), (1, 1));
+    let page = site.page(&issued).await;
+    assert_eq!(page.matches("No preview: ").count(), 2);
+    assert!(page.contains("is not in storage"));
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn storage_that_comes_back_gets_the_report() {
+    let site = Site::new().await;
+    let objects = site._folder.path().join("objects");
+    let service = site.start(100).await;
+    let picture = site.picture().await;
+    // A file where the folder was: reading and writing fail, and not for good.
+    let aside = objects.with_extension("aside");
+    std::fs::rename(&objects, &aside).unwrap();
+    std::fs::write(&objects, b"").unwrap();
+    site.read_image(1, "a", &picture).await;
+    let noticed = wait_until(LIMIT, || async { !service.health.readiness().ready }).await;
+    assert!(noticed, "the service says that storage is away");
+    assert_eq!(site.reports().await, 0);
+    std::fs::remove_file(&objects).unwrap();
+    std::fs::rename(&aside, &objects).unwrap();
+    site.issued(1).await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_of_a_newer_release_stops_the_service() {
+    let site = Site::new().await;
+    let mut copy = site.start(100).await;
+    let client = async_nats::connect(site.nats.url()).await.unwrap();
+    let newer = newer_event();
+    client.publish("evt.image-moved.default.x", newer.into()).await.unwrap();
+    client.flush().await.unwrap();
+    let ended = tokio::time::timeout(LIMIT, &mut copy.task).await.expect("it ends").unwrap();
+    assert!(ended.is_err());
+}
+
+/// An envelope whose event this release does not know.
+fn newer_event() -> Vec<u8> {
+    let bytes = samples::study_close_requested(1, 0).encode();
+    let (from, to) = (b"study-close-requested", b"study-close-withdrawn");
+    let at = bytes.windows(from.len()).position(|window| window == from).unwrap();
+    [&bytes[..at], to, &bytes[at + from.len()..]].concat()
+}
+
+/// Writes a page with real pictures, to be looked at.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_report_on_real_pictures_is_written_for_the_eye() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    if !folder.exists() {
+        eprintln!("skipped: the sample pictures are missing");
+        return;
+    }
+    let site = Site::new().await;
+    let service = site.start(300).await;
+    for (number, name) in (1_u128..).zip(["mhh_1479fa94.png", "nih_00000001_000.png"]) {
+        let bytes = std::fs::read(folder.join("a_chest_xray_png_jpeg").join(name)).unwrap();
+        let size = image::load_from_memory(&bytes).unwrap();
+        let blob = site.blobs.put(bytes.into()).await.unwrap();
+        let image = StoredImage { blob, media_type: hilum_events::MediaType::Png, dicom: None };
+        site.append(with_image(samples::image_stored(number, name, 0), &image)).await;
+        site.append(with_image(samples::inference_requested(number, name, 0), &image)).await;
+        site.append(eighteen_labels(number, name, (size.width(), size.height()))).await;
+    }
+    site.append(with_image(samples::image_stored(3, "mhh_1479fa94.png", 0), &samples::image("lost"))).await;
+    site.append(samples::duplicate_linked(3, 1, "mhh_1479fa94.png", 0)).await;
+    site.append(samples::image_stored(4, "cut", 0)).await;
+    site.append(samples::inference_requested(4, "cut", 0)).await;
+    site.append(samples::inference_failed(4, "cut", 0)).await;
+    let (issued, _) = site.issued(1).await;
+    let page = site.page(&issued).await;
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("report.html");
+    std::fs::write(&path, page).unwrap();
+    eprintln!("look at {}", path.display());
+    service.stop().await;
+}
+
+fn eighteen_labels(number: u128, content: &str, (width, height): (u32, u32)) -> Envelope {
+    const LABELS: [&str; 18] = [
+        "Atelectasis",
+        "Consolidation",
+        "Infiltration",
+        "Pneumothorax",
+        "Edema",
+        "Emphysema",
+        "Fibrosis",
+        "Effusion",
+        "Pneumonia",
+        "Pleural_Thickening",
+        "Cardiomegaly",
+        "Nodule",
+        "Mass",
+        "Hernia",
+        "Lung Lesion",
+        "Fracture",
+        "Lung Opacity",
+        "Enlarged Cardiomediastinum",
+    ];
+    let mut envelope = samples::inference_completed(number, content, 0);
+    envelope.event_id = EventId::following(uuid::Uuid::from_u128(number), content);
+    let Event::InferenceCompleted(e) = &mut envelope.event else { unreachable!() };
+    e.model.trained = number.is_multiple_of(2);
+    e.findings = (0_u16..)
+        .zip(LABELS)
+        .map(|(index, label)| {
+            let score = f32::from((index * 37) % 64) / 100.0;
+            let probability = score * 0.12;
+            hilum_events::Finding {
+                label: label.to_owned(),
+                logit: (probability / (1.0 - probability)).max(1e-4).ln(),
+                probability,
+                operating_point_score: (index != 13).then_some(score),
+            }
+        })
+        .collect();
+    let top = LABELS[12];
+    let centre = |cell: f32, at: f32| (-(cell - at).powi(2) / 3.0).exp();
+    let cell = |row: u8, column: u8| 4.0 * centre(f32::from(row), 4.0) * centre(f32::from(column), 5.0) - 0.3;
+    e.activation_maps = vec![hilum_events::ActivationMap {
+        label: top.to_owned(),
+        rows: 7,
+        columns: 7,
+        values: (0..7).flat_map(|row| (0..7).map(move |column| cell(row, column))).collect(),
+    }];
+    let side = width.min(height);
+    e.region = hilum_events::AnalysedRegion {
+        picture_width: width,
+        picture_height: height,
+        x: width / 2 - side / 2,
+        y: height / 2 - side / 2,
+        side,
+    };
+    envelope
+}

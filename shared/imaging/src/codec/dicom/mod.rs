@@ -1,0 +1,126 @@
+//! DICOM file to identifiers or stored pixel values. Only the file meta group, the identifiers and the image pixel
+//! module are looked at; no patient attribute is read, and no text of the file enters a refusal.
+
+mod codestream;
+mod frame;
+mod header;
+
+use std::error::Error;
+use std::io;
+
+use dicom_core::value::Value;
+use dicom_dictionary_std::tags;
+use dicom_object::file::ReadPreamble;
+use dicom_object::{DefaultDicomObject, OpenFileOptions, ReadError, Tag};
+use hilum_events::DicomIdentity;
+
+use self::frame::Frame;
+use self::header::Header;
+use crate::error::{Refusal, RefusalCode};
+use crate::limits::Limits;
+
+/// A parsed DICOM file with an image whose headers promise that it can be decoded.
+pub(super) struct Instance {
+    object: DefaultDicomObject,
+    header: Header,
+}
+
+impl Instance {
+    /// Parses up to the end of the pixel data and checks what the headers claim. Decodes nothing.
+    pub(super) fn read(bytes: Vec<u8>, limits: &Limits) -> Result<Self, Refusal> {
+        let object = OpenFileOptions::new()
+            .read_preamble(ReadPreamble::Always)
+            .read_to(tags::PIXEL_DATA)
+            .from_reader(bytes.as_slice())
+            .map_err(|error| refusal(&error))?;
+        drop(bytes);
+        let header = Header::of(&object, limits)?;
+        frame::check_encoded(&object, &header)?;
+        Ok(Self { object, header })
+    }
+
+    /// The stored values of its only frame.
+    pub(super) fn decode(self, limits: &Limits) -> Result<Frame, Refusal> {
+        frame::decode(self.object, self.header, limits)
+    }
+}
+
+/// The identifiers that Hilum keeps.
+pub(super) fn identity(instance: &Instance) -> Result<DicomIdentity, Refusal> {
+    let object = &instance.object;
+    let uid = |tag| text(object, tag).filter(|uid| is_uid(uid)).ok_or(RefusalCode::MissingIdentifier);
+    Ok(DicomIdentity {
+        study_instance_uid: uid(tags::STUDY_INSTANCE_UID)?,
+        series_instance_uid: uid(tags::SERIES_INSTANCE_UID)?,
+        sop_instance_uid: uid(tags::SOP_INSTANCE_UID)?,
+        modality: text(object, tags::MODALITY).filter(|modality| is_code(modality)),
+        transfer_syntax_uid: instance.header.transfer_syntax_uid.clone(),
+        rows: instance.header.rows,
+        columns: instance.header.columns,
+    })
+}
+
+/// The text of an element without its padding; `None` if it is absent, empty or no text.
+fn text(object: &DefaultDicomObject, tag: Tag) -> Option<String> {
+    match object.get(tag)?.value() {
+        Value::Primitive(value) => Some(value.to_str().trim_matches([' ', '\0']).to_owned()),
+        _ => None,
+    }
+    .filter(|text| !text.is_empty())
+}
+
+fn is_uid(text: &str) -> bool {
+    text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+}
+
+/// Whether `text` can be a code string: nothing longer or freer is taken over, a name might stand in it.
+fn is_code(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    text.len() <= 16 && text.bytes().all(allowed)
+}
+
+fn refusal(error: &ReadError) -> Refusal {
+    match error {
+        ReadError::ReadUnrecognizedTransferSyntax { uid, .. } => unsupported_transfer_syntax(uid),
+        ReadError::ReadUnsupportedTransferSyntax { uid, .. }
+        | ReadError::ReadUnsupportedTransferSyntaxWithSuggestion { uid, .. } => {
+            unsupported_transfer_syntax(uid)
+        }
+        ReadError::PrematureEnd { .. } => RefusalCode::Truncated.into(),
+        other if ends_early(other) => RefusalCode::Truncated.into(),
+        _ => RefusalCode::Damaged.into(),
+    }
+}
+
+fn unsupported_transfer_syntax(uid: &str) -> Refusal {
+    let uid = uid.trim_matches([' ', '\0']);
+    if is_uid(uid) {
+        RefusalCode::UnsupportedTransferSyntax.with(format!("transfer syntax {uid}"))
+    } else {
+        RefusalCode::UnsupportedTransferSyntax.into()
+    }
+}
+
+fn ends_early(error: &ReadError) -> bool {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return error.kind() == io::ErrorKind::UnexpectedEof;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_uids_and_codes_pass() {
+        assert!(is_uid("1.2.840.10008.1.2"));
+        assert!(!is_uid("1.2.DOE^JOHN"));
+        assert!(!is_uid(&"1".repeat(65)));
+        assert!(is_code("CR") && is_code("RTDOSE") && !is_code("Doe^John") && !is_code("JOHN DOE"));
+    }
+}

@@ -1,0 +1,49 @@
+//! File bytes to pixels. Runs only inside the decoder process: what is called from here may run out of memory
+//! or stack, or be killed, on hostile bytes. Knows no process, protocol or network.
+
+mod dicom;
+mod jpeg;
+mod png;
+mod preview;
+
+use hilum_events::{DicomIdentity, MediaType};
+
+use crate::error::{Refusal, RefusalCode};
+use crate::limits::Limits;
+use crate::picture::{Picture, Preview};
+
+/// The identifiers of a DICOM object, after everything its headers can tell against it has been checked.
+pub(crate) fn inspect(bytes: Vec<u8>, limits: &Limits) -> Result<DicomIdentity, Refusal> {
+    check_type(&bytes, MediaType::Dicom)?;
+    dicom::identity(&dicom::Instance::read(bytes, limits)?)
+}
+
+/// The grey pixels of a file.
+pub(crate) fn decode(media: MediaType, bytes: Vec<u8>, limits: &Limits) -> Result<Picture, Refusal> {
+    check_type(&bytes, media)?;
+    match media {
+        MediaType::Png => png::decode(&bytes, limits),
+        MediaType::Jpeg => jpeg::decode(&bytes, limits),
+        MediaType::Dicom => dicom::Instance::read(bytes, limits)?.decode(limits)?.into_picture(),
+    }
+}
+
+/// A grey PNG for people, no side longer than `max_side_px`.
+pub(crate) fn preview(
+    media: MediaType,
+    bytes: Vec<u8>,
+    limits: &Limits,
+    max_side_px: u32,
+) -> Result<Preview, Refusal> {
+    check_type(&bytes, media)?;
+    let grey = match media {
+        MediaType::Png => preview::of_picture(&png::decode(&bytes, limits)?),
+        MediaType::Jpeg => preview::of_picture(&jpeg::decode(&bytes, limits)?),
+        MediaType::Dicom => dicom::Instance::read(bytes, limits)?.decode(limits)?.to_grey(),
+    };
+    preview::encode(grey, max_side_px)
+}
+
+fn check_type(bytes: &[u8], media: MediaType) -> Result<(), Refusal> {
+    if MediaType::recognise(bytes) == Some(media) { Ok(()) } else { Err(RefusalCode::NotAnImage.into()) }
+}

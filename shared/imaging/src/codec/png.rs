@@ -1,0 +1,55 @@
+//! PNG to grey: palettes and 1, 2 and 4 bits are expanded to 8, then the first channel is taken and transparency
+//! dropped, as scikit-image's `imread` and torchxrayvision's `load_image` do it between them.
+
+use std::io::{Cursor, ErrorKind};
+
+use image::codecs::png::PngDecoder;
+use image::error::{ImageError, LimitErrorKind};
+use image::{ImageDecoder, Limits as ImageLimits};
+
+use crate::error::{Refusal, RefusalCode};
+use crate::limits::Limits;
+use crate::picture::{Picture, Samples};
+
+pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, Refusal> {
+    let refuse = |error| refusal(&error, bytes);
+    let decoder = PngDecoder::with_limits(Cursor::new(bytes), image_limits(limits)).map_err(refuse)?;
+    let (width, height) = decoder.dimensions();
+    limits.check_size(width, height)?;
+    let color = decoder.color_type();
+    let channels = usize::from(color.channel_count());
+    let mut data = vec![0; decoder.total_bytes() as usize];
+    decoder.read_image(&mut data).map_err(refuse)?;
+    let (bits, samples): (u8, Vec<u16>) = if usize::from(color.bytes_per_pixel()) == channels {
+        (8, data.iter().step_by(channels).map(|value| u16::from(*value)).collect())
+    } else {
+        let pixels = data.chunks_exact(2 * channels);
+        (16, pixels.map(|pixel| u16::from_ne_bytes([pixel[0], pixel[1]])).collect())
+    };
+    let max_value = (1u32 << bits) - 1;
+    Picture::new((width, height), max_value, bits, Samples::Unsigned(samples))
+        .map_err(|_| RefusalCode::Damaged.into())
+}
+
+fn image_limits(limits: &Limits) -> ImageLimits {
+    // Width and height are checked against our own limits with a better reason; this bounds what
+    // the library allocates beside the pixels.
+    const CHUNKS_MAX_BYTES: u64 = 64 << 20;
+    let mut image_limits = ImageLimits::no_limits();
+    image_limits.max_alloc = Some(limits.max_pixels.saturating_mul(8).saturating_add(CHUNKS_MAX_BYTES));
+    image_limits
+}
+
+fn refusal(error: &ImageError, bytes: &[u8]) -> Refusal {
+    match error {
+        ImageError::Limits(limit) => match limit.kind() {
+            LimitErrorKind::Unsupported { .. } => RefusalCode::Damaged.into(),
+            _ => RefusalCode::TooManyPixels.into(),
+        },
+        ImageError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => {
+            RefusalCode::Truncated.into()
+        }
+        _ if !bytes.windows(4).rev().any(|chunk_type| chunk_type == b"IEND") => RefusalCode::Truncated.into(),
+        _ => RefusalCode::Damaged.into(),
+    }
+}

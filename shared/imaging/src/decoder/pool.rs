@@ -1,0 +1,147 @@
+//! The decoder processes of one parent: started when needed, used again, replaced when a file brings one down.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hilum_events::{DicomIdentity, MediaType};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use super::config::DecoderConfig;
+use super::process::{Death, DecoderProcess};
+use crate::error::{CrashCause, DecodeError, RefusalCode};
+use crate::picture::{Picture, Preview};
+use crate::wire::{Operation, Reply, Request};
+
+/// A bounded set of decoder processes. Clones share it; dropping the last one ends the processes.
+///
+/// Must be used within a tokio runtime. A call that is dropped before it ends takes its process with it.
+#[derive(Clone)]
+pub struct DecoderPool {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    config: DecoderConfig,
+    permits: Semaphore,
+    idle: Mutex<Vec<DecoderProcess>>,
+}
+
+/// How an attempt in one process failed.
+enum Attempt {
+    Failed(DecodeError),
+    /// A process that had worked before died of the file, or between two files.
+    WornProcessDied,
+}
+
+impl DecoderPool {
+    /// Starts nothing yet.
+    pub fn new(config: DecoderConfig) -> Self {
+        let permits = Semaphore::new(config.size.max(1));
+        Self { shared: Arc::new(Shared { config, permits, idle: Mutex::default() }) }
+    }
+
+    /// The identifiers of a DICOM object. The whole file is parsed and its headers checked, but no pixel is decoded:
+    /// what passes can only fail later through damage within the compressed pixels.
+    pub async fn inspect(&self, bytes: &[u8]) -> Result<DicomIdentity, DecodeError> {
+        match self.call(Operation::Inspect, bytes).await? {
+            (Reply::Identity(identity), _) => Ok(identity),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// The grey pixels of a file of type `media`.
+    pub async fn decode(&self, media: MediaType, bytes: &[u8]) -> Result<Picture, DecodeError> {
+        match self.call(Operation::Decode { media }, bytes).await? {
+            (Reply::Picture(header), samples) => header.join(&samples).ok_or_else(unexpected),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// A grey PNG for people, no side longer than `max_side_px`. DICOM is shown through its first window, or else from
+    /// its smallest to its largest value.
+    pub async fn preview(
+        &self,
+        media: MediaType,
+        bytes: &[u8],
+        max_side_px: u32,
+    ) -> Result<Preview, DecodeError> {
+        match self.call(Operation::Preview { media, max_side_px }, bytes).await? {
+            (Reply::Preview { width, height, original_width, original_height }, png) => {
+                Ok(Preview { width, height, original_width, original_height, png })
+            }
+            _ => Err(unexpected()),
+        }
+    }
+
+    async fn call(&self, operation: Operation, bytes: &[u8]) -> Result<(Reply, Vec<u8>), DecodeError> {
+        let config = &self.shared.config;
+        let max_bytes = config.limits.max_file_bytes;
+        if bytes.len() as u64 > max_bytes {
+            let detail = format!("{} bytes, at most {max_bytes} are read", bytes.len());
+            return Err(DecodeError::Refused(RefusalCode::FileTooLarge.with(detail)));
+        }
+        let request =
+            Request { operation, limits: config.limits, cpu_time_s: whole_seconds(config.time_limit) };
+        let permit = self.shared.permits.acquire().await;
+        let _permit = permit.map_err(|_| DecodeError::unavailable("the pool is closed", None))?;
+        let idle = self.shared.idle().pop();
+        let outcome = match idle {
+            // Of a worn process it can't be told whether this file killed it: a fresh one decides.
+            Some(process) => match self.attempt(process, &request, bytes).await {
+                Err(Attempt::WornProcessDied) => self.attempt_afresh(&request, bytes).await,
+                outcome => outcome,
+            },
+            None => self.attempt_afresh(&request, bytes).await,
+        };
+        match outcome {
+            Ok((Reply::Refused(refusal), _)) => Err(DecodeError::Refused(refusal.bounded())),
+            Ok(answer) => Ok(answer),
+            Err(Attempt::Failed(error)) => Err(error),
+            Err(Attempt::WornProcessDied) => Err(DecodeError::Crashed(CrashCause::Other(None))),
+        }
+    }
+
+    async fn attempt_afresh(&self, request: &Request, bytes: &[u8]) -> Result<(Reply, Vec<u8>), Attempt> {
+        let process = DecoderProcess::start(&self.shared.config).map_err(Attempt::Failed)?;
+        self.attempt(process, request, bytes).await
+    }
+
+    async fn attempt(
+        &self,
+        mut process: DecoderProcess,
+        request: &Request,
+        bytes: &[u8],
+    ) -> Result<(Reply, Vec<u8>), Attempt> {
+        let time_limit = self.shared.config.time_limit;
+        let was_worn = process.has_answered();
+        match timeout(time_limit, process.ask(request, bytes)).await {
+            Ok(Ok(answer)) => {
+                self.shared.idle().push(process);
+                Ok(answer)
+            }
+            Ok(Err(_)) if was_worn => Err(Attempt::WornProcessDied),
+            Ok(Err(error)) => Err(Attempt::Failed(match process.diagnose().await {
+                Death::OfItself(cause) => DecodeError::Crashed(cause),
+                Death::OutOfTime => DecodeError::TimedOut(time_limit),
+                Death::FromOutside(how) => DecodeError::unavailable(how, error),
+            })),
+            Err(_elapsed) => Err(Attempt::Failed(DecodeError::TimedOut(time_limit))),
+        }
+    }
+}
+
+impl Shared {
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<DecoderProcess>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}
+
+/// The process answered something else than was asked, which no released decoder does.
+fn unexpected() -> DecodeError {
+    DecodeError::unavailable("hilum-decoder is of another version than this program", None)
+}

@@ -1,0 +1,126 @@
+//! One decoder process seen from outside: started, asked, and diagnosed when it dies. Knows no pixels.
+
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::config::DecoderConfig;
+use crate::error::{CrashCause, DecodeError};
+use crate::wire::{self, Reply, Request};
+
+/// The child could not cap itself, or was not spoken to properly.
+pub(super) const EXIT_NOT_READY: u8 = 71;
+
+/// A running decoder. Dropping it kills it.
+pub(super) struct DecoderProcess {
+    child: Child,
+    input: ChildStdin,
+    output: ChildStdout,
+    last_words: JoinHandle<Vec<u8>>,
+    answered: bool,
+}
+
+/// How a dead process ended.
+pub(super) enum Death {
+    /// By what it was doing.
+    OfItself(CrashCause),
+    /// The kernel counted too much processor time.
+    OutOfTime,
+    /// By someone else's signal, or before it could work.
+    FromOutside(String),
+}
+
+impl DecoderProcess {
+    pub(super) fn start(config: &DecoderConfig) -> Result<Self, DecodeError> {
+        let mut child = Command::new(&config.program)
+            .arg(config.memory_limit_bytes.to_string())
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            // An interrupt from the terminal is for the parent, which lets work in hand come to its end.
+            .process_group(0)
+            .spawn()
+            .map_err(|error| {
+                DecodeError::unavailable(format!("{} does not start", config.program.display()), error)
+            })?;
+        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (Some(input), Some(output), Some(errors)) = pipes else {
+            return Err(DecodeError::unavailable("the decoder has no pipes", None));
+        };
+        let last_words = tokio::spawn(keep_last(errors));
+        Ok(Self { child, input, output, last_words, answered: false })
+    }
+
+    /// Whether it has answered before.
+    pub(super) fn has_answered(&self) -> bool {
+        self.answered
+    }
+
+    /// Sends one request and waits for its answer. After an error the process is of no further use.
+    pub(super) async fn ask(&mut self, request: &Request, bytes: &[u8]) -> io::Result<(Reply, Vec<u8>)> {
+        self.input.write_all(&wire::head(request, bytes.len())?).await?;
+        self.input.write_all(bytes).await?;
+        self.input.flush().await?;
+        // No sample is wider than four bytes; a preview is smaller than the picture it shows, but for its headers.
+        const PNG_OVERHEAD_BYTES: u64 = 64 * 1024;
+        let answer_max_bytes = request.limits.max_pixels.saturating_mul(4).saturating_add(PNG_OVERHEAD_BYTES);
+        let answer = wire::read_async(&mut self.output, answer_max_bytes).await?;
+        self.answered = true;
+        Ok(answer)
+    }
+
+    /// Finds out why it no longer answers. Kills it if it still runs.
+    pub(super) async fn diagnose(mut self) -> Death {
+        const DYING_TAKES_AT_MOST: Duration = Duration::from_secs(5);
+        drop((self.input, self.output));
+        let status = match timeout(DYING_TAKES_AT_MOST, self.child.wait()).await {
+            Ok(Ok(status)) => status,
+            _ => return Death::FromOutside("it no longer answers".into()),
+        };
+        let last_words = timeout(DYING_TAKES_AT_MOST, self.last_words).await;
+        let last_words = last_words.ok().and_then(Result::ok).unwrap_or_default();
+        death(status, &String::from_utf8_lossy(&last_words))
+    }
+}
+
+/// Drains standard error so that the child never waits, and keeps its end.
+async fn keep_last(mut errors: ChildStderr) -> Vec<u8> {
+    const KEPT_BYTES: usize = 4096;
+    let mut kept = Vec::new();
+    let mut buffer = [0; 1024];
+    while let Ok(len @ 1..) = errors.read(&mut buffer).await {
+        kept.extend_from_slice(&buffer[..len]);
+        kept.drain(..kept.len().saturating_sub(KEPT_BYTES));
+    }
+    kept
+}
+
+/// Tells from status and the Rust runtime's fixed phrases. Nothing of the text itself is passed on: it may quote the
+/// file.
+fn death(status: ExitStatus, last_words: &str) -> Death {
+    let signal = status.signal();
+    if let Some(code) = status.code() {
+        // A file brings it down by a signal; it leaves by itself only when something is wrong with its own set-up.
+        return Death::FromOutside(format!("it ended with status {code}"));
+    }
+    match signal.and_then(|signal| Signal::try_from(signal).ok()) {
+        Some(Signal::SIGXCPU) => Death::OutOfTime,
+        // The kernel short of memory also kills so: a matter of the machine, not of the file.
+        Some(outside @ (Signal::SIGKILL | Signal::SIGTERM | Signal::SIGINT | Signal::SIGHUP)) => {
+            Death::FromOutside(format!("it was ended by {outside}"))
+        }
+        _ if last_words.contains("memory allocation of") => Death::OfItself(CrashCause::Memory),
+        _ if last_words.contains("overflowed its stack") => Death::OfItself(CrashCause::Stack),
+        _ => Death::OfItself(CrashCause::Other(signal)),
+    }
+}

@@ -1,0 +1,23 @@
+//! Bytes of a PNG, JPEG or DICOM file to pixels to model input. Knows no network, no event log and no model.
+//!
+//! Uploaded bytes are never parsed in the calling process: [`DecoderPool`] hands them to `hilum-decoder`
+//! child processes, which are capped in memory and time and replaced when a file brings one down.
+//!
+//! - `ingest` asks [`DecoderPool::inspect`] for the identifiers of a DICOM object;
+//! - `infer` asks [`DecoderPool::decode`] for a [`Picture`] and runs [`preprocess()`] on it;
+//! - `report` asks [`DecoderPool::preview`] for a small PNG.
+
+mod codec;
+mod decoder;
+mod error;
+mod limits;
+mod picture;
+mod preprocess;
+mod wire;
+
+pub use decoder::child_main;
+pub use decoder::{DecoderConfig, DecoderPool};
+pub use error::{CrashCause, DecodeError, Refusal, RefusalCode};
+pub use limits::Limits;
+pub use picture::{Picture, PictureError, Preview, Samples};
+pub use preprocess::{ModelInput, Preprocessing, ResizeMethod, preprocess};
