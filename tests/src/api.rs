@@ -6,8 +6,8 @@ use reqwest::StatusCode;
 use reqwest::multipart::{Form, Part};
 use serde_json::Value;
 
-use crate::stack::{Stack, workspace};
 use crate::LIMIT;
+use crate::stack::{Stack, workspace};
 
 /// A sample image of the repository.
 pub fn sample(name: &str) -> PathBuf {

@@ -46,7 +46,13 @@ pub struct StackOptions {
 
 impl Default for StackOptions {
     fn default() -> Self {
-        Self { store: StoreKind::Folder, quiet_time_s: 0.5, otlp_endpoint: None, copies: 1, environment: Vec::new() }
+        Self {
+            store: StoreKind::Folder,
+            quiet_time_s: 0.5,
+            otlp_endpoint: None,
+            copies: 1,
+            environment: Vec::new(),
+        }
     }
 }
 

@@ -1,8 +1,6 @@
 //! The decision: the first job with a content asks for its reading, the others share it. No IO and no clock.
 
-use hilum_events::{
-    DuplicateLinked, Event, ImageStored, InferenceRequested, ModelIdentity, ReadingId,
-};
+use hilum_events::{DuplicateLinked, Event, ImageStored, InferenceRequested, ModelIdentity, ReadingId};
 
 /// The model that readings are asked of.
 #[derive(Debug, Clone)]

@@ -25,7 +25,13 @@ struct UnexpectedEventError {
 
 impl Dedupe {
     pub(crate) fn new(log: Log, model: &ModelIdentity) -> Result<Self, NameError> {
-        Ok(Self { log, model: Model { identity: model.try_into()?, reading_key: model.reading_key().as_str().to_owned() } })
+        Ok(Self {
+            log,
+            model: Model {
+                identity: model.try_into()?,
+                reading_key: model.reading_key().as_str().to_owned(),
+            },
+        })
     }
 }
 
@@ -42,7 +48,8 @@ impl Handle for Dedupe {
                 return Ok(());
             }
             Err(AppendError::Taken(recorded)) => {
-                let Some(Envelope { event: Event::InferenceRequested(winner), .. }) = recorded.envelope() else {
+                let Some(Envelope { event: Event::InferenceRequested(winner), .. }) = recorded.envelope()
+                else {
                     return Err(AppendError::Taken(recorded).into());
                 };
                 if let Some(linked) = link(stored, winner) {

@@ -24,7 +24,9 @@ pub(crate) enum Refusal {
     #[error("the image is longer than {limit_bytes} bytes, the most this site takes")]
     TooLong { limit_bytes: u64 },
     /// Not PNG, JPEG or DICOM.
-    #[error("the file is neither PNG, JPEG nor DICOM (a DICOM file begins with 128 bytes and 'DICM'); send one of these")]
+    #[error(
+        "the file is neither PNG, JPEG nor DICOM (a DICOM file begins with 128 bytes and 'DICM'); send one of these"
+    )]
     UnknownType,
     /// Not a multipart body.
     #[error("send the image as multipart/form-data in a field named image")]
@@ -47,7 +49,9 @@ impl From<PutError> for Refusal {
     fn from(error: PutError) -> Self {
         match error {
             PutError::TooLong { limit_bytes } => Self::TooLong { limit_bytes },
-            PutError::Source(_) => Self::Malformed("the upload broke off before its end; send it again".to_owned()),
+            PutError::Source(_) => {
+                Self::Malformed("the upload broke off before its end; send it again".to_owned())
+            }
             PutError::Unavailable(source) => Self::Unavailable("object storage is away", source.into()),
         }
     }

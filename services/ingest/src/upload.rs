@@ -96,8 +96,9 @@ impl Door {
                 return Err(refusal);
             }
         }
-        let arrived = arrived
-            .ok_or_else(|| Refusal::Malformed("the form has no field named image; add the file there".to_owned()))?;
+        let arrived = arrived.ok_or_else(|| {
+            Refusal::Malformed("the form has no field named image; add the file there".to_owned())
+        })?;
         Ok((wishes, arrived))
     }
 
@@ -162,7 +163,14 @@ impl Door {
         if arrived.media_type != MediaType::Dicom {
             return Ok(None);
         }
-        Ok(Some(self.decoders.inspect(arrived.received.head()).await?))
+        let head = arrived.received.head();
+        let is_whole = head.len() as u64 == arrived.received.size_bytes();
+        let identity = if is_whole {
+            self.decoders.inspect(head).await?
+        } else {
+            self.decoders.inspect_head(head).await?
+        };
+        Ok(Some(identity))
     }
 
     async fn text(&self, mut field: Field<'_>) -> Result<String, Refusal> {
@@ -170,7 +178,9 @@ impl Door {
         while let Some(chunk) = field.chunk().await.map_err(|error| self.broken_form(&error))? {
             text.extend_from_slice(&chunk);
             if text.len() > MAX_TEXT_BYTES {
-                return Err(Refusal::Malformed(format!("a text field is longer than {MAX_TEXT_BYTES} bytes")));
+                return Err(Refusal::Malformed(format!(
+                    "a text field is longer than {MAX_TEXT_BYTES} bytes"
+                )));
             }
         }
         String::from_utf8(text).map_err(|_| Refusal::Malformed("a text field is not UTF-8".to_owned()))
@@ -178,7 +188,9 @@ impl Door {
 
     fn broken_form(&self, error: &MultipartError) -> Refusal {
         match error.status() {
-            axum::http::StatusCode::PAYLOAD_TOO_LARGE => Refusal::TooLong { limit_bytes: self.max_upload_bytes },
+            axum::http::StatusCode::PAYLOAD_TOO_LARGE => {
+                Refusal::TooLong { limit_bytes: self.max_upload_bytes }
+            }
             _ => Refusal::Malformed("the multipart body is broken or broke off; send it again".to_owned()),
         }
     }

@@ -136,12 +136,7 @@ pub fn inference_completed(number: u128, content: &str, seconds: i64) -> Envelop
             precision: "fp32".to_owned(),
             device: "cpu".to_owned(),
         },
-        times: ReadingTimes {
-            fetch_ms: 1.0,
-            decode_ms: 6.0,
-            preprocess_ms: 7.0,
-            forward_ms: 40.0,
-        },
+        times: ReadingTimes { fetch_ms: 1.0, decode_ms: 6.0, preprocess_ms: 7.0, forward_ms: 40.0 },
     });
     inference_requested(number, content, seconds).next(at(seconds), event)
 }

@@ -27,6 +27,8 @@ pub(crate) struct Request {
 pub(crate) enum Operation {
     /// Answered by [`Reply::Identity`].
     Inspect,
+    /// Answered by [`Reply::Identity`].
+    InspectHead,
     /// Answered by [`Reply::Picture`].
     Decode { media: MediaType },
     /// Answered by [`Reply::Preview`].

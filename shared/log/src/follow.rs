@@ -38,9 +38,8 @@ impl Follower {
             match self.try_next().await {
                 Ok(recorded) => return recorded,
                 Err(error) => {
-                    let error: &dyn std::error::Error = &error;
                     tracing::warn!(
-                        error,
+                        error = &error as &dyn std::error::Error,
                         after_seq = self.after_seq,
                         "cannot follow the event log; trying again"
                     );
@@ -84,7 +83,9 @@ impl Follower {
             }
             let messages = self.messages.as_mut().expect("opened above");
             match tokio::time::timeout(LOOK_AT_CONNECTION_EVERY, messages.next()).await {
-                Ok(Some(message)) => return message.map_err(UnavailableError::new("read on in the event log")),
+                Ok(Some(message)) => {
+                    return message.map_err(UnavailableError::new("read on in the event log"));
+                }
                 Ok(None) => self.messages = None,
                 Err(_) => {}
             }

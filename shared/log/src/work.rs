@@ -197,7 +197,8 @@ impl Bench {
         let connections = self.log.connections();
         loop {
             let slot = slots.clone().acquire_owned().await.expect("the semaphore is never closed");
-            let Ok(ready) = tokio::time::timeout(LOOK_AT_CONNECTION_EVERY, first_ready(&mut sources)).await else {
+            let Ok(ready) = tokio::time::timeout(LOOK_AT_CONNECTION_EVERY, first_ready(&mut sources)).await
+            else {
                 if self.log.connections() == connections {
                     continue;
                 }

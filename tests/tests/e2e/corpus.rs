@@ -26,7 +26,11 @@ async fn every_file_is_read_or_clearly_refused_and_all_services_stay_up() {
                 accepted.push((file, answer["job_id"].as_str().unwrap().to_owned()));
             } else {
                 let refused = matches!(status.as_u16(), 415 | 422);
-                assert!(refused && answer["detail"].as_str().unwrap().len() > 20, "{}: {answer}", file.display());
+                assert!(
+                    refused && answer["detail"].as_str().unwrap().len() > 20,
+                    "{}: {answer}",
+                    file.display()
+                );
             }
         }
         for (file, job) in accepted {

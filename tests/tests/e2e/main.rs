@@ -1,5 +1,6 @@
 //! The main job, end to end, on real input.
 
+mod command_line;
 mod corpus;
 mod main_job;
 mod privacy;

@@ -7,8 +7,12 @@ use hilum_tests::{Stack, StackOptions, StoreKind, Upload};
 use reqwest::StatusCode;
 use sqlx::{Connection as _, PgConnection};
 
-const KINDS: [&str; 4] =
-    ["mhh_19073f37.png", "mhh_5f619d7e_progressive_q85.jpg", "chest_mhh_19073f37.dcm", "chest_mhh_5f619d7e_jpegls.dcm"];
+const KINDS: [&str; 4] = [
+    "mhh_19073f37.png",
+    "mhh_5f619d7e_progressive_q85.jpg",
+    "chest_mhh_19073f37.dcm",
+    "chest_mhh_5f619d7e_jpegls.dcm",
+];
 
 async fn every_kind_is_read_and_reported(store: StoreKind) {
     let stack = Stack::start(StackOptions { store, ..StackOptions::default() }).await;
@@ -31,7 +35,8 @@ async fn every_kind_is_read_and_reported(store: StoreKind) {
     let report = stack.report("S-1", 1).await;
     assert_eq!(report["images"].as_array().unwrap().len(), KINDS.len());
 
-    let page = reqwest::get(format!("{}/v1/studies/S-1/report?format=html", stack.query_url())).await.unwrap();
+    let page =
+        reqwest::get(format!("{}/v1/studies/S-1/report?format=html", stack.query_url())).await.unwrap();
     assert_eq!(page.status(), StatusCode::OK);
     let page = page.text().await.unwrap();
     for must in ["UNTRAINED", "ot a diagnosis", "data:image/png;base64,"] {
@@ -99,4 +104,37 @@ async fn one_content_sent_many_times_is_read_once_with_equal_results() {
         }
     }
     assert_eq!((originals.len(), linked), (1, 4));
+}
+
+#[tokio::test]
+async fn an_image_larger_than_the_door_holds_in_memory_is_read() {
+    let stack = Stack::start(StackOptions { store: StoreKind::S3, ..StackOptions::default() }).await;
+    let large = enlarged(&std::fs::read(hilum_tests::sample("chest_mhh_19073f37.dcm")).unwrap(), 4096);
+    assert!(large.len() > 16 << 20);
+    let job = stack.submit(Upload::bytes(&large)).await;
+    let result = stack.result(&job).await;
+    assert_eq!(result["region"]["side"], 4096);
+    stack.assert_settled().await;
+    let Some(Event::ImageStored(stored)) = stack.events().await.into_iter().next().map(|first| first.event)
+    else {
+        panic!("the first fact is that the image was stored")
+    };
+    assert_eq!(stored.image.blob.size_bytes, large.len() as u64);
+    assert_eq!(stored.image.dicom.unwrap().rows, 4096);
+}
+
+/// The same uncompressed 8-bit DICOM object with a grey square of `side` pixels as its picture.
+fn enlarged(object: &[u8], side: u16) -> Vec<u8> {
+    let find = |tag: [u8; 6]| object.windows(6).position(|window| window == tag).unwrap();
+    let mut large = object.to_vec();
+    for tag in [*b"\x28\x00\x10\x00US", *b"\x28\x00\x11\x00US"] {
+        let value = find(tag) + 8;
+        large[value..value + 2].copy_from_slice(&side.to_le_bytes());
+    }
+    let pixel_data = object.windows(5).position(|window| window == b"\xe0\x7f\x10\x00O").unwrap();
+    let pixels = u32::from(side) * u32::from(side);
+    large.truncate(pixel_data + 8);
+    large.extend_from_slice(&pixels.to_le_bytes());
+    large.resize(large.len() + pixels as usize, 128);
+    large
 }

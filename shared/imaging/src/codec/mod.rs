@@ -18,6 +18,12 @@ pub(crate) fn inspect(bytes: Vec<u8>, limits: &Limits) -> Result<DicomIdentity, 
     dicom::identity(&dicom::Instance::read(bytes, limits)?)
 }
 
+/// As [`inspect`], from the first bytes of a file that is too long to be held: its pixel data is not looked at.
+pub(crate) fn inspect_head(bytes: &[u8], limits: &Limits) -> Result<DicomIdentity, Refusal> {
+    check_type(bytes, MediaType::Dicom)?;
+    dicom::identity(&dicom::Instance::read_head(bytes, limits)?)
+}
+
 /// The grey pixels of a file.
 pub(crate) fn decode(media: MediaType, bytes: Vec<u8>, limits: &Limits) -> Result<Picture, Refusal> {
     check_type(&bytes, media)?;

@@ -91,6 +91,7 @@ fn answer(request: &Request, bytes: Vec<u8>) -> (Reply, Vec<u8>) {
 fn handle(operation: &Operation, bytes: Vec<u8>, limits: &Limits) -> Result<(Reply, Vec<u8>), Refusal> {
     match *operation {
         Operation::Inspect => Ok((Reply::Identity(codec::inspect(bytes, limits)?), Vec::new())),
+        Operation::InspectHead => Ok((Reply::Identity(codec::inspect_head(&bytes, limits)?), Vec::new())),
         Operation::Decode { media } => {
             let (header, samples) = PictureHeader::split(&codec::decode(media, bytes, limits)?);
             Ok((Reply::Picture(header), samples))

@@ -50,6 +50,15 @@ impl DecoderPool {
         }
     }
 
+    /// The identifiers of a DICOM object from its first bytes, for a file too long to be held. What comes after the
+    /// start of its pixel data is not looked at.
+    pub async fn inspect_head(&self, bytes: &[u8]) -> Result<DicomIdentity, DecodeError> {
+        match self.call(Operation::InspectHead, bytes).await? {
+            (Reply::Identity(identity), _) => Ok(identity),
+            _ => Err(unexpected()),
+        }
+    }
+
     /// The grey pixels of a file of type `media`.
     pub async fn decode(&self, media: MediaType, bytes: &[u8]) -> Result<Picture, DecodeError> {
         match self.call(Operation::Decode { media }, bytes).await? {

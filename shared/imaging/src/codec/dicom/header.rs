@@ -50,9 +50,6 @@ pub(super) struct Header {
 
 impl Header {
     pub(super) fn of(object: &DefaultDicomObject, limits: &Limits) -> Result<Self, Refusal> {
-        if object.get(tags::PIXEL_DATA).is_none() {
-            return Err(RefusalCode::NoPixelData.into());
-        }
         let transfer_syntax_uid = object.meta().transfer_syntax().trim_matches([' ', '\0']).to_owned();
         let encoding = encoding(&transfer_syntax_uid)?;
         let inverted = check_photometry(object)?;

@@ -34,8 +34,26 @@ impl Instance {
             .from_reader(bytes.as_slice())
             .map_err(|error| refusal(&error))?;
         drop(bytes);
+        if object.get(tags::PIXEL_DATA).is_none() {
+            return Err(RefusalCode::NoPixelData.into());
+        }
         let header = Header::of(&object, limits)?;
         frame::check_encoded(&object, &header)?;
+        Ok(Self { object, header })
+    }
+
+    /// Parses up to where the pixel data begins, so that the first bytes of a long file are enough.
+    pub(super) fn read_head(bytes: &[u8], limits: &Limits) -> Result<Self, Refusal> {
+        let object = OpenFileOptions::new()
+            .read_preamble(ReadPreamble::Always)
+            .read_until(tags::PIXEL_DATA)
+            .from_reader(bytes)
+            .map_err(|error| match refusal(&error) {
+                refusal if refusal.code == RefusalCode::Truncated => RefusalCode::Truncated
+                    .with(format!("no pixel data begins within the first {} bytes", bytes.len())),
+                refusal => refusal,
+            })?;
+        let header = Header::of(&object, limits)?;
         Ok(Self { object, header })
     }
 
