@@ -8,7 +8,7 @@ use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use s3s_fs::FileSystem;
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 const KEY: &str = "hilum-test";
 const SECRET: &str = "hilum-test-secret";
@@ -30,9 +30,11 @@ impl S3Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let serving = tokio::spawn(async move {
+            // Ended with this task, as the connections of a process that is gone.
+            let mut connections = JoinSet::new();
             while let Ok((socket, _)) = listener.accept().await {
                 let service = service.clone();
-                tokio::spawn(async move {
+                connections.spawn(async move {
                     let connection = Builder::new(TokioExecutor::new());
                     let served = connection.serve_connection(TokioIo::new(socket), service).await;
                     // A client that went away is no failure of the test.

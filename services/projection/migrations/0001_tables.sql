@@ -74,6 +74,7 @@ CREATE TABLE outcomes (
     completed  jsonb
 );
 CREATE INDEX outcomes_by_time ON outcomes (ended_at);
+CREATE INDEX outcomes_not_completed ON outcomes (reading_id) WHERE state <> 'completed';
 
 CREATE TABLE reports (
     study_id  uuid NOT NULL,

@@ -1,4 +1,5 @@
 //! The contract of the log, on a real nats-server.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -10,7 +10,7 @@ use reqwest::StatusCode;
 async fn every_file_is_read_or_clearly_refused_and_all_services_stay_up() {
     let collection = workspace().join("../shared/data");
     if !collection.exists() {
-        println!("skipped: {} is not there", collection.display());
+        eprintln!("skipped: {} is not there", collection.display());
         return;
     }
     let stack = Stack::start(StackOptions::default()).await;

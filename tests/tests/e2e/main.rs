@@ -1,4 +1,5 @@
 //! The main job, end to end, on real input.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod command_line;
 mod corpus;

@@ -51,6 +51,10 @@ enum Soon {
 pub(super) async fn run(args: &SubmitArgs, output: Output) -> Result<ExitCode, Error> {
     let client = args.stack.client()?;
     let files = files_in(&args.paths)?;
+    // Once, rather than for each file.
+    if let Err(error @ Error::Unreachable { .. }) = client.readiness().await {
+        return Err(error);
+    }
     let priority = args.priority.map(|soon| match soon {
         Soon::Stat => Priority::Stat,
         Soon::Routine => Priority::Routine,

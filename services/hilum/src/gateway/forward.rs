@@ -66,10 +66,7 @@ fn readdressed(request: Request, port: u16) -> Option<Request> {
         .ok()?;
     head.version = Version::HTTP_11;
     strip(&mut head.headers);
-    Some(Request::from_parts(head, {
-        let _ = LingeringBody::new(Body::empty());
-        body
-    }))
+    Some(Request::from_parts(head, Body::new(LingeringBody::new(body))))
 }
 
 fn strip(headers: &mut HeaderMap) {

@@ -4,6 +4,7 @@
 mod forward;
 mod lingering;
 mod pages;
+mod patient;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,13 +14,19 @@ use axum::body::Body;
 use axum::routing::{get, post};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpStream;
+use tower::ServiceExt as _;
+use tower::util::MapResponse;
 
+use self::patient::Patient;
 use crate::stack::{PortCell, Probes};
 
 /// A service on this machine answers at once or is not there.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
+
+type Connector = MapResponse<HttpConnector, fn(TokioIo<TcpStream>) -> Patient<TokioIo<TcpStream>>>;
 
 /// Where requests go.
 #[derive(Clone)]
@@ -27,7 +34,7 @@ pub(crate) struct Gateway {
     ingest: PortCell,
     projection: PortCell,
     probes: Arc<Probes>,
-    client: Client<HttpConnector, Body>,
+    client: Client<Connector, Body>,
 }
 
 impl Gateway {
@@ -36,6 +43,7 @@ impl Gateway {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT_LIMIT));
         connector.set_nodelay(true);
+        let connector: Connector = connector.map_response(Patient::new);
         let client = Client::builder(TokioExecutor::new()).build(connector);
         Self { ingest, projection, probes, client }
     }

@@ -91,10 +91,12 @@ pub(crate) fn environment(
         ("HILUM_DATABASE_URL", database_url),
         ("HILUM_MODEL", state.model.display().to_string()),
     ];
-    // Workers share the cores: more threads than cores only wait for one another.
+    // Workers share the cores, unless somebody knows better: more threads than cores only wait for one another.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = (cores / usize::from(settings.infer_workers.max(1))).max(1);
-    environment.push(("HILUM_INFER_THREADS", threads.to_string()));
+    if std::env::var_os("HILUM_INFER_THREADS").is_none() {
+        environment.push(("HILUM_INFER_THREADS", threads.to_string()));
+    }
     environment.extend(settings.quiet_time_s.map(|seconds| ("HILUM_QUIET_TIME_S", seconds.to_string())));
     environment.extend(settings.otlp_endpoint.clone().map(|url| ("HILUM_OTLP_ENDPOINT", url)));
     environment

@@ -43,6 +43,10 @@ async fn one_of_each_event_is_folded_and_a_restart_changes_nothing() {
     let copy = world.projection().await;
     copy.folded(seq).await;
     assert_eq!(statuses(&copy).await, json!(["QUEUED", "FAILED", "FAILED", "COMPLETED", "COMPLETED"]));
+    for (status, count) in [("QUEUED", 1), ("IN_PROGRESS", 0), ("FAILED", 2), ("COMPLETED", 2)] {
+        let list = copy.ok(&format!("/v1/jobs?status={status}")).await;
+        assert_eq!(list["jobs"].as_array().unwrap().len(), count, "{status}");
+    }
     let before = world.dump().await;
     assert_eq!(before["history"].as_array().unwrap().len(), 13);
     copy.stop().await;

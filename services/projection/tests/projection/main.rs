@@ -1,9 +1,10 @@
 //! The projection on real Postgres and NATS.
+#![allow(clippy::unwrap_used, reason = "a test that can't go on panics")]
 
 mod answers;
 mod folding;
 mod harness;
 mod outages;
 mod pool;
-mod speed;
+mod program;
 mod waiting;
