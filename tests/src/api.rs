@@ -6,8 +6,8 @@ use reqwest::StatusCode;
 use reqwest::multipart::{Form, Part};
 use serde_json::Value;
 
-use crate::LIMIT;
 use crate::stack::{Stack, workspace};
+use crate::until_some;
 
 /// A sample image of the repository.
 pub fn sample(name: &str) -> PathBuf {
@@ -70,18 +70,13 @@ impl Stack {
     /// Sends an upload again and again until it is accepted: what a sender does when a service is away.
     pub async fn submit_stubbornly(&self, upload: Upload) -> String {
         let url = format!("{}/v1/jobs", self.ingest_url());
-        let deadline = tokio::time::Instant::now() + LIMIT;
-        loop {
-            let sent = self.http.post(&url).multipart(upload.clone().form()).send().await;
-            if let Ok(answer) = sent
-                && answer.status() == StatusCode::ACCEPTED
-            {
-                let answer: Value = answer.json().await.unwrap();
-                return answer["job_id"].as_str().unwrap().to_owned();
-            }
-            assert!(tokio::time::Instant::now() < deadline, "never accepted");
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
+        until_some("acceptance", || async {
+            let sent = self.http.post(&url).multipart(upload.clone().form()).send().await.ok()?;
+            let accepted = sent.status() == StatusCode::ACCEPTED;
+            let answer: Value = sent.json().await.ok()?;
+            accepted.then(|| answer["job_id"].as_str().unwrap().to_owned())
+        })
+        .await
     }
 
     /// Asks the query API.
@@ -93,20 +88,15 @@ impl Stack {
 
     /// Waits until a job has ended; gives its final state.
     pub async fn ended(&self, job_id: &str) -> Value {
-        let deadline = tokio::time::Instant::now() + LIMIT;
-        loop {
-            let url = format!("{}/v1/jobs/{job_id}?wait=10s", self.query_url());
-            if let Ok(answer) = self.http.get(url).send().await {
-                let status = answer.status();
-                assert_ne!(status, StatusCode::NOT_FOUND, "a job that got its 202 is never answered 404");
-                let job: Value = answer.json().await.unwrap_or_default();
-                if matches!(job["status"].as_str(), Some("COMPLETED" | "FAILED")) {
-                    return job;
-                }
-            }
-            assert!(tokio::time::Instant::now() < deadline, "job {job_id} never ended");
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
+        let url = format!("{}/v1/jobs/{job_id}?wait=10s", self.query_url());
+        until_some("the end of a job", || async {
+            let answer = self.http.get(&url).send().await.ok()?;
+            let status = answer.status();
+            assert_ne!(status, StatusCode::NOT_FOUND, "a job that got its 202 is never answered 404");
+            let job: Value = answer.json().await.ok()?;
+            matches!(job["status"].as_str(), Some("COMPLETED" | "FAILED")).then_some(job)
+        })
+        .await
     }
 
     /// The result of a job that must have completed.
@@ -120,15 +110,11 @@ impl Stack {
 
     /// Waits for revision `revision` of a study's report.
     pub async fn report(&self, study: &str, revision: u32) -> Value {
-        let deadline = tokio::time::Instant::now() + LIMIT;
-        loop {
-            let path = format!("/v1/studies/{study}/report?format=json&revision={revision}");
+        let path = format!("/v1/studies/{study}/report?format=json&revision={revision}");
+        until_some("a report", || async {
             let (status, report) = self.get(&path).await;
-            if status == StatusCode::OK {
-                return report;
-            }
-            assert!(tokio::time::Instant::now() < deadline, "no report of {study}: {report}");
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
+            (status == StatusCode::OK).then_some(report)
+        })
+        .await
     }
 }

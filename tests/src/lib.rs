@@ -13,7 +13,26 @@ pub use otlp::{OtlpReceiver, Span};
 pub use s3::S3Server;
 pub use stack::{Stack, StackOptions, StoreKind, program, workspace};
 
+use std::future::Future;
 use std::time::Duration;
+
+/// Asks again and again until there is an answer, [`LIMIT`] at most.
+pub(crate) async fn until_some<T, F, Fut>(what: &str, mut ask: F) -> T
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Option<T>>,
+{
+    let mut beats = tokio::time::interval(Duration::from_millis(100));
+    let answer = async {
+        loop {
+            beats.tick().await;
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+        }
+    };
+    tokio::time::timeout(LIMIT, answer).await.unwrap_or_else(|_| panic!("{what}: not within {LIMIT:?}"))
+}
 
 /// Longest wait for anything: generous, for a slow machine under load.
 pub const LIMIT: Duration = Duration::from_secs(120);

@@ -37,7 +37,7 @@ impl Envelope {
     /// A fact that begins a story: `origin` is the job's or the request's id.
     pub fn first(origin: Uuid, site: Site, occurred_at: Timestamp, event: Event) -> Self {
         Self {
-            event_id: EventId::following(origin, event.name()),
+            event_id: EventId::following(origin, &event.subject(&site)),
             site,
             correlation_id: origin,
             causation_id: None,
@@ -49,7 +49,7 @@ impl Envelope {
     /// A fact that follows from this one, at the same site.
     pub fn next(&self, occurred_at: Timestamp, event: Event) -> Self {
         Self {
-            event_id: EventId::following(self.event_id.as_uuid(), event.name()),
+            event_id: EventId::following(self.event_id.as_uuid(), &event.subject(&self.site)),
             site: self.site.clone(),
             correlation_id: self.correlation_id,
             causation_id: Some(self.event_id),

@@ -3,8 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{JobId, ReadingId, Sha256Digest, Site, StudyId, StudyRef};
+use crate::ids::{JobId, ReadingId, Sha256Digest, StudyId, StudyRef};
 use crate::image::{DicomIdentity, MediaType};
+use crate::reading::{ActivationMap, AnalysedRegion, EngineIdentity, Finding, ModelIdentity, ReadingTimes};
 
 /// How soon a reading is wanted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -64,21 +65,6 @@ pub struct ImageStored {
     pub priority: Priority,
 }
 
-/// What makes two readings of the same bytes comparable.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct ModelIdentity {
-    /// Model name.
-    pub name: String,
-    /// Model version.
-    pub version: String,
-    /// SHA-256 of the weights file.
-    pub weights_sha256: Sha256Digest,
-    /// Which preprocessing, see `shared/imaging`.
-    pub preprocessing_id: String,
-    /// False for the demonstration network, whose outputs mean nothing.
-    pub trained: bool,
-}
-
 /// A job was the first with its content and model: the content shall be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InferenceRequested {
@@ -109,74 +95,6 @@ pub struct DuplicateLinked {
     pub reading_id: ReadingId,
     /// The job that claimed the reading.
     pub primary_job_id: JobId,
-}
-
-/// What the model says of one label.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Finding {
-    /// The model's name for it.
-    pub label: String,
-    /// The network's raw output.
-    pub logit: f32,
-    /// `1 / (1 + exp(-logit))`, 0 to 1.
-    pub probability: f32,
-    /// Piecewise linear in the probability, 0.5 at the label's operating point, 0 to 1; `None` if the model
-    /// has no threshold for the label.
-    pub operating_point_score: Option<f32>,
-}
-
-/// Where in the picture a label's logit comes from: its mean plus the label's bias is the logit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ActivationMap {
-    /// The label.
-    pub label: String,
-    /// Rows of the map.
-    pub rows: u32,
-    /// Columns of the map.
-    pub columns: u32,
-    /// Row-major values.
-    pub values: Vec<f32>,
-}
-
-/// The square of the original picture that the model saw; pixels outside were not analysed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AnalysedRegion {
-    /// Width of the whole picture, pixels.
-    pub picture_width: u32,
-    /// Height of the whole picture, pixels.
-    pub picture_height: u32,
-    /// Left edge of the square, pixels.
-    pub x: u32,
-    /// Top edge of the square, pixels.
-    pub y: u32,
-    /// Side of the square, pixels.
-    pub side: u32,
-}
-
-/// What computed a reading.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EngineIdentity {
-    /// Such as `tch`.
-    pub engine: String,
-    /// Version of the engine.
-    pub version: String,
-    /// Such as `fp32`.
-    pub precision: String,
-    /// Such as `cpu`.
-    pub device: String,
-}
-
-/// Where the time of a reading went, milliseconds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct ReadingTimes {
-    /// Fetching and verifying the object.
-    pub fetch_ms: f32,
-    /// Bytes to pixels.
-    pub decode_ms: f32,
-    /// Pixels to model input.
-    pub preprocess_ms: f32,
-    /// Waiting for a batch and running it.
-    pub forward_ms: f32,
 }
 
 /// A reading was made.
@@ -286,77 +204,4 @@ pub enum Event {
     JobDeadLettered(JobDeadLettered),
     StudyCloseRequested(StudyCloseRequested),
     ReportIssued(ReportIssued),
-}
-
-impl Event {
-    /// Kebab-case name, the second token of the subject.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::ImageStored(_) => "image-stored",
-            Self::InferenceRequested(_) => "inference-requested",
-            Self::DuplicateLinked(_) => "duplicate-linked",
-            Self::InferenceCompleted(_) => "inference-completed",
-            Self::InferenceFailed(_) => "inference-failed",
-            Self::JobDeadLettered(_) => "job-dead-lettered",
-            Self::StudyCloseRequested(_) => "study-close-requested",
-            Self::ReportIssued(_) => "report-issued",
-        }
-    }
-
-    /// The job whose fate hangs on this fact when it is handed out as work, and the reading that jobs linked
-    /// to it share, if the work is that reading.
-    pub fn job(&self) -> Option<(JobId, Option<ReadingId>)> {
-        match self {
-            Self::ImageStored(e) => Some((e.job_id, None)),
-            Self::InferenceRequested(e) => Some((e.job_id, Some(e.reading_id))),
-            _ => None,
-        }
-    }
-
-    /// The one subject of this fact: a second message there is another telling of the same fact.
-    pub fn subject(&self, site: &Site) -> String {
-        let name = self.name();
-        match self {
-            Self::ImageStored(e) => format!("evt.{name}.{site}.{}.{}", e.study_id, e.job_id),
-            Self::InferenceRequested(e) => {
-                format!("evt.{name}.{site}.{}.{}", e.reading_id, e.priority.as_str())
-            }
-            Self::DuplicateLinked(e) => format!("evt.{name}.{site}.{}.{}", e.reading_id, e.job_id),
-            Self::InferenceCompleted(e) => format!("evt.{name}.{site}.{}", e.reading_id),
-            Self::InferenceFailed(e) => format!("evt.{name}.{site}.{}.{}", e.reading_id, e.attempt),
-            Self::JobDeadLettered(e) => format!("evt.{name}.{site}.{}.{}", e.job_id, e.stream_seq),
-            Self::StudyCloseRequested(e) => format!("evt.{name}.{site}.{}.{}", e.study_id, e.request_id),
-            Self::ReportIssued(e) => format!("evt.{name}.{site}.{}.{}", e.study_id, e.revision),
-        }
-    }
-
-    /// The subjects among which this fact may stand only once. A reading is requested once, whichever site
-    /// and priority were first: the request is the claim on the content.
-    pub fn unique_among(&self, site: &Site) -> String {
-        match self {
-            Self::InferenceRequested(e) => claim_filter(e.reading_id),
-            _ => self.subject(site),
-        }
-    }
-}
-
-/// Filter that finds the request of a reading, whichever site and priority it came with.
-pub fn claim_filter(reading_id: ReadingId) -> String {
-    format!("evt.inference-requested.*.{reading_id}.*")
-}
-
-/// Filter that finds the completed reading.
-pub fn completed_filter(reading_id: ReadingId) -> String {
-    format!("evt.inference-completed.*.{reading_id}")
-}
-
-/// Filter that finds the images of a study.
-pub fn study_images_filter(study_id: StudyId) -> String {
-    format!("evt.image-stored.*.{study_id}.*")
-}
-
-/// Filter that finds the upload of a job when its study is not known. The server walks all studies for it:
-/// keep it for the rare case.
-pub fn job_image_filter(job_id: JobId) -> String {
-    format!("evt.image-stored.*.*.{job_id}")
 }

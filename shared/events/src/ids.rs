@@ -64,9 +64,10 @@ uuid_newtype!(
 );
 
 impl EventId {
-    /// The id of the fact that `step` makes of the cause with id `cause`.
-    pub fn following(cause: Uuid, step: &str) -> Self {
-        Self(Uuid::new_v5(&cause, step.as_bytes()))
+    /// The id of the fact that follows from `cause` and stands at `subject`: other facts of the same cause stand
+    /// elsewhere.
+    pub fn following(cause: Uuid, subject: &str) -> Self {
+        Self(Uuid::new_v5(&cause, subject.as_bytes()))
     }
 }
 

@@ -5,14 +5,16 @@ mod envelope;
 mod event;
 mod ids;
 mod image;
+mod reading;
 pub mod samples;
+mod subject;
 
 pub use envelope::{DecodeError, Envelope};
 pub use event::{
-    ActivationMap, AnalysedRegion, BlobRef, DuplicateLinked, EngineIdentity, Event, Finding, ImageStored,
-    InferenceCompleted, InferenceFailed, InferenceRequested, JobDeadLettered, ModelIdentity, Priority,
-    ReadingTimes, ReportCause, ReportIssued, StoredImage, StudyCloseRequested, claim_filter,
-    completed_filter, job_image_filter, study_images_filter,
+    BlobRef, DuplicateLinked, Event, ImageStored, InferenceCompleted, InferenceFailed, InferenceRequested,
+    JobDeadLettered, Priority, ReportCause, ReportIssued, StoredImage, StudyCloseRequested,
 };
 pub use ids::{EventId, JobId, NameError, ReadingId, Sha256Digest, Site, StudyId, StudyRef};
 pub use image::{DicomIdentity, MediaType};
+pub use reading::{ActivationMap, AnalysedRegion, EngineIdentity, Finding, ModelIdentity, ReadingTimes};
+pub use subject::{claim_filter, completed_filter, job_image_filter, study_images_filter};

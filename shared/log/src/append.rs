@@ -6,6 +6,7 @@
 
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::publish::PublishAck;
 use hilum_events::Envelope;
 
 use crate::connection::{Log, UnavailableError};
@@ -68,7 +69,8 @@ impl Log {
         let subject = envelope.subject();
         let place = envelope.event.unique_among(&envelope.site);
         match self.publish_if_free(&subject, &place, envelope).await {
-            Ok(seq) => Ok(Appended::New { seq }),
+            Ok(PublishAck { sequence: seq, duplicate: true, .. }) => Ok(Appended::AlreadyThere { seq }),
+            Ok(PublishAck { sequence: seq, .. }) => Ok(Appended::New { seq }),
             Err(error) if error.kind() == PublishErrorKind::WrongLastSequence => {
                 self.who_has(&place, envelope).await
             }
@@ -81,7 +83,7 @@ impl Log {
         subject: &str,
         place: &str,
         envelope: &Envelope,
-    ) -> Result<u64, PublishError> {
+    ) -> Result<PublishAck, PublishError> {
         let mut headers = async_nats::HeaderMap::new();
         inject_trace(&mut headers);
         if place != subject {
@@ -92,8 +94,7 @@ impl Log {
             .headers(headers)
             .message_id(envelope.event_id.to_string())
             .expected_last_subject_sequence(0);
-        let ack = self.context.send_publish(subject.to_owned(), message).await?.await?;
-        Ok(ack.sequence)
+        self.context.send_publish(subject.to_owned(), message).await?.await
     }
 
     async fn who_has(&self, place: &str, envelope: &Envelope) -> Result<Appended, AppendError> {

@@ -79,7 +79,7 @@ impl Follower {
         loop {
             if self.messages.is_none() || self.connections != self.log.connections() {
                 self.connections = self.log.connections();
-                self.messages = Some(self.open().await?);
+                self.messages = Some(open(&self.log, &self.filters, self.after_seq).await?);
             }
             let messages = self.messages.as_mut().expect("opened above");
             match tokio::time::timeout(LOOK_AT_CONNECTION_EVERY, messages.next()).await {
@@ -91,16 +91,17 @@ impl Follower {
             }
         }
     }
+}
 
-    async fn open(&self) -> Result<Ordered, UnavailableError> {
-        let config = OrderedConfig {
-            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: self.after_seq + 1 },
-            filter_subjects: self.filters.clone(),
-            replay_policy: ReplayPolicy::Instant,
-            ..OrderedConfig::default()
-        };
-        let consumer = self.log.events().await?.create_consumer(config).await;
-        let consumer = consumer.map_err(UnavailableError::new("create a follower of the event log"))?;
-        consumer.messages().await.map_err(UnavailableError::new("follow the event log"))
-    }
+/// Takes parts, not the follower: its stream of messages can't be shared between threads while this waits.
+async fn open(log: &Log, filters: &[String], after_seq: u64) -> Result<Ordered, UnavailableError> {
+    let config = OrderedConfig {
+        deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: after_seq + 1 },
+        filter_subjects: filters.to_vec(),
+        replay_policy: ReplayPolicy::Instant,
+        ..OrderedConfig::default()
+    };
+    let consumer = log.events().await?.create_consumer(config).await;
+    let consumer = consumer.map_err(UnavailableError::new("create a follower of the event log"))?;
+    consumer.messages().await.map_err(UnavailableError::new("follow the event log"))
 }

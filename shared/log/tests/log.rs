@@ -72,6 +72,16 @@ fn nix_signal_kill() -> nix::sys::signal::Signal {
 }
 
 #[tokio::test]
+async fn two_facts_of_one_cause_are_two_facts() {
+    let bench = bench().await;
+    for revision in [1, 2] {
+        let appended = bench.log.append(&samples::report_issued(revision, &[1], 0)).await.unwrap();
+        assert_eq!(appended, Appended::New { seq: u64::from(revision) });
+    }
+    assert_eq!(bench.log.position().await.unwrap().last_seq, 2);
+}
+
+#[tokio::test]
 async fn many_claims_of_one_reading_at_once_have_one_winner_whatever_their_site_and_priority() {
     let bench = bench().await;
     let mut tries = tokio::task::JoinSet::new();
@@ -114,10 +124,14 @@ async fn a_follower_reads_in_order_across_a_restart_of_the_server() {
     assert!(
         wait_until(LIMIT, || async { log.append(&samples::image_stored(4, "a", 0)).await.is_ok() }).await
     );
+    // Services follow in tasks of their own.
+    fn assert_send<T: Send>(future: T) -> T {
+        future
+    }
     let read_on = async {
         let mut last = *seqs.last().unwrap();
         while last < 4 {
-            let seq = follower.next().await.seq;
+            let seq = assert_send(follower.next()).await.seq;
             assert_eq!(seq, last + 1);
             last = seq;
         }

@@ -64,6 +64,8 @@ impl Process {
         let sink = open_log(log).map_err(prepare)?;
         let same = sink.try_clone().map_err(prepare)?;
         let program = PathBuf::from(command.as_std().get_program());
+        // A group of its own: Ctrl-C reaches only the parent, which then stops its children in order.
+        command.process_group(0);
         command.stdin(Stdio::null()).stdout(sink).stderr(same).kill_on_drop(true);
         // SAFETY: between fork and exec only prctl is called, which is async-signal-safe and touches no memory.
         unsafe {

@@ -1,0 +1,77 @@
+//! Where each fact stands in the log, and the filters by which facts are found.
+
+use crate::event::Event;
+use crate::ids::{JobId, ReadingId, Site, StudyId};
+
+impl Event {
+    /// Kebab-case name, the second token of the subject.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::ImageStored(_) => "image-stored",
+            Self::InferenceRequested(_) => "inference-requested",
+            Self::DuplicateLinked(_) => "duplicate-linked",
+            Self::InferenceCompleted(_) => "inference-completed",
+            Self::InferenceFailed(_) => "inference-failed",
+            Self::JobDeadLettered(_) => "job-dead-lettered",
+            Self::StudyCloseRequested(_) => "study-close-requested",
+            Self::ReportIssued(_) => "report-issued",
+        }
+    }
+
+    /// The job whose fate hangs on this fact when it is handed out as work, and the reading that jobs linked
+    /// to it share, if the work is that reading.
+    pub fn job(&self) -> Option<(JobId, Option<ReadingId>)> {
+        match self {
+            Self::ImageStored(e) => Some((e.job_id, None)),
+            Self::InferenceRequested(e) => Some((e.job_id, Some(e.reading_id))),
+            _ => None,
+        }
+    }
+
+    /// The one subject of this fact: a second message there is another telling of the same fact.
+    pub fn subject(&self, site: &Site) -> String {
+        let name = self.name();
+        match self {
+            Self::ImageStored(e) => format!("evt.{name}.{site}.{}.{}", e.study_id, e.job_id),
+            Self::InferenceRequested(e) => {
+                format!("evt.{name}.{site}.{}.{}", e.reading_id, e.priority.as_str())
+            }
+            Self::DuplicateLinked(e) => format!("evt.{name}.{site}.{}.{}", e.reading_id, e.job_id),
+            Self::InferenceCompleted(e) => format!("evt.{name}.{site}.{}", e.reading_id),
+            Self::InferenceFailed(e) => format!("evt.{name}.{site}.{}.{}", e.reading_id, e.attempt),
+            Self::JobDeadLettered(e) => format!("evt.{name}.{site}.{}.{}", e.job_id, e.stream_seq),
+            Self::StudyCloseRequested(e) => format!("evt.{name}.{site}.{}.{}", e.study_id, e.request_id),
+            Self::ReportIssued(e) => format!("evt.{name}.{site}.{}.{}", e.study_id, e.revision),
+        }
+    }
+
+    /// The subjects among which this fact may stand only once. A reading is requested once, whichever site
+    /// and priority were first: the request is the claim on the content.
+    pub fn unique_among(&self, site: &Site) -> String {
+        match self {
+            Self::InferenceRequested(e) => claim_filter(e.reading_id),
+            _ => self.subject(site),
+        }
+    }
+}
+
+/// Filter that finds the request of a reading, whichever site and priority it came with.
+pub fn claim_filter(reading_id: ReadingId) -> String {
+    format!("evt.inference-requested.*.{reading_id}.*")
+}
+
+/// Filter that finds the completed reading.
+pub fn completed_filter(reading_id: ReadingId) -> String {
+    format!("evt.inference-completed.*.{reading_id}")
+}
+
+/// Filter that finds the images of a study.
+pub fn study_images_filter(study_id: StudyId) -> String {
+    format!("evt.image-stored.*.{study_id}.*")
+}
+
+/// Filter that finds the upload of a job when its study is not known. The server walks all studies for it:
+/// keep it for the rare case.
+pub fn job_image_filter(job_id: JobId) -> String {
+    format!("evt.image-stored.*.*.{job_id}")
+}

@@ -1,0 +1,58 @@
+//! What a service sees of handed-out work: a delivery to handle, and the ways in which that can fail.
+
+use std::error::Error;
+use std::future::Future;
+
+use hilum_events::Envelope;
+
+use crate::append::AppendError;
+use crate::connection::UnavailableError;
+use crate::recorded::Recorded;
+
+/// What a service does with a message. Must be idempotent: a message can come more than once.
+pub trait Handle: Send + Sync + 'static {
+    /// Does the work; `Ok` settles the message.
+    fn handle(&self, delivery: &Delivery) -> impl Future<Output = Result<(), Failure>> + Send;
+}
+
+/// A fact that was handed out as work.
+#[derive(Debug)]
+pub struct Delivery {
+    /// The fact with its place.
+    pub recorded: Recorded,
+    /// The fact.
+    pub envelope: Envelope,
+    /// 1 for the first delivery.
+    pub deliveries: u64,
+}
+
+/// Why a message was not handled. Every error decides here what becomes of its message.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The outside world failed: try again later.
+    #[error("will be tried again")]
+    Retry(#[source] Box<dyn Error + Send + Sync>),
+    /// This message can't be handled: keep its story and go on.
+    #[error("cannot be handled")]
+    Park(#[source] Box<dyn Error + Send + Sync>),
+    /// The log or the code is wrong: nothing more may be done.
+    #[error("must not go on")]
+    Stop(#[source] Box<dyn Error + Send + Sync>),
+}
+
+impl From<AppendError> for Failure {
+    /// Only a claim expects that its place may be taken; for every other fact it means that two different
+    /// facts have one subject, which the ids rule out.
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Unavailable(_) => Self::Retry(error.into()),
+            AppendError::Taken(_) => Self::Stop(error.into()),
+        }
+    }
+}
+
+impl From<UnavailableError> for Failure {
+    fn from(error: UnavailableError) -> Self {
+        Self::Retry(error.into())
+    }
+}
