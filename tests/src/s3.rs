@@ -21,13 +21,18 @@ pub struct S3Server {
 }
 
 impl S3Server {
-    /// Starts to serve `folder`.
+    /// Starts to serve `folder` on a free port.
     pub async fn start(folder: &Path) -> Self {
+        Self::start_on(0, folder).await
+    }
+
+    /// Starts to serve `folder` on `port`.
+    pub async fn start_on(port: u16, folder: &Path) -> Self {
         std::fs::create_dir_all(folder.join(BUCKET)).unwrap();
         let mut builder = S3ServiceBuilder::new(FileSystem::new(folder).unwrap());
         builder.set_auth(SimpleAuth::from_single(KEY, SECRET));
         let service = builder.build();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let serving = tokio::spawn(async move {
             // Ended with this task, as the connections of a process that is gone.
@@ -43,6 +48,11 @@ impl S3Server {
             }
         });
         Self { port, serving }
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Address for the services.

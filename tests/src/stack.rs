@@ -66,8 +66,8 @@ pub struct Stack {
     services: BTreeMap<String, Service>,
     environment: Vec<(String, String)>,
     postgres: Postgres,
-    _nats: NatsServer,
-    _s3: Option<S3Server>,
+    nats: NatsServer,
+    s3: Option<S3Server>,
     folder: TempDir,
 }
 
@@ -119,8 +119,7 @@ impl Stack {
         }
         let http = reqwest::Client::new();
         let services = BTreeMap::new();
-        let mut stack =
-            Self { log, store, http, services, environment, postgres, _nats: nats, _s3: s3, folder };
+        let mut stack = Self { log, store, http, services, environment, postgres, nats, s3, folder };
         for program in SERVICES {
             for copy in 1..=options.copies {
                 let name = if copy == 1 { program.to_owned() } else { format!("{program}-{copy}") };
@@ -162,6 +161,29 @@ impl Stack {
     pub fn start_again(&mut self, name: &str) {
         let program = self.services[name].program;
         self.start_service(name, program);
+    }
+
+    /// Kills nats-server; gives what is needed to start it again.
+    pub async fn kill_nats(&mut self) -> NatsOptions {
+        self.nats.process().signal(Signal::SIGKILL);
+        self.nats.process().wait().await.unwrap();
+        let port = Some(self.nats.port());
+        NatsOptions { port, ..NatsOptions::in_folder(self.folder.path().join("nats")) }
+    }
+
+    /// Starts nats-server again.
+    pub async fn start_nats_again(&mut self, options: &NatsOptions) {
+        self.nats = NatsServer::start(options).await.unwrap();
+    }
+
+    /// Ends the S3 server; gives its port.
+    pub fn end_s3(&mut self) -> u16 {
+        self.s3.take().unwrap().port()
+    }
+
+    /// Starts the S3 server again.
+    pub async fn start_s3_again(&mut self, port: u16) {
+        self.s3 = Some(S3Server::start_on(port, &self.folder.path().join("s3")).await);
     }
 
     /// The door.

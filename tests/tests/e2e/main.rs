@@ -4,6 +4,7 @@
 mod command_line;
 mod corpus;
 mod main_job;
+mod outages;
 mod privacy;
 mod refusals;
 mod restarts;

@@ -162,8 +162,7 @@ impl Part {
             Launch::Service(service) => {
                 let port = self.free_port()?;
                 let mut command = Command::new(&service.program);
-                // Ctrl-C in a terminal goes to a whole process group; the supervisor says who stops when.
-                command.process_group(0).envs(service.environment.iter().map(|(name, value)| (name, value)));
+                command.envs(service.environment.iter().map(|(name, value)| (name, value)));
                 command.env("HILUM_LISTEN", format!("127.0.0.1:{port}"));
                 let process = Process::start(&self.name, command, &self.log)?;
                 self.port.set(port);
