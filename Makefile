@@ -21,8 +21,8 @@ demo: build
 
 test: $(NEXTEST)
 	@$(ENVIRONMENT); cargo build --locked --workspace --bins && \
-	$(NEXTEST) nextest run --locked --workspace && \
-	cargo test --locked --workspace --doc --quiet
+	cargo test --locked --workspace --doc --quiet && \
+	$(NEXTEST) nextest run --locked --workspace
 
 lint: $(TOOLS)/bin/cargo-deny $(TOOLS)/bin/cargo-machete
 	@$(ENVIRONMENT); cargo fmt --all --check && \

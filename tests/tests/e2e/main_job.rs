@@ -76,8 +76,8 @@ async fn one_content_sent_many_times_is_read_once_with_equal_results() {
     let (first, second, third, fourth) = tokio::join!(
         stack.submit(upload()),
         stack.submit(upload()),
-        stack.submit(upload()),
-        stack.submit(upload())
+        stack.submit(upload().with("site", "north")),
+        stack.submit(upload().with("site", "south").with("priority", "stat"))
     );
     let during = [first, second, third, fourth];
     let mut results = Vec::new();
