@@ -21,7 +21,6 @@ demo: build
 
 test: $(NEXTEST)
 	@$(ENVIRONMENT); cargo build --locked --workspace --bins && \
-	cargo test --locked --workspace --doc --quiet && \
 	$(NEXTEST) nextest run --locked --workspace
 
 lint: $(TOOLS)/bin/cargo-deny $(TOOLS)/bin/cargo-machete
