@@ -161,6 +161,7 @@ fn payload_value(event: &Event) -> Value {
         Event::InferenceCompleted(e) => Value::serialized(e),
         Event::InferenceFailed(e) => Value::serialized(e),
         Event::JobDeadLettered(e) => Value::serialized(e),
+        Event::DeadLetterResolved(e) => Value::serialized(e),
         Event::StudyCloseRequested(e) => Value::serialized(e),
         Event::ReportIssued(e) => Value::serialized(e),
     };
@@ -175,6 +176,7 @@ fn upgrade(name: &str, version: u32, payload: Value) -> Result<Event, DecodeErro
         ("inference-completed", 1) => read(name, version, &payload).map(Event::InferenceCompleted),
         ("inference-failed", 1) => read(name, version, &payload).map(Event::InferenceFailed),
         ("job-dead-lettered", 1) => read(name, version, &payload).map(Event::JobDeadLettered),
+        ("dead-letter-resolved", 1) => read(name, version, &payload).map(Event::DeadLetterResolved),
         ("study-close-requested", 1) => read(name, version, &payload).map(Event::StudyCloseRequested),
         ("report-issued", 1) => read(name, version, &payload).map(Event::ReportIssued),
         _ => Err(DecodeError::Unknown { name: name.to_owned(), version }),

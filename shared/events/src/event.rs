@@ -152,6 +152,36 @@ pub struct JobDeadLettered {
     pub reason: String,
 }
 
+/// What an operator decided about a dead letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resolution {
+    /// The work is to be tried once more, as a new attempt.
+    Redrive,
+    /// The work is not to be tried again; the job stays failed.
+    Discard,
+}
+
+/// An operator decided what becomes of a dead letter. Decided once for each: what fails again after a redrive is
+/// another dead letter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadLetterResolved {
+    /// The job that was given up.
+    pub job_id: JobId,
+    /// Its reading, if the failed step was the reading.
+    pub reading_id: Option<ReadingId>,
+    /// The consumer that gave up.
+    pub consumer: String,
+    /// Position in the event stream of the message it gave up on.
+    pub stream_seq: u64,
+    /// The decision.
+    pub resolution: Resolution,
+    /// Who decided.
+    pub by: String,
+    /// Why.
+    pub why: String,
+}
+
 /// Somebody said that no more images of a study will come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StudyCloseRequested {
@@ -202,6 +232,7 @@ pub enum Event {
     InferenceCompleted(InferenceCompleted),
     InferenceFailed(InferenceFailed),
     JobDeadLettered(JobDeadLettered),
+    DeadLetterResolved(DeadLetterResolved),
     StudyCloseRequested(StudyCloseRequested),
     ReportIssued(ReportIssued),
 }

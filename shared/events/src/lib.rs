@@ -11,10 +11,13 @@ mod subject;
 
 pub use envelope::{DecodeError, Envelope};
 pub use event::{
-    BlobRef, DuplicateLinked, Event, ImageStored, InferenceCompleted, InferenceFailed, InferenceRequested,
-    JobDeadLettered, Priority, ReportCause, ReportIssued, StoredImage, StudyCloseRequested,
+    BlobRef, DeadLetterResolved, DuplicateLinked, Event, ImageStored, InferenceCompleted, InferenceFailed,
+    InferenceRequested, JobDeadLettered, Priority, ReportCause, ReportIssued, Resolution, StoredImage,
+    StudyCloseRequested,
 };
 pub use ids::{EventId, JobId, NameError, ReadingId, Sha256Digest, Site, StudyId, StudyRef};
 pub use image::{DicomIdentity, MediaType};
 pub use reading::{ActivationMap, AnalysedRegion, EngineIdentity, Finding, ModelIdentity, ReadingTimes};
-pub use subject::{claim_filter, completed_filter, job_image_filter, study_images_filter};
+pub use subject::{
+    claim_filter, completed_filter, dead_letter_filter, job_image_filter, study_images_filter,
+};

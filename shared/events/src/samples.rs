@@ -5,10 +5,10 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::{
-    ActivationMap, AnalysedRegion, BlobRef, DicomIdentity, DuplicateLinked, EngineIdentity, Envelope, Event,
-    Finding, ImageStored, InferenceCompleted, InferenceFailed, InferenceRequested, JobDeadLettered, JobId,
-    MediaType, ModelIdentity, Priority, ReadingId, ReadingTimes, ReportCause, ReportIssued, Sha256Digest,
-    Site, StoredImage, StudyCloseRequested, StudyId,
+    ActivationMap, AnalysedRegion, BlobRef, DeadLetterResolved, DicomIdentity, DuplicateLinked,
+    EngineIdentity, Envelope, Event, Finding, ImageStored, InferenceCompleted, InferenceFailed,
+    InferenceRequested, JobDeadLettered, JobId, MediaType, ModelIdentity, Priority, ReadingId, ReadingTimes,
+    ReportCause, ReportIssued, Resolution, Sha256Digest, Site, StoredImage, StudyCloseRequested, StudyId,
 };
 
 /// The job with this number.
@@ -166,6 +166,20 @@ pub fn job_dead_lettered(number: u128, content: &str, seconds: i64) -> Envelope 
     inference_requested(number, content, seconds).next(at(seconds), event)
 }
 
+/// An operator decided what becomes of the dead letter of job `number`.
+pub fn dead_letter_resolved(number: u128, content: &str, resolution: Resolution, seconds: i64) -> Envelope {
+    let event = Event::DeadLetterResolved(DeadLetterResolved {
+        job_id: job_id(number),
+        reading_id: Some(reading_id(content)),
+        consumer: "infer-routine".to_owned(),
+        stream_seq: 2,
+        resolution,
+        by: "operator".to_owned(),
+        why: "storage was restored".to_owned(),
+    });
+    job_dead_lettered(number, content, seconds).next(at(seconds), event)
+}
+
 /// The sender closed the study.
 pub fn study_close_requested(request: u128, seconds: i64) -> Envelope {
     let request_id = Uuid::from_u128(request);
@@ -198,6 +212,7 @@ pub fn one_of_each() -> Vec<Envelope> {
         inference_completed(1, "a", 3),
         inference_failed(3, "b", 4),
         job_dead_lettered(4, "c", 5),
+        dead_letter_resolved(4, "c", Resolution::Redrive, 6),
         study_close_requested(9, 6),
         report_issued(1, &[1, 2], 7),
     ]

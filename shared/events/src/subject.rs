@@ -13,6 +13,7 @@ impl Event {
             Self::InferenceCompleted(_) => "inference-completed",
             Self::InferenceFailed(_) => "inference-failed",
             Self::JobDeadLettered(_) => "job-dead-lettered",
+            Self::DeadLetterResolved(_) => "dead-letter-resolved",
             Self::StudyCloseRequested(_) => "study-close-requested",
             Self::ReportIssued(_) => "report-issued",
         }
@@ -24,6 +25,7 @@ impl Event {
         match self {
             Self::ImageStored(e) => Some((e.job_id, None)),
             Self::InferenceRequested(e) => Some((e.job_id, Some(e.reading_id))),
+            Self::DeadLetterResolved(e) => Some((e.job_id, e.reading_id)),
             _ => None,
         }
     }
@@ -40,6 +42,7 @@ impl Event {
             Self::InferenceCompleted(e) => format!("evt.{name}.{site}.{}", e.reading_id),
             Self::InferenceFailed(e) => format!("evt.{name}.{site}.{}.{}", e.reading_id, e.attempt),
             Self::JobDeadLettered(e) => format!("evt.{name}.{site}.{}.{}", e.job_id, e.stream_seq),
+            Self::DeadLetterResolved(e) => format!("evt.{name}.{site}.{}.{}", e.job_id, e.stream_seq),
             Self::StudyCloseRequested(e) => format!("evt.{name}.{site}.{}.{}", e.study_id, e.request_id),
             Self::ReportIssued(e) => format!("evt.{name}.{site}.{}.{}", e.study_id, e.revision),
         }
@@ -63,6 +66,12 @@ pub fn claim_filter(reading_id: ReadingId) -> String {
 /// Filter that finds the completed reading.
 pub fn completed_filter(reading_id: ReadingId) -> String {
     format!("evt.inference-completed.*.{reading_id}")
+}
+
+/// Filter that finds the fact that work on a message was given up: `job_id` is the job of the message at
+/// `stream_seq`.
+pub fn dead_letter_filter(job_id: JobId, stream_seq: u64) -> String {
+    format!("evt.job-dead-lettered.*.{job_id}.{stream_seq}")
 }
 
 /// Filter that finds the images of a study.
