@@ -1,11 +1,15 @@
-//! The object-storage port: content-addressed put, verified get. The only crate that knows `object_store`.
+//! The object-storage port: content-addressed put, verified get, a few named records. The only crate that knows
+//! `object_store`.
 //!
 //! A key follows from the SHA-256 of the content, so writing twice is harmless and no lock is needed.
 
 mod get;
+mod list;
 mod put;
+mod record;
 mod store;
 
 pub use get::GetError;
+pub use list::ListedObject;
 pub use put::{PutError, Received};
 pub use store::{BlobStore, OpenError, StoreConfig};

@@ -89,10 +89,13 @@ impl BlobStore {
     }
 }
 
+/// Where objects lie that are kept by their content.
+pub(crate) const CONTENTS: &str = "sha256";
+
 /// The key of a content.
 pub(crate) fn key_of(sha256: &Sha256Digest) -> Path {
     let digits = sha256.to_string();
-    Path::from(format!("sha256/{}/{digits}", &digits[..2]))
+    Path::from(format!("{CONTENTS}/{}/{digits}", &digits[..2]))
 }
 
 fn local(config: &StoreConfig, folder: PathBuf) -> Result<LocalFileSystem, OpenError> {

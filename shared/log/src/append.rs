@@ -1,7 +1,7 @@
 //! Appending a fact: at most once per place, however often and however late it is tried.
 //!
 //! The place is a subject (or, for a claim, a filter over subjects) and the condition is that nothing stands
-//! there. A lost acknowledgement leaves the caller not knowing; the next try is then refused by the server, and
+//! there, or for a further attempt, that nothing stands there after the one before. A lost acknowledgement leaves the caller not knowing; the next try is then refused by the server, and
 //! reading what stands there tells whether it is this very fact.
 
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
@@ -10,8 +10,10 @@ use async_nats::jetstream::publish::PublishAck;
 use hilum_events::Envelope;
 
 use crate::connection::{Log, UnavailableError};
+use crate::failpoint::reach;
 use crate::recorded::{Recorded, inject_trace};
 use crate::retry::{Attempts, retry};
+use crate::same::OtherLog;
 
 const EXPECTED_LAST_SUBJECT_FILTER: &str = "Nats-Expected-Last-Subject-Sequence-Subject";
 
@@ -45,6 +47,9 @@ pub enum AppendError {
     /// Another fact has the place.
     #[error("the place is taken by the event at position {}", .0.seq)]
     Taken(Box<Recorded>),
+    /// The log is not the one that was known: nothing may be written to it.
+    #[error(transparent)]
+    OtherLog(#[from] OtherLog),
     /// The server is away or did not acknowledge; trying again is safe.
     #[error("cannot append to the event log")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -55,22 +60,44 @@ impl Log {
     ///
     /// # Errors
     /// [`AppendError::Taken`] when another fact stands in its place; [`AppendError::Unavailable`] when the
-    /// server stayed away for [`Attempts::BRIEF`].
+    /// server stayed away for [`Attempts::BRIEF`]; [`AppendError::OtherLog`] when the log was cut or replaced.
     pub async fn append(&self, envelope: &Envelope) -> Result<Appended, AppendError> {
-        let is_transient = |error: &AppendError| matches!(error, AppendError::Unavailable(_));
-        retry(Attempts::BRIEF, is_transient, || self.append_once(envelope)).await
+        self.append_after(envelope, 0).await
     }
 
-    async fn append_once(&self, envelope: &Envelope) -> Result<Appended, AppendError> {
+    /// Appends the fact in the place of the one at `previous_seq`, as the next attempt; 0 when nothing may stand
+    /// there yet.
+    ///
+    /// # Errors
+    /// As [`Log::append`]; [`AppendError::Taken`] when something else than the fact at `previous_seq` is the
+    /// newest in its place.
+    pub async fn append_after(
+        &self,
+        envelope: &Envelope,
+        previous_seq: u64,
+    ) -> Result<Appended, AppendError> {
+        reach("append.before");
+        let is_transient = |error: &AppendError| matches!(error, AppendError::Unavailable(_));
+        let appended =
+            retry(Attempts::BRIEF, is_transient, || self.append_once(envelope, previous_seq)).await?;
+        reach("append.after");
+        Ok(appended)
+    }
+
+    async fn append_once(&self, envelope: &Envelope, previous_seq: u64) -> Result<Appended, AppendError> {
         if !self.is_connected() {
             // A publish would be kept by the client and sent later, after we said that it failed.
             return Err(AppendError::Unavailable("not connected to the NATS server".into()));
         }
+        self.check_same().await?;
         let subject = envelope.subject();
         let place = envelope.event.unique_among(&envelope.site);
-        match self.publish_if_free(&subject, &place, envelope).await {
+        match self.publish_after(previous_seq, &subject, &place, envelope).await {
             Ok(PublishAck { sequence: seq, duplicate: true, .. }) => Ok(Appended::AlreadyThere { seq }),
-            Ok(PublishAck { sequence: seq, .. }) => Ok(Appended::New { seq }),
+            Ok(PublishAck { sequence: seq, .. }) => {
+                self.known.reached(seq);
+                Ok(Appended::New { seq })
+            }
             Err(error) if error.kind() == PublishErrorKind::WrongLastSequence => {
                 self.who_has(&place, envelope).await
             }
@@ -78,8 +105,9 @@ impl Log {
         }
     }
 
-    async fn publish_if_free(
+    async fn publish_after(
         &self,
+        previous_seq: u64,
         subject: &str,
         place: &str,
         envelope: &Envelope,
@@ -93,7 +121,7 @@ impl Log {
             .payload(envelope.encode().into())
             .headers(headers)
             .message_id(envelope.event_id.to_string())
-            .expected_last_subject_sequence(0);
+            .expected_last_subject_sequence(previous_seq);
         self.context.send_publish(subject.to_owned(), message).await?.await
     }
 

@@ -1,5 +1,6 @@
 //! The connection to NATS and the questions one can ask the log.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::definition;
 use crate::recorded::{Place, Recorded, timestamp};
+use crate::same::Known;
 
 /// How long a request to the server may take. Appends to a stream that is synced on each write take up to a
 /// second under load.
@@ -21,6 +23,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Log {
     pub(crate) client: async_nats::Client,
     pub(crate) context: Context,
+    pub(crate) known: Arc<Known>,
 }
 
 /// The address can't be used at all; a server that is away is waited for instead.
@@ -68,6 +71,21 @@ pub struct QueueDepth {
     pub in_hand: u64,
 }
 
+/// How far a consumer has come in the event stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConsumerPosition {
+    /// The consumer.
+    pub consumer: String,
+    /// The furthest position that it has handed out.
+    pub delivered_seq: u64,
+    /// All that it handed out up to here is settled.
+    pub ack_floor_seq: u64,
+    /// Messages not yet handed out.
+    pub waiting: u64,
+    /// Messages handed out and not yet settled.
+    pub in_hand: u64,
+}
+
 impl Log {
     /// Prepares the connection; a server that is not there yet is waited for in the background.
     ///
@@ -84,7 +102,7 @@ impl Log {
             .map_err(|source| ConnectError { url: url.to_owned(), source })?;
         let mut context = jetstream::new(client.clone());
         context.set_timeout(REQUEST_TIMEOUT);
-        Ok(Self { client, context })
+        Ok(Self { client, context, known: Arc::default() })
     }
 
     /// Whether the connection stands right now.
@@ -117,7 +135,8 @@ impl Log {
         if !self.is_connected() {
             return Err("not connected to the NATS server".to_owned());
         }
-        self.position().await.map(drop).map_err(|error| format!("{error}: {}", error.source))
+        self.position().await.map_err(|error| format!("{error}: {}", error.source))?;
+        self.check_same().await.map_err(|error| error.to_string())
     }
 
     /// Which log this is and how far it goes.
@@ -151,14 +170,36 @@ impl Log {
         recorded(stream.get_raw_message(seq).await)
     }
 
-    /// What waits at each consumer of the event stream.
+    /// How far each consumer that hands out facts as work has come.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn consumer_positions(&self) -> Result<Vec<ConsumerPosition>, UnavailableError> {
+        let stream = self.events().await?;
+        let mut positions = Vec::new();
+        for consumer in definition::work_consumers() {
+            let info = stream.consumer_info(&consumer).await;
+            let info = info.map_err(UnavailableError::new("ask how far a consumer has come"))?;
+            positions.push(ConsumerPosition {
+                consumer,
+                delivered_seq: info.delivered.stream_sequence,
+                ack_floor_seq: info.ack_floor.stream_sequence,
+                waiting: info.num_pending,
+                in_hand: info.num_ack_pending as u64,
+            });
+        }
+        Ok(positions)
+    }
+
+    /// What waits at each consumer of the event stream, and among the retries.
     ///
     /// # Errors
     /// When the server does not answer.
     pub async fn queue_depths(&self) -> Result<Vec<QueueDepth>, UnavailableError> {
-        let stream = self.events().await?;
         let mut depths = Vec::new();
-        for consumer in definition::work_consumers() {
+        for (stream, consumer) in definition::queues() {
+            let stream = self.context.get_stream_no_info(stream).await;
+            let stream = stream.map_err(UnavailableError::new("open a stream"))?;
             let info = stream.consumer_info(&consumer).await;
             let info = info.map_err(UnavailableError::new("ask for a consumer's queue"))?;
             depths.push(QueueDepth {

@@ -1,15 +1,23 @@
 //! What is kept of a message that was given up: enough to see why and to try again.
 
+use std::collections::BTreeMap;
+use std::error::Error;
+
 use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::stream::RawMessageErrorKind;
+use hilum_events::{Event, JobDeadLettered};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
+use crate::append::AppendError;
 use crate::connection::{Log, UnavailableError};
+use crate::definition::service_of;
+use crate::failpoint::reach;
 use crate::recorded::Recorded;
+use crate::retry_ticket::Try;
 
-/// An entry of the dead-letter stream, CBOR-encoded.
+/// An entry of a dead-letter stream, CBOR-encoded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetter {
     /// The consumer that gave up.
@@ -23,11 +31,9 @@ pub struct DeadLetter {
     /// Its payload as it was.
     #[serde(with = "serde_bytes")]
     pub payload: Vec<u8>,
-    /// How often it was delivered.
-    pub deliveries: u64,
-    /// The last error and its causes, outermost first.
-    pub errors: Vec<String>,
-    /// Version of the service.
+    /// What was tried, oldest first.
+    pub tries: Vec<Try>,
+    /// Version of the service that gave up.
     pub service_version: String,
     /// The trace it belonged to.
     pub trace_id: Option<String>,
@@ -36,24 +42,28 @@ pub struct DeadLetter {
 }
 
 impl DeadLetter {
-    pub(crate) fn new(consumer: &str, recorded: &Recorded, deliveries: u64, errors: Vec<String>) -> Self {
+    fn new(consumer: &str, recorded: &Recorded, tries: Vec<Try>) -> Self {
         Self {
             consumer: consumer.to_owned(),
             stream_seq: recorded.seq,
             subject: recorded.subject.clone(),
             headers: recorded.headers.clone().into_iter().collect(),
             payload: recorded.payload.to_vec(),
-            deliveries,
-            errors,
+            tries,
             service_version: env!("CARGO_PKG_VERSION").to_owned(),
             trace_id: recorded.trace_id(),
             parked_at: Timestamp::now(),
         }
     }
 
-    /// One subject per message and consumer.
+    /// The service that gave up.
+    pub fn service(&self) -> &str {
+        service_of(&self.consumer)
+    }
+
+    /// One subject per message and service.
     pub fn subject(&self) -> String {
-        format!("dlq.{}.{}", self.consumer, self.stream_seq)
+        subject(&self.consumer, self.stream_seq)
     }
 
     /// Reads an entry.
@@ -63,14 +73,82 @@ impl DeadLetter {
     pub fn decode(bytes: &[u8]) -> Result<Self, ciborium::de::Error<std::io::Error>> {
         ciborium::from_reader(bytes)
     }
+
+    /// How often the message was handed out.
+    fn deliveries(&self) -> u64 {
+        self.tries.iter().map(|tried| tried.deliveries).sum()
+    }
+
+    /// The last error with its causes, as one sentence.
+    fn reason(&self) -> String {
+        self.tries.last().map(|tried| tried.errors.join(": ")).unwrap_or_default()
+    }
+}
+
+fn subject(consumer: &str, stream_seq: u64) -> String {
+    format!("dlq.{}.{stream_seq}", service_of(consumer))
 }
 
 impl Log {
-    /// Writes the entry and waits until it is durable; a second one for the same message is not written.
+    /// Keeps the story of a message that is given up, then tells its job's fate. Both stand at most once,
+    /// however often this is tried.
     ///
     /// # Errors
     /// When the server is away.
-    pub async fn write_dead_letter(&self, letter: &DeadLetter) -> Result<(), UnavailableError> {
+    pub async fn give_up(
+        &self,
+        consumer: &str,
+        recorded: &Recorded,
+        tries: Vec<Try>,
+    ) -> Result<(), AppendError> {
+        let unavailable = |error: UnavailableError| AppendError::Unavailable(error.into());
+        self.check_same().await?;
+        let letter = DeadLetter::new(consumer, recorded, tries);
+        // What was kept first is the story: a repeated try must tell the job the same.
+        let letter = match self.write_dead_letter(&letter).await.map_err(unavailable)? {
+            Written::Now => letter,
+            Written::Before => {
+                self.dead_letter(consumer, recorded.seq).await.map_err(unavailable)?.unwrap_or(letter)
+            }
+        };
+        reach("dlq.after-write");
+        let Some(envelope) = recorded.envelope() else { return Ok(()) };
+        let Some((job_id, reading_id)) = envelope.event.job() else { return Ok(()) };
+        let event = Event::JobDeadLettered(JobDeadLettered {
+            job_id,
+            reading_id,
+            consumer: letter.consumer.clone(),
+            stream_seq: letter.stream_seq,
+            deliveries: letter.deliveries(),
+            reason: letter.reason(),
+        });
+        self.append(&envelope.next(Timestamp::now(), event)).await?;
+        reach("dlq.after-event");
+        Ok(())
+    }
+
+    /// The dead letter of the message at `stream_seq` of the event stream.
+    ///
+    /// # Errors
+    /// When the server does not answer or the entry can't be read.
+    pub async fn dead_letter(
+        &self,
+        consumer: &str,
+        stream_seq: u64,
+    ) -> Result<Option<DeadLetter>, UnavailableError> {
+        let stream = self.context.get_stream_no_info(stream_of(consumer)).await;
+        let stream = stream.map_err(UnavailableError::new("open a dead-letter stream"))?;
+        match stream.get_last_raw_message_by_subject(&subject(consumer, stream_seq)).await {
+            Ok(message) => {
+                let letter = DeadLetter::decode(&message.payload);
+                letter.map(Some).map_err(UnavailableError::new("read a dead letter"))
+            }
+            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
+            Err(error) => Err(UnavailableError::new("look for a dead letter")(error)),
+        }
+    }
+
+    async fn write_dead_letter(&self, letter: &DeadLetter) -> Result<Written, UnavailableError> {
         let mut bytes = Vec::new();
         ciborium::into_writer(letter, &mut bytes).map_err(UnavailableError::new("encode a dead letter"))?;
         let message = PublishMessage::build().payload(bytes.into()).expected_last_subject_sequence(0);
@@ -80,9 +158,29 @@ impl Log {
             Err(error) => Err(error),
         };
         match acknowledged {
-            Ok(_) => Ok(()),
-            Err(error) if error.kind() == PublishErrorKind::WrongLastSequence => Ok(()),
-            Err(error) => Err(UnavailableError::new("write to the dead-letter stream")(error)),
+            Ok(_) => Ok(Written::Now),
+            Err(error) if error.kind() == PublishErrorKind::WrongLastSequence => Ok(Written::Before),
+            Err(error) => Err(UnavailableError::new("write to a dead-letter stream")(error)),
         }
     }
+}
+
+enum Written {
+    Now,
+    Before,
+}
+
+fn stream_of(consumer: &str) -> String {
+    format!("DLQ_{}", service_of(consumer).to_ascii_uppercase())
+}
+
+/// An error and its causes, outermost first.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> Vec<String> {
+    let mut texts = vec![error.to_string()];
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        texts.push(error.to_string());
+        cause = error.source();
+    }
+    texts
 }

@@ -11,8 +11,30 @@ use crate::connection::{Log, UnavailableError};
 /// Name of the event stream.
 pub(crate) const EVENTS: &str = "EVENTS";
 
-const FILES: [&str; 2] =
-    [include_str!("../../../streams/events.toml"), include_str!("../../../streams/dead-letters.toml")];
+/// Name of the stream of scheduled retries.
+pub(crate) const RETRIES: &str = "RETRIES";
+/// Name of the stream of advisories.
+pub(crate) const ADVISORIES: &str = "ADVISORIES";
+
+const FILES: [&str; 6] = [
+    include_str!("../../../streams/events.toml"),
+    include_str!("../../../streams/retries.toml"),
+    include_str!("../../../streams/dlq-dedupe.toml"),
+    include_str!("../../../streams/dlq-infer.toml"),
+    include_str!("../../../streams/dlq-sweep.toml"),
+    include_str!("../../../streams/advisories.toml"),
+];
+
+/// When a stream lets go of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Retention {
+    /// Never by being consumed, and nothing may be deleted.
+    #[default]
+    Kept,
+    /// When it was acknowledged.
+    WorkQueue,
+}
 
 /// One file of `streams/`.
 #[derive(Debug, Clone, Deserialize)]
@@ -24,6 +46,15 @@ pub struct StreamDefinition {
     pub description: String,
     /// Subjects it takes.
     pub subjects: Vec<String>,
+    /// When it lets go of a message.
+    #[serde(default)]
+    pub retention: Retention,
+    /// Whether messages can be scheduled for later.
+    #[serde(default)]
+    pub schedules: bool,
+    /// How long a message is kept, seconds; for good when not given.
+    #[serde(default)]
+    pub max_age_s: u64,
     /// How long the server remembers message ids, seconds. Only a help: see `append`.
     pub duplicate_window_s: u64,
     /// Longest message, bytes.
@@ -71,8 +102,36 @@ pub fn definitions() -> Vec<StreamDefinition> {
     FILES.iter().map(|text| toml::from_str(text).expect("a test reads the files of streams/")).collect()
 }
 
+/// All consumers with the names of their streams.
+pub(crate) fn queues() -> Vec<(String, String)> {
+    let consumers_of = |definition: StreamDefinition| {
+        let stream = definition.name;
+        definition.consumers.into_iter().map(move |consumer| (stream.clone(), consumer.name))
+    };
+    definitions().into_iter().flat_map(consumers_of).collect()
+}
+
+/// The consumers that hand out facts as work.
 pub(crate) fn work_consumers() -> Vec<String> {
-    definitions().into_iter().flat_map(|d| d.consumers).map(|c| c.name).collect()
+    queues().into_iter().filter(|(stream, _)| stream == EVENTS).map(|(_, consumer)| consumer).collect()
+}
+
+/// The consumer that hands out the tickets of `consumer`.
+pub(crate) fn retry_consumer(consumer: &str) -> String {
+    format!("{consumer}-retry")
+}
+
+/// The service that works for a consumer.
+pub fn service_of(consumer: &str) -> &str {
+    consumer.split_once('-').map_or(consumer, |(service, _)| service)
+}
+
+/// Brings the server to the definitions of `streams/`, see [`apply`].
+///
+/// # Errors
+/// When the server is away or refuses.
+pub async fn apply_definitions(log: &Log, replicas: usize) -> Result<Vec<Drift>, ApplyError> {
+    apply(log, &definitions(), replicas).await
 }
 
 /// Makes what is missing and brings what differs to its definition. `replicas` is 1 for a single node, 3 for
@@ -80,9 +139,13 @@ pub(crate) fn work_consumers() -> Vec<String> {
 ///
 /// # Errors
 /// When the server is away or refuses.
-pub async fn apply_definitions(log: &Log, replicas: usize) -> Result<Vec<Drift>, ApplyError> {
-    let drifted = drift(log, replicas).await?;
-    for definition in definitions() {
+pub async fn apply(
+    log: &Log,
+    definitions: &[StreamDefinition],
+    replicas: usize,
+) -> Result<Vec<Drift>, ApplyError> {
+    let drifted = drift_from(log, definitions, replicas).await?;
+    for definition in definitions {
         let stream = log.context.create_or_update_stream(definition.config(replicas)).await;
         stream.map_err(UnavailableError::new("apply a stream definition"))?;
         let stream = log.context.get_stream(&definition.name).await;
@@ -107,8 +170,16 @@ pub async fn apply_definitions(log: &Log, replicas: usize) -> Result<Vec<Drift>,
 /// # Errors
 /// When the server is away.
 pub async fn drift(log: &Log, replicas: usize) -> Result<Vec<Drift>, UnavailableError> {
+    drift_from(log, &definitions(), replicas).await
+}
+
+async fn drift_from(
+    log: &Log,
+    definitions: &[StreamDefinition],
+    replicas: usize,
+) -> Result<Vec<Drift>, UnavailableError> {
     let mut drifted = Vec::new();
-    for definition in definitions() {
+    for definition in definitions {
         let Ok(stream) = log.context.get_stream(&definition.name).await else { continue };
         let (declared, found) = (definition.config(replicas), &stream.cached_info().config);
         let mut note = |setting: &str, declared: String, found: String| {
@@ -140,14 +211,22 @@ impl StreamDefinition {
             name: self.name.clone(),
             description: Some(self.description.clone()),
             subjects: self.subjects.clone(),
-            retention: RetentionPolicy::Limits,
-            discard: DiscardPolicy::New,
+            retention: match self.retention {
+                Retention::Kept => RetentionPolicy::Limits,
+                Retention::WorkQueue => RetentionPolicy::WorkQueue,
+            },
+            max_age: Duration::from_secs(self.max_age_s),
+            allow_message_schedules: self.schedules,
+            // The server wants these of a stream with schedules, whose fired messages it removes itself.
+            allow_rollup: self.schedules,
+            // No limit is set, so neither lets go of a message; with schedules the server takes only the old one.
+            discard: if self.schedules { DiscardPolicy::Old } else { DiscardPolicy::New },
             storage: StorageType::File,
             num_replicas: replicas,
             duplicate_window: Duration::from_secs(self.duplicate_window_s),
             max_message_size: self.max_message_bytes,
-            deny_delete: true,
-            deny_purge: true,
+            deny_delete: self.retention == Retention::Kept,
+            deny_purge: self.retention == Retention::Kept,
             ..Config::default()
         }
     }

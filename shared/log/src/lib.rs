@@ -1,20 +1,30 @@
 //! The JetStream port: append a fact once, hand out work with retry, park what cannot be handled, follow the
 //! whole log. The only crate that knows NATS.
 
+mod advisory;
 mod append;
 mod connection;
 mod dead_letter;
 mod definition;
+mod failpoint;
 mod follow;
 mod recorded;
 mod retry;
+mod retry_ticket;
+mod same;
 mod work;
 
+pub use advisory::{Advisory, AdvisoryKind};
 pub use append::{AppendError, Appended};
-pub use connection::{ConnectError, Log, QueueDepth, StreamPosition, UnavailableError};
+pub use connection::{ConnectError, ConsumerPosition, Log, QueueDepth, StreamPosition, UnavailableError};
 pub use dead_letter::DeadLetter;
-pub use definition::{ApplyError, Drift, StreamDefinition, apply_definitions, definitions, drift};
+pub use definition::{
+    ApplyError, Drift, Retention, StreamDefinition, apply, apply_definitions, definitions, drift, service_of,
+};
+pub use failpoint::reach;
 pub use follow::Follower;
 pub use recorded::Recorded;
 pub use retry::{Attempts, retry};
+pub use retry_ticket::Try;
+pub use same::{OtherLog, SEAL_RECORD, Seal, SealError};
 pub use work::{Delivery, Failure, Handle, WorkConfig, WorkError, work};

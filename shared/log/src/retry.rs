@@ -4,8 +4,8 @@
 use std::future::Future;
 use std::time::Duration;
 
-use backoff::ExponentialBackoffBuilder;
 use backoff::backoff::Backoff as _;
+use backoff::{ExponentialBackoff, ExponentialBackoffBuilder};
 
 /// How long and how often to try.
 #[derive(Debug, Clone, Copy)]
@@ -26,11 +26,27 @@ impl Attempts {
         give_up_after: Duration::from_secs(5),
     };
 
-    /// The wait before try `number` (2 is the second), without jitter; for delayed redelivery.
+    /// The wait before try `number` (2 is the second), without jitter.
     pub fn wait_before(&self, number: u64) -> Duration {
         let doublings = u32::try_from(number.saturating_sub(2)).unwrap_or(u32::MAX).min(20);
         self.first_wait.saturating_mul(1 << doublings).min(self.longest_wait)
     }
+
+    /// The wait before try `number` with its jitter, so that what failed together does not come back together.
+    pub fn jittered_wait_before(&self, number: u64) -> Duration {
+        let wait = self.wait_before(number);
+        waits(wait, wait).next_backoff().unwrap_or(wait)
+    }
+}
+
+fn waits(first: Duration, longest: Duration) -> ExponentialBackoff {
+    ExponentialBackoffBuilder::new()
+        .with_initial_interval(first)
+        .with_max_interval(longest)
+        .with_multiplier(2.0)
+        .with_randomization_factor(0.3)
+        .with_max_elapsed_time(None)
+        .build()
 }
 
 /// Runs `call` until it succeeds, fails with an error that `is_transient` denies, or the attempts are used up.
@@ -46,13 +62,8 @@ where
     F: FnMut() -> Fut,
     Fut: Future<Output = Result<T, E>>,
 {
-    let mut waits = ExponentialBackoffBuilder::new()
-        .with_initial_interval(attempts.first_wait)
-        .with_max_interval(attempts.longest_wait)
-        .with_multiplier(2.0)
-        .with_randomization_factor(0.3)
-        .with_max_elapsed_time(Some(attempts.give_up_after))
-        .build();
+    let mut waits = waits(attempts.first_wait, attempts.longest_wait);
+    waits.max_elapsed_time = Some(attempts.give_up_after);
     loop {
         match call().await {
             Err(error) if is_transient(&error) => match waits.next_backoff() {

@@ -3,16 +3,13 @@
 
 mod handle;
 mod settle;
+mod source;
 
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::jetstream::consumer::{Consumer, pull};
-use async_nats::jetstream::message::Message;
-use futures::StreamExt as _;
-use futures::stream::BoxStream;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, RwLock, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -20,21 +17,26 @@ pub use handle::{Delivery, Failure, Handle};
 
 use crate::connection::{Log, UnavailableError};
 use settle::Bench;
+use source::{Kind, Sources, Taken};
 
 /// After a reconnect the consumers are opened again, rather than waiting for their pulls to expire.
 const LOOK_AT_CONNECTION_EVERY: Duration = Duration::from_secs(1);
+/// One in so many messages is a retry even if fresh ones wait: a retry may be late but not starve.
+const RETRY_TURN: u64 = 8;
 
 /// How a service works.
 #[derive(Debug, Clone)]
 pub struct WorkConfig {
-    /// Durable consumers, most urgent first.
+    /// Durable consumers, most urgent first. Each has a second one for its retries.
     pub consumers: Vec<String>,
-    /// Messages in hand at a time.
+    /// Messages in hand at a time; a quarter of them, one at least, may be retries.
     pub concurrency: usize,
     /// A message that takes longer than this is tried again.
     pub handle_limit: Duration,
-    /// Deliveries after which a message that fails is parked.
-    pub max_tries: u64,
+    /// Tries after which a message that fails is parked.
+    pub max_tries: usize,
+    /// Workers that may take a message and never answer before it is parked as poison.
+    pub max_unanswered: u64,
     /// After a stop, how long what is in hand may take; the rest is handed back.
     pub drain_limit: Duration,
 }
@@ -68,17 +70,18 @@ pub async fn work<H: Handle>(
         config: config.clone(),
         hand_back: CancellationToken::new(),
         stopped: stopped_tx,
+        room: RwLock::new(()),
     });
-    let tasks = TaskTracker::new();
+    let hands = Hands::new(config.concurrency);
     let stopped = tokio::select! {
         stopped = stopped_rx.recv() => stopped,
-        () = bench.take_forever(&handler, &tasks, shutdown) => None,
+        () = bench.take_forever(&handler, &hands, shutdown) => None,
     };
-    tasks.close();
-    if tokio::time::timeout(config.drain_limit, tasks.wait()).await.is_err() {
-        tracing::warn!(in_hand = tasks.len(), "handing back what is not done in time");
+    hands.tasks.close();
+    if tokio::time::timeout(config.drain_limit, hands.tasks.wait()).await.is_err() {
+        tracing::warn!(in_hand = hands.tasks.len(), "handing back what is not done in time");
         bench.hand_back.cancel();
-        tasks.wait().await;
+        hands.tasks.wait().await;
     }
     match stopped {
         Some(error) => Err(error),
@@ -86,101 +89,110 @@ pub async fn work<H: Handle>(
     }
 }
 
-/// An open durable consumer and how often to report progress to it.
-struct Source {
-    consumer: String,
-    beat: Duration,
-    messages: BoxStream<'static, Result<Message, UnavailableError>>,
+/// What can be in hand at a time.
+struct Hands {
+    slots: Arc<Semaphore>,
+    retry_slots: Arc<Semaphore>,
+    tasks: TaskTracker,
+}
+
+impl Hands {
+    fn new(concurrency: usize) -> Self {
+        Self {
+            slots: Arc::new(Semaphore::new(concurrency)),
+            retry_slots: Arc::new(Semaphore::new((concurrency / 4).max(1))),
+            tasks: TaskTracker::new(),
+        }
+    }
+
+    /// A slot for a retry besides the one for any message, if there is one.
+    fn retry_slot(&self) -> Option<OwnedSemaphorePermit> {
+        self.retry_slots.clone().try_acquire_owned().ok()
+    }
 }
 
 impl Bench {
     async fn take_forever<H: Handle>(
         self: &Arc<Self>,
         handler: &Arc<H>,
-        tasks: &TaskTracker,
+        hands: &Hands,
         shutdown: &CancellationToken,
     ) {
-        let slots = Arc::new(Semaphore::new(self.config.concurrency));
+        let mut sources = Sources::new(&self.config.consumers);
+        let mut said = false;
         while !shutdown.is_cancelled() {
-            let taken = tokio::select! {
-                () = shutdown.cancelled() => return,
-                taken = self.take_until_error(handler, tasks, &slots) => taken,
+            let error = tokio::select! {
+                () = shutdown.cancelled() => break,
+                error = self.take_until_error(handler, hands, &mut sources, &mut said) => error,
             };
-            let error: &dyn Error = &taken;
-            tracing::warn!(error, "cannot take work; trying again");
+            if !said {
+                tracing::warn!(error = &error as &dyn Error, "cannot take work; trying again");
+                said = true;
+            }
             tokio::select! {
-                () = shutdown.cancelled() => return,
+                () = shutdown.cancelled() => break,
                 () = tokio::time::sleep(Duration::from_millis(500)) => {}
             }
         }
+        sources.hand_back().await;
     }
 
+    /// Hands out one message after the other. What has come and waits for a slot is kept alive meanwhile, and
+    /// across a lost connection.
     async fn take_until_error<H: Handle>(
         self: &Arc<Self>,
         handler: &Arc<H>,
-        tasks: &TaskTracker,
-        slots: &Arc<Semaphore>,
+        hands: &Hands,
+        sources: &mut Sources,
+        said: &mut bool,
     ) -> UnavailableError {
-        let mut sources = Vec::new();
-        for consumer in &self.config.consumers {
-            match self.open(consumer).await {
-                Ok(source) => sources.push(source),
-                Err(error) => return error,
-            }
-        }
         let connections = self.log.connections();
-        loop {
-            let slot = slots.clone().acquire_owned().await.expect("the semaphore is never closed");
-            let Ok(ready) = tokio::time::timeout(LOOK_AT_CONNECTION_EVERY, first_ready(&mut sources)).await
-            else {
-                if self.log.connections() == connections {
-                    continue;
-                }
-                return UnavailableError::new("pull from a consumer")("the connection was made anew");
-            };
-            let (source, message) = ready;
-            let message = match message {
-                Ok(message) => message,
-                Err(error) => return error,
-            };
-            let (consumer, beat) = (source.consumer.clone(), source.beat);
-            let (bench, handler) = (self.clone(), handler.clone());
-            tasks.spawn(async move {
-                bench.settle(&*handler, &consumer, beat, message).await;
-                drop(slot);
-            });
+        if let Err(error) = sources.open(&self.log).await {
+            return error;
         }
-    }
-
-    async fn open(&self, name: &str) -> Result<Source, UnavailableError> {
-        let stream = self.log.events().await?;
-        let consumer: Consumer<pull::Config> =
-            stream.get_consumer(name).await.map_err(|error| error.to_string()).map_err(
-                UnavailableError::new("open a durable consumer; apply the definitions of streams/ first"),
-            )?;
-        let ack_wait = consumer.cached_info().config.ack_wait;
-        // One message per request: what is not in hand stays with the server, for others.
-        let messages = consumer.stream().max_messages_per_batch(1).expires(Duration::from_secs(30));
-        let messages = messages.messages().await.map_err(UnavailableError::new("pull from a consumer"))?;
-        let messages = messages
-            .map(|message| message.map_err(UnavailableError::new("pull from a consumer")))
-            .chain(futures::stream::once(async {
-                Err(UnavailableError::new("pull from a consumer")("the server ended the pull"))
-            }));
-        Ok(Source { consumer: name.to_owned(), beat: ack_wait / 3, messages: messages.boxed() })
-    }
-}
-
-/// Waits for a message; when several sources have one, the most urgent gives.
-async fn first_ready(sources: &mut [Source]) -> (&Source, Result<Message, UnavailableError>) {
-    let (index, message) = std::future::poll_fn(|context| {
-        for (index, source) in sources.iter_mut().enumerate() {
-            if let std::task::Poll::Ready(Some(message)) = source.messages.poll_next_unpin(context) {
-                return std::task::Poll::Ready((index, message));
+        if std::mem::take(said) {
+            tracing::info!("taking work again");
+        }
+        let mut looks = tokio::time::interval(LOOK_AT_CONNECTION_EVERY.min(sources.shortest_beat()));
+        let mut turn = 0;
+        loop {
+            let mut retry_slot = hands.retry_slot();
+            let may_retry = retry_slot.is_some();
+            tokio::select! {
+                arrived = sources.fill() => {
+                    if let Err(error) = arrived {
+                        return error;
+                    }
+                }
+                slot = hands.slots.clone().acquire_owned(), if sources.has(may_retry) => {
+                    let slot = slot.expect("the semaphore is never closed");
+                    turn += 1;
+                    let retry_first = turn % RETRY_TURN == 0;
+                    let Some(taken) = sources.take(may_retry, retry_first) else { continue };
+                    let retry_slot = retry_slot.take().filter(|_| taken.kind == Kind::Retry);
+                    self.begin(handler, hands, taken, (slot, retry_slot));
+                }
+                _ = looks.tick() => {
+                    sources.keep_alive().await;
+                    if self.log.connections() != connections {
+                        return UnavailableError::new("pull from a consumer")("the connection was made anew");
+                    }
+                }
             }
         }
-        std::task::Poll::Pending
-    })
-    .await;
-    (&sources[index], message)
+    }
+
+    fn begin<H: Handle>(
+        self: &Arc<Self>,
+        handler: &Arc<H>,
+        hands: &Hands,
+        taken: Taken,
+        slots: (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>),
+    ) {
+        let (bench, handler) = (self.clone(), handler.clone());
+        hands.tasks.spawn(async move {
+            bench.settle(&*handler, taken).await;
+            drop(slots);
+        });
+    }
 }

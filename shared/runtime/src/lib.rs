@@ -2,12 +2,14 @@
 //! nothing of images or events.
 
 mod health;
+mod lingering;
 mod problem;
 mod service;
 mod settings;
 mod telemetry;
 
 pub use health::{Health, Readiness};
+pub use lingering::{LingeringBody, linger};
 pub use problem::Problem;
 pub use service::{Service, ServiceError};
 pub use settings::ServiceSettings;

@@ -13,6 +13,12 @@ use crate::recorded::Recorded;
 pub trait Handle: Send + Sync + 'static {
     /// Does the work; `Ok` settles the message.
     fn handle(&self, delivery: &Delivery) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Whether what the work needs, besides the log, is there; else what is away, as a sentence. Asked when a try
+    /// failed: while something is away the message waits in hand and no try is counted.
+    fn needs(&self) -> impl Future<Output = Result<(), String>> + Send {
+        std::future::ready(Ok(()))
+    }
 }
 
 /// A fact that was handed out as work.
@@ -46,7 +52,7 @@ impl From<AppendError> for Failure {
     fn from(error: AppendError) -> Self {
         match error {
             AppendError::Unavailable(_) => Self::Retry(error.into()),
-            AppendError::Taken(_) => Self::Stop(error.into()),
+            AppendError::Taken(_) | AppendError::OtherLog(_) => Self::Stop(error.into()),
         }
     }
 }

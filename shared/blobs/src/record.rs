@@ -1,0 +1,40 @@
+//! Small objects with a name instead of a hash: what one copy of a service tells the next. Written whole, the last
+//! writer wins; there is no lock here.
+
+use bytes::Bytes;
+use object_store::path::Path;
+use object_store::{ObjectStoreExt as _, PutPayload};
+
+use crate::get::GetError;
+use crate::put::PutError;
+use crate::store::BlobStore;
+
+impl BlobStore {
+    /// Reads the record `name`; `None` when it was never written.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn read_record(&self, name: &str) -> Result<Option<Bytes>, GetError> {
+        let path = path_of(name);
+        let read = async { self.objects.get(&path).await?.bytes().await };
+        match read.await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(source) => Err(GetError::Unavailable { key: path.to_string(), source }),
+        }
+    }
+
+    /// Writes the record `name`, in place of what it was; durable when this returns. A reader sees the old or the
+    /// new one, never a part.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn write_record(&self, name: &str, bytes: Bytes) -> Result<(), PutError> {
+        let put = self.objects.put(&path_of(name), PutPayload::from_bytes(bytes)).await;
+        put.map(drop).map_err(PutError::Unavailable)
+    }
+}
+
+fn path_of(name: &str) -> Path {
+    Path::from("records").join(name)
+}

@@ -1,0 +1,30 @@
+//! Places where a test can end, hold or slow the process. Without the feature `failpoints` nothing of it is built.
+
+/// Passes the place `point`. What happens there says the environment variable `FAILPOINTS`, in the words of the
+/// crate `fail`; its action `return` ends the process at once, as a kill would.
+pub fn reach(point: &str) {
+    prepare();
+    fail::fail_point!(point, |_| die());
+    let _ = point;
+}
+
+#[cfg(feature = "failpoints")]
+fn prepare() {
+    use std::sync::OnceLock;
+    static SCENARIO: OnceLock<()> = OnceLock::new();
+    SCENARIO.get_or_init(|| {
+        // Its end would disarm all points.
+        std::mem::forget(fail::FailScenario::setup());
+    });
+}
+
+#[cfg(not(feature = "failpoints"))]
+fn prepare() {}
+
+#[cfg(feature = "failpoints")]
+fn die() {
+    let me = nix::unistd::Pid::this();
+    // Nothing can be done about a process that may not kill itself.
+    let _ = nix::sys::signal::kill(me, nix::sys::signal::Signal::SIGKILL);
+    std::process::abort()
+}

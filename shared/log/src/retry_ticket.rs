@@ -1,0 +1,136 @@
+//! Work that is tried again later. A ticket names the message and carries the story of its tries; until its time
+//! has come it waits as a scheduled message in a stream of its own, so that it holds no place among the messages
+//! that a consumer has in hand.
+
+use std::time::Duration;
+
+use async_nats::jetstream::context::PublishErrorKind;
+use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::stream::RawMessageErrorKind;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::connection::{Log, UnavailableError};
+use crate::definition::RETRIES;
+use crate::failpoint::reach;
+
+/// One try at a message that did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Try {
+    /// When it ended.
+    pub at: Timestamp,
+    /// 1, or more when workers had taken the message before and never answered.
+    pub deliveries: u64,
+    /// The error and its causes, outermost first.
+    pub errors: Vec<String>,
+    /// Version of the service that tried.
+    pub service_version: String,
+}
+
+impl Try {
+    /// A try that ended now.
+    pub fn now(deliveries: u64, errors: Vec<String>) -> Self {
+        let service_version = env!("CARGO_PKG_VERSION").to_owned();
+        Self { at: Timestamp::now(), deliveries, errors, service_version }
+    }
+}
+
+/// What waits in the stream of retries, CBOR-encoded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Ticket {
+    /// The consumer that shall try again.
+    pub(crate) consumer: String,
+    /// Position of the message in the event stream.
+    pub(crate) stream_seq: u64,
+    /// What was tried so far, oldest first.
+    pub(crate) tries: Vec<Try>,
+}
+
+impl Ticket {
+    /// Reads a ticket.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, ciborium::de::Error<std::io::Error>> {
+        ciborium::from_reader(bytes)
+    }
+
+    fn encode(&self) -> Result<Vec<u8>, UnavailableError> {
+        let mut bytes = Vec::new();
+        ciborium::into_writer(self, &mut bytes).map_err(UnavailableError::new("encode a ticket"))?;
+        Ok(bytes)
+    }
+
+    fn due_subject(&self) -> String {
+        format!("retry.due.{}.{}", self.consumer, self.stream_seq)
+    }
+
+    fn later_subject(&self) -> String {
+        format!("retry.later.{}.{}", self.consumer, self.stream_seq)
+    }
+}
+
+impl Log {
+    /// Has the server hand out the ticket after `wait`; durable when this returns. A later ticket for the same
+    /// message replaces one that still waits.
+    pub(crate) async fn schedule_retry(
+        &self,
+        ticket: &Ticket,
+        wait: Duration,
+    ) -> Result<(), UnavailableError> {
+        let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
+        let due = Timestamp::now().saturating_add(wait).unwrap_or(Timestamp::MAX);
+        let mut headers = async_nats::HeaderMap::new();
+        headers.insert(async_nats::header::NATS_SCHEDULE, format!("@at {due:.3}"));
+        headers.insert(async_nats::header::NATS_SCHEDULE_TARGET, ticket.due_subject());
+        let message = PublishMessage::build().payload(ticket.encode()?.into()).headers(headers);
+        let unavailable = || UnavailableError::new("schedule a retry");
+        let sent = self.context.send_publish(ticket.later_subject(), message).await;
+        sent.map_err(unavailable())?.await.map_err(unavailable())?;
+        reach("retry.after-schedule");
+        Ok(())
+    }
+
+    /// Has the server hand out the ticket now, unless one for the same message waits to be handed out already.
+    async fn retry_now(&self, ticket: &Ticket) -> Result<(), UnavailableError> {
+        let message =
+            PublishMessage::build().payload(ticket.encode()?.into()).expected_last_subject_sequence(0);
+        let sent = self.context.send_publish(ticket.due_subject(), message).await;
+        let acknowledged = match sent {
+            Ok(ack) => ack.await,
+            Err(error) => Err(error),
+        };
+        match acknowledged {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == PublishErrorKind::WrongLastSequence => Ok(()),
+            Err(error) => Err(UnavailableError::new("hand out a ticket")(error)),
+        }
+    }
+
+    /// Hands the message at `stream_seq` of the event stream to `consumer` again, for work that ended without
+    /// an effect; `why` is kept as a try. Harmless when repeated, and when the work was done after all.
+    ///
+    /// # Errors
+    /// When the server is away.
+    pub async fn hand_out_again(
+        &self,
+        consumer: &str,
+        stream_seq: u64,
+        why: &str,
+    ) -> Result<(), UnavailableError> {
+        let tries = vec![Try::now(1, vec![why.to_owned()])];
+        self.retry_now(&Ticket { consumer: consumer.to_owned(), stream_seq, tries }).await
+    }
+
+    /// Whether a retry of the message at `stream_seq` waits for its time or to be handed out.
+    ///
+    /// # Errors
+    /// When the server is away.
+    pub async fn has_retry(&self, consumer: &str, stream_seq: u64) -> Result<bool, UnavailableError> {
+        let stream = self.context.get_stream_no_info(RETRIES).await;
+        let stream = stream.map_err(UnavailableError::new("open the stream of retries"))?;
+        let filter = format!("retry.*.{consumer}.{stream_seq}");
+        match stream.get_last_raw_message_by_subject(&filter).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(false),
+            Err(error) => Err(UnavailableError::new("look for a retry")(error)),
+        }
+    }
+}

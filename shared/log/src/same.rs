@@ -1,0 +1,228 @@
+//! Whether the log is still the one that this process, or another before it, has known. A log that was cut off or
+//! replaced would take new facts under old positions, and two stories would mix: nothing may be written to it.
+
+use std::error::Error;
+use std::future::Future;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hilum_events::EventId;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+use crate::append::AppendError;
+use crate::connection::{Log, StreamPosition, UnavailableError};
+use crate::dead_letter::chain;
+
+/// Name of the record in object storage that holds the seal.
+pub const SEAL_RECORD: &str = "log-seal.json";
+
+/// Pause between two tries to read the seal.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// How far which log is known to go, kept outside of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seal {
+    /// When the stream was made: a stream made anew is another log.
+    pub epoch: String,
+    /// Position of the newest fact.
+    pub seq: u64,
+    /// Its id, when it could be read.
+    pub event_id: Option<EventId>,
+    /// When this was written.
+    pub sealed_at: Timestamp,
+}
+
+/// The log is not the one that was known before.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OtherLog {
+    /// The stream was made anew.
+    #[error(
+        "the event stream was made at {found}, but one made at {known} was in use here; restore that one"
+    )]
+    Epoch {
+        /// Of the stream.
+        found: String,
+        /// Of the stream that is known.
+        known: String,
+    },
+    /// The stream lost its end.
+    #[error("the event stream ends at {found}, but it went to {known} before; restore it from a copy")]
+    Shorter {
+        /// Of the stream.
+        found: u64,
+        /// Where it is known to go.
+        known: u64,
+    },
+    /// Another fact stands where a known one stood.
+    #[error("position {seq} of the event stream holds another event than before; restore it from a copy")]
+    Event {
+        /// Where.
+        seq: u64,
+    },
+}
+
+/// The log does not agree with its seal, or can't be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum SealError {
+    /// It is not the log that was sealed.
+    #[error(transparent)]
+    Mismatch(#[from] OtherLog),
+    /// The server does not answer.
+    #[error(transparent)]
+    Unavailable(#[from] UnavailableError),
+}
+
+/// Why a log is not trusted yet.
+enum Untrusted {
+    OtherLog(OtherLog),
+    Unknown(String),
+}
+
+fn unknown(error: &(dyn Error + 'static)) -> Untrusted {
+    Untrusted::Unknown(chain(error).join(": "))
+}
+
+/// What this process knows of the log.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    inner: Mutex<Knowledge>,
+}
+
+#[derive(Debug, Default)]
+struct Knowledge {
+    position: Option<StreamPosition>,
+    /// The connection on which the log was looked at last.
+    connection: u64,
+}
+
+impl Known {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Knowledge> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that the log goes at least to `seq`.
+    pub(crate) fn reached(&self, seq: u64) {
+        if let Some(position) = &mut self.lock().position {
+            position.last_seq = position.last_seq.max(seq);
+        }
+    }
+
+    fn compare(&self, found: &StreamPosition, connection: u64) -> Result<(), OtherLog> {
+        let mut knowledge = self.lock();
+        if let Some(known) = &mut knowledge.position {
+            if known.epoch != found.epoch {
+                return Err(OtherLog::Epoch { found: found.epoch.clone(), known: known.epoch.clone() });
+            }
+            if known.last_seq > found.last_seq {
+                return Err(OtherLog::Shorter { found: found.last_seq, known: known.last_seq });
+            }
+            known.last_seq = found.last_seq;
+        } else {
+            knowledge.position = Some(found.clone());
+        }
+        knowledge.connection = connection;
+        Ok(())
+    }
+}
+
+impl Log {
+    /// Looks, once on each connection, whether the log is still the one that this process knows.
+    pub(crate) async fn check_same(&self) -> Result<(), AppendError> {
+        let connection = self.connections();
+        if self.known.lock().connection == connection {
+            return Ok(());
+        }
+        let found = self.position().await.map_err(|error| AppendError::Unavailable(error.into()))?;
+        Ok(self.known.compare(&found, connection)?)
+    }
+
+    /// Waits until the log can be used and agrees with its seal, which `read_seal` fetches from where it is kept
+    /// (`None` before there is one). `false` if `shutdown` came first.
+    ///
+    /// # Errors
+    /// When it is not the log that was sealed: nothing may be written to it.
+    pub async fn wait_until_trusted<F, Fut, E>(
+        &self,
+        shutdown: &CancellationToken,
+        read_seal: F,
+    ) -> Result<bool, OtherLog>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<Option<Bytes>, E>>,
+        E: Error + 'static,
+    {
+        let mut said = false;
+        loop {
+            if !self.wait_until_usable(shutdown).await {
+                return Ok(false);
+            }
+            let why = match self.check_seal_read_by(&read_seal).await {
+                Ok(()) => return Ok(true),
+                Err(Untrusted::OtherLog(other)) => return Err(other),
+                Err(Untrusted::Unknown(why)) => why,
+            };
+            if !std::mem::replace(&mut said, true) {
+                tracing::warn!(why, "waiting to compare the event log with its seal");
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => return Ok(false),
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+            }
+        }
+    }
+
+    async fn check_seal_read_by<F, Fut, E>(&self, read_seal: &F) -> Result<(), Untrusted>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<Option<Bytes>, E>>,
+        E: Error + 'static,
+    {
+        let Some(record) = read_seal().await.map_err(|error| unknown(&error))? else { return Ok(()) };
+        let seal: Seal = serde_json::from_slice(&record).map_err(|error| unknown(&error))?;
+        self.check_seal(&seal).await.map_err(|error| match error {
+            SealError::Mismatch(other) => Untrusted::OtherLog(other),
+            SealError::Unavailable(error) => unknown(&error),
+        })
+    }
+
+    /// How far which log goes now, to be kept outside of it.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn seal(&self) -> Result<Seal, UnavailableError> {
+        let StreamPosition { epoch, last_seq: seq } = self.position().await?;
+        let event_id = self.event_id_at(seq).await?;
+        Ok(Seal { epoch, seq, event_id, sealed_at: Timestamp::now() })
+    }
+
+    /// Whether the log is the one that was sealed and goes at least as far; from then on this process takes it
+    /// for granted and refuses another.
+    ///
+    /// # Errors
+    /// [`SealError::Mismatch`] when it is not: nothing may be written then.
+    pub async fn check_seal(&self, seal: &Seal) -> Result<(), SealError> {
+        let (connection, found) = (self.connections(), self.position().await?);
+        if seal.epoch != found.epoch {
+            return Err(OtherLog::Epoch { found: found.epoch, known: seal.epoch.clone() }.into());
+        }
+        if seal.seq > found.last_seq {
+            return Err(OtherLog::Shorter { found: found.last_seq, known: seal.seq }.into());
+        }
+        let event_id = self.event_id_at(seal.seq).await?;
+        if seal.event_id.is_some() && event_id.is_some() && seal.event_id != event_id {
+            return Err(OtherLog::Event { seq: seal.seq }.into());
+        }
+        Ok(self.known.compare(&found, connection)?)
+    }
+
+    async fn event_id_at(&self, seq: u64) -> Result<Option<EventId>, UnavailableError> {
+        if seq == 0 {
+            return Ok(None);
+        }
+        let recorded = self.at(seq).await?;
+        Ok(recorded.and_then(|recorded| recorded.envelope().map(|envelope| envelope.event_id)))
+    }
+}

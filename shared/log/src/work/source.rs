@@ -1,0 +1,182 @@
+//! The durable consumers that a service takes from, with the one message of each that has come and waits for a
+//! slot.
+
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use async_nats::jetstream::AckKind;
+use async_nats::jetstream::consumer::{Consumer, pull};
+use async_nats::jetstream::message::Message;
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
+
+use crate::connection::{Log, UnavailableError};
+use crate::definition::{EVENTS, RETRIES, retry_consumer};
+
+/// What a source hands out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Facts for the first time, or again because a worker did not answer.
+    Fresh,
+    /// Tickets of work that failed before.
+    Retry,
+}
+
+/// A message to handle.
+pub(super) struct Taken {
+    pub(super) message: Message,
+    pub(super) kind: Kind,
+    /// The consumer of the fact, also for a ticket.
+    pub(super) consumer: String,
+    /// How often to report progress.
+    pub(super) beat: Duration,
+}
+
+struct Source {
+    consumer: String,
+    kind: Kind,
+    beat: Duration,
+    messages: Option<BoxStream<'static, Result<Message, UnavailableError>>>,
+    waiting: Option<Waiting>,
+}
+
+struct Waiting {
+    message: Message,
+    reported_at: Instant,
+}
+
+/// All sources of a service, most urgent first.
+pub(super) struct Sources {
+    all: Vec<Source>,
+}
+
+impl Sources {
+    pub(super) fn new(consumers: &[String]) -> Self {
+        let source = |consumer: &String, kind| Source {
+            consumer: consumer.clone(),
+            kind,
+            beat: Duration::ZERO,
+            messages: None,
+            waiting: None,
+        };
+        let both = |consumer| [source(consumer, Kind::Fresh), source(consumer, Kind::Retry)];
+        Self { all: consumers.iter().flat_map(both).collect() }
+    }
+
+    /// Opens all consumers, also those that were open before.
+    pub(super) async fn open(&mut self, log: &Log) -> Result<(), UnavailableError> {
+        for source in &mut self.all {
+            source.open(log).await?;
+        }
+        Ok(())
+    }
+
+    /// The shortest time after which progress is to be reported, when all are open.
+    pub(super) fn shortest_beat(&self) -> Duration {
+        self.all.iter().map(|source| source.beat).min().unwrap_or(Duration::MAX)
+    }
+
+    /// Waits until one more message has come, at a source where none waits. Cancel safe.
+    pub(super) async fn fill(&mut self) -> Result<(), UnavailableError> {
+        std::future::poll_fn(|context| {
+            for source in self.all.iter_mut().filter(|source| source.waiting.is_none()) {
+                let Some(messages) = &mut source.messages else { continue };
+                let Poll::Ready(message) = messages.poll_next_unpin(context) else { continue };
+                let ended =
+                    || Err(UnavailableError::new("pull from a consumer")("the server ended the pull"));
+                return Poll::Ready(message.unwrap_or_else(ended).map(|message| {
+                    source.waiting = Some(Waiting { message, reported_at: Instant::now() });
+                }));
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Whether a message waits that may be taken.
+    pub(super) fn has(&self, may_retry: bool) -> bool {
+        self.all.iter().any(|source| source.waiting.is_some() && source.may(may_retry))
+    }
+
+    /// The most urgent message that waits; among the retries first, when it is their turn.
+    pub(super) fn take(&mut self, may_retry: bool, retry_first: bool) -> Option<Taken> {
+        let eligible = |source: &&mut Source| source.waiting.is_some() && source.may(may_retry);
+        let is_retry = |source: &&mut Source| source.kind == Kind::Retry;
+        let position = {
+            let mut places = self.all.iter_mut().enumerate().filter(|(_, source)| eligible(&source));
+            let first = places.next();
+            match first {
+                Some((place, source)) if !retry_first || is_retry(&source) => Some(place),
+                Some((place, _)) => {
+                    Some(places.find(|(_, source)| is_retry(source)).map_or(place, |(place, _)| place))
+                }
+                None => None,
+            }
+        };
+        let source = &mut self.all[position?];
+        let waiting = source.waiting.take()?;
+        let consumer = source.consumer.clone();
+        Some(Taken { message: waiting.message, kind: source.kind, consumer, beat: source.beat })
+    }
+
+    /// Tells the server that what waits for a slot is not forgotten.
+    pub(super) async fn keep_alive(&mut self) {
+        for source in &mut self.all {
+            let Some(waiting) = &mut source.waiting else { continue };
+            if waiting.reported_at.elapsed() >= source.beat / 2 {
+                waiting.reported_at = Instant::now();
+                report_progress(&waiting.message).await;
+            }
+        }
+    }
+
+    /// Gives what waits for a slot to other workers.
+    pub(super) async fn hand_back(self) {
+        for waiting in self.all.into_iter().filter_map(|source| source.waiting) {
+            nak(&waiting.message).await;
+        }
+    }
+}
+
+impl Source {
+    fn may(&self, may_retry: bool) -> bool {
+        may_retry || self.kind == Kind::Fresh
+    }
+
+    async fn open(&mut self, log: &Log) -> Result<(), UnavailableError> {
+        let (stream, name) = match self.kind {
+            Kind::Fresh => (EVENTS, self.consumer.clone()),
+            Kind::Retry => (RETRIES, retry_consumer(&self.consumer)),
+        };
+        let stream = log.context.get_stream_no_info(stream).await;
+        let stream = stream.map_err(UnavailableError::new("open a stream"))?;
+        let consumer: Consumer<pull::Config> =
+            stream.get_consumer(&name).await.map_err(|error| error.to_string()).map_err(
+                UnavailableError::new("open a durable consumer; apply the definitions of streams/ first"),
+            )?;
+        self.beat = consumer.cached_info().config.ack_wait / 3;
+        // One message per request: what is not in hand stays with the server, for others.
+        let messages = consumer.stream().max_messages_per_batch(1).expires(Duration::from_secs(30));
+        let messages = messages.messages().await.map_err(UnavailableError::new("pull from a consumer"))?;
+        let messages = messages.map(|message| message.map_err(UnavailableError::new("pull from a consumer")));
+        self.messages = Some(messages.boxed());
+        Ok(())
+    }
+}
+
+/// Tells the server that the message is in hand.
+pub(super) async fn report_progress(message: &Message) {
+    if let Err(error) = message.ack_with(AckKind::Progress).await {
+        tracing::debug!(error, "progress was not reported");
+    }
+}
+
+/// Gives the message to another worker, at once.
+pub(super) async fn nak(message: &Message) {
+    if let Err(error) = message.ack_with(AckKind::Nak(None)).await {
+        tracing::debug!(
+            error,
+            "negative acknowledgement was not sent; the message comes again after its ack wait"
+        );
+    }
+}

@@ -1,0 +1,99 @@
+//! The contract of the log, on a real nats-server.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod facts;
+mod retries;
+mod same;
+mod working;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use hilum_events::Event;
+use hilum_log::{Delivery, Failure, Handle, Log, WorkConfig, apply, definitions, work};
+use hilum_servers::{NatsOptions, NatsServer, wait_until};
+use tokio_util::sync::CancellationToken;
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+struct Bench {
+    server: NatsServer,
+    log: Log,
+    folder: tempfile::TempDir,
+}
+
+async fn bench() -> Bench {
+    bench_with_ack_wait(30).await
+}
+
+async fn bench_with_ack_wait(ack_wait_s: u64) -> Bench {
+    let folder = tempfile::tempdir().unwrap();
+    let server = NatsServer::start(&NatsOptions::in_folder(folder.path().into())).await.unwrap();
+    let log = Log::connect(&server.url(), "test").await.unwrap();
+    assert!(wait_until(LIMIT, || async { log.is_connected() }).await);
+    let mut definitions = definitions();
+    for consumer in definitions.iter_mut().flat_map(|definition| &mut definition.consumers) {
+        consumer.ack_wait_s = ack_wait_s;
+    }
+    apply(&log, &definitions, 1).await.unwrap();
+    Bench { server, log, folder }
+}
+
+fn work_config(consumer: &str) -> WorkConfig {
+    WorkConfig {
+        consumers: vec![consumer.to_owned()],
+        concurrency: 4,
+        handle_limit: Duration::from_secs(5),
+        max_tries: 3,
+        max_unanswered: 3,
+        drain_limit: Duration::from_secs(5),
+    }
+}
+
+/// Fails in the way that the job's number says, and counts.
+struct Scripted {
+    calls: AtomicU64,
+    fail: fn(u128, u64) -> Option<Failure>,
+}
+
+impl Scripted {
+    fn new(fail: fn(u128, u64) -> Option<Failure>) -> Arc<Self> {
+        Arc::new(Self { calls: AtomicU64::new(0), fail })
+    }
+
+    fn calls(&self) -> u64 {
+        self.calls.load(Ordering::SeqCst)
+    }
+}
+
+impl Handle for Scripted {
+    /// The script sees the job's number and how many calls there were before this one.
+    async fn handle(&self, delivery: &Delivery) -> Result<(), Failure> {
+        let before = self.calls.fetch_add(1, Ordering::SeqCst);
+        let Event::ImageStored(stored) = &delivery.envelope.event else { panic!("filtered") };
+        (self.fail)(stored.job_id.as_uuid().as_u128(), before).map_or(Ok(()), Err)
+    }
+}
+
+/// Nothing waits for the dedupe consumer, in hand or for a retry.
+async fn settled(log: &Log) -> bool {
+    let depths = log.queue_depths().await.unwrap();
+    let mut depths = depths.iter().filter(|depth| depth.consumer.starts_with("dedupe"));
+    depths.all(|depth| depth.waiting + depth.in_hand == 0)
+}
+
+/// Works until `done`.
+async fn work_until<H: Handle, F: AsyncFn() -> bool>(
+    log: &Log,
+    handler: Arc<H>,
+    config: &WorkConfig,
+    done: F,
+) {
+    let shutdown = CancellationToken::new();
+    let (worked, ()) = tokio::join!(work(log, handler, config, &shutdown), async {
+        assert!(wait_until(LIMIT, || done()).await);
+        shutdown.cancel();
+    });
+    worked.unwrap();
+}

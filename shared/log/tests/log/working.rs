@@ -1,0 +1,141 @@
+//! Handing out work: done, parked, stopped, handed back, and what becomes of messages whose workers die.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use hilum_events::{Envelope, Event, samples};
+use hilum_log::{Delivery, Failure, Handle, Log, WorkConfig, WorkError, work};
+use hilum_servers::wait_until;
+use tokio_util::sync::CancellationToken;
+
+use crate::{LIMIT, Scripted, bench, bench_with_ack_wait, settled, work_config, work_until};
+
+#[tokio::test]
+async fn a_message_that_cannot_be_handled_is_parked_with_its_story_and_its_job_is_told() {
+    let bench = bench().await;
+    for number in 1..=3 {
+        bench.log.append(&samples::image_stored(number, "a", 0)).await.unwrap();
+    }
+    let handler = Scripted::new(|job, _| (job == 2).then(|| Failure::Park("this can't be read".into())));
+    work_until(&bench.log, handler.clone(), &work_config("dedupe"), async || settled(&bench.log).await).await;
+    assert_eq!(handler.calls(), 3);
+
+    let dead = bench.log.last("evt.job-dead-lettered.>").await.unwrap().unwrap();
+    let Some(Envelope { event: Event::JobDeadLettered(dead), .. }) = dead.envelope() else { panic!() };
+    assert_eq!((dead.job_id, dead.stream_seq), (samples::job_id(2), 2));
+    assert_eq!(dead.reason, "this can't be read");
+    let letter = bench.log.dead_letter("dedupe", 2).await.unwrap().unwrap();
+    assert_eq!(Envelope::decode(&letter.payload).unwrap(), samples::image_stored(2, "a", 0));
+    assert_eq!(letter.tries.len(), 1);
+    assert_eq!(letter.tries[0].errors, ["this can't be read"]);
+    assert!(bench.log.dead_letter("dedupe", 1).await.unwrap().is_none());
+}
+
+/// Never answers for job 1, as a worker does that hangs or is killed.
+#[derive(Debug, Default)]
+struct Poisoned {
+    in_hand: AtomicU64,
+    /// Times that job 1 was taken again and nothing else was in hand.
+    alone: AtomicU64,
+    handled: AtomicU64,
+}
+
+impl Poisoned {
+    /// Only job 1 is left, and in hand.
+    fn is_stuck(&self) -> bool {
+        let seen = |counter: &AtomicU64| counter.load(Ordering::SeqCst);
+        seen(&self.in_hand) == 1 && (seen(&self.handled) == 5 || seen(&self.alone) == 1)
+    }
+}
+
+impl Handle for Poisoned {
+    async fn handle(&self, delivery: &Delivery) -> Result<(), Failure> {
+        let beside = self.in_hand.fetch_add(1, Ordering::SeqCst);
+        let Event::ImageStored(stored) = &delivery.envelope.event else { panic!("filtered") };
+        if stored.job_id == samples::job_id(1) {
+            self.alone.fetch_add(u64::from(delivery.deliveries > 1 && beside == 0), Ordering::SeqCst);
+            std::future::pending::<()>().await;
+        }
+        self.handled.fetch_add(1, Ordering::SeqCst);
+        self.in_hand.fetch_sub(1, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+/// A worker that dies as soon as it is stuck: what it has in hand ends with its runtime, unanswered.
+fn live_and_die(url: &str, handler: Arc<Poisoned>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let log = Log::connect(url, "mortal").await.unwrap();
+        let (config, shutdown) = (work_config("dedupe"), CancellationToken::new());
+        assert!(log.wait_until_usable(&shutdown).await);
+        tokio::select! {
+            ended = work(&log, handler.clone(), &config, &shutdown) => panic!("{ended:?}"),
+            stuck = wait_until(LIMIT, async || handler.is_stuck()) => assert!(stuck, "{handler:?}"),
+        }
+    });
+}
+
+#[tokio::test]
+async fn a_message_that_ends_its_workers_is_handled_alone_and_parked_after_three() {
+    let bench = bench_with_ack_wait(1).await;
+    for number in 1..=6 {
+        bench.log.append(&samples::image_stored(number, "a", 0)).await.unwrap();
+    }
+    let (mut alone, mut handled) = (0, 0);
+    for _ in 0..3 {
+        let handler = Arc::new(Poisoned::default());
+        let (url, worker) = (bench.server.url(), handler.clone());
+        tokio::task::spawn_blocking(move || live_and_die(&url, worker)).await.unwrap();
+        alone += handler.alone.load(Ordering::SeqCst);
+        handled += handler.handled.load(Ordering::SeqCst);
+    }
+    assert_eq!((alone, handled), (2, 5), "the good ones were handled once, the suspect alone");
+
+    let handler = Scripted::new(|_, _| None);
+    work_until(&bench.log, handler.clone(), &work_config("dedupe"), async || settled(&bench.log).await).await;
+    assert_eq!(handler.calls(), 0);
+    let letter = bench.log.dead_letter("dedupe", 1).await.unwrap().unwrap();
+    assert_eq!(letter.tries[0].errors, ["3 workers took this and ended or hung before they answered"]);
+}
+
+#[tokio::test]
+async fn work_ends_when_going_on_would_do_harm() {
+    let bench = bench().await;
+    bench.log.append(&samples::image_stored(1, "a", 0)).await.unwrap();
+    let handler = Scripted::new(|_, _| Some(Failure::Stop("two facts in one place".into())));
+    let config = work_config("dedupe");
+    let ended =
+        tokio::time::timeout(LIMIT, work(&bench.log, handler, &config, &CancellationToken::new())).await;
+    assert!(matches!(ended.unwrap(), Err(WorkError::Stopped { seq: 1, .. })));
+}
+
+#[tokio::test]
+async fn what_is_not_done_when_draining_ends_goes_to_another_worker_at_once() {
+    struct Stuck;
+    impl Handle for Stuck {
+        async fn handle(&self, _: &Delivery) -> Result<(), Failure> {
+            std::future::pending().await
+        }
+    }
+    let bench = bench().await;
+    bench.log.append(&samples::image_stored(1, "a", 0)).await.unwrap();
+    let shutdown = CancellationToken::new();
+    let config = WorkConfig { drain_limit: Duration::from_millis(100), ..work_config("dedupe") };
+    let in_hand = || async {
+        let depths = bench.log.queue_depths().await.unwrap();
+        depths.iter().any(|depth| depth.consumer == "dedupe" && depth.in_hand == 1)
+    };
+    let (done, ()) = tokio::join!(work(&bench.log, Arc::new(Stuck), &config, &shutdown), async {
+        assert!(wait_until(LIMIT, in_hand).await);
+        shutdown.cancel();
+    });
+    done.unwrap();
+
+    let handler = Scripted::new(|_, _| None);
+    let begun = std::time::Instant::now();
+    work_until(&bench.log, handler.clone(), &config, async || settled(&bench.log).await).await;
+    assert_eq!(handler.calls(), 1);
+    assert!(begun.elapsed() < Duration::from_secs(10), "the ack wait of 30 s was not waited for");
+}
