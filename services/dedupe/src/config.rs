@@ -16,12 +16,18 @@ pub(crate) struct Config {
     /// Folder of the model that reads the images: its identity is part of what makes two readings the same
     #[arg(long, env = "HILUM_MODEL")]
     pub(crate) model: PathBuf,
+    /// Where the seal of the event log is kept, beside the images: file:///folder or s3://bucket
+    #[arg(long, env = "HILUM_STORE_URL")]
+    pub(crate) store_url: String,
     /// Images in hand at a time
     #[arg(long, env = "HILUM_CONCURRENCY", default_value_t = 32)]
     concurrency: usize,
-    /// Deliveries after which an image that can't be handled is parked
+    /// Tries after which an image that can't be handled is parked
     #[arg(long, env = "HILUM_MAX_TRIES", default_value_t = 8)]
-    max_tries: u64,
+    max_tries: usize,
+    /// Workers that may take an image and never answer before it is parked as poison
+    #[arg(long, env = "HILUM_MAX_UNANSWERED", default_value_t = 3)]
+    max_unanswered: u64,
 }
 
 impl Config {
@@ -31,6 +37,7 @@ impl Config {
             concurrency: self.concurrency.max(1),
             handle_limit: Duration::from_secs(60),
             max_tries: self.max_tries,
+            max_unanswered: self.max_unanswered,
             drain_limit: self.service.drain_limit(),
         }
     }

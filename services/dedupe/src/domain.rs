@@ -22,6 +22,19 @@ pub(crate) fn claim(stored: &ImageStored, model: &Model) -> InferenceRequested {
     }
 }
 
+/// The next attempt at a reading whose last one, `before`, was given up; `owner` makes it.
+pub(crate) fn again(before: &InferenceRequested, owner: Option<&ImageStored>) -> InferenceRequested {
+    let mut request = before.clone();
+    request.attempt += 1;
+    if let Some(owner) = owner {
+        request.job_id = owner.job_id;
+        request.study_id = owner.study_id;
+        request.image = owner.image.clone();
+        request.priority = owner.priority;
+    }
+    request
+}
+
 /// What follows when `winner` had claimed the content before: nothing if the job itself did, in an earlier
 /// delivery.
 pub(crate) fn link(stored: &ImageStored, winner: &InferenceRequested) -> Option<Event> {
@@ -71,6 +84,15 @@ mod tests {
         let Some(Event::DuplicateLinked(link)) = link(&stored(2, "a"), &winner) else { panic!() };
         assert_eq!((link.job_id, link.primary_job_id), (samples::job_id(2), samples::job_id(1)));
         assert_eq!(link.reading_id, winner.reading_id);
+    }
+
+    #[test]
+    fn a_further_attempt_is_the_same_reading_for_whoever_asks() {
+        let (first, later) = (claim(&stored(1, "a"), &model("demo@1")), stored(2, "a"));
+        let (redriven, renewed) = (again(&first, None), again(&first, Some(&later)));
+        assert_eq!((redriven.attempt, redriven.job_id), (2, samples::job_id(1)));
+        assert_eq!((renewed.attempt, renewed.job_id), (2, samples::job_id(2)));
+        assert_eq!((redriven.reading_id, renewed.reading_id), (first.reading_id, first.reading_id));
     }
 
     #[test]

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use hilum_log::{Log, work};
+use hilum_blobs::{BlobStore, StoreConfig};
+use hilum_log::{Log, SEAL_RECORD, work};
 use hilum_models::ModelFolder;
 use hilum_runtime::Service;
 
@@ -21,6 +22,7 @@ async fn main() -> anyhow::Result<()> {
     let service = Service::start("hilum-dedupe", &config.service)?;
     let model = ModelFolder::open(&config.model)?.identity();
     let log = Log::connect(&config.service.nats_url, "hilum-dedupe").await?;
+    let store = BlobStore::open(&StoreConfig::at(&config.store_url))?;
     let handler = Arc::new(Dedupe::new(log.clone(), &model)?);
     let work_config = config.work();
 
@@ -32,7 +34,7 @@ async fn main() -> anyhow::Result<()> {
 
     let shutdown = service.shutdown.clone();
     let run = async move {
-        if log.wait_until_usable(&shutdown).await {
+        if log.wait_until_trusted(&shutdown, || store.read_record(SEAL_RECORD)).await? {
             work(&log, handler, &work_config, &shutdown).await?;
         }
         anyhow::Ok(())

@@ -1,14 +1,18 @@
-//! Takes stored images, claims their content in the log, links those that come later.
+//! Takes stored images, claims their content in the log, links those that come later; begins anew what was given
+//! up and an operator wants redriven.
 //!
 //! The claim is the request itself: it may stand in the log once per reading, so the server decides who was
 //! first, among any number of copies of this service and without a lock.
 
-use hilum_events::{Envelope, Event, NameError};
-use hilum_log::{AppendError, Delivery, Failure, Handle, Log};
+use hilum_events::{
+    DeadLetterResolved, Envelope, Event, ImageStored, InferenceRequested, NameError, Resolution,
+    completed_filter, dead_letter_filter,
+};
+use hilum_log::{AppendError, Delivery, Failure, Handle, Log, Recorded};
 use hilum_models::ModelIdentity;
 use jiff::Timestamp;
 
-use crate::domain::{Model, claim, link};
+use crate::domain::{Model, again, claim, link};
 
 /// The handler of stored images.
 pub(crate) struct Dedupe {
@@ -21,6 +25,13 @@ pub(crate) struct Dedupe {
 #[error("the dedupe consumer handed out {event}; apply the definitions of streams/")]
 struct UnexpectedEventError {
     event: &'static str,
+}
+
+/// A dead letter that names nothing that can be begun anew.
+#[derive(Debug, thiserror::Error)]
+#[error("position {seq} of the event log holds no work that could be redriven")]
+struct NothingToRedriveError {
+    seq: u64,
 }
 
 impl Dedupe {
@@ -38,27 +49,89 @@ impl Dedupe {
 impl Handle for Dedupe {
     async fn handle(&self, delivery: &Delivery) -> Result<(), Failure> {
         let cause = &delivery.envelope;
-        let Event::ImageStored(stored) = &cause.event else {
-            return Err(Failure::Park(UnexpectedEventError { event: cause.event.name() }.into()));
-        };
-        let claim = Event::InferenceRequested(claim(stored, &self.model));
-        match self.log.append(&cause.next(Timestamp::now(), claim)).await {
-            Ok(_) => {
-                metrics::counter!("hilum_dedupe_total", "decision" => "requested").increment(1);
+        let decision = match &cause.event {
+            Event::ImageStored(stored) => self.claim(cause, stored).await?,
+            Event::DeadLetterResolved(DeadLetterResolved { resolution: Resolution::Discard, .. }) => {
                 return Ok(());
             }
-            Err(AppendError::Taken(recorded)) => {
-                let Some(Envelope { event: Event::InferenceRequested(winner), .. }) = recorded.envelope()
-                else {
-                    return Err(AppendError::Taken(recorded).into());
-                };
-                if let Some(linked) = link(stored, winner) {
-                    self.log.append(&cause.next(Timestamp::now(), linked)).await?;
-                }
-            }
-            Err(error) => return Err(error.into()),
-        }
-        metrics::counter!("hilum_dedupe_total", "decision" => "linked").increment(1);
+            Event::DeadLetterResolved(resolved) => self.redrive(cause, resolved.stream_seq).await?,
+            other => return Err(Failure::Park(UnexpectedEventError { event: other.name() }.into())),
+        };
+        metrics::counter!("hilum_dedupe_total", "decision" => decision).increment(1);
         Ok(())
+    }
+}
+
+impl Dedupe {
+    /// Claims the content of an image, or links its job to the one that did.
+    async fn claim(&self, cause: &Envelope, stored: &ImageStored) -> Result<&'static str, Failure> {
+        let event = Event::InferenceRequested(claim(stored, &self.model));
+        let taken = match self.log.append(&cause.next(Timestamp::now(), event)).await {
+            Ok(_) => return Ok("requested"),
+            Err(AppendError::Taken(recorded)) => recorded,
+            Err(error) => return Err(error.into()),
+        };
+        let Some(winner) = request_in(&taken) else { return Err(AppendError::Taken(taken).into()) };
+        if self.was_given_up(winner, taken.seq).await? {
+            // The claim is free again, and who comes first makes the next attempt for all.
+            let event = Event::InferenceRequested(again(winner, Some(stored)));
+            match self.log.append_after(&cause.next(Timestamp::now(), event), taken.seq).await {
+                Ok(_) => return Ok("requested"),
+                Err(AppendError::Taken(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if let Some(linked) = link(stored, winner) {
+            self.log.append(&cause.next(Timestamp::now(), linked)).await?;
+        }
+        Ok("linked")
+    }
+
+    /// Begins the work anew that was given up on the message at `seq`.
+    async fn redrive(&self, cause: &Envelope, mut seq: u64) -> Result<&'static str, Failure> {
+        loop {
+            let failed = self.log.at(seq).await?;
+            let event = failed.as_ref().and_then(Recorded::envelope).map(|envelope| &envelope.event);
+            match event {
+                Some(Event::ImageStored(stored)) => return self.claim(cause, stored).await,
+                Some(Event::InferenceRequested(request)) => return self.ask_again(cause, request, seq).await,
+                // A redrive that was given up itself: the work is the one that it was to begin.
+                Some(Event::DeadLetterResolved(resolved)) => seq = resolved.stream_seq,
+                _ => return Err(Failure::Park(NothingToRedriveError { seq }.into())),
+            }
+        }
+    }
+
+    /// Asks for the next attempt at a reading, unless one was asked for or it was made meanwhile.
+    async fn ask_again(
+        &self,
+        cause: &Envelope,
+        request: &InferenceRequested,
+        seq: u64,
+    ) -> Result<&'static str, Failure> {
+        if self.log.last(&completed_filter(request.reading_id)).await?.is_some() {
+            return Ok("already read");
+        }
+        let event = Event::InferenceRequested(again(request, None));
+        match self.log.append_after(&cause.next(Timestamp::now(), event), seq).await {
+            Ok(_) => Ok("requested again"),
+            Err(AppendError::Taken(_)) => Ok("already requested again"),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn was_given_up(&self, request: &InferenceRequested, seq: u64) -> Result<bool, Failure> {
+        if self.log.last(&dead_letter_filter(request.job_id, seq)).await?.is_none() {
+            return Ok(false);
+        }
+        // A worker that was thought dead may have answered after all.
+        Ok(self.log.last(&completed_filter(request.reading_id)).await?.is_none())
+    }
+}
+
+fn request_in(recorded: &Recorded) -> Option<&InferenceRequested> {
+    match &recorded.envelope()?.event {
+        Event::InferenceRequested(request) => Some(request),
+        _ => None,
     }
 }

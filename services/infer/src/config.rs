@@ -47,9 +47,12 @@ pub struct Config {
     /// Seconds after which a forward pass counts as hung and the process ends, so that its work goes elsewhere
     #[arg(long, env = "HILUM_FORWARD_LIMIT_S", default_value_t = 60)]
     pub forward_limit_s: u64,
-    /// Deliveries after which an image that can't be handled is parked
+    /// Tries after which an image that can't be handled is parked
     #[arg(long, env = "HILUM_MAX_TRIES", default_value_t = 5)]
-    pub max_tries: u64,
+    pub max_tries: usize,
+    /// Workers that may take an image and never answer before it is parked as poison
+    #[arg(long, env = "HILUM_MAX_UNANSWERED", default_value_t = 3)]
+    pub max_unanswered: u64,
 }
 
 impl Config {
@@ -68,6 +71,7 @@ impl Config {
             concurrency: self.max_batch.get().saturating_mul(2),
             handle_limit: Duration::from_secs(300),
             max_tries: self.max_tries,
+            max_unanswered: self.max_unanswered,
             drain_limit: self.service.drain_limit(),
         }
     }

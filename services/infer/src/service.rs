@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use hilum_blobs::{BlobStore, StoreConfig};
 use hilum_events::ModelIdentity;
 use hilum_imaging::{DecoderConfig, DecoderPool, Preprocessing, ResizeMethod};
-use hilum_log::{Log, work};
+use hilum_log::{Log, SEAL_RECORD, work};
 use hilum_models::{ModelFolder, ResizeRule};
 use hilum_runtime::Service;
 
@@ -46,7 +46,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
             model: Arc::new(model),
             worker: worker.clone(),
         };
-        if !log.wait_until_usable(&shutdown).await {
+        let seal = || reader.store.read_record(SEAL_RECORD);
+        if !log.wait_until_trusted(&shutdown, seal).await? {
             return Ok(());
         }
         tokio::select! {

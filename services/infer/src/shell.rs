@@ -9,7 +9,7 @@ use std::time::Instant;
 use hilum_blobs::BlobStore;
 use hilum_events::{Envelope, Event, InferenceRequested, ReadingTimes, completed_filter};
 use hilum_imaging::{DecodeError, DecoderPool, ModelInput, Picture, preprocess};
-use hilum_log::{Delivery, Failure, Handle, Log};
+use hilum_log::{AppendError, Delivery, Failure, Handle, Log, Recorded};
 use jiff::Timestamp;
 use tracing::Instrument as _;
 
@@ -72,6 +72,10 @@ impl Handle for Reader {
         };
         self.append(cause, event).await
     }
+
+    async fn needs(&self) -> Result<(), String> {
+        self.store.probe().await.map_err(|error| format!("object storage is away: {error}"))
+    }
 }
 
 impl Reader {
@@ -89,7 +93,12 @@ impl Reader {
 
     async fn append(&self, cause: &Envelope, event: Event) -> Result<(), Failure> {
         let outcome = event.name();
-        self.log.append(&cause.next(Timestamp::now(), event)).await?;
+        match self.log.append(&cause.next(Timestamp::now(), event)).await {
+            Ok(_) => {}
+            // A worker of an earlier attempt that was thought dead has answered first: the reading is made.
+            Err(AppendError::Taken(found)) if is_completed(&found) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
         metrics::counter!("hilum_infer_total", "outcome" => outcome).increment(1);
         Ok(())
     }
@@ -122,6 +131,10 @@ impl Reader {
         let done = tokio::task::spawn_blocking(move || preprocess(&picture, &preprocessing)).await;
         done.map_err(|panic| Failure::Retry(panic.into()))
     }
+}
+
+fn is_completed(found: &Recorded) -> bool {
+    found.envelope().is_some_and(|envelope| matches!(envelope.event, Event::InferenceCompleted(_)))
 }
 
 /// A file that is at fault has no reading; a decoder that did not do its work is tried again.

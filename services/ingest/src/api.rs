@@ -7,6 +7,7 @@ use axum::response::IntoResponse;
 use axum::routing::post;
 use axum::{Json, Router};
 use hilum_events::{Event, Site};
+use hilum_runtime::linger;
 use serde::Deserialize;
 use serde_json::json;
 use tracing::Instrument as _;
@@ -21,6 +22,8 @@ pub(crate) fn router(door: Door) -> Router {
         .route("/v1/studies/{id}/close", post(close))
         // The door counts bytes itself while they stream.
         .layer(DefaultBodyLimit::disable())
+        // A sender that is refused early learns why, and its connection serves the next upload.
+        .layer(axum::middleware::map_request(linger))
         .with_state(door)
 }
 

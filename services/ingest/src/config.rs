@@ -18,6 +18,9 @@ pub(crate) struct Config {
     /// Uploads at a time; more are answered 503. Each holds up to 16 MiB
     #[arg(long, env = "HILUM_UPLOADS_AT_ONCE", default_value_t = 64)]
     pub(crate) uploads_at_once: usize,
+    /// Images that may wait for a reading; while there are more, uploads are answered 503
+    #[arg(long, env = "HILUM_MAX_WAITING", default_value_t = 100_000)]
+    pub(crate) max_waiting: u64,
     /// Child processes that read DICOM headers
     #[arg(long, env = "HILUM_DECODERS", default_value_t = 2)]
     pub(crate) decoders: usize,

@@ -3,6 +3,7 @@
 mod api;
 mod config;
 mod domain;
+mod gate;
 mod refusal;
 mod upload;
 
@@ -12,12 +13,16 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use hilum_blobs::{BlobStore, StoreConfig};
 use hilum_imaging::{DecoderConfig, DecoderPool};
-use hilum_log::Log;
+use hilum_log::{Log, SEAL_RECORD};
 use hilum_runtime::Service;
 use tokio::sync::Semaphore;
 
 use crate::config::Config;
+use crate::gate::Gate;
 use crate::upload::Door;
+
+/// A condition of readiness.
+const SEAL: &str = "seal";
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -38,16 +43,25 @@ async fn main() -> anyhow::Result<()> {
         async move { store.probe().await.map_err(|error| error.to_string()) }
     });
 
+    service.health.wait_for(SEAL, "comparing the event log with its seal");
+    let health = service.health.clone();
+    let gate = Gate::default();
+    let max_waiting = config.max_waiting;
     let door = Door {
-        log,
-        store,
+        log: log.clone(),
+        store: store.clone(),
+        gate: gate.clone(),
         decoders: DecoderPool::new(decoders),
         slots: Arc::new(Semaphore::new(config.uploads_at_once.max(1))),
         max_upload_bytes: config.max_upload_bytes,
     };
     let shutdown = service.shutdown.clone();
     let until_stopped = async move {
-        shutdown.cancelled().await;
+        let seal = || store.read_record(SEAL_RECORD);
+        if log.wait_until_trusted(&shutdown, seal).await? {
+            health.holds(SEAL);
+            gate.watch(&log, max_waiting, &shutdown).await;
+        }
         anyhow::Ok(())
     };
     let drain_limit = config.service.drain_limit();

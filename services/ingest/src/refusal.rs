@@ -40,6 +40,9 @@ pub(crate) enum Refusal {
     /// All slots are taken.
     #[error("as many uploads are under way as this service takes; try again shortly")]
     Busy,
+    /// Too much waits already.
+    #[error("more images wait for a reading than this site keeps waiting; try again later")]
+    Full,
     /// Storage, the log or the decoder is away.
     #[error("{0}; nothing was accepted, try again shortly")]
     Unavailable(&'static str, #[source] Box<dyn Error + Send + Sync>),
@@ -59,7 +62,12 @@ impl From<PutError> for Refusal {
 
 impl From<AppendError> for Refusal {
     fn from(error: AppendError) -> Self {
-        Self::Unavailable("the event log is away", error.into())
+        match error {
+            AppendError::OtherLog(_) => {
+                Self::Unavailable("the event log is not the one that was in use", error.into())
+            }
+            error => Self::Unavailable("the event log is away", error.into()),
+        }
     }
 }
 
@@ -89,6 +97,7 @@ impl Refusal {
             Self::Unreadable { .. } => "unreadable-image",
             Self::UnknownStudy(_) => "not-found",
             Self::Busy => "busy",
+            Self::Full => "full",
             Self::Unavailable(..) => "unavailable",
         }
     }
@@ -100,7 +109,7 @@ impl Refusal {
             Self::UnknownType | Self::NotMultipart => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unreadable { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::UnknownStudy(_) => StatusCode::NOT_FOUND,
-            Self::Busy | Self::Unavailable(..) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::Full | Self::Unavailable(..) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
@@ -119,7 +128,7 @@ impl IntoResponse for Refusal {
         let title = status.canonical_reason().unwrap_or("refused");
         let mut problem = Problem::new(status, self.word(), title, self.to_string());
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            problem.retry_after_s = Some(2);
+            problem.retry_after_s = Some(if matches!(self, Self::Full) { 30 } else { 2 });
         }
         problem.into_response()
     }

@@ -13,12 +13,13 @@ use hilum_events::{
     study_images_filter,
 };
 use hilum_imaging::DecoderPool;
-use hilum_log::Log;
+use hilum_log::{Log, reach};
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::domain::{Wishes, image_stored};
+use crate::gate::Gate;
 use crate::refusal::Refusal;
 
 /// Longest text field, bytes.
@@ -30,6 +31,7 @@ pub(crate) struct Door {
     pub(crate) log: Log,
     pub(crate) store: BlobStore,
     pub(crate) decoders: DecoderPool,
+    pub(crate) gate: Gate,
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) max_upload_bytes: u64,
 }
@@ -43,6 +45,7 @@ struct Arrived {
 impl Door {
     /// Takes one upload in and returns the fact that it is stored.
     pub(crate) async fn accept(&self, form: Multipart) -> Result<Envelope, Refusal> {
+        self.gate.pass()?;
         let _slot = self.slots.try_acquire().map_err(|_| Refusal::Busy)?;
         if !self.log.is_connected() {
             let source = "not connected to the NATS server".into();
@@ -58,11 +61,13 @@ impl Door {
         };
         let media_type = arrived.media_type;
         let blob = self.store.keep(arrived.received).await?;
+        reach("ingest.after-store");
         metrics::counter!("hilum_ingest_bytes_total").increment(blob.size_bytes);
         let job_id = JobId::from_uuid(Uuid::now_v7());
         let image = StoredImage { blob, media_type, dicom };
         let stored = image_stored(job_id, wishes, image, Timestamp::now());
         self.log.append(&stored).await?;
+        reach("ingest.after-publish");
         metrics::counter!("hilum_ingest_accepted_total", "type" => media_type.as_mime()).increment(1);
         tracing::info!(%job_id, media_type = media_type.as_mime(), "image stored");
         Ok(stored)

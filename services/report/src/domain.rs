@@ -71,6 +71,8 @@ pub(crate) fn evolve(state: &mut State, fact: &Fact<'_>) {
         Event::InferenceFailed(e) => state.reading_ended(fact, e.reading_id, Standing::Failed),
         Event::JobDeadLettered(e) => state.job_dead_lettered(fact, e),
         Event::StudyCloseRequested(e) => state.study_close_requested(fact, e.study_id),
+        // What follows from it has facts of its own.
+        Event::DeadLetterResolved(_) => {}
         Event::ReportIssued(e) => state.report_issued(fact, e),
     }
 }

@@ -7,7 +7,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use hilum_blobs::{BlobStore, GetError, PutError};
 use hilum_events::{BlobRef, DecodeError as EventError, Envelope, Event, EventId, ReportIssued, StoredImage};
 use hilum_imaging::DecodeError;
-use hilum_log::{AppendError, Log, UnavailableError};
+use hilum_log::{AppendError, Log, UnavailableError, reach};
 use jiff::Timestamp;
 use tracing::Instrument as _;
 
@@ -103,6 +103,7 @@ impl Issuer {
         let page = page::render(&report, &previews, &json.sha256);
         let html = self.blobs.put(page.into()).await?;
         let cause = compose::fact(&story, brief.cause_seq)?;
+        reach("report.after-store");
         let envelope = report_issued(&cause.envelope, brief, &report, (json, html));
         match self.log.append(&envelope).await {
             Ok(_) => {

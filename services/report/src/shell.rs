@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use hilum_blobs::BlobStore;
 use hilum_events::{DecodeError, Event, StudyId};
-use hilum_log::{Follower, Log, Recorded};
+use hilum_log::{Follower, Log, OtherLog, Recorded, SEAL_RECORD};
 use hilum_runtime::Health;
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::{Id, JoinError, JoinSet};
@@ -55,6 +55,9 @@ pub enum RunError {
         /// Which event.
         source: DecodeError,
     },
+    /// The log was cut or replaced.
+    #[error(transparent)]
+    OtherLog(#[from] OtherLog),
 }
 
 impl Reporter {
@@ -78,6 +81,9 @@ impl Reporter {
     async fn work(&self, shutdown: &CancellationToken) -> Result<(), RunError> {
         let log = &self.issuer.log;
         // Old studies must not be looked at before all that was said of them is known.
+        if !log.wait_until_trusted(shutdown, || self.issuer.blobs.read_record(SEAL_RECORD)).await? {
+            return Ok(());
+        }
         let known_at_start = tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
             seq = newest_position(log, shutdown) => seq,
