@@ -7,13 +7,17 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use serde_json::json;
 
 /// Columns of a table that goes to a file or a pipe.
 const PLAIN_WIDTH: u16 = 150;
+/// Ids and times are no longer than this, and of use only when they can be copied as a whole.
+const WHOLE_WIDTH: u16 = 36;
+/// What a column of sentences needs at least to be read.
+const SENTENCE_WIDTH: u16 = 24;
 
 /// Where a command's answer goes. A closed pipe is not an error: nobody wants to read on.
 #[derive(Debug, Clone, Copy)]
@@ -76,6 +80,7 @@ impl Output {
         for row in rows {
             table.add_row(row);
         }
+        keep_ids_whole(&mut table);
         self.say(table);
     }
 
@@ -105,6 +110,20 @@ impl Output {
     }
 }
 
+/// Lets columns of ids and times not break, where the width leaves room for the others.
+fn keep_ids_whole(table: &mut Table) {
+    let widths = table.column_max_content_widths();
+    let least: u16 =
+        widths.iter().map(|width| 3 + if *width > WHOLE_WIDTH { SENTENCE_WIDTH } else { *width }).sum();
+    if table.width().is_some_and(|width| least < width) {
+        for (column, width) in table.column_iter_mut().zip(widths) {
+            if width <= WHOLE_WIDTH {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
+        }
+    }
+}
+
 /// The error and its causes in one sentence.
 pub(crate) fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
@@ -118,4 +137,24 @@ pub(crate) fn with_causes(error: &dyn Error) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(width: u16) -> String {
+        let mut table = Table::new();
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+        table.add_row(["01a1fc24-3215-72fb-b898-9244ea6d96a5", &"a long sentence ".repeat(20)]);
+        keep_ids_whole(&mut table);
+        table.to_string()
+    }
+
+    #[test]
+    fn an_id_is_not_broken_unless_the_terminal_is_narrow() {
+        let whole = "01a1fc24-3215-72fb-b898-9244ea6d96a5";
+        assert!(shown(80).contains(whole));
+        assert!(!shown(40).contains(whole));
+    }
 }

@@ -1,15 +1,19 @@
 //! The query API: its routes and what they share. Answers come from the tables; the log is asked only when
 //! the tables may lag behind it.
 
+mod dead_letters;
 mod error;
+mod event_json;
 mod jobs;
 mod live;
 mod lookup;
 mod ops;
 mod params;
 mod report;
+mod resolve;
 mod result;
 mod studies;
+mod throttle;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,7 +22,7 @@ use axum::extract::{MatchedPath, Request};
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 use axum::{Router, middleware};
 use hilum_blobs::BlobStore;
 use hilum_log::Log;
@@ -26,6 +30,7 @@ use hilum_runtime::Problem;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use self::throttle::Throttle;
 use crate::progress::Progress;
 use crate::queries::Queries;
 
@@ -44,6 +49,7 @@ pub struct Api {
     progress: Progress,
     shutdown: CancellationToken,
     waiting: Arc<Semaphore>,
+    decisions: Arc<Throttle>,
 }
 
 impl Api {
@@ -55,37 +61,41 @@ impl Api {
         progress: Progress,
         shutdown: CancellationToken,
     ) -> Self {
-        Self { queries, log, blobs, progress, shutdown, waiting: Arc::new(Semaphore::new(WAITING_MAX)) }
+        let waiting = Arc::new(Semaphore::new(WAITING_MAX));
+        Self { queries, log, blobs, progress, shutdown, waiting, decisions: Arc::default() }
     }
 }
 
 /// All routes.
 pub fn router(api: Api) -> Router {
     let mut router = Router::new();
-    for (path, methods) in routes() {
+    for (_, path, methods) in routes() {
         router = router.route(path, methods);
     }
     router
         .route_layer(middleware::from_fn(measure))
         .method_not_allowed_fallback(|| async {
-            let detail = "this page is only read; /openapi.json lists all calls";
+            let detail = "this page is not called this way; /openapi.json lists all calls";
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "method not allowed", detail)
         })
         .fallback(|| async { Problem::not_found("there is no such page; /openapi.json lists all calls") })
         .with_state(api)
 }
 
-fn routes() -> Vec<(&'static str, MethodRouter<Api>)> {
+fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Api>)> {
     vec![
-        ("/v1/jobs", get(jobs::list)),
-        ("/v1/jobs/{id}", get(jobs::show)),
-        ("/v1/jobs/{id}/result", get(result::show)),
-        ("/v1/jobs/{id}/events", get(live::stream)),
-        ("/v1/studies/{id}", get(studies::show)),
-        ("/v1/studies/{id}/report", get(report::show)),
-        ("/v1/ops/metrics", get(ops::metrics)),
-        ("/v1/ops/dlq", get(ops::dead_letters)),
-        ("/openapi.json", get(openapi)),
+        ("get", "/v1/jobs", get(jobs::list)),
+        ("get", "/v1/jobs/{id}", get(jobs::show)),
+        ("get", "/v1/jobs/{id}/result", get(result::show)),
+        ("get", "/v1/jobs/{id}/events", get(live::stream)),
+        ("get", "/v1/studies/{id}", get(studies::show)),
+        ("get", "/v1/studies/{id}/report", get(report::show)),
+        ("get", "/v1/ops/metrics", get(ops::metrics)),
+        ("get", "/v1/ops/dlq", get(dead_letters::list)),
+        ("get", "/v1/ops/dlq/{id}", get(dead_letters::show)),
+        ("post", "/v1/ops/dlq/{id}/redrive", post(resolve::redrive)),
+        ("post", "/v1/ops/dlq/{id}/discard", post(resolve::discard)),
+        ("get", "/openapi.json", get(openapi)),
     ]
 }
 
@@ -124,7 +134,7 @@ mod tests {
         let operations = document["paths"].as_object().unwrap().iter().flat_map(|(path, methods)| {
             methods.as_object().unwrap().keys().map(move |method| format!("{method} {path}"))
         });
-        let served = routes().into_iter().map(|(path, _)| format!("get {path}"));
+        let served = routes().into_iter().map(|(method, path, _)| format!("{method} {path}"));
         let expected: BTreeSet<String> = served.chain(ELSEWHERE.map(str::to_owned)).collect();
         assert_eq!(operations.collect::<BTreeSet<String>>(), expected);
     }

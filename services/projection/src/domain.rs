@@ -4,18 +4,19 @@
 //! comes; `store` merges by the same rules with what the tables hold already. So it does not matter where a
 //! batch ends, nor whether it is folded twice.
 
+use std::cmp::Reverse;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
 
 use hilum_events::{
-    DuplicateLinked, Envelope, Event, ImageStored, InferenceCompleted, InferenceFailed, InferenceRequested,
-    JobDeadLettered, JobId, ReadingId, ReportIssued, StudyId,
+    DeadLetterResolved, DuplicateLinked, Envelope, Event, ImageStored, InferenceCompleted, InferenceFailed,
+    InferenceRequested, JobDeadLettered, JobId, ReadingId, ReportIssued, StudyId,
 };
 use uuid::Uuid;
 
 use crate::rows::{
     DeadLetterRow, HistoryRow, JobFailureRow, JobRow, LinkRow, OutcomeRow, OutcomeState, ReadingRow,
-    ReportRow, StudyRow, UnreadableRow,
+    ReportRow, ResolutionRow, StudyRow, UnreadableRow,
 };
 
 /// A fact and its place.
@@ -41,6 +42,7 @@ pub struct Rows {
     pub outcomes: BTreeMap<ReadingId, OutcomeRow>,
     pub reports: BTreeMap<(StudyId, u32), ReportRow>,
     pub dead_letters: BTreeMap<u64, DeadLetterRow>,
+    pub resolutions: BTreeMap<(JobId, u64), ResolutionRow>,
     pub history: BTreeMap<u64, HistoryRow>,
     pub unreadable: BTreeMap<u64, UnreadableRow>,
 }
@@ -57,6 +59,7 @@ impl Rows {
             Event::InferenceFailed(event) => self.inference_failed(fact, event),
             Event::JobDeadLettered(event) => self.job_dead_lettered(fact, event),
             Event::ReportIssued(event) => self.report_issued(fact, event),
+            Event::DeadLetterResolved(event) => self.dead_letter_resolved(fact, event),
             // Only history: whether a study may still grow is for the report service to say.
             Event::StudyCloseRequested(_) => {}
         }
@@ -196,6 +199,22 @@ impl Rows {
         }
     }
 
+    /// The view `job_states` says what follows for the job; nothing is taken away here, so that it does not
+    /// matter which of the two facts is folded first.
+    fn dead_letter_resolved(&mut self, fact: &Fact<'_>, event: &DeadLetterResolved) {
+        let row = ResolutionRow {
+            job_id: event.job_id,
+            stream_seq: event.stream_seq,
+            seq: fact.seq,
+            resolution: event.resolution,
+            resolved_by: event.by.clone(),
+            resolved_why: event.why.clone(),
+            resolved_at: fact.envelope.occurred_at,
+        };
+        // Of several decisions about one dead letter the first counts.
+        put_greater(&mut self.resolutions, (event.job_id, event.stream_seq), row, |row| Reverse(row.seq));
+    }
+
     fn outcome(&mut self, row: OutcomeRow) {
         put_greater(&mut self.outcomes, row.reading_id, row, OutcomeRow::rank);
     }
@@ -224,6 +243,7 @@ fn subjects_of(event: &Event) -> (Option<JobId>, Option<ReadingId>, Option<Study
         Event::InferenceCompleted(e) => (Some(e.job_id), Some(e.reading_id), None),
         Event::InferenceFailed(e) => (Some(e.job_id), Some(e.reading_id), None),
         Event::JobDeadLettered(e) => (Some(e.job_id), e.reading_id, None),
+        Event::DeadLetterResolved(e) => (Some(e.job_id), e.reading_id, None),
         Event::StudyCloseRequested(e) => (None, None, Some(e.study_id)),
         Event::ReportIssued(e) => (None, None, Some(e.study_id)),
     }

@@ -51,6 +51,12 @@ pub(crate) async fn insert_all(
     let sql = "INSERT INTO dead_letters SELECT * FROM jsonb_populate_recordset(NULL::dead_letters, $1)
         ON CONFLICT DO NOTHING";
     insert(to, sql, rows.dead_letters.values()).await?;
+    let sql = "INSERT INTO resolutions SELECT * FROM jsonb_populate_recordset(NULL::resolutions, $1)
+        ON CONFLICT (job_id, stream_seq) DO UPDATE SET (seq, resolution, resolved_by, resolved_why, resolved_at)
+            = (EXCLUDED.seq, EXCLUDED.resolution, EXCLUDED.resolved_by, EXCLUDED.resolved_why,
+               EXCLUDED.resolved_at)
+        WHERE EXCLUDED.seq < resolutions.seq";
+    insert(to, sql, rows.resolutions.values()).await?;
     let sql = "INSERT INTO history SELECT * FROM jsonb_populate_recordset(NULL::history, $1) ON CONFLICT DO NOTHING";
     insert(to, sql, rows.history.values()).await?;
     let sql = "INSERT INTO unreadable SELECT * FROM jsonb_populate_recordset(NULL::unreadable, $1)

@@ -1,6 +1,6 @@
 //! A job as the API tells it. Its status is decided in the view `job_states`, nowhere else.
 
-use hilum_events::{Envelope, Event, JobId, ReadingId, Sha256Digest, Site, StudyId, StudyRef};
+use hilum_events::{Envelope, Event, JobId, ReadingId, Resolution, Sha256Digest, Site, StudyId, StudyRef};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -124,6 +124,9 @@ pub struct Step {
     pub event: String,
     /// When it happened.
     pub at: Timestamp,
+    /// What was decided, if the step is an operator's decision about a dead letter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<Resolution>,
 }
 
 /// A job and what happened to it so far, oldest first.
@@ -139,7 +142,12 @@ pub struct Story {
 impl Story {
     /// The job's status after each of its steps; after the last one, the status it has now.
     pub fn statuses(&self) -> Vec<Status> {
-        let mut statuses: Vec<Status> = self.history.iter().map(|step| status_after(&step.event)).collect();
+        let mut before = (Status::Queued, false);
+        let mut statuses: Vec<Status> = Vec::with_capacity(self.history.len());
+        for step in &self.history {
+            before = after(before, step);
+            statuses.push(before.0);
+        }
         if let Some(last) = statuses.last_mut() {
             *last = self.job.status;
         }
@@ -147,12 +155,18 @@ impl Story {
     }
 }
 
-fn status_after(event: &str) -> Status {
-    match event {
-        "image-stored" => Status::Queued,
-        "inference-completed" => Status::Completed,
-        "inference-failed" | "job-dead-lettered" => Status::Failed,
-        _ => Status::InProgress,
+/// The status after a step, and whether the job has a reading to wait for.
+fn after((status, linked): (Status, bool), step: &Step) -> (Status, bool) {
+    match step.event.as_str() {
+        "image-stored" => (Status::Queued, linked),
+        "inference-completed" => (Status::Completed, linked),
+        "inference-failed" | "job-dead-lettered" => (Status::Failed, linked),
+        "dead-letter-resolved" => match step.resolution {
+            Some(Resolution::Redrive) if linked => (Status::InProgress, linked),
+            Some(Resolution::Redrive) => (Status::Queued, linked),
+            Some(Resolution::Discard) | None => (status, linked),
+        },
+        _ => (Status::InProgress, true),
     }
 }
 
@@ -164,9 +178,36 @@ mod tests {
 
     fn check(now: Status, events: &[&str], expected: &[Status]) {
         let job = Job { status: now, ..Job::queued(&image_stored(1, "a", 0), None).unwrap() };
-        let step = |(seq, event): (u64, &&str)| Step { seq, event: (*event).to_owned(), at: at(0) };
+        let step = |(seq, event): (u64, &&str)| {
+            let (event, resolution) = match *event {
+                "redrive" => ("dead-letter-resolved", Some(Resolution::Redrive)),
+                "discard" => ("dead-letter-resolved", Some(Resolution::Discard)),
+                event => (event, None),
+            };
+            Step { seq, event: event.to_owned(), at: at(0), resolution }
+        };
         let story = Story { job, history: (1..).zip(events).map(step).collect() };
         assert_eq!(story.statuses(), expected);
+    }
+
+    #[test]
+    fn a_redriven_job_goes_on_where_it_was_and_a_discarded_one_stays_failed() {
+        use Status::{Completed, Failed, InProgress, Queued};
+        check(
+            Completed,
+            &[
+                "image-stored",
+                "job-dead-lettered",
+                "redrive",
+                "inference-requested",
+                "job-dead-lettered",
+                "redrive",
+                "inference-requested",
+                "inference-completed",
+            ],
+            &[Queued, Failed, Queued, InProgress, Failed, InProgress, InProgress, Completed],
+        );
+        check(Failed, &["image-stored", "job-dead-lettered", "discard"], &[Queued, Failed, Failed]);
     }
 
     #[test]

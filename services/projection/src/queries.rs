@@ -9,7 +9,10 @@ use sqlx::postgres::PgPool;
 use sqlx::types::Json;
 
 use crate::job::{Job, Status, Story};
-use crate::rows::DeadLetterRow;
+
+mod dead_letters;
+
+pub use dead_letters::{DeadLetter, DeadLetterFilter, LetterState};
 
 /// Jobs told with their study at most.
 pub const STUDY_JOBS_MAX: i64 = 1000;
@@ -113,11 +116,12 @@ impl Queries {
             'folded_seq', (SELECT max(last_seq) FROM stream_position),
             'story', (
                 SELECT to_jsonb(j) || jsonb_build_object('history', (
-                    SELECT coalesce(jsonb_agg(jsonb_build_object(
-                        'seq', h.seq, 'event', h.event, 'at', h.occurred_at) ORDER BY h.seq), '[]')
-                    FROM history h
+                    SELECT coalesce(jsonb_agg(jsonb_build_object('seq', h.seq, 'event', h.event,
+                        'at', h.occurred_at, 'resolution', x.resolution) ORDER BY h.seq), '[]')
+                    FROM history h LEFT JOIN resolutions x ON x.seq = h.seq
                     WHERE h.job_id = j.job_id OR (h.reading_id = j.reading_id AND h.seq > j.stored_seq AND h.event
-                        IN ('inference-requested', 'inference-completed', 'inference-failed', 'job-dead-lettered'))
+                        IN ('inference-requested', 'inference-completed', 'inference-failed',
+                            'job-dead-lettered', 'dead-letter-resolved'))
                 ))
                 FROM job_states j WHERE j.job_id = $1
             ))";
@@ -241,16 +245,6 @@ impl Queries {
         let found: Json<Ended> =
             sqlx::query_scalar(sql).bind(since.to_string()).fetch_one(&self.pool).await?;
         Ok(found.0)
-    }
-
-    /// Dead letters, newest first.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetterRow>, sqlx::Error> {
-        let sql = "SELECT to_json(d) FROM dead_letters d ORDER BY seq DESC LIMIT $1";
-        let rows = sqlx::query_scalar(sql).bind(i64::from(limit)).fetch_all(&self.pool).await?;
-        Ok(unwrapped(rows))
     }
 }
 

@@ -2,8 +2,8 @@
 //! JSON, so a row's struct is the only list of its columns besides the migration.
 
 use hilum_events::{
-    BlobRef, InferenceCompleted, JobId, Priority, ReadingId, ReportCause, Sha256Digest, Site, StudyId,
-    StudyRef,
+    BlobRef, InferenceCompleted, JobId, Priority, ReadingId, ReportCause, Resolution, Sha256Digest, Site,
+    StudyId, StudyRef,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -115,7 +115,7 @@ pub struct ReportRow {
 }
 
 /// A message that a consumer gave up.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[expect(missing_docs, reason = "the columns are described in the migration")]
 pub struct DeadLetterRow {
     pub seq: u64,
@@ -123,11 +123,23 @@ pub struct DeadLetterRow {
     pub stream_seq: u64,
     pub site: Site,
     pub job_id: JobId,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub reading_id: Option<ReadingId>,
     pub deliveries: u64,
     pub reason: String,
     pub at: Timestamp,
+}
+
+/// What an operator decided about a dead letter.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "the columns are described in the migration")]
+pub struct ResolutionRow {
+    pub job_id: JobId,
+    pub stream_seq: u64,
+    pub seq: u64,
+    pub resolution: Resolution,
+    pub resolved_by: String,
+    pub resolved_why: String,
+    pub resolved_at: Timestamp,
 }
 
 /// An event in the order of the log.

@@ -1,5 +1,6 @@
 //! Writing the tables: rows and position in one transaction, fenced by the position. Knows no log.
 
+use hilum_log::reach;
 use sqlx::migrate::{MigrateDatabase as _, MigrateError, Migrator};
 use sqlx::postgres::{PgPool, Postgres};
 use sqlx::types::Json;
@@ -14,7 +15,7 @@ static MIGRATOR: Migrator = sqlx::migrate!();
 /// Key of the position row.
 const STREAM: &str = "EVENTS";
 /// What must be there when the migrations have run.
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 13] = [
     "stream_position",
     "studies",
     "jobs",
@@ -24,13 +25,14 @@ const TABLES: [&str; 12] = [
     "outcomes",
     "reports",
     "dead_letters",
+    "resolutions",
     "history",
     "unreadable",
     "job_states",
 ];
 const RESET: &str = "DROP VIEW IF EXISTS job_states;
     DROP TABLE IF EXISTS stream_position, studies, jobs, links, job_failures, readings, outcomes, reports,
-        dead_letters, history, unreadable, _sqlx_migrations CASCADE";
+        dead_letters, resolutions, history, unreadable, _sqlx_migrations CASCADE";
 /// Any number that nobody else uses as an advisory lock.
 const RESET_LOCK: i64 = 0x48_494c_554d;
 
@@ -153,7 +155,9 @@ impl Store {
             return Ok(false);
         }
         insert_all(&mut transaction, rows).await.map_err(failed("write rows"))?;
+        reach("projection.before-commit");
         transaction.commit().await.map_err(failed("commit"))?;
+        reach("projection.after-commit");
         Ok(true)
     }
 

@@ -1,6 +1,7 @@
 //! The HTTP client for the API. Knows its addresses and answers; shows nothing.
 
 mod answers;
+mod dead_letters;
 mod upload;
 
 use std::time::Duration;
@@ -14,6 +15,7 @@ use crate::error::Error;
 use crate::stack::StackReadiness;
 
 pub(crate) use answers::{Accepted, Job, JobStatus, Reading};
+pub(crate) use dead_letters::Decision;
 pub(crate) use upload::{Tags, Upload};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -107,23 +109,18 @@ impl Client {
         }
     }
 
-    /// `GET /v1/ops/dlq`.
-    pub(crate) async fn dead_letters(&self) -> Result<Value, Error> {
-        self.get(&["v1", "ops", "dlq"], &[("limit", "500".to_owned())]).await
-    }
-
     /// `GET /readyz`, which answers also while not all is ready.
     pub(crate) async fn readiness(&self) -> Result<StackReadiness, Error> {
         let response = self.request(Method::GET, &["readyz"], &[]).send().await;
         self.read(response.map_err(|source| self.unreachable(source))?).await
     }
 
-    /// Sends what `request` makes; again when the answer is 503, after the pause it asks for.
+    /// Sends what `request` makes; again when the answer is 503 or 429, after the pause it asks for.
     async fn send(&self, request: impl Fn() -> RequestBuilder) -> Result<Response, Error> {
         let mut tries = 1;
         loop {
             match self.send_once(request()).await {
-                Err(Error::Refused { problem }) if problem.status == 503 && tries < TRIES => {
+                Err(Error::Refused { problem }) if is_for_now(&problem) && tries < TRIES => {
                     pause(&problem).await;
                     tries += 1;
                 }
@@ -174,6 +171,11 @@ fn problem_in(text: &str, status: StatusCode) -> Problem {
         let title = status.canonical_reason().unwrap_or("refused");
         Problem::new(status, "refused", title, format!("the answer was {status}"))
     })
+}
+
+/// Whether the same request may be answered a little later: the stack is away or too busy.
+fn is_for_now(problem: &Problem) -> bool {
+    matches!(problem.status, 429 | 503)
 }
 
 async fn pause(problem: &Problem) {

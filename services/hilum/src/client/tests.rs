@@ -72,7 +72,7 @@ async fn a_stack_that_is_not_there_is_named() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    let error = Client::new(&base).unwrap().dead_letters().await.unwrap_err();
+    let error = Client::new(&base).unwrap().dead_letters(&[]).await.unwrap_err();
     assert!(error.to_string().contains(&base), "{error}");
     assert!(matches!(Client::new("localhost:80"), Err(Error::Url { .. })));
 }

@@ -11,6 +11,7 @@ mod samples;
 mod streams;
 mod study;
 mod submit;
+mod sweep;
 mod up;
 mod wait;
 
@@ -55,8 +56,10 @@ enum Command {
     Report(report::ReportArgs),
     /// Say what runs, what is wrong and what to do; exit code 1 if something is wrong
     Doctor(doctor::DoctorArgs),
-    /// List the jobs that were given up
+    /// Show the work that was given up, and decide what becomes of it
     Dlq(dlq::DlqArgs),
+    /// Compare the event log with itself and the storage; repair what is wrong, or park it with a reason
+    Sweep(sweep::SweepArgs),
     /// Make, show, check and import model folders (see `hilum model --help`)
     #[command(disable_help_flag = true)]
     Model(model::PassedOn),
@@ -109,7 +112,8 @@ pub(crate) async fn run(command_line: CommandLine, output: Output) -> Result<Exi
         Command::Study(args) => study::run(&args, output).await,
         Command::Report(args) => report::run(&args, output).await,
         Command::Doctor(args) => doctor::run(&args, output).await,
-        Command::Dlq(args) => dlq::run(&args, output).await,
+        Command::Dlq(args) => Box::pin(dlq::run(&args, output)).await,
+        Command::Sweep(args) => sweep::run(&args, output),
         Command::Model(args) => model::run(&args, output),
         Command::Streams(args) => streams::run(&args, output).await,
         Command::Demo(args) => Box::pin(demo::run(args, output)).await,

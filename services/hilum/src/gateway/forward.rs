@@ -7,7 +7,6 @@ use axum::response::{IntoResponse as _, Response};
 use hilum_runtime::Problem;
 
 use super::Gateway;
-use super::lingering::LingeringBody;
 use crate::output::with_causes;
 use crate::stack::PortCell;
 
@@ -66,7 +65,7 @@ fn readdressed(request: Request, port: u16) -> Option<Request> {
         .ok()?;
     head.version = Version::HTTP_11;
     strip(&mut head.headers);
-    Some(Request::from_parts(head, Body::new(LingeringBody::new(body))))
+    Some(Request::from_parts(head, Body::new(hilum_runtime::LingeringBody::new(body))))
 }
 
 fn strip(headers: &mut HeaderMap) {

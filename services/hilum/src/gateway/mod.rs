@@ -2,7 +2,6 @@
 //! knows nothing of what is in them.
 
 mod forward;
-mod lingering;
 mod pages;
 mod patient;
 

@@ -102,6 +102,7 @@ async fn uploads_and_closing_go_to_ingest_and_everything_else_to_projection() {
     assert_eq!(ask("GET", "/v1/jobs?limit=2").await, "projection /v1/jobs?limit=2");
     assert_eq!(ask("GET", "/v1/jobs/1?wait=30s").await, "projection /v1/jobs/1?wait=30s");
     assert_eq!(ask("GET", "/openapi.json").await, "projection /openapi.json");
+    assert_eq!(ask("POST", "/v1/ops/dlq/5/redrive").await, "projection /v1/ops/dlq/5/redrive");
     assert_eq!(ask("DELETE", "/v1/jobs").await, "projection /v1/jobs");
     assert!(ask("GET", "/").await.contains("/openapi.json"));
     assert_eq!(ask("GET", "/livez").await, "ok\n");

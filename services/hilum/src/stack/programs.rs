@@ -10,12 +10,13 @@ use hilum_servers::{NatsOptions, PostgresOptions};
 use crate::error::Error;
 
 /// Services in the order they are started, with their programs.
-pub(crate) const SERVICES: [(&str, &str); 5] = [
+pub(crate) const SERVICES: [(&str, &str); 6] = [
     ("ingest", "hilum-ingest"),
     ("dedupe", "hilum-dedupe"),
     ("infer", "hilum-infer"),
     ("report", "hilum-report"),
     ("projection", "hilum-projection"),
+    ("sweep", "hilum-sweep"),
 ];
 
 /// Where `make setup` puts Postgres for root: the account it runs as can't look into root's home.

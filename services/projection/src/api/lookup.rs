@@ -58,6 +58,15 @@ impl Api {
         Ok(story)
     }
 
+    /// Whether the tables hold all that the log holds now; waits a little until they do.
+    ///
+    /// # Errors
+    /// 503 when the log is away.
+    pub(super) async fn caught_up(&self) -> Result<bool, Problem> {
+        let last_seq = self.log.position().await.map_err(log)?.last_seq;
+        Ok(self.progress.reached(last_seq, CATCH_UP_LIMIT).await)
+    }
+
     /// Waits for a change of one of `ids`, for `deadline` or for the end of the service.
     pub(super) async fn sleep_until_changed(
         &self,
@@ -91,8 +100,7 @@ impl Api {
         if let Some(study) = self.study_in_tables(name, site.as_ref()).await? {
             return Ok(study);
         }
-        let last_seq = self.log.position().await.map_err(log)?.last_seq;
-        let caught_up = self.progress.reached(last_seq, CATCH_UP_LIMIT).await;
+        let caught_up = self.caught_up().await?;
         match self.study_in_tables(name, site.as_ref()).await? {
             Some(study) => Ok(study),
             None if caught_up => {
@@ -136,7 +144,8 @@ impl Api {
         let Some(job) = job else {
             return Err(Problem::unavailable("this release can't read the job's events; they are kept"));
         };
-        let step = Step { seq: recorded.seq, event: "image-stored".to_owned(), at: job.created_at };
+        let event = "image-stored".to_owned();
+        let step = Step { seq: recorded.seq, event, at: job.created_at, resolution: None };
         Ok(Story { job, history: vec![step] })
     }
 }

@@ -1,4 +1,4 @@
-//! `GET /v1/ops/metrics` and `GET /v1/ops/dlq`.
+//! `GET /v1/ops/metrics`.
 
 use std::time::Duration;
 
@@ -7,13 +7,11 @@ use axum::extract::State;
 use hilum_log::QueueDepth;
 use hilum_runtime::Problem;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::Api;
 use super::error::database;
-use super::params::{Limit, Params};
 use crate::queries::Ended;
-use crate::rows::DeadLetterRow;
 
 const WINDOW: Duration = Duration::from_secs(300);
 
@@ -54,25 +52,6 @@ struct Fold {
     lag: Option<u64>,
 }
 
-#[derive(Deserialize)]
-pub(super) struct Listing {
-    #[serde(default)]
-    limit: Limit,
-}
-
-#[derive(Serialize)]
-pub(super) struct DeadLetters {
-    dead_letters: Vec<DeadLetter>,
-}
-
-#[derive(Serialize)]
-struct DeadLetter {
-    #[serde(flatten)]
-    row: DeadLetterRow,
-    /// The same as `deliveries`.
-    tries: u64,
-}
-
 pub(super) async fn metrics(State(api): State<Api>) -> Result<Json<OpsMetrics>, Problem> {
     let ended = api.queries.ended_since(Timestamp::now() - WINDOW).await.map_err(database)?;
     let queue_depths = api.log.queue_depths().await.ok();
@@ -91,15 +70,6 @@ pub(super) async fn metrics(State(api): State<Api>) -> Result<Json<OpsMetrics>, 
         projection,
         unreadable: ended.unreadable,
     }))
-}
-
-pub(super) async fn dead_letters(
-    State(api): State<Api>,
-    Params(listing): Params<Listing>,
-) -> Result<Json<DeadLetters>, Problem> {
-    let rows = api.queries.dead_letters(listing.limit.0).await.map_err(database)?;
-    let dead_letters = rows.into_iter().map(|row| DeadLetter { tries: row.deliveries, row }).collect();
-    Ok(Json(DeadLetters { dead_letters }))
 }
 
 fn failure_rate(ended: &Ended) -> f64 {

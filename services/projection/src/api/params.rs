@@ -80,6 +80,12 @@ pub(super) fn job_id(text: &str) -> Result<JobId, Problem> {
     text.parse().map_err(|_| bad_request("a job id is a UUID, as in the answer to the upload"))
 }
 
+/// Reads a dead letter's id from a path: a position in the log.
+pub(super) fn dead_letter_id(text: &str) -> Result<u64, Problem> {
+    let id = text.parse().ok().filter(|id| (1..=i64::MAX.unsigned_abs()).contains(id));
+    id.ok_or_else(|| bad_request("a dead letter's id is a number, as in the answer of /v1/ops/dlq"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,10 +1,10 @@
 //! Events in, rows out.
 
 use hilum_events::samples::{
-    at, duplicate_linked, image_stored, inference_completed, inference_failed, inference_requested,
-    job_dead_lettered, job_id, one_of_each, reading_id, report_issued, study_id,
+    at, dead_letter_resolved, duplicate_linked, image_stored, inference_completed, inference_failed,
+    inference_requested, job_dead_lettered, job_id, one_of_each, reading_id, report_issued, study_id,
 };
-use hilum_events::{Envelope, JobId, ReadingId};
+use hilum_events::{Envelope, JobId, ReadingId, Resolution};
 use proptest::prelude::*;
 
 use super::*;
@@ -70,6 +70,30 @@ fn a_job_given_up_before_it_had_a_reading_fails_alone() {
 }
 
 #[test]
+fn of_several_decisions_about_a_dead_letter_the_first_counts() {
+    use Resolution::{Discard, Redrive};
+    let decided = [
+        job_dead_lettered(1, "a", 1),
+        dead_letter_resolved(1, "a", Discard, 2),
+        dead_letter_resolved(1, "a", Redrive, 3),
+    ];
+    check(&decided, |rows| {
+        let row = &rows.resolutions[&(job_id(1), 2)];
+        assert_eq!((row.seq, row.resolution, row.resolved_at), (2, Discard, at(2)));
+        assert_eq!(rows.resolutions.len(), 1);
+        assert_eq!(rows.history[&3].event, "dead-letter-resolved");
+    });
+}
+
+#[test]
+fn a_decision_touches_the_job_and_all_that_share_its_reading() {
+    check(&[dead_letter_resolved(1, "a", Resolution::Redrive, 2)], |rows| {
+        let ids = [job_id(1).as_uuid(), reading_id("a").as_uuid()];
+        assert_eq!(rows.touched(), ids.into_iter().collect());
+    });
+}
+
+#[test]
 fn a_parked_message_has_no_nul_that_postgres_would_refuse() {
     let mut rows = Rows::default();
     rows.park(3, "evt.x", "bad \0 text");
@@ -92,6 +116,10 @@ fn story() -> Vec<Envelope> {
         inference_completed(3, "b", 9),
         job_dead_lettered(3, "b", 10),
         report_issued(2, &[1, 2, 5], 11),
+        dead_letter_resolved(3, "b", Resolution::Discard, 12),
+        dead_letter_resolved(3, "b", Resolution::Redrive, 13),
+        job_dead_lettered(4, "c", 14),
+        dead_letter_resolved(4, "c", Resolution::Discard, 15),
     ]);
     story
 }

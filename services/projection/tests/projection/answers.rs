@@ -83,7 +83,7 @@ async fn a_result_is_told_for_completed_jobs_alone() {
 }
 
 #[tokio::test]
-async fn a_job_given_up_before_its_reading_fails_with_the_reason_and_a_redrive_heals_it() {
+async fn a_job_given_up_before_its_reading_fails_with_the_reason_and_a_later_request_heals_it() {
     let world = World::start().await;
     let copy = world.projection().await;
     let mut letter = job_dead_lettered(1, "a", 1);
@@ -95,11 +95,6 @@ async fn a_job_given_up_before_its_reading_fails_with_the_reason_and_a_redrive_h
     let path = format!("/v1/jobs/{}", job_id(1));
     let job = copy.ok(&path).await;
     assert_eq!((&job["status"], &job["reason_code"]), (&json!("FAILED"), &json!("dead-lettered")));
-    let letters = copy.ok("/v1/ops/dlq").await;
-    let letter = &letters["dead_letters"][0];
-    assert_eq!((&letter["tries"], &letter["consumer"]), (&json!(5), &json!("infer-routine")));
-    assert_eq!(letter["job_id"], job_id(1).to_string());
-
     let seq = world.append(&[inference_requested(1, "a", 2)]).await;
     copy.folded(seq).await;
     let job = copy.ok(&path).await;

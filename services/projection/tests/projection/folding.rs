@@ -1,10 +1,10 @@
 //! Events become rows: once, whatever is repeated, cut or run side by side.
 
 use hilum_events::samples::{
-    duplicate_linked, image_stored, inference_completed, inference_failed, inference_requested,
-    job_dead_lettered, job_id, one_of_each, report_issued,
+    dead_letter_resolved, duplicate_linked, image_stored, inference_completed, inference_failed,
+    inference_requested, job_dead_lettered, job_id, one_of_each, report_issued,
 };
-use hilum_events::{Envelope, Event};
+use hilum_events::{Envelope, Event, Resolution};
 use hilum_projection::domain::{Fact, Rows};
 use hilum_projection::position::Position;
 use hilum_projection::store::Store;
@@ -28,6 +28,7 @@ fn story() -> Vec<Envelope> {
         job_dead_lettered(4, "c", 10),
         report_issued(1, &[1, 2, 3, 4], 11),
         image_stored(5, "d", 12),
+        dead_letter_resolved(4, "c", Resolution::Discard, 13),
     ]
 }
 
@@ -48,7 +49,7 @@ async fn one_of_each_event_is_folded_and_a_restart_changes_nothing() {
         assert_eq!(list["jobs"].as_array().unwrap().len(), count, "{status}");
     }
     let before = world.dump().await;
-    assert_eq!(before["history"].as_array().unwrap().len(), 13);
+    assert_eq!(before["history"].as_array().unwrap().len(), story().len());
     copy.stop().await;
 
     let copy = world.projection().await;
@@ -128,7 +129,7 @@ async fn it_does_not_matter_where_a_batch_ends_nor_whether_it_comes_twice() {
     let copy = Copy::without_fold(&world, &world.log).await;
     copy.store.prepare().await.unwrap();
     let mut expected = None;
-    for size in [1, 2, 3, 5, 13] {
+    for size in [1, 2, 3, 5, 15] {
         let dump = folded_in_batches_of(&world, &copy.store, size).await;
         assert_eq!(*expected.get_or_insert_with(|| dump.clone()), dump, "batches of {size}");
     }
@@ -138,7 +139,9 @@ async fn folded_in_batches_of(world: &World, store: &Store, size: usize) -> Valu
     world.sql("hilum", "DROP TABLE stream_position").await;
     store.prepare().await.unwrap();
     let mut position = store.position("monday").await.unwrap();
-    let story = story();
+    let mut story = story();
+    // A log refuses a second decision; the tables need not rely on it.
+    story.push(dead_letter_resolved(4, "c", Resolution::Redrive, 14));
     let placed: Vec<(u64, &Envelope)> = (1..).zip(&story).collect();
     for batch in placed.chunks(size) {
         let mut rows = Rows::default();

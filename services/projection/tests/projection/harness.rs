@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 /// Long enough for a loaded machine; nothing waits for it to pass.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
-pub(crate) const TABLES: [&str; 11] = [
+pub(crate) const TABLES: [&str; 12] = [
     "stream_position",
     "studies",
     "jobs",
@@ -35,6 +35,7 @@ pub(crate) const TABLES: [&str; 11] = [
     "outcomes",
     "reports",
     "dead_letters",
+    "resolutions",
     "history",
     "unreadable",
 ];
@@ -173,7 +174,15 @@ impl Copy {
     }
 
     pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
-        let response = reqwest::get(format!("{}{path}", self.base)).await.unwrap();
+        Self::answer(reqwest::Client::new().get(format!("{}{path}", self.base))).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        Self::answer(reqwest::Client::new().post(format!("{}{path}", self.base)).json(body)).await
+    }
+
+    async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
+        let response = request.send().await.unwrap();
         let status = response.status().as_u16();
         let problem = status >= 400;
         let media_type = response.headers()["content-type"].to_str().unwrap().to_owned();

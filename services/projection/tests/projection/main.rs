@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on panics")]
 
 mod answers;
+mod dead_letters;
+mod decisions;
 mod folding;
 mod harness;
 mod outages;

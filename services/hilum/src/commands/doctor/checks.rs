@@ -92,13 +92,15 @@ pub(super) async fn streams(state: &StackState) -> Check {
     }
 }
 
-/// Jobs that were given up.
+/// Work that was given up and that nobody has decided about.
 pub(super) async fn dead_letters(state: &StackState) -> Check {
-    let asked = async { Client::new(&state.base_url)?.dead_letters().await };
+    let asked = async { Client::new(&state.base_url)?.dead_letters(&[("limit", "500".to_owned())]).await };
     match asked.await.map(|answer| answer["dead_letters"].as_array().map_or(0, Vec::len)) {
         Ok(0) => Check::good("dead letters", "none"),
         Ok(count) => {
-            Check::bad("dead letters", format!("{count} jobs were given up"), "`hilum dlq` says why")
+            let to_do = "`hilum dlq list` and `hilum dlq show ID` say why; decide with `hilum dlq redrive` or \
+                         `hilum dlq discard`";
+            Check::bad("dead letters", format!("{count} wait for a decision"), to_do)
         }
         Err(error) => Check::bad("dead letters", with_causes(&error), "see projection above"),
     }

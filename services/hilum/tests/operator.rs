@@ -1,0 +1,245 @@
+//! `hilum dlq …` and `hilum sweep` as an operator types them, in front of a small real HTTP service that answers
+//! like the API, and beside a program that says how it was called.
+#![allow(clippy::unwrap_used, reason = "a test that can't go on panics")]
+
+use std::collections::HashMap;
+use std::process::Output;
+use std::sync::{Arc, Mutex};
+
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use hilum_runtime::Problem;
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+/// Dead letters 1 to 5, newest first, two on a page whatever was asked for. 3 was redriven before by another
+/// operator, 4 was discarded, 5 is refused once because too many come.
+#[derive(Clone, Default)]
+struct Api {
+    asked: Arc<Mutex<Vec<String>>>,
+    decided: Arc<Mutex<Vec<(u64, Value)>>>,
+    busy: Arc<Mutex<u32>>,
+}
+
+fn letter(id: u64) -> Value {
+    json!({
+        "id": id, "job_id": format!("job-{id}"), "site": "north", "service": "infer", "consumer": "infer-stat",
+        "stream_seq": id, "tries": 5, "reason": "cannot fetch", "at": "2026-01-01T00:00:00Z", "state": "open",
+    })
+}
+
+async fn list(State(api): State<Api>, Query(query): Query<HashMap<String, String>>) -> Json<Value> {
+    let mut said: Vec<String> = query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    said.sort();
+    api.asked.lock().unwrap().push(said.join(" "));
+    let after = query.get("after").map_or(6, |after| after.parse().unwrap());
+    let limit: usize = query["limit"].parse().unwrap();
+    let page: Vec<Value> = (1..after).rev().take(limit.min(2)).map(letter).collect();
+    let next = page.last().map(|letter| letter["id"].clone()).filter(|id| *id != 1);
+    let mut answer = json!({ "dead_letters": page, "unreadable": 0 });
+    if let Some(next) = next {
+        answer["next"] = next;
+    }
+    Json(answer)
+}
+
+async fn show(Path(id): Path<u64>) -> Response {
+    if id > 5 {
+        return Problem::not_found("there is no such dead letter").into_response();
+    }
+    let mut story = letter(id);
+    story["earlier"] = json!([]);
+    story["dead_letter"] = json!({
+        "subject": "evt.inference-requested.north.r.stat", "payload_size": 12,
+        "tries": [{"at": "2026-01-01T00:00:00Z", "deliveries": 1, "service_version": "0.1.0",
+            "errors": ["cannot fetch", "timed out"]}],
+    });
+    Json(story).into_response()
+}
+
+async fn decide(
+    State(api): State<Api>,
+    Path((id, word)): Path<(u64, String)>,
+    Json(said): Json<Value>,
+) -> Response {
+    if id == 5 && std::mem::replace(&mut *api.busy.lock().unwrap(), 1) == 0 {
+        let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-decisions", "too many", "later");
+        return Problem { retry_after_s: Some(0), ..problem }.into_response();
+    }
+    if id == 4 || id > 5 {
+        let detail = "it was discarded by eve; a decision is made once and stands";
+        return Problem::new(StatusCode::CONFLICT, "already-decided", "no", detail).into_response();
+    }
+    api.decided.lock().unwrap().push((id, said.clone()));
+    let already = id == 3;
+    let by = if already { json!("eve") } else { said["by"].clone() };
+    let state = if word == "redrive" { "redriven" } else { "discarded" };
+    let answer = json!({
+        "id": id, "job_id": format!("job-{id}"), "state": state, "already": already, "resolved_by": by,
+        "resolved_why": said["why"], "resolved_at": "2026-01-02T00:00:00Z",
+    });
+    (if already { StatusCode::OK } else { StatusCode::ACCEPTED }, Json(answer)).into_response()
+}
+
+/// The service and its base URL.
+async fn api() -> (Api, String) {
+    let api = Api::default();
+    let router = Router::new()
+        .route("/v1/ops/dlq", get(list))
+        .route("/v1/ops/dlq/{id}", get(show))
+        .route("/v1/ops/dlq/{id}/{word}", post(decide))
+        .with_state(api.clone());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async { axum::serve(listener, router).await });
+    (api, base)
+}
+
+async fn hilum(base: &str, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hilum"));
+    command.args(arguments).env("HILUM_URL", base).env("USER", "ada").output().await.unwrap()
+}
+
+fn lines(output: &Output) -> Vec<Value> {
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn ids(values: &[Value]) -> Vec<u64> {
+    values.iter().map(|value| value["id"].as_u64().unwrap()).collect()
+}
+
+fn words(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[tokio::test]
+async fn dead_letters_are_listed_page_by_page_with_the_filters_that_were_typed() {
+    let (api, base) = api().await;
+    let filters = ["--service", "infer", "--reason", "cannot", "--since", "2026-01-01T00:00:00Z"];
+    let typed = [&["dlq", "list", "--json", "--limit", "5"][..], &filters].concat();
+    let output = hilum(&base, &typed).await;
+    assert!(output.status.success(), "{}", words(&output.stderr));
+    assert_eq!(ids(&lines(&output)), [5, 4, 3, 2, 1]);
+    let asked = api.asked.lock().unwrap().clone();
+    let common = "reason=cannot service=infer since=2026-01-01T00:00:00Z state=open";
+    assert_eq!(
+        asked,
+        [
+            format!("limit=5 {common}"),
+            format!("after=4 limit=3 {common}"),
+            format!("after=2 limit=1 {common}")
+        ]
+    );
+
+    let table = hilum(&base, &["dlq", "list", "--limit", "2", "--status", "all"]).await;
+    let text = words(&table.stdout);
+    assert!(text.contains("job-5") && text.contains("cannot fetch") && !text.contains("job-3"), "{text}");
+    assert!(words(&table.stderr).contains("there are more"), "{}", words(&table.stderr));
+}
+
+#[tokio::test]
+async fn a_story_is_told_for_people_and_for_programs() {
+    let (_api, base) = api().await;
+    let text = words(&hilum(&base, &["dlq", "show", "2"]).await.stdout);
+    assert!(text.contains("try 1") && text.contains("because timed out"), "{text}");
+    let told = lines(&hilum(&base, &["dlq", "show", "2", "--json"]).await);
+    assert_eq!(told[0]["dead_letter"]["payload_size"], 12);
+    let unknown = hilum(&base, &["dlq", "show", "99"]).await;
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(words(&unknown.stderr).contains("there is no such dead letter"));
+}
+
+#[tokio::test]
+async fn each_dead_letter_is_decided_once_and_a_refusal_is_an_exit_code() {
+    let (api, base) = api().await;
+    let typed = ["dlq", "redrive", "--all", "--why", "storage is back", "--rate", "50", "--json"];
+    let output = hilum(&base, &typed).await;
+    assert_eq!(output.status.code(), Some(1), "{}", words(&output.stderr));
+    let told = lines(&output);
+    assert_eq!(ids(&told), [5, 4, 3, 2, 1]);
+    assert_eq!((&told[0]["state"], &told[2]["already"]), (&json!("redriven"), &json!(true)));
+    assert_eq!(told[1]["status"], 409);
+    assert!(told[1]["error"].as_str().unwrap().contains("discarded by eve"));
+    let decided = api.decided.lock().unwrap().clone();
+    assert_eq!(decided.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [5, 3, 2, 1]);
+    assert_eq!(decided[0].1["why"], "storage is back");
+    assert!(decided[0].1["by"].as_str().unwrap().starts_with("ada"), "{}", decided[0].1);
+
+    let typed = ["dlq", "discard", "--id", "1", "--id", "3", "--why", "tests", "--by", "bob"];
+    let output = hilum(&base, &typed).await;
+    assert_eq!(output.status.code(), Some(0), "{}", words(&output.stderr));
+    let text = words(&output.stdout);
+    assert!(text.contains("1  job job-1  discarded"), "{text}");
+    assert!(text.contains("3  job job-3  was discarded before, by eve"), "{text}");
+    assert!(text.contains("1 discarded, 1 discarded before, 0 failed"), "{text}");
+}
+
+#[tokio::test]
+async fn a_rehearsal_decides_nothing() {
+    let (api, base) = api().await;
+    let output = hilum(&base, &["dlq", "redrive", "--service", "infer", "--dry-run", "--json"]).await;
+    assert!(output.status.success(), "{}", words(&output.stderr));
+    let told = lines(&output);
+    assert_eq!((ids(&told), &told[0]["would"]), (vec![5, 4, 3, 2, 1], &json!("redrive")));
+    let output = hilum(&base, &["dlq", "discard", "--id", "2", "--dry-run"]).await;
+    assert!(words(&output.stdout).contains("1 would be discarded; nothing was done"));
+    assert!(api.decided.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_not_said_is_asked_for_and_nothing_is_decided() {
+    let (api, base) = api().await;
+    for (typed, hint) in [
+        (&["dlq", "redrive", "--why", "because"][..], "or --all"),
+        (&["dlq", "discard", "--all"], "--why"),
+        (&["dlq", "discard", "--all", "--why", " "], "say why"),
+        (&["dlq", "redrive", "--id", "1", "--service", "infer", "--why", "x"], "cannot be used with"),
+        (&["dlq", "redrive", "--all", "--why", "x", "--rate", "51"], "51"),
+        (&["dlq", "list", "--since", "yesterday"], "a moment is written as"),
+    ] {
+        let output = hilum(&base, typed).await;
+        let said = words(&output.stderr);
+        assert!(!output.status.success() && said.contains(hint), "{typed:?}: {said}");
+    }
+    assert!(api.decided.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn decisions_keep_the_pace_that_was_asked_for() {
+    let (_api, base) = api().await;
+    let begun = std::time::Instant::now();
+    let typed = ["dlq", "discard", "--id", "1", "--id", "2", "--id", "3", "--why", "x", "--rate", "4"];
+    assert!(hilum(&base, &typed).await.status.success());
+    assert!(begun.elapsed().as_millis() >= 500, "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_sweep_is_the_program_beside_this_one_with_the_settings_of_the_stack() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("hilum");
+    // A program that this process has open for writing can't be run, so another process writes it.
+    let shell = async |script: &str| {
+        let mut command = Command::new("sh");
+        command.args(["-ec", script]).env("PROGRAM", env!("CARGO_BIN_EXE_hilum")).current_dir(folder.path());
+        assert!(command.status().await.unwrap().success());
+    };
+    shell("cp \"$PROGRAM\" hilum").await;
+    let typed =
+        ["sweep", "--dry-run", "--json", "--nats-url", "nats://there:4222", "--store-url", "s3://images"];
+    let missing = Command::new(&program).args(typed).output().await.unwrap();
+    assert!(words(&missing.stderr).contains("hilum-sweep is missing"), "{}", words(&missing.stderr));
+
+    let script = r#"printf '#!/bin/sh\necho "$@ $HILUM_NATS_URL $HILUM_STORE_URL"\nexit 3\n' > hilum-sweep"#;
+    shell(&format!("{script} && chmod 755 hilum-sweep")).await;
+    let output = Command::new(&program).args(typed).output().await.unwrap();
+    assert_eq!(words(&output.stdout), "--once --dry-run --json nats://there:4222 s3://images\n");
+    assert_eq!(output.status.code(), Some(3));
+
+    let without_stack = Command::new(&program).args(["sweep", "--state"]).arg(folder.path()).output();
+    let said = words(&without_stack.await.unwrap().stderr);
+    assert!(said.contains("no stack runs in"), "{said}");
+}

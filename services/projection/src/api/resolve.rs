@@ -1,0 +1,218 @@
+//! `POST /v1/ops/dlq/{id}/redrive` and `…/discard`: an operator's decision becomes a fact. The first one counts;
+//! what follows from it is for others. Who decided and why stand in the event alone, never in logs or metrics.
+
+use std::time::Instant;
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use hilum_events::{DeadLetterResolved, Envelope, Event, JobDeadLettered, JobId, Resolution};
+use hilum_log::{AppendError, Appended, Recorded};
+use hilum_runtime::Problem;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tracing::Instrument as _;
+
+use super::Api;
+use super::dead_letters::no_such_letter;
+use super::error::{bad_request, conflict, log};
+use super::params::dead_letter_id;
+use crate::queries::LetterState;
+
+/// Characters of a name or a reason.
+const WORDS_MAX: usize = 500;
+
+/// What an operator says.
+#[derive(Deserialize)]
+pub(super) struct Decision {
+    #[serde(default)]
+    by: String,
+    #[serde(default)]
+    why: String,
+}
+
+/// What was decided, now or before.
+#[derive(Serialize)]
+struct Decided {
+    id: u64,
+    job_id: JobId,
+    state: LetterState,
+    /// Somebody had decided the same before.
+    already: bool,
+    resolved_by: String,
+    resolved_why: String,
+    resolved_at: Timestamp,
+}
+
+pub(super) async fn redrive(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    decision: Result<Json<Decision>, JsonRejection>,
+) -> Result<Response, Problem> {
+    api.decide(&id, Resolution::Redrive, decision).await
+}
+
+pub(super) async fn discard(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    decision: Result<Json<Decision>, JsonRejection>,
+) -> Result<Response, Problem> {
+    api.decide(&id, Resolution::Discard, decision).await
+}
+
+impl Api {
+    async fn decide(
+        &self,
+        id: &str,
+        resolution: Resolution,
+        decision: Result<Json<Decision>, JsonRejection>,
+    ) -> Result<Response, Problem> {
+        let id = dead_letter_id(id)?;
+        let decision = checked(decision)?;
+        if !self.decisions.pass(Instant::now()) {
+            return Err(too_many());
+        }
+        let recorded = self.log.at(id).await.map_err(log)?.ok_or_else(no_such_letter)?;
+        let (letter, given_up) = given_up(&recorded).ok_or_else(no_such_letter)?;
+        let ours = letter
+            .next(Timestamp::now(), Event::DeadLetterResolved(resolved(given_up, resolution, decision)));
+        // The trace goes on where the job's ended.
+        let span = tracing::info_span!("resolve", seq = id);
+        recorded.continue_trace_in(&span);
+        let found = self.settle(&ours).instrument(span).await?;
+        answer(id, resolution, &ours, &found)
+    }
+
+    /// Appends the decision; gives what stands in its place, which may be another one's.
+    async fn settle(&self, ours: &Envelope) -> Result<Envelope, Problem> {
+        let found = match self.log.append(ours).await {
+            Ok(Appended::New { .. }) => return Ok(ours.clone()),
+            // All decisions about a dead letter have one id, whoever made them and whatever was decided.
+            Ok(Appended::AlreadyThere { .. }) => self.log.last(&ours.subject()).await.map_err(log)?,
+            Err(AppendError::Taken(recorded)) => Some(*recorded),
+            Err(AppendError::OtherLog(error)) => return Err(Problem::unavailable(error.to_string())),
+            Err(AppendError::Unavailable(error)) => {
+                tracing::debug!(error = &*error as &dyn std::error::Error, "cannot append a decision");
+                None
+            }
+        };
+        found.as_ref().and_then(Recorded::envelope).cloned().ok_or_else(|| {
+            Problem::unavailable(
+                "the event log is away; send the decision again, doing so twice does no harm",
+            )
+        })
+    }
+}
+
+/// Says what was decided; a refusal if it was not this.
+fn answer(id: u64, asked: Resolution, ours: &Envelope, found: &Envelope) -> Result<Response, Problem> {
+    let Event::DeadLetterResolved(event) = &found.event else { return Err(no_such_letter()) };
+    let state = state_of(event.resolution);
+    if event.resolution != asked {
+        let DeadLetterResolved { by, why, .. } = event;
+        let (at, state) = (found.occurred_at, state.as_str());
+        let detail = format!("it was {state} by {by} at {at} ({why}); a decision is made once and stands");
+        return Err(conflict("already-decided", "something else was decided before", detail));
+    }
+    let already = found != ours;
+    if !already {
+        metrics::counter!("hilum_dead_letters_resolved_total", "state" => state.as_str()).increment(1);
+        tracing::info!(id, job_id = %event.job_id, state = state.as_str(), "an operator decided about a dead letter");
+    }
+    let decided = Decided {
+        id,
+        job_id: event.job_id,
+        state,
+        already,
+        resolved_by: event.by.clone(),
+        resolved_why: event.why.clone(),
+        resolved_at: found.occurred_at,
+    };
+    let status = if already { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok((status, Json(decided)).into_response())
+}
+
+fn given_up(recorded: &Recorded) -> Option<(&Envelope, &JobDeadLettered)> {
+    let envelope = recorded.envelope()?;
+    match &envelope.event {
+        Event::JobDeadLettered(event) => Some((envelope, event)),
+        _ => None,
+    }
+}
+
+fn resolved(given_up: &JobDeadLettered, resolution: Resolution, decision: Decision) -> DeadLetterResolved {
+    DeadLetterResolved {
+        job_id: given_up.job_id,
+        reading_id: given_up.reading_id,
+        consumer: given_up.consumer.clone(),
+        stream_seq: given_up.stream_seq,
+        resolution,
+        by: decision.by,
+        why: decision.why,
+    }
+}
+
+fn state_of(resolution: Resolution) -> LetterState {
+    match resolution {
+        Resolution::Redrive => LetterState::Redriven,
+        Resolution::Discard => LetterState::Discarded,
+    }
+}
+
+fn checked(decision: Result<Json<Decision>, JsonRejection>) -> Result<Decision, Problem> {
+    let Json(decision) = decision.map_err(|rejection| Problem {
+        status: rejection.status().as_u16(),
+        ..bad_request(format!(
+            "{}; send {{\"by\": …, \"why\": …}} as application/json",
+            rejection.body_text()
+        ))
+    })?;
+    let by = words("by", "who decides", &decision.by)?;
+    let why = words("why", "the reason in a few words", &decision.why)?;
+    Ok(Decision { by, why })
+}
+
+/// One line for people. Not kept if Postgres could not hold it or a terminal could not show it.
+fn words(field: &str, what: &str, text: &str) -> Result<String, Problem> {
+    let text = text.trim();
+    let wrong = if text.is_empty() {
+        "is missing"
+    } else if text.chars().count() > WORDS_MAX {
+        "is longer than 500 characters"
+    } else if text.chars().any(char::is_control) {
+        "has line breaks or control characters"
+    } else {
+        return Ok(text.to_owned());
+    };
+    let detail = format!("`{field}` {wrong}; it must say {what}, and never a patient's name or number");
+    Err(Problem::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "bad-decision",
+        "the decision is not complete",
+        detail,
+    ))
+}
+
+fn too_many() -> Problem {
+    let detail = "50 decisions in a second is the most; send the rest a little later";
+    let problem =
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-decisions", "too many at once", detail);
+    Problem { retry_after_s: Some(1), ..problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decision_is_one_line_that_says_something() {
+        assert_eq!(words("why", "", "  storage was restored ").unwrap(), "storage was restored");
+        assert!(words("why", "", &"ä".repeat(WORDS_MAX)).is_ok());
+        for bad in ["", "  ", "a\nb", "a\0b", &"ä".repeat(WORDS_MAX + 1)] {
+            let problem = words("why", "the reason", bad).unwrap_err();
+            assert_eq!((problem.status, problem.detail.contains("`why`")), (422, true), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Reading the dead letters and what became of them.
+
+use hilum_events::{JobId, ReadingId, Site};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sqlx::AssertSqlSafe;
+use sqlx::types::Json;
+
+use super::{Queries, unwrapped};
+
+/// What became of a dead letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LetterState {
+    /// Nobody decided yet.
+    Open,
+    /// It is tried once more.
+    Redriven,
+    /// It is not tried again.
+    Discarded,
+}
+
+impl LetterState {
+    /// The word of the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Redriven => "redriven",
+            Self::Discarded => "discarded",
+        }
+    }
+}
+
+/// Work that was given up, and what was decided about it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeadLetter {
+    /// Position of the event that says so.
+    pub id: u64,
+    /// The job.
+    pub job_id: JobId,
+    /// Its reading, if that was the work.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reading_id: Option<ReadingId>,
+    /// Where the image came from.
+    pub site: Site,
+    /// The service that gave up.
+    pub service: String,
+    /// Its consumer.
+    pub consumer: String,
+    /// Position of the message it gave up on.
+    pub stream_seq: u64,
+    /// How often the message was delivered.
+    pub tries: u64,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// When it gave up.
+    pub at: Timestamp,
+    /// What became of it.
+    pub state: LetterState,
+    /// Who decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolved_by: Option<String>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolved_why: Option<String>,
+    /// When.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolved_at: Option<Timestamp>,
+}
+
+/// Which dead letters are listed.
+#[derive(Debug, Clone, Default)]
+pub struct DeadLetterFilter {
+    /// Given up by this service.
+    pub service: Option<String>,
+    /// In this state.
+    pub state: Option<LetterState>,
+    /// With these words in the reason, in capitals or not.
+    pub reason: Option<String>,
+    /// Of this job.
+    pub job: Option<JobId>,
+    /// Of this site.
+    pub site: Option<Site>,
+    /// Given up then or later.
+    pub since: Option<Timestamp>,
+    /// Given up before then.
+    pub until: Option<Timestamp>,
+    /// Older than this one.
+    pub after: Option<u64>,
+    /// That many at most.
+    pub limit: u32,
+}
+
+const SELECT: &str = "SELECT jsonb_build_object(
+        'id', d.seq, 'job_id', d.job_id, 'reading_id', d.reading_id, 'site', d.site,
+        'service', split_part(d.consumer, '-', 1), 'consumer', d.consumer, 'stream_seq', d.stream_seq,
+        'tries', d.deliveries, 'reason', d.reason, 'at', d.at,
+        'state', CASE x.resolution WHEN 'redrive' THEN 'redriven' WHEN 'discard' THEN 'discarded'
+            ELSE 'open' END,
+        'resolved_by', x.resolved_by, 'resolved_why', x.resolved_why, 'resolved_at', x.resolved_at)
+    FROM dead_letters d LEFT JOIN resolutions x ON x.job_id = d.job_id AND x.stream_seq = d.stream_seq";
+
+/// Times come as text: sqlx knows no type for a jiff timestamp.
+const WHERE: &str = "WHERE ($1::text IS NULL OR split_part(d.consumer, '-', 1) = $1)
+    AND ($2::text IS NULL OR $2 = CASE x.resolution WHEN 'redrive' THEN 'redriven'
+        WHEN 'discard' THEN 'discarded' ELSE 'open' END)
+    AND ($3::text IS NULL OR strpos(lower(d.reason), lower($3)) > 0)
+    AND ($4::uuid IS NULL OR d.job_id = $4)
+    AND ($5::text IS NULL OR d.site = $5)
+    AND ($6::text IS NULL OR d.at >= $6::timestamptz)
+    AND ($7::text IS NULL OR d.at < $7::timestamptz)
+    AND ($8::bigint IS NULL OR d.seq < $8)";
+
+impl Queries {
+    /// Dead letters, newest first.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn dead_letters(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, sqlx::Error> {
+        let sql = format!("{SELECT} {WHERE} ORDER BY d.seq DESC LIMIT $9");
+        let rows = sqlx::query_scalar(AssertSqlSafe(sql))
+            .bind(filter.service.as_deref())
+            .bind(filter.state.map(LetterState::as_str))
+            .bind(filter.reason.as_deref())
+            .bind(filter.job.map(JobId::as_uuid))
+            .bind(filter.site.as_ref().map(Site::as_str))
+            .bind(filter.since.map(|at| at.to_string()))
+            .bind(filter.until.map(|at| at.to_string()))
+            .bind(filter.after.map(position))
+            .bind(i64::from(filter.limit))
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(unwrapped(rows))
+    }
+
+    /// The dead letter with this id.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn dead_letter(&self, id: u64) -> Result<Option<DeadLetter>, sqlx::Error> {
+        let sql = format!("{SELECT} WHERE d.seq = $1");
+        let query = sqlx::query_scalar(AssertSqlSafe(sql)).bind(position(id));
+        let found: Option<Json<DeadLetter>> = query.fetch_optional(&self.pool).await?;
+        Ok(found.map(|letter| letter.0))
+    }
+
+    /// Ids of the dead letters of the same job before this one, oldest first.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn earlier_dead_letters(&self, letter: &DeadLetter) -> Result<Vec<u64>, sqlx::Error> {
+        let sql = "SELECT coalesce(jsonb_agg(seq ORDER BY seq), '[]') FROM dead_letters
+            WHERE job_id = $1 AND seq < $2";
+        let found: Json<Vec<u64>> = sqlx::query_scalar(sql)
+            .bind(letter.job_id.as_uuid())
+            .bind(position(letter.id))
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(found.0)
+    }
+
+    /// How many messages of the log this release could not fold.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn unreadable(&self) -> Result<u64, sqlx::Error> {
+        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM unreadable").fetch_one(&self.pool).await?;
+        Ok(count.unsigned_abs())
+    }
+}
+
+/// As Postgres counts; no log is longer.
+fn position(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
+}
