@@ -1,0 +1,39 @@
+//! Doing what a finding says. Each deed stands at most once in the log or changes nothing when repeated, so a second
+//! sweep beside this one, or a crash in the middle, does no harm.
+
+use hilum_log::{AppendError, Log, UnavailableError};
+
+use crate::domain::{Action, Finding};
+
+/// A finding was not acted on; it is found again.
+#[derive(Debug, thiserror::Error)]
+pub enum ActError {
+    /// The log is away.
+    #[error(transparent)]
+    Unavailable(#[from] UnavailableError),
+    /// The log is away, or not the one it was.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// The message is gone from the log.
+    #[error("position {position} of the event stream is empty; restore it from a copy")]
+    Gone {
+        /// Where it stood.
+        position: u64,
+    },
+}
+
+/// Does what the finding says.
+pub(crate) async fn act(log: &Log, finding: &Finding) -> Result<(), ActError> {
+    let Some(position) = finding.position else { return Ok(()) };
+    match finding.action {
+        Action::Name => {}
+        Action::HandOutAgain => {
+            log.hand_out_again(&finding.consumer, position, &finding.reason).await?;
+        }
+        Action::Park | Action::WriteAnew => {
+            let recorded = log.at(position).await?.ok_or(ActError::Gone { position })?;
+            log.give_up(&finding.consumer, &recorded, finding.tries.clone()).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,261 @@
+//! What the log leaves open: images without a claim, readings without an outcome, redrives that nothing followed.
+//! Pure: no clock, network or storage; the time, the facts and the consumers' positions come in as arguments.
+//! Keeps only what is open: what has ended is forgotten, so the memory it takes is bounded by the work under way.
+
+mod decide;
+mod finding;
+mod notes;
+mod studies;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use hilum_events::{
+    DeadLetterResolved, Envelope, Event, ImageStored, InferenceFailed, InferenceRequested, JobDeadLettered,
+    JobId, Priority, ReadingId, Resolution,
+};
+use hilum_log::{Advisory, Try};
+use jiff::{SignedDuration, Timestamp};
+
+use studies::Studies;
+
+pub(crate) use decide::{decide, retry_given_up};
+pub(crate) use finding::SWEEP;
+pub use finding::{Action, Finding, Kind};
+
+const DEDUPE: &str = "dedupe";
+const INFER_STAT: &str = "infer-stat";
+const INFER_ROUTINE: &str = "infer-routine";
+
+/// What is too long.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// A message that was settled has led to something by then.
+    pub(crate) after: SignedDuration,
+    /// How long the report service waits for more images of a study.
+    pub(crate) quiet: SignedDuration,
+}
+
+/// A message of the log with its place.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fact<'a> {
+    /// Position in the stream, from 1.
+    pub(crate) seq: u64,
+    /// When the server stored it.
+    pub(crate) stored_at: Timestamp,
+    /// Its subject.
+    pub(crate) subject: &'a str,
+    /// The fact, unless no release can read it.
+    pub(crate) envelope: Option<&'a Envelope>,
+}
+
+/// Something that has to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Work {
+    /// A job must claim its content or be linked to a claim.
+    Image(JobId),
+    /// A reading must have an outcome.
+    Reading(ReadingId),
+    /// The message at this position can't be read, and its consumer must park it.
+    Unreadable(u64),
+}
+
+/// The message that shall lead to the end of some work.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Open {
+    /// Its position.
+    pub(crate) seq: u64,
+    /// When it was stored.
+    pub(crate) stored_at: Timestamp,
+    /// The consumer that hands it out.
+    pub(crate) consumer: &'static str,
+    /// What is missing if nothing follows.
+    missing: Kind,
+    /// The job whose message it is.
+    job_id: Option<JobId>,
+    /// Which attempt at a reading it asks for.
+    attempt: u32,
+    /// When it was first seen that its consumer had been handed it.
+    handed_out_at: Option<Timestamp>,
+    /// When it was last seen to be under way, or was handed out again: time counts anew from here.
+    moved_at: Option<Timestamp>,
+    /// When the sweep handed it out again.
+    repaired_at: Vec<Timestamp>,
+}
+
+/// A fact that may be at odds with what stands outside of the fold; to be looked up once.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Doubt {
+    /// A claim of a job that is not open: its image may not be in the log.
+    ClaimWithoutJob { seq: u64, job_id: JobId, reading_id: ReadingId },
+    /// A job is said to be dead-lettered: the entry may be missing.
+    LetterWithoutEntry {
+        consumer: String,
+        stream_seq: u64,
+        job_id: JobId,
+        reading_id: Option<ReadingId>,
+        last_try: Try,
+    },
+}
+
+/// All that is open.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct State {
+    last_seq: u64,
+    open: HashMap<Work, Open>,
+    /// Work that ended as a dead letter: a redrive opens it again.
+    parked: HashSet<Work>,
+    studies: Studies,
+    /// What the server said of messages that are open, by consumer and position.
+    advisories: BTreeMap<(String, u64), Advisory>,
+    /// When the server last gave up on a retry, by the consumer of the message.
+    retry_advisories: BTreeMap<String, Timestamp>,
+    doubts: Vec<Doubt>,
+}
+
+/// Brings the state to where it stands after `fact`. A fact that was folded before changes nothing.
+pub(crate) fn evolve(state: &mut State, fact: &Fact<'_>) {
+    if fact.seq <= state.last_seq {
+        return;
+    }
+    state.last_seq = fact.seq;
+    let Some(envelope) = fact.envelope else {
+        return state.unreadable(fact);
+    };
+    match &envelope.event {
+        Event::ImageStored(e) => state.image_stored(fact, e),
+        Event::InferenceRequested(e) => state.inference_requested(fact, e),
+        Event::DuplicateLinked(e) => {
+            state.close(Work::Image(e.job_id));
+            state.studies.link(e.job_id, e.reading_id, fact.stored_at);
+        }
+        Event::InferenceCompleted(e) => {
+            state.close(Work::Reading(e.reading_id));
+            state.studies.reading_ended(e.reading_id, fact.stored_at);
+        }
+        Event::InferenceFailed(e) => state.inference_failed(fact, e),
+        Event::JobDeadLettered(e) => state.job_dead_lettered(fact, e),
+        Event::DeadLetterResolved(e) => state.dead_letter_resolved(fact, e),
+        Event::ReportIssued(e) => state.studies.report_issued(&e.job_ids),
+        Event::StudyCloseRequested(_) => {}
+    }
+}
+
+impl State {
+    /// Position of the newest message folded.
+    pub(crate) fn last_seq(&self) -> u64 {
+        self.last_seq
+    }
+
+    /// How much has not ended.
+    pub(crate) fn open_count(&self) -> usize {
+        self.open.len()
+    }
+
+    /// The message that shall end `work`, if that has not ended.
+    pub(crate) fn open(&self, work: Work) -> Option<&Open> {
+        self.open.get(&work)
+    }
+
+    /// Forgets work that has ended.
+    pub(crate) fn close(&mut self, work: Work) {
+        self.open.remove(&work);
+        self.parked.remove(&work);
+    }
+
+    fn unreadable(&mut self, fact: &Fact<'_>) {
+        if let Some(consumer) = consumer_of(fact.subject) {
+            let work = Work::Unreadable(fact.seq);
+            self.begin(work, fact, consumer, Kind::UnreadableWithoutDeadLetter);
+        }
+    }
+
+    fn image_stored(&mut self, fact: &Fact<'_>, e: &ImageStored) {
+        let open = self.begin(Work::Image(e.job_id), fact, DEDUPE, Kind::ImageWithoutClaim);
+        open.job_id = Some(e.job_id);
+        self.studies.image(e.job_id, e.study_id, fact.seq, fact.stored_at);
+    }
+
+    fn inference_requested(&mut self, fact: &Fact<'_>, e: &InferenceRequested) {
+        let image = Work::Image(e.job_id);
+        let known = self.open.contains_key(&image) || self.parked.contains(&image);
+        if !known && e.attempt == 1 {
+            let doubt = Doubt::ClaimWithoutJob { seq: fact.seq, job_id: e.job_id, reading_id: e.reading_id };
+            self.doubts.push(doubt);
+        }
+        self.close(image);
+        let reading = Work::Reading(e.reading_id);
+        self.parked.remove(&reading);
+        let consumer = match e.priority {
+            Priority::Stat => INFER_STAT,
+            Priority::Routine => INFER_ROUTINE,
+        };
+        let open = self.begin(reading, fact, consumer, Kind::ReadingWithoutOutcome);
+        (open.job_id, open.attempt) = (Some(e.job_id), e.attempt);
+        self.studies.link(e.job_id, e.reading_id, fact.stored_at);
+    }
+
+    fn inference_failed(&mut self, fact: &Fact<'_>, e: &InferenceFailed) {
+        let work = Work::Reading(e.reading_id);
+        // A late word on an attempt that was given up is not the outcome of the next one.
+        if self.open.get(&work).is_some_and(|open| open.attempt <= e.attempt) {
+            self.close(work);
+        }
+        self.studies.reading_ended(e.reading_id, fact.stored_at);
+    }
+
+    fn job_dead_lettered(&mut self, fact: &Fact<'_>, e: &JobDeadLettered) {
+        let work = e.reading_id.map_or(Work::Image(e.job_id), Work::Reading);
+        if self.open.get(&work).is_some_and(|open| open.seq <= e.stream_seq) {
+            self.open.remove(&work);
+            self.parked.insert(work);
+        }
+        self.studies.touch(e.job_id, fact.stored_at);
+        if let Some(reading_id) = e.reading_id {
+            self.studies.reading_ended(reading_id, fact.stored_at);
+        }
+        self.doubts.push(Doubt::LetterWithoutEntry {
+            consumer: e.consumer.clone(),
+            stream_seq: e.stream_seq,
+            job_id: e.job_id,
+            reading_id: e.reading_id,
+            last_try: finding::a_try(fact.stored_at, e.deliveries, &e.reason),
+        });
+    }
+
+    /// A redrive of what has ended otherwise meanwhile leads to nothing, and need not.
+    fn dead_letter_resolved(&mut self, fact: &Fact<'_>, e: &DeadLetterResolved) {
+        let work = e.reading_id.map_or(Work::Image(e.job_id), Work::Reading);
+        if self.parked.remove(&work) && e.resolution == Resolution::Redrive {
+            let open = self.begin(work, fact, DEDUPE, Kind::RedriveWithoutEffect);
+            // The word of no earlier attempt ends it.
+            (open.job_id, open.attempt) = (Some(e.job_id), u32::MAX);
+        }
+    }
+
+    fn begin(&mut self, work: Work, fact: &Fact<'_>, consumer: &'static str, missing: Kind) -> &mut Open {
+        let open = Open {
+            seq: fact.seq,
+            stored_at: fact.stored_at,
+            consumer,
+            missing,
+            job_id: None,
+            attempt: 0,
+            handed_out_at: None,
+            moved_at: None,
+            repaired_at: Vec::new(),
+        };
+        self.open.entry(work).insert_entry(open).into_mut()
+    }
+}
+
+/// The consumer that hands out messages of this subject, as `streams/` says.
+fn consumer_of(subject: &str) -> Option<&'static str> {
+    match subject.split('.').nth(1)? {
+        "image-stored" | "dead-letter-resolved" => Some(DEDUPE),
+        "inference-requested" if subject.ends_with(".stat") => Some(INFER_STAT),
+        "inference-requested" if subject.ends_with(".routine") => Some(INFER_ROUTINE),
+        _ => None,
+    }
+}

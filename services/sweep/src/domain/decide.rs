@@ -1,0 +1,142 @@
+//! What of the open work is overdue, and what is to be done about it. That no retry and no dead letter exists is
+//! for the caller to find out: it is asked only of the few messages named here.
+
+use hilum_log::{Advisory, AdvisoryKind, ConsumerPosition};
+use jiff::{SignedDuration, Timestamp};
+
+use super::finding::{Action, Finding, Kind, SWEEP, a_try};
+use super::studies::Unreported;
+use super::{Limits, Open, State, Work};
+
+/// Repairs without effect after which a message is parked.
+const REPAIRS: usize = 3;
+
+/// What may be in hand gets so many times as long as what was settled.
+const PATIENCE: i32 = 3;
+
+/// What is wrong at `now`, oldest message first.
+pub(crate) fn decide(
+    state: &State,
+    positions: &[ConsumerPosition],
+    now: Timestamp,
+    limits: &Limits,
+) -> Vec<Finding> {
+    let overdue = state.open.iter().filter_map(|(work, open)| {
+        let consumer = open.consumer.to_owned();
+        if let Some(advisory) = state.advisories.get(&(consumer, open.seq)) {
+            return Some(never_answered(*work, open, advisory));
+        }
+        let position = positions.iter().find(|position| position.consumer == open.consumer)?;
+        let waited = waited(open, position, now, limits)?;
+        Some(without_effect(*work, open, waited, now))
+    });
+    let unreported =
+        state.studies.unreported().filter_map(|study| without_report(state, &study, now, limits));
+    let mut findings: Vec<Finding> = overdue.chain(unreported).collect();
+    findings.sort_by_key(|finding| (finding.position, finding.kind));
+    findings
+}
+
+/// What to say of open work of which a retry waits for so long that its workers may have died over it: the
+/// server said that it gave up on a retry of this consumer, and it does not say on which.
+pub(crate) fn retry_given_up(state: &State, work: Work, now: Timestamp, limits: &Limits) -> Option<Finding> {
+    let open = state.open.get(&work)?;
+    let said_at = *state.retry_advisories.get(open.consumer)?;
+    if said_at <= open.stored_at || now.duration_since(said_at) <= limits.after {
+        return None;
+    }
+    let reason = format!(
+        "a retry for {} was taken by one worker after the other and none answered; redrive it when they live",
+        open.consumer
+    );
+    let tries = vec![a_try(said_at, 1, &reason)];
+    Some(Finding { action: Action::Park, tries, ..of(work, open, open.missing, reason) })
+}
+
+/// For how long a message is overdue, if it is.
+fn waited(
+    open: &Open,
+    position: &ConsumerPosition,
+    now: Timestamp,
+    limits: &Limits,
+) -> Option<SignedDuration> {
+    if open.seq > position.delivered_seq {
+        // It waits in the queue, however long that is.
+        return None;
+    }
+    let in_hand = open.seq > position.ack_floor_seq;
+    let (since, limit) = match open.moved_at {
+        Some(moved_at) => (moved_at, limits.after),
+        None if in_hand => (open.handed_out_at.unwrap_or(open.stored_at), limits.after * PATIENCE),
+        None => (open.stored_at, limits.after),
+    };
+    let waited = now.duration_since(since);
+    (waited > limit).then_some(waited)
+}
+
+fn without_effect(work: Work, open: &Open, waited: SignedDuration, now: Timestamp) -> Finding {
+    let consumer = open.consumer;
+    let repairs = open.repaired_at.len();
+    let what = match open.missing {
+        Kind::ImageWithoutClaim => "neither claim nor link nor dead letter followed",
+        Kind::ReadingWithoutOutcome => "neither an outcome nor a dead letter followed",
+        Kind::RedriveWithoutEffect => "nothing followed the redrive",
+        _ => "it can't be read and was not parked",
+    };
+    if repairs < REPAIRS {
+        let reason = format!("{consumer} was handed it, and for {} s {what}", waited.as_secs());
+        return Finding { action: Action::HandOutAgain, ..of(work, open, open.missing, reason) };
+    }
+    let reason = format!("{consumer} was handed it again {repairs} times, and {what}");
+    let again = |at: &Timestamp| a_try(*at, 1, "handed out again by the sweep, without effect");
+    let tries = open.repaired_at.iter().map(again).chain([a_try(now, 1, &reason)]).collect();
+    Finding { action: Action::Park, tries, ..of(work, open, open.missing, reason) }
+}
+
+fn never_answered(work: Work, open: &Open, advisory: &Advisory) -> Finding {
+    let (consumer, deliveries) = (open.consumer, advisory.deliveries);
+    let reason = match advisory.kind {
+        AdvisoryKind::MaxDeliveries => {
+            format!("{deliveries} workers of {consumer} took it and none answered")
+        }
+        AdvisoryKind::Terminated => {
+            format!("a worker of {consumer} ended it at delivery {deliveries} without keeping its story")
+        }
+    };
+    let tries = vec![a_try(advisory.at, deliveries, &reason)];
+    let kind = Kind::AdvisoryWithoutDeadLetter;
+    Finding { action: Action::Park, tries, ..of(work, open, kind, reason) }
+}
+
+fn of(work: Work, open: &Open, kind: Kind, reason: String) -> Finding {
+    Finding {
+        position: Some(open.seq),
+        job_id: open.job_id,
+        reading_id: match work {
+            Work::Reading(reading_id) => Some(reading_id),
+            Work::Image(_) | Work::Unreadable(_) => None,
+        },
+        consumer: open.consumer.to_owned(),
+        work: Some(work),
+        ..Finding::named(kind, reason)
+    }
+}
+
+/// The report service folds the same facts, so there is nothing to hand out: somebody has to look at it.
+fn without_report(state: &State, study: &Unreported<'_>, now: Timestamp, limits: &Limits) -> Option<Finding> {
+    let waited = now.duration_since(study.stirred_at);
+    let is_open = |work: Work| state.open.contains_key(&work);
+    let waits = |job: super::studies::Job| {
+        is_open(Work::Image(job.job_id)) || job.reading_id.is_some_and(|id| is_open(Work::Reading(id)))
+    };
+    if waited <= limits.after + limits.quiet || study.jobs().any(waits) {
+        return None;
+    }
+    let reason = format!(
+        "all images of study {} have had an outcome for {} s and no report covers them; see the log of hilum-report",
+        study.study_id,
+        waited.as_secs()
+    );
+    let finding = Finding::named(Kind::StudyWithoutReport, reason);
+    Some(Finding { position: Some(study.seq), consumer: SWEEP.to_owned(), ..finding })
+}

@@ -1,0 +1,70 @@
+//! What the sweep saw itself beside the facts: how far the queues are, what the server said, what was repaired.
+//! None of it is kept anywhere: another sweep sees it anew.
+
+use std::collections::HashSet;
+
+use hilum_log::{Advisory, AdvisoryKind, ConsumerPosition};
+use jiff::Timestamp;
+
+use super::{Doubt, State, Work};
+
+impl State {
+    /// Takes what is to be looked up, `max` at most.
+    pub(crate) fn take_doubts(&mut self, max: usize) -> Vec<Doubt> {
+        self.doubts.drain(..max.min(self.doubts.len())).collect()
+    }
+
+    /// Keeps what is to be looked up again.
+    pub(crate) fn doubt_again(&mut self, doubt: Doubt) {
+        self.doubts.push(doubt);
+    }
+
+    /// Notes what the server said of a message that it will not hand out any more.
+    pub(crate) fn note_advisory(&mut self, advisory: Advisory) {
+        match (advisory.consumer.strip_suffix("-retry"), advisory.kind) {
+            // It speaks of a place in the stream of retries, which tells nothing of the place in the log.
+            (Some(consumer), AdvisoryKind::MaxDeliveries) => {
+                let newest = self.retry_advisories.entry(consumer.to_owned()).or_insert(advisory.at);
+                *newest = advisory.at.max(*newest);
+            }
+            // The server removes a ticket that a worker ended: nothing waits for it.
+            (Some(_), AdvisoryKind::Terminated) => {}
+            (None, _) => {
+                self.advisories.insert((advisory.consumer.clone(), advisory.stream_seq), advisory);
+            }
+        }
+    }
+
+    /// Forgets what the server said of messages whose work has ended.
+    pub(crate) fn forget_settled_advisories(&mut self) {
+        let open: HashSet<_> = self.open.values().map(|open| (open.consumer, open.seq)).collect();
+        let last_seq = self.last_seq;
+        self.advisories
+            .retain(|(consumer, seq), _| *seq > last_seq || open.contains(&(consumer.as_str(), *seq)));
+    }
+
+    /// Notes which open messages had been handed out at `now`.
+    pub(crate) fn note_handed_out(&mut self, positions: &[ConsumerPosition], now: Timestamp) {
+        for open in self.open.values_mut().filter(|open| open.handed_out_at.is_none()) {
+            let position = positions.iter().find(|position| position.consumer == open.consumer);
+            if position.is_some_and(|position| open.seq <= position.delivered_seq) {
+                open.handed_out_at = Some(now);
+            }
+        }
+    }
+
+    /// Notes that `work` was seen to be under way at `now`.
+    pub(crate) fn note_under_way(&mut self, work: Work, now: Timestamp) {
+        if let Some(open) = self.open.get_mut(&work) {
+            open.moved_at = Some(now);
+        }
+    }
+
+    /// Notes that the message of `work` was handed out again at `now`.
+    pub(crate) fn note_repair(&mut self, work: Work, now: Timestamp) {
+        self.note_under_way(work, now);
+        if let Some(open) = self.open.get_mut(&work) {
+            open.repaired_at.push(now);
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Wiring of the sweep. Decides nothing.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use hilum_blobs::{BlobStore, StoreConfig};
+use hilum_log::Log;
+use hilum_runtime::{Service, Telemetry};
+use hilum_sweep::{Config, Sweep, Swept, once};
+use tokio_util::sync::CancellationToken;
+
+/// How long an operator waits for the log.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[tokio::main]
+async fn main() -> anyhow::Result<ExitCode> {
+    let config = Config::parse();
+    if config.once { look_once(&config).await } else { serve(&config).await.map(|()| ExitCode::SUCCESS) }
+}
+
+async fn serve(config: &Config) -> anyhow::Result<()> {
+    let service = Service::start("hilum-sweep", &config.service)?;
+    let log = Log::connect(&config.service.nats_url, "hilum-sweep").await?;
+    let blobs = BlobStore::open(&StoreConfig::at(&config.store_url))?;
+    let sweep = Sweep::new(log.clone(), blobs.clone(), service.health.clone(), config.pace());
+    service.watch("event log", move || {
+        let log = log.clone();
+        async move { log.probe().await }
+    });
+    service.watch("object storage", move || {
+        let blobs = blobs.clone();
+        async move { blobs.probe().await.map_err(|error| error.to_string()) }
+    });
+    let shutdown = service.shutdown.clone();
+    let run = Box::pin(async move { sweep.run(&shutdown).await.map_err(anyhow::Error::from) });
+    let pages = axum::Router::new();
+    service.run(pages, config.service.drain_limit(), run).await.context("hilum-sweep ended")
+}
+
+async fn look_once(config: &Config) -> anyhow::Result<ExitCode> {
+    let _telemetry = Telemetry::start("hilum-sweep", "warn", config.service.otlp_endpoint.as_deref())?;
+    let log = Log::connect(&config.service.nats_url, "hilum-sweep").await?;
+    let blobs = BlobStore::open(&StoreConfig::at(&config.store_url))?;
+    let never = CancellationToken::new();
+    let usable = tokio::time::timeout(PATIENCE, log.wait_until_usable(&never)).await;
+    usable.with_context(|| format!("no event log at {}; is Hilum running?", config.service.nats_url))?;
+
+    let mut settled = true;
+    let mut count = 0;
+    let mut out = std::io::stdout().lock();
+    let mut written = Ok(());
+    let tell = |swept: &Swept| {
+        (settled, count) = (settled && swept.is_settled(), count + 1);
+        let line = if config.json { json(swept) } else { line(swept) };
+        written = std::mem::replace(&mut written, Ok(())).and_then(|()| writeln!(out, "{line}"));
+    };
+    Box::pin(once(&log, &blobs, &config.pace(), config.mode(), tell)).await?;
+    written?;
+    if count == 0 && !config.json {
+        writeln!(out, "nothing found")?;
+    }
+    Ok(if settled { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn json(swept: &Swept) -> String {
+    serde_json::to_string(swept).expect("a finding is text and numbers")
+}
+
+fn line(swept: &Swept) -> String {
+    let finding = &swept.finding;
+    let action = match (swept.done, finding.action) {
+        (false, action) if action != hilum_sweep::Action::Name => format!("to be {}", action.as_str()),
+        (_, action) => action.as_str().to_owned(),
+    };
+    let position = finding.position.map_or_else(|| "-".to_owned(), |position| position.to_string());
+    let job = finding.job_id.map_or_else(|| "-".to_owned(), |job_id| job_id.to_string());
+    format!("{action:<22}  {:<30}  {position:>10}  {job:<36}  {}", finding.kind.as_str(), finding.reason)
+}

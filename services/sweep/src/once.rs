@@ -1,0 +1,88 @@
+//! Looking once, for an operator: what is wrong now, and doing something about it unless asked not to.
+
+use hilum_blobs::BlobStore;
+use hilum_log::Log;
+use jiff::Timestamp;
+
+use crate::act::{ActError, act};
+use crate::domain::Finding;
+use crate::seal::{KeepError, SealKeeper};
+use crate::shell::Pace;
+use crate::storage::{StorageLookError, compare};
+use crate::sweeper::{LookError, Memory, Sweeper};
+
+/// How to look.
+#[derive(Debug, Clone, Copy)]
+pub struct Mode {
+    /// Change nothing.
+    pub dry_run: bool,
+    /// Also compare the whole log with object storage.
+    pub deep: bool,
+}
+
+/// What was found and whether it was acted on.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Swept {
+    /// What was found.
+    #[serde(flatten)]
+    pub finding: Finding,
+    /// Whether that was done which it says. Of what is only named: false.
+    pub done: bool,
+}
+
+impl Swept {
+    /// Whether nothing is left to do for anybody.
+    pub fn is_settled(&self) -> bool {
+        self.done || (self.finding.action == crate::Action::Name && !self.finding.needs_somebody())
+    }
+}
+
+/// The look was not finished.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each says itself what it is")]
+pub enum OnceError {
+    #[error(transparent)]
+    Look(#[from] LookError),
+    #[error(transparent)]
+    Storage(#[from] StorageLookError),
+    #[error("cannot act on what was found")]
+    Act(#[from] ActError),
+    #[error(transparent)]
+    Seal(Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Folds the log to its end and tells `tell` of each finding, after acting on it.
+///
+/// # Errors
+/// When the log or the storage is away, or the log does not fit its seal: then nothing more is done.
+pub async fn once(
+    log: &Log,
+    blobs: &BlobStore,
+    pace: &Pace,
+    mode: Mode,
+    mut tell: impl FnMut(&Swept),
+) -> Result<(), OnceError> {
+    SealKeeper::new(log.clone(), blobs.clone()).check().await?;
+    let mut sweeper = Sweeper::new(log.clone(), pace.limits(), Memory::OfOneLook);
+    let mut findings = sweeper.look(Timestamp::now()).await?;
+    if mode.deep {
+        findings.extend(compare(log, blobs, Timestamp::now()).await?);
+    }
+    for finding in findings {
+        let acts = !mode.dry_run && finding.action != crate::Action::Name;
+        if acts {
+            act(log, &finding).await?;
+        }
+        tell(&Swept { finding, done: acts });
+    }
+    Ok(())
+}
+
+impl From<KeepError> for OnceError {
+    fn from(error: KeepError) -> Self {
+        match error.unless_broken() {
+            Ok(away) => Self::Seal(away),
+            Err(broken) => Self::Seal(broken.into()),
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! The service: three loops side by side, one that folds the log and looks at it, one that compares it with object
+//! storage, one that seals it. All it knows follows from the log and the storage, so it can be stopped at any moment.
+
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::error::Error;
+use std::time::Duration;
+
+use hilum_blobs::BlobStore;
+use hilum_log::Log;
+use hilum_runtime::Health;
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::{Instant, Interval, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use crate::act::act;
+use crate::domain::{Action, Finding, Kind, Limits};
+use crate::seal::{BrokenSealError, SealKeeper};
+use crate::storage::compare;
+use crate::sweeper::{LookError, Memory, Sweeper};
+
+const CAUGHT_UP: &str = "caught up";
+const SEAL: &str = "log fits its seal";
+/// The first long look does not wait a day, for a service that is started anew each day.
+const FIRST_STORAGE_LOOK: Duration = Duration::from_secs(600);
+/// Between two tries to see the seal at the start.
+const SEAL_RETRY: Duration = Duration::from_millis(500);
+
+/// How the service paces its work.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// A message that was settled must have led to something by then.
+    pub after: Duration,
+    /// How long the report service waits for more images of a study.
+    pub quiet: Duration,
+    /// Between two looks at the log.
+    pub every: Duration,
+    /// Between two comparisons of the log with object storage.
+    pub deep_every: Duration,
+    /// Between two seals.
+    pub seal_every: Duration,
+}
+
+impl Pace {
+    pub(crate) fn limits(&self) -> Limits {
+        let signed = |duration| SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
+        Limits { after: signed(self.after), quiet: signed(self.quiet) }
+    }
+}
+
+/// The service without its frame.
+pub struct Sweep {
+    log: Log,
+    blobs: BlobStore,
+    health: Health,
+    pace: Pace,
+}
+
+/// The service must not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The log does not fit its seal.
+    #[error("nothing is written to this log")]
+    Seal(#[from] BrokenSealError),
+    /// A newer release wrote to the log.
+    #[error(transparent)]
+    NewerEvent(LookError),
+}
+
+impl Sweep {
+    /// Puts the parts together; nothing runs yet.
+    pub fn new(log: Log, blobs: BlobStore, health: Health, pace: Pace) -> Self {
+        health.wait_for(CAUGHT_UP, "reading the event log");
+        health.wait_for(SEAL, "not looked at yet");
+        Self { log, blobs, health, pace }
+    }
+
+    /// Sweeps until `shutdown`. Waits whenever the log or the storage is away.
+    ///
+    /// # Errors
+    /// When the log does not fit its seal, or a newer release wrote to it.
+    pub async fn run(&self, shutdown: &CancellationToken) -> Result<(), RunError> {
+        tokio::select! {
+            () = shutdown.cancelled() => Ok(()),
+            outcome = Box::pin(self.work(shutdown)) => match outcome {
+                Err(error) => Err(error),
+            },
+        }
+    }
+
+    async fn work(&self, shutdown: &CancellationToken) -> Result<Infallible, RunError> {
+        self.log.wait_until_usable(shutdown).await;
+        let seals = SealKeeper::new(self.log.clone(), self.blobs.clone());
+        self.see_seal(&seals).await?;
+        let (never, _, _) =
+            tokio::try_join!(self.look_for_ever(), self.compare_for_ever(), self.seal_for_ever(&seals))?;
+        Ok(never)
+    }
+
+    /// Nothing is repaired in a log that may not be ours.
+    async fn see_seal(&self, seals: &SealKeeper) -> Result<(), RunError> {
+        loop {
+            let Err(error) = seals.check().await else { break };
+            self.not_sealed(error)?;
+            tokio::time::sleep(SEAL_RETRY).await;
+        }
+        self.health.holds(SEAL);
+        Ok(())
+    }
+
+    async fn seal_for_ever(&self, seals: &SealKeeper) -> Result<Infallible, RunError> {
+        let mut ticks = ticks(Duration::ZERO, self.pace.seal_every);
+        loop {
+            ticks.tick().await;
+            match seals.keep().await {
+                Ok(()) => self.health.holds(SEAL),
+                Err(error) => self.not_sealed(error)?,
+            }
+        }
+    }
+
+    fn not_sealed(&self, error: crate::seal::KeepError) -> Result<(), RunError> {
+        match error.unless_broken() {
+            Ok(away) => {
+                self.health.wait_for(SEAL, with_causes(&*away));
+                Ok(())
+            }
+            Err(broken) => {
+                self.health.wait_for(SEAL, with_causes(&broken));
+                Err(broken.into())
+            }
+        }
+    }
+
+    async fn look_for_ever(&self) -> Result<Infallible, RunError> {
+        let mut sweeper = Sweeper::new(self.log.clone(), self.pace.limits(), Memory::OfManyLooks);
+        let mut ticks = ticks(Duration::ZERO, self.pace.every);
+        let mut said = Said::default();
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => self.look(&mut sweeper, &mut said).await,
+                folded = sweeper.fold_on() => folded,
+            }
+            .or_else(|error| match error {
+                LookError::Unavailable(away) => {
+                    self.health.wait_for(CAUGHT_UP, with_causes(&away));
+                    Ok(())
+                }
+                newer @ LookError::NewerEvent { .. } => Err(RunError::NewerEvent(newer)),
+            })?;
+            metrics::gauge!("hilum_sweep_open").set(sweeper.open_count() as f64);
+        }
+    }
+
+    async fn look(&self, sweeper: &mut Sweeper, said: &mut Said) -> Result<(), LookError> {
+        let findings = sweeper.look(Timestamp::now()).await?;
+        self.health.holds(CAUGHT_UP);
+        said.forget_others(&findings);
+        for finding in &findings {
+            if self.act_on(finding, said).await {
+                sweeper.note_done(finding, Timestamp::now());
+            }
+        }
+        let now = Timestamp::now().as_second() as f64;
+        metrics::gauge!("hilum_sweep_last_run_timestamp_seconds", "look" => "log").set(now);
+        Ok(())
+    }
+
+    async fn compare_for_ever(&self) -> Result<Infallible, RunError> {
+        let every = self.pace.deep_every;
+        let mut ticks = ticks(every.min(FIRST_STORAGE_LOOK), every);
+        let mut said = Said::default();
+        loop {
+            ticks.tick().await;
+            match compare(&self.log, &self.blobs, Timestamp::now()).await {
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn Error, "could not compare the log with storage");
+                }
+                Ok(findings) => {
+                    said.forget_others(&findings);
+                    for finding in &findings {
+                        self.act_on(finding, &mut said).await;
+                    }
+                    let now = Timestamp::now().as_second() as f64;
+                    metrics::gauge!("hilum_sweep_last_run_timestamp_seconds", "look" => "storage").set(now);
+                }
+            }
+        }
+    }
+
+    /// Acts on a finding and says so, once of each; `true` when it was done.
+    async fn act_on(&self, finding: &Finding, said: &mut Said) -> bool {
+        if finding.action == Action::Name && !said.is_news(finding) {
+            return false;
+        }
+        let Finding { kind, position, action, reason, .. } = finding;
+        let (job_id, reading_id) = (finding.job_id.map(tracing::field::display), finding.reading_id);
+        let (kind, action) = (kind.as_str(), action.as_str());
+        if let Err(error) = act(&self.log, finding).await {
+            let error: &dyn Error = &error;
+            tracing::warn!(error, kind, position, reason, "could not act on a finding; trying again");
+            return false;
+        }
+        let reading_id = reading_id.map(tracing::field::display);
+        tracing::warn!(kind, position, job_id, reading_id, action, reason, "found");
+        metrics::counter!("hilum_sweep_findings_total", "kind" => kind, "action" => action.replace(' ', "_"))
+            .increment(1);
+        true
+    }
+}
+
+/// What was named and still stands: it is news once.
+#[derive(Default)]
+struct Said(HashSet<Naming>);
+
+/// What makes a named finding the same as before; its sentence may count seconds.
+type Naming = (Kind, Option<u64>, Option<String>);
+
+impl Said {
+    fn is_news(&mut self, finding: &Finding) -> bool {
+        self.0.insert(naming(finding))
+    }
+
+    fn forget_others(&mut self, findings: &[Finding]) {
+        let still: HashSet<_> = findings.iter().map(naming).collect();
+        self.0.retain(|said| still.contains(said));
+    }
+}
+
+fn naming(finding: &Finding) -> Naming {
+    let reason = finding.position.is_none().then(|| finding.reason.clone());
+    (finding.kind, finding.position, reason)
+}
+
+fn ticks(first: Duration, every: Duration) -> Interval {
+    let mut ticks = tokio::time::interval_at(Instant::now() + first, every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+/// An error with all its causes in one line.
+fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,247 @@
+//! One look: fold the log to its end, ask how far the queues are, and see for each candidate that nothing else is
+//! under way. Changes nothing; what is done about a finding is told to it.
+//!
+//! The order matters. A worker appends what followed before it settles its message. So the queues are asked first and
+//! the log is folded to its end after that: what then has no effect had none when it was settled.
+
+use hilum_events::{DecodeError, completed_filter, job_image_filter};
+use hilum_log::{ConsumerPosition, Follower, Log, Recorded, UnavailableError};
+use jiff::Timestamp;
+
+use crate::domain::{
+    Action, Doubt, Fact, Finding, Kind, Limits, SWEEP, State, Work, decide, evolve, retry_given_up,
+};
+
+/// Facts folded before anything else is looked at.
+const BATCH: usize = 512;
+/// Candidates looked up in one pass; the rest waits for the next, so that a pass has an end.
+const CANDIDATES: usize = 1000;
+
+/// The look was not finished.
+#[derive(Debug, thiserror::Error)]
+pub enum LookError {
+    /// The log is away.
+    #[error(transparent)]
+    Unavailable(#[from] UnavailableError),
+    /// A newer release wrote to the log: what follows would be judged wrongly.
+    #[error("cannot fold the event at position {seq}")]
+    NewerEvent {
+        /// Its position.
+        seq: u64,
+        /// Which event.
+        source: DecodeError,
+    },
+}
+
+/// How much a look knows of earlier ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Memory {
+    /// It is one of many: what may be in hand is counted from when it was seen to be handed out.
+    OfManyLooks,
+    /// It is the only one: time counts from when the message was stored.
+    OfOneLook,
+}
+
+/// The fold of the log and where to read on.
+pub(crate) struct Sweeper {
+    log: Log,
+    limits: Limits,
+    memory: Memory,
+    state: State,
+    follower: Follower,
+    advisory_seq: u64,
+}
+
+impl Sweeper {
+    pub(crate) fn new(log: Log, limits: Limits, memory: Memory) -> Self {
+        let follower = log.follow(0, &[]);
+        Self { log, limits, memory, state: State::default(), follower, advisory_seq: 0 }
+    }
+
+    /// How much has not ended.
+    pub(crate) fn open_count(&self) -> usize {
+        self.state.open_count()
+    }
+
+    /// Waits for facts and folds them. Cancel safe.
+    pub(crate) async fn fold_on(&mut self) -> Result<(), LookError> {
+        let facts = self.follower.next_batch(BATCH).await;
+        facts.iter().try_for_each(|recorded| fold(&mut self.state, recorded))
+    }
+
+    /// What is wrong at `now`, oldest message first.
+    pub(crate) async fn look(&mut self, now: Timestamp) -> Result<Vec<Finding>, LookError> {
+        let positions = self.log.consumer_positions().await?;
+        self.read_advisories().await?;
+        self.fold_to_end().await?;
+        self.state.forget_settled_advisories();
+        if self.memory == Memory::OfManyLooks {
+            self.state.note_handed_out(&positions, now);
+        }
+        let mut findings = self.overdue(&positions, now).await?;
+        // A retry may have ended between the look at the log and the question for it.
+        self.fold_to_end().await?;
+        findings.retain(|finding| match finding.work {
+            Some(work) => self.state.open(work).is_some_and(|open| Some(open.seq) == finding.position),
+            None => true,
+        });
+        findings.extend(self.doubtful(now).await?);
+        findings.sort_by_key(|finding| (finding.position, finding.kind));
+        Ok(findings)
+    }
+
+    /// Notes that a finding was acted on at `now`.
+    pub(crate) fn note_done(&mut self, finding: &Finding, now: Timestamp) {
+        match (finding.work, finding.action) {
+            (Some(work), Action::HandOutAgain) => self.state.note_repair(work, now),
+            // No fact tells of it, for it has no job.
+            (Some(work @ Work::Unreadable(_)), Action::Park) => self.state.close(work),
+            _ => {}
+        }
+    }
+
+    async fn read_advisories(&mut self) -> Result<(), LookError> {
+        for advisory in self.log.advisories_after(self.advisory_seq).await? {
+            self.advisory_seq = self.advisory_seq.max(advisory.seq);
+            self.state.note_advisory(advisory);
+        }
+        Ok(())
+    }
+
+    async fn fold_to_end(&mut self) -> Result<(), LookError> {
+        let last_seq = self.log.position().await?.last_seq;
+        while self.state.last_seq() < last_seq {
+            self.fold_on().await?;
+        }
+        Ok(())
+    }
+
+    async fn overdue(
+        &mut self,
+        positions: &[ConsumerPosition],
+        now: Timestamp,
+    ) -> Result<Vec<Finding>, LookError> {
+        let mut candidates = decide(&self.state, positions, now, &self.limits);
+        if self.memory == Memory::OfManyLooks {
+            // What is only named costs no question, and there may be much of it when a service is away.
+            let mut asked = 0;
+            candidates.retain(|candidate| {
+                asked += usize::from(candidate.work.is_some());
+                candidate.work.is_none() || asked <= CANDIDATES
+            });
+        }
+        let mut findings = Vec::new();
+        for candidate in candidates {
+            let finding = match (candidate.work, candidate.position) {
+                (Some(work), Some(position)) => self.confirm(work, position, candidate, now).await?,
+                _ => Some(candidate),
+            };
+            findings.extend(finding);
+        }
+        Ok(findings)
+    }
+
+    /// Looks up whether nothing else is known of overdue work.
+    async fn confirm(
+        &mut self,
+        work: Work,
+        position: u64,
+        candidate: Finding,
+        now: Timestamp,
+    ) -> Result<Option<Finding>, LookError> {
+        if let Some(letter) = self.log.dead_letter(&candidate.consumer, position).await? {
+            if let Work::Unreadable(_) = work {
+                self.state.close(work);
+                return Ok(None);
+            }
+            let reason = "its dead letter was written and its job was not told".to_owned();
+            let (kind, tries) = (Kind::EntryWithoutDeadLetter, letter.tries);
+            return Ok(Some(Finding { kind, action: Action::Park, tries, reason, ..candidate }));
+        }
+        if self.log.has_retry(&candidate.consumer, position).await? {
+            let given_up = retry_given_up(&self.state, work, now, &self.limits);
+            if given_up.is_none() {
+                self.state.note_under_way(work, now);
+            }
+            return Ok(given_up);
+        }
+        if let Work::Reading(reading_id) = work
+            && self.log.last(&completed_filter(reading_id)).await?.is_some()
+        {
+            // An earlier attempt was done after all, before the new one was asked for.
+            self.state.close(work);
+            return Ok(None);
+        }
+        Ok(Some(candidate))
+    }
+
+    /// What turns out to be wrong of what was in doubt. A finding stays in doubt until it is found mended, so that it
+    /// is found again if nothing was done.
+    async fn doubtful(&mut self, now: Timestamp) -> Result<Vec<Finding>, LookError> {
+        let doubts = self.state.take_doubts(match self.memory {
+            Memory::OfManyLooks => CANDIDATES,
+            Memory::OfOneLook => usize::MAX,
+        });
+        let mut findings = Vec::new();
+        for (index, doubt) in doubts.iter().enumerate() {
+            match self.settle(doubt, now).await {
+                Ok(None) => {}
+                Ok(Some(finding)) => {
+                    self.state.doubt_again(doubt.clone());
+                    findings.push(finding);
+                }
+                Err(error) => {
+                    let rest = doubts[index..].iter().cloned();
+                    rest.for_each(|doubt| self.state.doubt_again(doubt));
+                    return Err(error);
+                }
+            }
+        }
+        Ok(findings)
+    }
+
+    async fn settle(&self, doubt: &Doubt, now: Timestamp) -> Result<Option<Finding>, LookError> {
+        match doubt {
+            Doubt::ClaimWithoutJob { seq, job_id, reading_id } => {
+                if self.log.last(&job_image_filter(*job_id)).await?.is_some()
+                    || self.log.dead_letter(SWEEP, *seq).await?.is_some()
+                {
+                    return Ok(None);
+                }
+                let reason = "a job claimed this reading and no image of that job is in the log".to_owned();
+                let finding = Finding::parked(Kind::ClaimWithoutJob, *seq, now, reason);
+                Ok(Some(Finding { job_id: Some(*job_id), reading_id: Some(*reading_id), ..finding }))
+            }
+            Doubt::LetterWithoutEntry { consumer, stream_seq, job_id, reading_id, last_try } => {
+                if self.log.dead_letter(consumer, *stream_seq).await?.is_some() {
+                    return Ok(None);
+                }
+                let reason = format!("{consumer} gave it up and the entry with its story is missing");
+                let gone = self.log.at(*stream_seq).await?.is_none();
+                let finding = Finding::parked(Kind::DeadLetterWithoutEntry, *stream_seq, now, reason);
+                Ok(Some(Finding {
+                    job_id: Some(*job_id),
+                    reading_id: *reading_id,
+                    action: if gone { Action::Name } else { Action::WriteAnew },
+                    consumer: consumer.clone(),
+                    tries: vec![last_try.clone()],
+                    ..finding
+                }))
+            }
+        }
+    }
+}
+
+fn fold(state: &mut State, recorded: &Recorded) -> Result<(), LookError> {
+    if let Err(source @ DecodeError::Unknown { .. }) = &recorded.content {
+        return Err(LookError::NewerEvent { seq: recorded.seq, source: source.clone() });
+    }
+    let fact = Fact {
+        seq: recorded.seq,
+        stored_at: recorded.stored_at,
+        subject: &recorded.subject,
+        envelope: recorded.envelope(),
+    };
+    evolve(state, &fact);
+    Ok(())
+}
