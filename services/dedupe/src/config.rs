@@ -23,7 +23,7 @@ pub(crate) struct Config {
     #[arg(long, env = "HILUM_CONCURRENCY", default_value_t = 32)]
     concurrency: usize,
     /// Tries after which an image that can't be handled is parked
-    #[arg(long, env = "HILUM_MAX_TRIES", default_value_t = 8)]
+    #[arg(long, env = "HILUM_MAX_TRIES", default_value_t = 10)]
     max_tries: usize,
     /// Workers that may take an image and never answer before it is parked as poison
     #[arg(long, env = "HILUM_MAX_UNANSWERED", default_value_t = 3)]

@@ -48,7 +48,7 @@ pub struct Config {
     #[arg(long, env = "HILUM_FORWARD_LIMIT_S", default_value_t = 60)]
     pub forward_limit_s: u64,
     /// Tries after which an image that can't be handled is parked
-    #[arg(long, env = "HILUM_MAX_TRIES", default_value_t = 5)]
+    #[arg(long, env = "HILUM_MAX_TRIES", default_value_t = 10)]
     pub max_tries: usize,
     /// Workers that may take an image and never answer before it is parked as poison
     #[arg(long, env = "HILUM_MAX_UNANSWERED", default_value_t = 3)]

@@ -72,7 +72,10 @@ impl ModelThread {
         let began = Instant::now();
         self.shared.set_busy_since(Some(began));
         // The engine's weights are only read in a forward pass, so that a panic leaves nothing half changed.
-        let outputs = catch_unwind(AssertUnwindSafe(|| self.engine.forward(&inputs)));
+        let outputs = catch_unwind(AssertUnwindSafe(|| {
+            hilum_log::reach("infer.forward");
+            self.engine.forward(&inputs)
+        }));
         self.shared.set_busy_since(None);
         metrics::histogram!("hilum_infer_forward_seconds").record(began.elapsed());
         metrics::histogram!("hilum_infer_batch_size").record(inputs.len() as f64);

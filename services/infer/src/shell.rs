@@ -9,7 +9,7 @@ use std::time::Instant;
 use hilum_blobs::BlobStore;
 use hilum_events::{Envelope, Event, InferenceRequested, ReadingTimes, completed_filter};
 use hilum_imaging::{DecodeError, DecoderPool, ModelInput, Picture, preprocess};
-use hilum_log::{AppendError, Delivery, Failure, Handle, Log, Recorded};
+use hilum_log::{AppendError, Delivery, Failure, Handle, Log, Recorded, reach_with};
 use jiff::Timestamp;
 use tracing::Instrument as _;
 
@@ -120,6 +120,7 @@ impl Reader {
         let (input, preprocess_ms) = timed("preprocess", self.preprocess(picture)).await;
         let input = input?;
         let region = input.region;
+        reach_with("infer.read", &request.image.blob.sha256);
         let (output, forward_ms) = timed("forward", forward(announced, input)).await;
         let times = ReadingTimes { fetch_ms, decode_ms, preprocess_ms, forward_ms };
         let seen = Seen { region, pixel_digest, times };

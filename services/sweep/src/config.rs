@@ -33,7 +33,8 @@ pub struct Config {
     /// Seconds without a new image after which a study is reported, as the report service has it
     #[arg(long, env = "HILUM_QUIET_TIME_S", default_value = "10", value_parser = seconds)]
     quiet_time_s: Duration,
-    /// Look once, say what was found on standard output, and end: 0 if nothing is left to do, 1 if something is
+    /// Look once, say what was found on standard output, and end: 0 if nothing is left to do, 1 if
+    /// something is, 2 if the look was not finished
     #[arg(long)]
     pub once: bool,
     /// With --once: change nothing

@@ -18,7 +18,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     let config = Config::parse();
-    if config.once { look_once(&config).await } else { serve(&config).await.map(|()| ExitCode::SUCCESS) }
+    if !config.once {
+        return serve(&config).await.map(|()| ExitCode::SUCCESS);
+    }
+    look_once(&config).await.or_else(|error| {
+        eprintln!("Error: {error:?}");
+        Ok(ExitCode::from(2))
+    })
 }
 
 async fn serve(config: &Config) -> anyhow::Result<()> {

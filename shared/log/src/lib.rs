@@ -21,7 +21,7 @@ pub use dead_letter::DeadLetter;
 pub use definition::{
     ApplyError, Drift, Retention, StreamDefinition, apply, apply_definitions, definitions, drift, service_of,
 };
-pub use failpoint::reach;
+pub use failpoint::{reach, reach_with};
 pub use follow::Follower;
 pub use recorded::Recorded;
 pub use retry::{Attempts, retry};

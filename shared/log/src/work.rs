@@ -1,6 +1,7 @@
 //! Handing out work from durable consumers: taking what is most urgent, as much as fits in hand, until asked to
 //! stop. What becomes of each message is decided in `settle`.
 
+mod attempt;
 mod handle;
 mod settle;
 mod source;

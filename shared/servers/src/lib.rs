@@ -5,6 +5,6 @@ mod nats;
 mod postgres;
 mod process;
 
-pub use nats::{NatsOptions, NatsServer};
+pub use nats::{ClusterNode, NatsOptions, NatsServer};
 pub use postgres::{Postgres, PostgresOptions};
 pub use process::{Process, ServerError, free_port, http_status, wait_until};

@@ -1,6 +1,6 @@
 //! nats-server with JetStream in a folder, every write synced before it is acknowledged.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -19,6 +19,21 @@ pub struct NatsOptions {
     pub log: PathBuf,
     /// Client port; a free one when `None`.
     pub port: Option<u16>,
+    /// Most bytes of all streams together; as much as there is when `None`.
+    pub max_file_store_bytes: Option<u64>,
+    /// Its place in a cluster, if it is part of one.
+    pub cluster: Option<ClusterNode>,
+}
+
+/// A server's place in a cluster on loopback.
+#[derive(Debug, Clone)]
+pub struct ClusterNode {
+    /// Name of the server, unique in the cluster.
+    pub name: String,
+    /// Port for the other servers.
+    pub port: u16,
+    /// Such ports of all servers of the cluster.
+    pub all_ports: Vec<u16>,
 }
 
 impl NatsOptions {
@@ -26,7 +41,24 @@ impl NatsOptions {
     pub fn in_folder(folder: PathBuf) -> Self {
         let program = std::env::var_os("HILUM_NATS_SERVER").unwrap_or_else(|| "nats-server".into());
         let log = folder.join("nats.log");
-        Self { program: program.into(), folder, log, port: None }
+        Self { program: program.into(), folder, log, port: None, max_file_store_bytes: None, cluster: None }
+    }
+
+    /// The servers of a cluster of `size`, each in a folder of its own within `folder`. They are healthy only
+    /// together: start them at the same time.
+    ///
+    /// # Errors
+    /// When there are no free ports.
+    pub fn cluster(folder: &Path, size: usize) -> std::io::Result<Vec<Self>> {
+        let all_ports: Vec<u16> = (0..size).map(|_| free_port()).collect::<Result<_, _>>()?;
+        let node = |(index, &port): (usize, &u16)| {
+            let name = format!("node-{}", index + 1);
+            let options = Self::in_folder(folder.join(&name));
+            let cluster = ClusterNode { name, port, all_ports: all_ports.clone() };
+            // Its client port stays the same when it is started again.
+            Ok(Self { port: Some(free_port()?), cluster: Some(cluster), ..options })
+        };
+        all_ports.iter().enumerate().map(node).collect()
     }
 }
 
@@ -44,6 +76,16 @@ impl NatsServer {
     /// # Errors
     /// When it can't be started or is not healthy in time.
     pub async fn start(options: &NatsOptions) -> Result<Self, ServerError> {
+        let mut server = Self::launch(options)?;
+        server.wait_healthy(Duration::from_secs(60)).await?;
+        Ok(server)
+    }
+
+    /// Starts the server without waiting for it: a cluster's server is not healthy before most of them run.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    pub fn launch(options: &NatsOptions) -> Result<Self, ServerError> {
         let prepare = |source| ServerError::Prepare { path: options.folder.clone(), source };
         std::fs::create_dir_all(&options.folder).map_err(prepare)?;
         let port = options.port.map_or_else(free_port, Ok).map_err(prepare)?;
@@ -53,10 +95,18 @@ impl NatsServer {
 
         let mut command = Command::new(&options.program);
         command.arg("-c").arg(&config);
-        let mut process = Process::start("nats-server", command, &options.log)?;
-        let healthy = || async move { http_status(monitor_port, "/healthz").await == Some(200) };
-        process.wait_ready(Duration::from_secs(60), healthy).await?;
+        let process = Process::start("nats-server", command, &options.log)?;
         Ok(Self { process, port, monitor_port })
+    }
+
+    /// Waits until it is healthy, `limit` at most.
+    ///
+    /// # Errors
+    /// When it ended or is not healthy in time.
+    pub async fn wait_healthy(&mut self, limit: Duration) -> Result<(), ServerError> {
+        let monitor_port = self.monitor_port;
+        let healthy = || async move { http_status(monitor_port, "/healthz").await == Some(200) };
+        self.process.wait_ready(limit, healthy).await
     }
 
     /// Address for clients.
@@ -81,16 +131,36 @@ impl NatsServer {
 
     /// Stops it cleanly.
     pub async fn stop(self) {
-        self.process.stop(Signal::SIGTERM, Duration::from_secs(20)).await;
+        self.end(Signal::SIGTERM).await;
+    }
+
+    /// Ends it by `signal` and waits until it is gone.
+    pub async fn end(self, signal: Signal) {
+        self.process.stop(signal, Duration::from_secs(20)).await;
     }
 }
 
 fn configuration(options: &NatsOptions, port: u16, monitor_port: u16) -> String {
     let store = options.folder.join("jetstream");
+    let server_name = options.cluster.as_ref().map_or("hilum", |node| &node.name);
+    let limit = options.max_file_store_bytes.map(|bytes| format!("  max_file_store: {bytes}\n"));
     // Events are up to 1 MiB, dead letters up to 4 MiB.
     format!(
-        "listen: 127.0.0.1:{port}\nhttp: 127.0.0.1:{monitor_port}\nserver_name: hilum\nmax_payload: 8MB\n\
-         jetstream {{\n  store_dir: \"{}\"\n  sync_interval: always\n}}\n",
-        store.display()
+        "listen: 127.0.0.1:{port}\nhttp: 127.0.0.1:{monitor_port}\nserver_name: {server_name}\nmax_payload: 8MB\n\
+         jetstream {{\n  store_dir: \"{}\"\n  sync_interval: always\n{}}}\n{}",
+        store.display(),
+        limit.unwrap_or_default(),
+        options.cluster.as_ref().map(ClusterNode::configuration).unwrap_or_default()
     )
+}
+
+impl ClusterNode {
+    fn configuration(&self) -> String {
+        let routes: Vec<_> = self.all_ports.iter().map(|port| format!("nats://127.0.0.1:{port}")).collect();
+        format!(
+            "cluster {{\n  name: hilum\n  listen: 127.0.0.1:{}\n  routes: [{}]\n}}\n",
+            self.port,
+            routes.join(", ")
+        )
+    }
 }

@@ -276,7 +276,7 @@ fn a_repair_without_effect_is_made_three_times_and_then_the_message_is_parked() 
     let finding = &decide(&state, &positions(SETTLED), samples::at(1204), &LIMITS)[0];
     let times: Vec<_> = finding.tries.iter().map(|tried| tried.at).collect();
     assert_eq!(times, [301, 602, 903, 1204].map(samples::at));
-    assert_eq!(finding.tries[3].errors, [finding.reason.clone()]);
+    assert_eq!(finding.tries[3].errors, std::slice::from_ref(&finding.reason));
     fold(&mut state, &[samples::inference_requested(1, "a", 1205)]);
     assert_eq!(state.open.get(&work), None, "the repairs are forgotten with it");
 }

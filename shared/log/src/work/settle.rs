@@ -1,20 +1,22 @@
 //! The one place where the fate of a message is decided: done, retry later, park, or stop.
 
 use std::error::Error;
+use std::future::Future;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::AckKind;
 use async_nats::jetstream::message::Message;
-use hilum_events::Envelope;
 use jiff::Timestamp;
 use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use super::handle::{Delivery, Failure, Handle};
+use super::attempt::LOOK_AGAIN;
+use super::handle::{Failure, Handle};
 use super::source::{Kind, Taken, nak, report_progress};
 use super::{WorkConfig, WorkError};
-use crate::connection::Log;
+use crate::append::AppendError;
+use crate::connection::{Log, UnavailableError};
 use crate::dead_letter::chain;
 use crate::failpoint::reach;
 use crate::recorded::{Place, Recorded, timestamp};
@@ -25,13 +27,6 @@ use crate::retry_ticket::{Ticket, Try};
 const REDELIVERY: Attempts = Attempts {
     first_wait: Duration::from_secs(1),
     longest_wait: Duration::from_secs(120),
-    give_up_after: Duration::MAX,
-};
-
-/// Waits between two looks whether what is away has come back.
-const LOOK_AGAIN: Attempts = Attempts {
-    first_wait: Duration::from_millis(200),
-    longest_wait: Duration::from_secs(3),
     give_up_after: Duration::MAX,
 };
 
@@ -46,27 +41,27 @@ pub(super) struct Bench {
 }
 
 /// A message with its place in the log and its story.
-struct Placed {
-    consumer: String,
-    recorded: Recorded,
+pub(super) struct Placed {
+    pub(super) consumer: String,
+    pub(super) recorded: Recorded,
     /// Of this message or ticket: more than one when workers took it and never answered.
-    deliveries: u64,
+    pub(super) deliveries: u64,
     /// Tries before this one.
-    tries: Vec<Try>,
+    pub(super) tries: Vec<Try>,
 }
 
-/// How handling a message went.
-enum Outcome {
-    Handled(Result<(), Failure>),
+/// How a message ended.
+enum Ended {
+    /// It was handled.
+    Done,
+    /// A ticket brings it again.
+    Later,
+    /// Its story is kept and its job was told.
+    Parked,
+    /// A handler said stop.
+    Stopped(Box<dyn Error + Send + Sync>),
     /// It was not done when draining ended.
     HandedBack,
-}
-
-/// Workers that took a message and were not heard of again.
-#[derive(Debug, thiserror::Error)]
-#[error("{workers} workers took this and ended or hung before they answered")]
-struct UnansweredError {
-    workers: u64,
 }
 
 impl Bench {
@@ -93,11 +88,11 @@ impl Bench {
             let waited = Timestamp::now().duration_since(placed.recorded.stored_at).as_secs_f64().max(0.0);
             metrics::histogram!("hilum_queue_wait_seconds", "consumer" => consumer.clone()).record(waited);
         }
-        let concluded = async {
-            let outcome = self.handle_with_beat(handler, &message, beat, &placed).await;
-            self.conclude(&message, &placed, outcome).await
+        let word = async {
+            let ended = self.see_through_with_beat(handler, &message, beat, &placed).await;
+            self.answer(&message, seq, ended).await
         };
-        let word = concluded.instrument(span).await;
+        let word = word.instrument(span).await;
         metrics::counter!("hilum_work_total", "consumer" => consumer.clone(), "outcome" => word).increment(1);
         metrics::histogram!("hilum_work_seconds", "consumer" => consumer).record(begun.elapsed());
     }
@@ -143,145 +138,103 @@ impl Bench {
         }
     }
 
-    /// Runs the handler, telling the server meanwhile that the message is in hand.
-    async fn handle_with_beat<H: Handle>(
+    /// Sees the message through, telling the server meanwhile that it is in hand.
+    async fn see_through_with_beat<H: Handle>(
         &self,
         handler: &H,
         message: &Message,
         beat: Duration,
         placed: &Placed,
-    ) -> Outcome {
-        let envelope = match &placed.recorded.content {
-            Ok(envelope) => envelope.clone(),
-            Err(error) => return Outcome::Handled(Err(Failure::Park(error.clone().into()))),
-        };
-        if placed.deliveries > self.config.max_unanswered {
-            let error = UnansweredError { workers: placed.deliveries - 1 };
-            return Outcome::Handled(Err(Failure::Park(error.into())));
-        }
-        let work = self.handle_in_room(handler, placed, envelope);
+    ) -> Ended {
+        let work = self.see_through(handler, placed);
         tokio::pin!(work);
         let mut beats = tokio::time::interval(beat);
         beats.tick().await;
         loop {
             tokio::select! {
-                done = &mut work => return Outcome::Handled(done),
-                () = self.hand_back.cancelled() => return Outcome::HandedBack,
+                ended = &mut work => return ended,
+                () = self.hand_back.cancelled() => return Ended::HandedBack,
                 _ = beats.tick() => report_progress(message).await,
             }
         }
     }
 
-    /// A message that a worker took and never answered may have been its end: it is handled alone, so that it
-    /// takes no other with it.
-    async fn handle_in_room<H: Handle>(
-        &self,
-        handler: &H,
-        placed: &Placed,
-        envelope: Envelope,
-    ) -> Result<(), Failure> {
-        let delivery =
-            Delivery { recorded: placed.recorded.clone(), envelope, deliveries: placed.deliveries };
-        if placed.deliveries > 1 {
-            let _alone = self.room.write().await;
-            self.handle_while_away(handler, &delivery).await
-        } else {
-            let _shared = self.room.read().await;
-            self.handle_while_away(handler, &delivery).await
-        }
-    }
-
-    /// A try that fails while something it needs is away says nothing about the message: it is kept in hand and
-    /// tried again when that is back. No further messages are taken meanwhile, for the hands are full.
-    async fn handle_while_away<H: Handle>(&self, handler: &H, delivery: &Delivery) -> Result<(), Failure> {
-        loop {
-            let limit = self.config.handle_limit;
-            let done = tokio::time::timeout(limit, handler.handle(delivery)).await;
-            let error = match done {
-                Ok(Err(Failure::Retry(error))) => error,
-                Ok(done) => return done,
-                Err(_) => format!("took longer than {limit:?}").into(),
-            };
-            let mut looks = 2;
-            while let Err(away) = self.needs(handler).await {
-                tracing::debug!(away, "waiting");
-                tokio::time::sleep(LOOK_AGAIN.jittered_wait_before(looks)).await;
-                looks += 1;
-            }
-            if looks == 2 {
-                return Err(Failure::Retry(error));
-            }
-        }
-    }
-
-    async fn needs<H: Handle>(&self, handler: &H) -> Result<(), String> {
-        self.log.probe().await?;
-        handler.needs().await
-    }
-
-    /// Acts on the outcome; gives a word for the metrics.
-    async fn conclude(&self, message: &Message, placed: &Placed, outcome: Outcome) -> &'static str {
-        let (seq, deliveries) = (placed.recorded.seq, placed.deliveries);
-        let source = match outcome {
-            Outcome::Handled(Ok(())) => {
+    /// Handles the message and writes down what follows from it, however long the log can't be written.
+    async fn see_through<H: Handle>(&self, handler: &H, placed: &Placed) -> Ended {
+        let seq = placed.recorded.seq;
+        let source = match self.try_to_handle(handler, placed).await {
+            Ok(()) => {
                 reach("work.after-effect");
+                return Ended::Done;
+            }
+            Err(Failure::Stop(source)) => return Ended::Stopped(source),
+            Err(Failure::Retry(source)) if placed.tries.len() + 1 < self.config.max_tries => {
+                let wait = REDELIVERY.jittered_wait_before(placed.tries.len() as u64 + 2);
+                tracing::warn!(error = &*source as &dyn Error, seq, ?wait, "will be tried again");
+                let tries = tries_with(placed, chain(&*source));
+                let ticket = Ticket { consumer: placed.consumer.clone(), stream_seq: seq, tries };
+                until_written(seq, || self.log.schedule_retry(&ticket, wait)).await;
+                return Ended::Later;
+            }
+            Err(Failure::Retry(source) | Failure::Park(source)) => source,
+        };
+        tracing::error!(error = &*source as &dyn Error, seq, deliveries = placed.deliveries, "given up");
+        let tries = tries_with(placed, chain(&*source));
+        let mut looks = 2;
+        loop {
+            match self.log.give_up(&placed.consumer, &placed.recorded, tries.clone()).await {
+                Ok(()) => return Ended::Parked,
+                Err(AppendError::Unavailable(error)) => {
+                    tracing::debug!(error = &*error as &dyn Error, seq, "cannot park yet");
+                }
+                Err(error) => return Ended::Stopped(error.into()),
+            }
+            tokio::time::sleep(LOOK_AGAIN.jittered_wait_before(looks)).await;
+            looks += 1;
+        }
+    }
+
+    /// Answers the server; gives a word for the metrics.
+    async fn answer(&self, message: &Message, seq: u64, ended: Ended) -> &'static str {
+        match ended {
+            Ended::Done => {
                 settled(message, seq).await;
-                return "done";
+                "done"
             }
-            Outcome::HandedBack => {
+            Ended::Later => {
+                settled(message, seq).await;
+                "retried"
+            }
+            Ended::Parked => {
+                if let Err(error) = message.ack_with(AckKind::Term).await {
+                    tracing::debug!(error, seq, "termination was not sent");
+                }
+                "parked"
+            }
+            Ended::HandedBack => {
                 nak(message).await;
-                return "handed_back";
+                "handed_back"
             }
-            Outcome::Handled(Err(Failure::Stop(source))) => {
+            Ended::Stopped(source) => {
                 tracing::error!(error = &*source as &dyn Error, seq, "stopping: going on would do harm");
                 // The message comes again after its ack wait. Only the first reason to stop is kept.
                 let _ = self.stopped.try_send(WorkError::Stopped { seq, source });
-                return "stopped";
+                "stopped"
             }
-            Outcome::Handled(Err(Failure::Retry(source)))
-                if placed.tries.len() + 1 < self.config.max_tries =>
-            {
-                return self.retry_later(message, placed, &*source).await;
-            }
-            Outcome::Handled(Err(Failure::Retry(source) | Failure::Park(source))) => source,
-        };
-        tracing::error!(error = &*source as &dyn Error, seq, deliveries, "given up");
-        let tries = tries_with(placed, chain(&*source));
-        if let Err(error) = self.log.give_up(&placed.consumer, &placed.recorded, tries).await {
-            let error: &dyn Error = &error;
-            tracing::warn!(error, seq, "cannot park; the message comes again after its ack wait");
-            return "retried";
         }
-        if let Err(error) = message.ack_with(AckKind::Term).await {
-            tracing::debug!(error, seq, "termination was not sent");
-        }
-        "parked"
     }
+}
 
-    /// Writes the ticket, then settles the message: what waits for its time is not in hand.
-    async fn retry_later(
-        &self,
-        message: &Message,
-        placed: &Placed,
-        source: &(dyn Error + Send + Sync + 'static),
-    ) -> &'static str {
-        let (seq, number) = (placed.recorded.seq, placed.tries.len() as u64 + 2);
-        let wait = REDELIVERY.jittered_wait_before(number);
-        tracing::warn!(error = source as &dyn Error, seq, ?wait, "will be tried again");
-        let tries = tries_with(placed, chain(source));
-        let ticket = Ticket { consumer: placed.consumer.clone(), stream_seq: seq, tries };
-        match self.log.schedule_retry(&ticket, wait).await {
-            Ok(()) => settled(message, seq).await,
-            Err(error) => {
-                let error: &dyn Error = &error;
-                tracing::warn!(
-                    error,
-                    seq,
-                    "no ticket was written; the message comes again after its ack wait"
-                );
-            }
-        }
-        "retried"
+async fn until_written<F, Fut>(seq: u64, mut write: F)
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<(), UnavailableError>>,
+{
+    let mut looks = 2;
+    while let Err(error) = write().await {
+        tracing::debug!(error = &error as &dyn Error, seq, "no ticket was written yet");
+        tokio::time::sleep(LOOK_AGAIN.jittered_wait_before(looks)).await;
+        looks += 1;
     }
 }
 

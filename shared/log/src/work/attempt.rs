@@ -1,0 +1,93 @@
+//! One try at a message: beside others or, when it may have ended a worker, alone; not counted while something that
+//! it needs is away.
+
+use std::error::Error;
+use std::time::Duration;
+
+use hilum_events::Envelope;
+
+use super::handle::{Delivery, Failure, Handle};
+use super::settle::{Bench, Placed};
+use crate::append::AppendError;
+use crate::retry::Attempts;
+
+/// Waits between two looks whether what is away has come back.
+pub(super) const LOOK_AGAIN: Attempts = Attempts {
+    first_wait: Duration::from_millis(200),
+    longest_wait: Duration::from_secs(3),
+    give_up_after: Duration::MAX,
+};
+
+/// Workers that took a message and were not heard of again.
+#[derive(Debug, thiserror::Error)]
+#[error("{workers} workers took this and ended or hung before they answered")]
+struct UnansweredError {
+    workers: u64,
+}
+
+impl Bench {
+    /// One try: the handler's answer, or that of the workers that never gave one.
+    pub(super) async fn try_to_handle<H: Handle>(&self, handler: &H, placed: &Placed) -> Result<(), Failure> {
+        let envelope = placed.recorded.content.clone().map_err(|error| Failure::Park(error.into()))?;
+        if placed.deliveries > self.config.max_unanswered {
+            let error = UnansweredError { workers: placed.deliveries - 1 };
+            return Err(Failure::Park(error.into()));
+        }
+        self.handle_in_room(handler, placed, envelope).await
+    }
+
+    /// A message that a worker took and never answered may have been its end: it is handled alone, so that it
+    /// takes no other with it.
+    async fn handle_in_room<H: Handle>(
+        &self,
+        handler: &H,
+        placed: &Placed,
+        envelope: Envelope,
+    ) -> Result<(), Failure> {
+        let delivery =
+            Delivery { recorded: placed.recorded.clone(), envelope, deliveries: placed.deliveries };
+        if placed.deliveries > 1 {
+            let _alone = self.room.write().await;
+            self.handle_while_away(handler, &delivery).await
+        } else {
+            let _shared = self.room.read().await;
+            self.handle_while_away(handler, &delivery).await
+        }
+    }
+
+    /// A try that fails while something it needs is away says nothing about the message: it is kept in hand and
+    /// tried again when that is back. No further messages are taken meanwhile, for the hands are full.
+    async fn handle_while_away<H: Handle>(&self, handler: &H, delivery: &Delivery) -> Result<(), Failure> {
+        let mut looks = 1;
+        loop {
+            let limit = self.config.handle_limit;
+            let done = tokio::time::timeout(limit, handler.handle(delivery)).await;
+            let error = match done {
+                Ok(Err(Failure::Retry(error))) => error,
+                Ok(done) => return done,
+                Err(_) => format!("took longer than {limit:?}").into(),
+            };
+            if !cannot_write(&*error) && self.needs(handler).await.is_ok() {
+                return Err(Failure::Retry(error));
+            }
+            tracing::debug!(error = &*error as &dyn Error, "kept in hand until what it needs is back");
+            loop {
+                looks += 1;
+                tokio::time::sleep(LOOK_AGAIN.jittered_wait_before(looks)).await;
+                if self.needs(handler).await.is_ok() {
+                    break;
+                }
+            }
+        }
+    }
+
+    async fn needs<H: Handle>(&self, handler: &H) -> Result<(), String> {
+        self.log.probe().await?;
+        handler.needs().await
+    }
+}
+
+/// The log answers questions but takes no facts, as with a full disk.
+fn cannot_write(error: &(dyn Error + Send + Sync + 'static)) -> bool {
+    matches!(error.downcast_ref(), Some(AppendError::Unavailable(_)))
+}
