@@ -158,7 +158,7 @@ impl Sweeper {
             let (kind, tries) = (Kind::EntryWithoutDeadLetter, letter.tries);
             return Ok(Some(Finding { kind, action: Action::Park, tries, reason, ..candidate }));
         }
-        if false && self.log.has_retry(&candidate.consumer, position).await? {
+        if self.log.has_retry(&candidate.consumer, position).await? {
             let given_up = retry_given_up(&self.state, work, now, &self.limits);
             if given_up.is_none() {
                 self.state.note_under_way(work, now);
