@@ -81,10 +81,12 @@ impl Dedupe {
                 Err(error) => return Err(error.into()),
             }
         }
-        if let Some(linked) = link(stored, winner) {
-            self.log.append(&cause.next(Timestamp::now(), linked)).await?;
+        let Some(linked) = link(stored, winner) else { return Ok("linked") };
+        match self.log.append(&cause.next(Timestamp::now(), linked)).await {
+            // A redrive of an image that was linked before leads to what stands there.
+            Ok(_) | Err(AppendError::Taken(_)) => Ok("linked"),
+            Err(error) => Err(error.into()),
         }
-        Ok("linked")
     }
 
     /// Begins the work anew that was given up on the message at `seq`.

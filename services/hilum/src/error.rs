@@ -93,6 +93,9 @@ pub(crate) enum Error {
         "the report of study {study} is not there after {limit_s} s; try again, or see `hilum study {study}`"
     )]
     NoReport { study: String, limit_s: u64 },
+    /// A benchmark came to no result.
+    #[error("nothing was measured: {0}")]
+    Unmeasured(String),
     /// A choice the command can't make alone.
     #[error("{0}")]
     Usage(String),

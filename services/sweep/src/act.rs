@@ -33,6 +33,8 @@ pub(crate) async fn act(log: &Log, finding: &Finding) -> Result<(), ActError> {
         Action::Park | Action::WriteAnew => {
             let recorded = log.at(position).await?.ok_or(ActError::Gone { position })?;
             log.give_up(&finding.consumer, &recorded, finding.tries.clone()).await?;
+            // A ticket that the server gave up on would stand for ever.
+            log.withdraw_retry(&finding.consumer, position).await?;
         }
     }
     Ok(())

@@ -20,7 +20,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use studies::Studies;
 
-pub(crate) use decide::{decide, retry_given_up};
+pub(crate) use decide::decide;
 pub(crate) use finding::SWEEP;
 pub use finding::{Action, Finding, Kind};
 
@@ -109,8 +109,6 @@ pub(crate) struct State {
     studies: Studies,
     /// What the server said of messages that are open, by consumer and position.
     advisories: BTreeMap<(String, u64), Advisory>,
-    /// When the server last gave up on a retry, by the consumer of the message.
-    retry_advisories: BTreeMap<String, Timestamp>,
     doubts: Vec<Doubt>,
 }
 
@@ -156,6 +154,12 @@ impl State {
     /// The message that shall end `work`, if that has not ended.
     pub(crate) fn open(&self, work: Work) -> Option<&Open> {
         self.open.get(&work)
+    }
+
+    /// Whether the server gave up on the ticket that was to bring the message again.
+    pub(crate) fn ticket_ended(&self, consumer: &str, position: u64) -> bool {
+        let advisory = self.advisories.get(&(consumer.to_owned(), position));
+        advisory.is_some_and(|advisory| advisory.by_ticket)
     }
 
     /// Forgets work that has ended.

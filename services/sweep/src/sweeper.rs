@@ -8,9 +8,7 @@ use hilum_events::{DecodeError, completed_filter, job_image_filter};
 use hilum_log::{ConsumerPosition, Follower, Log, Recorded, UnavailableError};
 use jiff::Timestamp;
 
-use crate::domain::{
-    Action, Doubt, Fact, Finding, Kind, Limits, SWEEP, State, Work, decide, evolve, retry_given_up,
-};
+use crate::domain::{Action, Doubt, Fact, Finding, Kind, Limits, SWEEP, State, Work, decide, evolve};
 
 /// Facts folded before anything else is looked at.
 const BATCH: usize = 512;
@@ -158,12 +156,11 @@ impl Sweeper {
             let (kind, tries) = (Kind::EntryWithoutDeadLetter, letter.tries);
             return Ok(Some(Finding { kind, action: Action::Park, tries, reason, ..candidate }));
         }
-        if self.log.has_retry(&candidate.consumer, position).await? {
-            let given_up = retry_given_up(&self.state, work, now, &self.limits);
-            if given_up.is_none() {
-                self.state.note_under_way(work, now);
-            }
-            return Ok(given_up);
+        if !self.state.ticket_ended(&candidate.consumer, position)
+            && self.log.has_retry(&candidate.consumer, position).await?
+        {
+            self.state.note_under_way(work, now);
+            return Ok(None);
         }
         if let Work::Reading(reading_id) = work
             && self.log.last(&completed_filter(reading_id)).await?.is_some()

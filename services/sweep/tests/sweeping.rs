@@ -239,12 +239,7 @@ fn a_try(error: &str) -> Try {
 #[tokio::test]
 async fn a_message_that_no_worker_answered_is_parked_though_it_was_never_settled() {
     let site = site().await;
-    let mut definitions = definitions();
-    let events = definitions.iter_mut().find(|definition| definition.name == "EVENTS").unwrap();
-    for consumer in &mut events.consumers {
-        (consumer.ack_wait_s, consumer.max_deliver) = (1, 2);
-    }
-    apply(&site.log, &definitions, 1).await.unwrap();
+    allow_two_deliveries(&site).await;
     site.append(samples::image_stored(1, "a", 0)).await;
     take_without_a_word(&site, "dedupe", 2).await;
     // The server looks at what is overdue when a worker asks for more.
@@ -263,6 +258,38 @@ async fn a_message_that_no_worker_answered_is_parked_though_it_was_never_settled
     site.finds(DRY, &[]).await;
 }
 
+#[tokio::test]
+async fn a_retry_that_no_worker_answered_is_parked_and_others_go_on() {
+    let site = site().await;
+    allow_two_deliveries(&site).await;
+    for number in [1, 2] {
+        site.append(samples::image_stored(number, "a", 0)).await;
+        assert!(pull(&site, "dedupe", Duration::from_secs(2)).await);
+    }
+    site.log.hand_out_again("dedupe", 1, "tried before").await.unwrap();
+    take_without_a_word(&site, "dedupe-retry", 2).await;
+    site.log.hand_out_again("dedupe", 2, "tried before").await.unwrap();
+    let advised = || async {
+        pull(&site, "dedupe-retry", Duration::from_millis(200)).await;
+        !site.log.advisories_after(0).await.unwrap().is_empty()
+    };
+    assert!(wait_until(LIMIT, advised).await);
+
+    site.sweep(WET).await;
+    let dead = site.dead_lettered().await;
+    assert_eq!((dead.job_id, dead.stream_seq), (samples::job_id(1), 1));
+    assert!(!site.log.has_retry("dedupe", 1).await.unwrap(), "its ticket is withdrawn");
+    assert!(site.log.has_retry("dedupe", 2).await.unwrap());
+}
+
+async fn allow_two_deliveries(site: &Site) {
+    let mut definitions = definitions();
+    for consumer in definitions.iter_mut().flat_map(|definition| &mut definition.consumers) {
+        (consumer.ack_wait_s, consumer.max_deliver) = (1, 2);
+    }
+    apply(&site.log, &definitions, 1).await.unwrap();
+}
+
 /// Workers that take a message and are never heard of again.
 async fn take_without_a_word(site: &Site, consumer: &str, times: usize) {
     for _ in 0..times {
@@ -273,7 +300,8 @@ async fn take_without_a_word(site: &Site, consumer: &str, times: usize) {
 /// A worker that asks for a message and says nothing; whether it got one.
 async fn pull(site: &Site, consumer: &str, expires: Duration) -> bool {
     use futures::StreamExt as _;
-    let stream = site.jetstream().await.get_stream("EVENTS").await.unwrap();
+    let stream = if consumer.ends_with("-retry") { "RETRIES" } else { "EVENTS" };
+    let stream = site.jetstream().await.get_stream(stream).await.unwrap();
     let consumer: jetstream::consumer::PullConsumer = stream.get_consumer(consumer).await.unwrap();
     let mut messages = consumer.batch().max_messages(1).expires(expires).messages().await.unwrap();
     messages.next().await.is_some_and(|message| message.is_ok())
@@ -345,7 +373,8 @@ async fn a_message_that_nobody_can_read_is_handed_out_until_its_consumer_parks_i
 
 async fn take_and_settle(site: &Site, consumer: &str) {
     use futures::StreamExt as _;
-    let stream = site.jetstream().await.get_stream("EVENTS").await.unwrap();
+    let stream = if consumer.ends_with("-retry") { "RETRIES" } else { "EVENTS" };
+    let stream = site.jetstream().await.get_stream(stream).await.unwrap();
     let consumer: jetstream::consumer::PullConsumer = stream.get_consumer(consumer).await.unwrap();
     let mut messages = consumer.fetch().max_messages(1).messages().await.unwrap();
     let message = tokio::time::timeout(LIMIT, messages.next()).await.unwrap().unwrap().unwrap();

@@ -3,12 +3,14 @@
 
 use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::consumer::pull::OrderedConfig;
+use async_nats::jetstream::stream::RawMessageErrorKind;
 use futures::StreamExt as _;
 use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::connection::{Log, UnavailableError};
-use crate::definition::ADVISORIES;
+use crate::definition::{ADVISORIES, RETRIES};
+use crate::retry_ticket::Ticket;
 
 /// Why a message is not handed out any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -28,11 +30,11 @@ pub struct Advisory {
     pub seq: u64,
     /// Why the message ended.
     pub kind: AdvisoryKind,
-    /// The stream of the message.
-    pub stream: String,
+    /// Whether it was handed out by a ticket, which still stands among the retries.
+    pub by_ticket: bool,
     /// The consumer that had handed it out.
     pub consumer: String,
-    /// Position of the message in its stream.
+    /// Position of the message in the event stream.
     pub stream_seq: u64,
     /// How often it was delivered.
     pub deliveries: u64,
@@ -54,16 +56,16 @@ struct Body {
 const READ: &str = "read the advisories";
 
 impl Log {
-    /// The advisories behind position `seq` of their stream, oldest first; those that can't be read are named in
-    /// the log and left out.
+    /// The advisories behind position `seq` of their stream, oldest first. Left out are those on tickets that were
+    /// settled since, and those that can't be read, which are named in the log.
     ///
     /// # Errors
     /// When the server does not answer or has no stream of advisories.
     pub async fn advisories_after(&self, seq: u64) -> Result<Vec<Advisory>, UnavailableError> {
         let stream = self.context.get_stream(ADVISORIES).await.map_err(UnavailableError::new(READ))?;
-        let last_seq = stream.cached_info().state.last_sequence;
+        let state = &stream.cached_info().state;
         let mut advisories = Vec::new();
-        if last_seq <= seq {
+        if state.last_sequence <= seq || state.messages == 0 {
             return Ok(advisories);
         }
         let config = OrderedConfig {
@@ -79,6 +81,7 @@ impl Log {
                 (info.stream_sequence, info.pending)
             };
             match serde_json::from_slice::<Body>(&message.payload) {
+                Ok(body) if body.stream == RETRIES => advisories.extend(self.on_ticket(at, body).await?),
                 Ok(body) => advisories.push(body.at(at)),
                 Err(error) => {
                     tracing::error!(
@@ -94,11 +97,26 @@ impl Log {
         }
         Ok(advisories)
     }
+
+    /// What an advisory on a ticket means for the message that the ticket names.
+    async fn on_ticket(&self, seq: u64, body: Body) -> Result<Option<Advisory>, UnavailableError> {
+        let stream = self.context.get_stream_no_info(RETRIES).await.map_err(UnavailableError::new(READ))?;
+        let message = match stream.get_raw_message(body.stream_seq).await {
+            Ok(message) => message,
+            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => return Ok(None),
+            Err(error) => return Err(UnavailableError::new(READ)(error)),
+        };
+        let Ok(Ticket { consumer, stream_seq, .. }) = Ticket::decode(&message.payload) else {
+            tracing::error!(position = body.stream_seq, "a retry ticket can't be read");
+            return Ok(None);
+        };
+        Ok(Some(Advisory { by_ticket: true, consumer, stream_seq, ..body.at(seq) }))
+    }
 }
 
 impl Body {
     fn at(self, seq: u64) -> Advisory {
-        let Self { kind, timestamp, stream, consumer, stream_seq, deliveries } = self;
-        Advisory { seq, kind, stream, consumer, stream_seq, deliveries, at: timestamp }
+        let Self { kind, timestamp, consumer, stream_seq, deliveries, .. } = self;
+        Advisory { seq, kind, by_ticket: false, consumer, stream_seq, deliveries, at: timestamp }
     }
 }

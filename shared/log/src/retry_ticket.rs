@@ -133,4 +133,15 @@ impl Log {
             Err(error) => Err(UnavailableError::new("look for a retry")(error)),
         }
     }
+
+    /// Removes the retries of a message whose work has ended otherwise.
+    ///
+    /// # Errors
+    /// When the server is away.
+    pub async fn withdraw_retry(&self, consumer: &str, stream_seq: u64) -> Result<(), UnavailableError> {
+        let stream = self.context.get_stream_no_info(RETRIES).await;
+        let stream = stream.map_err(UnavailableError::new("open the stream of retries"))?;
+        let purged = stream.purge().filter(format!("retry.*.{consumer}.{stream_seq}")).await;
+        purged.map(drop).map_err(UnavailableError::new("withdraw a retry"))
+    }
 }

@@ -110,19 +110,28 @@ impl Known {
         }
     }
 
-    fn compare(&self, found: &StreamPosition, connection: u64) -> Result<(), OtherLog> {
-        let mut knowledge = self.lock();
-        if let Some(known) = &mut knowledge.position {
+    /// What was known before the log is asked: facts that are appended meanwhile are not missed by the answer.
+    fn before(&self) -> Option<StreamPosition> {
+        self.lock().position.clone()
+    }
+
+    fn compare(
+        &self,
+        before: Option<StreamPosition>,
+        found: &StreamPosition,
+        connection: u64,
+    ) -> Result<(), OtherLog> {
+        if let Some(known) = before {
             if known.epoch != found.epoch {
-                return Err(OtherLog::Epoch { found: found.epoch.clone(), known: known.epoch.clone() });
+                return Err(OtherLog::Epoch { found: found.epoch.clone(), known: known.epoch });
             }
             if known.last_seq > found.last_seq {
                 return Err(OtherLog::Shorter { found: found.last_seq, known: known.last_seq });
             }
-            known.last_seq = found.last_seq;
-        } else {
-            knowledge.position = Some(found.clone());
         }
+        let mut knowledge = self.lock();
+        let last_seq = knowledge.position.as_ref().map_or(0, |known| known.last_seq).max(found.last_seq);
+        knowledge.position = Some(StreamPosition { last_seq, epoch: found.epoch.clone() });
         knowledge.connection = connection;
         Ok(())
     }
@@ -135,8 +144,9 @@ impl Log {
         if self.known.lock().connection == connection {
             return Ok(());
         }
+        let before = self.known.before();
         let found = self.position().await.map_err(|error| AppendError::Unavailable(error.into()))?;
-        Ok(self.known.compare(&found, connection)?)
+        Ok(self.known.compare(before, &found, connection)?)
     }
 
     /// Waits until the log can be used and agrees with its seal, which `read_seal` fetches from where it is kept
@@ -204,7 +214,8 @@ impl Log {
     /// # Errors
     /// [`SealError::Mismatch`] when it is not: nothing may be written then.
     pub async fn check_seal(&self, seal: &Seal) -> Result<(), SealError> {
-        let (connection, found) = (self.connections(), self.position().await?);
+        let (connection, before) = (self.connections(), self.known.before());
+        let found = self.position().await?;
         if seal.epoch != found.epoch {
             return Err(OtherLog::Epoch { found: found.epoch, known: seal.epoch.clone() }.into());
         }
@@ -215,7 +226,7 @@ impl Log {
         if seal.event_id.is_some() && event_id.is_some() && seal.event_id != event_id {
             return Err(OtherLog::Event { seq: seal.seq }.into());
         }
-        Ok(self.known.compare(&found, connection)?)
+        Ok(self.known.compare(before, &found, connection)?)
     }
 
     async fn event_id_at(&self, seq: u64) -> Result<Option<EventId>, UnavailableError> {

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod bench;
 mod demo;
 mod dlq;
 mod doctor;
@@ -67,6 +68,8 @@ enum Command {
     Streams(streams::StreamsArgs),
     /// Start a stack, send the sample images and write their report into this folder
     Demo(demo::DemoArgs),
+    /// Measure on a stack of its own what Hilum promises
+    Bench(bench::BenchArgs),
 }
 
 /// The folder a stack keeps everything in.
@@ -117,5 +120,6 @@ pub(crate) async fn run(command_line: CommandLine, output: Output) -> Result<Exi
         Command::Model(args) => model::run(&args, output),
         Command::Streams(args) => streams::run(&args, output).await,
         Command::Demo(args) => Box::pin(demo::run(args, output)).await,
+        Command::Bench(args) => Box::pin(bench::run(args, output)).await,
     }
 }

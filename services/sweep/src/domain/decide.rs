@@ -37,22 +37,6 @@ pub(crate) fn decide(
     findings
 }
 
-/// What to say of open work of which a retry waits for so long that its workers may have died over it: the
-/// server said that it gave up on a retry of this consumer, and it does not say on which.
-pub(crate) fn retry_given_up(state: &State, work: Work, now: Timestamp, limits: &Limits) -> Option<Finding> {
-    let open = state.open.get(&work)?;
-    let said_at = *state.retry_advisories.get(open.consumer)?;
-    if said_at <= open.stored_at || now.duration_since(said_at) <= limits.after {
-        return None;
-    }
-    let reason = format!(
-        "a retry for {} was taken by one worker after the other and none answered; redrive it when they live",
-        open.consumer
-    );
-    let tries = vec![a_try(said_at, 1, &reason)];
-    Some(Finding { action: Action::Park, tries, ..of(work, open, open.missing, reason) })
-}
-
 /// For how long a message is overdue, if it is.
 fn waited(
     open: &Open,

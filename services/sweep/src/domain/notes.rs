@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use hilum_log::{Advisory, AdvisoryKind, ConsumerPosition};
+use hilum_log::{Advisory, ConsumerPosition};
 use jiff::Timestamp;
 
 use super::{Doubt, State, Work};
@@ -21,18 +21,7 @@ impl State {
 
     /// Notes what the server said of a message that it will not hand out any more.
     pub(crate) fn note_advisory(&mut self, advisory: Advisory) {
-        match (advisory.consumer.strip_suffix("-retry"), advisory.kind) {
-            // It speaks of a place in the stream of retries, which tells nothing of the place in the log.
-            (Some(consumer), AdvisoryKind::MaxDeliveries) => {
-                let newest = self.retry_advisories.entry(consumer.to_owned()).or_insert(advisory.at);
-                *newest = advisory.at.max(*newest);
-            }
-            // The server removes a ticket that a worker ended: nothing waits for it.
-            (Some(_), AdvisoryKind::Terminated) => {}
-            (None, _) => {
-                self.advisories.insert((advisory.consumer.clone(), advisory.stream_seq), advisory);
-            }
-        }
+        self.advisories.insert((advisory.consumer.clone(), advisory.stream_seq), advisory);
     }
 
     /// Forgets what the server said of messages whose work has ended.

@@ -80,9 +80,8 @@ fn attempt(number: u32, mut envelope: Envelope) -> Envelope {
 }
 
 fn advisory(kind: AdvisoryKind, consumer: &str, stream_seq: u64) -> Advisory {
-    let stream = if consumer.ends_with("-retry") { "RETRIES" } else { "EVENTS" }.to_owned();
-    let consumer = consumer.to_owned();
-    Advisory { seq: 1, kind, stream, consumer, stream_seq, deliveries: 10, at: samples::at(20) }
+    let (consumer, at) = (consumer.to_owned(), samples::at(20));
+    Advisory { seq: 1, kind, by_ticket: false, consumer, stream_seq, deliveries: 10, at }
 }
 
 #[test]
@@ -310,21 +309,6 @@ fn an_advisory_on_what_has_ended_says_nothing() {
     state.forget_settled_advisories();
     let kept: Vec<u64> = state.advisories.keys().map(|(_, position)| *position).collect();
     assert_eq!(kept, [7], "what was not folded yet may be open");
-}
-
-#[test]
-fn an_advisory_on_a_retry_is_not_taken_for_one_on_the_log() {
-    let mut state = state_of(&[samples::image_stored(1, "a", 0), samples::image_stored(2, "b", 30)]);
-    let [first, second] = [1, 2].map(|number| Work::Image(samples::job_id(number)));
-    let given_up =
-        |state: &State, work, second| retry_given_up(state, work, samples::at(second), &LIMITS).is_some();
-    state.note_advisory(advisory(AdvisoryKind::Terminated, "dedupe-retry", 1));
-    assert!(!given_up(&state, first, 1000), "a ticket that was ended is gone");
-    state.note_advisory(advisory(AdvisoryKind::MaxDeliveries, "dedupe-retry", 1));
-    assert_eq!(found(&state, (0, 0), 1000), []);
-    assert!(!given_up(&state, first, 320), "it may be about another message");
-    assert!(given_up(&state, first, 321));
-    assert!(!given_up(&state, second, 1000), "it came before the message");
 }
 
 #[test]

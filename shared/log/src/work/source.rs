@@ -103,7 +103,7 @@ impl Sources {
         let eligible = |source: &&mut Source| source.waiting.is_some() && source.may(may_retry);
         let is_retry = |source: &&mut Source| source.kind == Kind::Retry;
         let position = {
-            let mut places = self.all.iter_mut().enumerate().filter(|(_, source)| eligible(&source));
+            let mut places = self.all.iter_mut().enumerate().filter(|(_, source)| eligible(source));
             let first = places.next();
             match first {
                 Some((place, source)) if !retry_first || is_retry(&source) => Some(place),

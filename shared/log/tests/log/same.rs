@@ -45,3 +45,19 @@ async fn a_seal_tells_a_log_that_was_cut_from_the_one_that_was_sealed() {
     let other_epoch = Seal { epoch: "another day".to_owned(), ..seal };
     assert!(matches!(log.check_seal(&other_epoch).await, Err(SealError::Mismatch(OtherLog::Epoch { .. }))));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn facts_that_are_appended_while_the_log_is_compared_are_no_mismatch() {
+    let bench = bench().await;
+    let seal = bench.log.seal().await.unwrap();
+    let log = bench.log.clone();
+    let appending = tokio::spawn(async move {
+        for number in 1..=1000 {
+            log.append(&samples::image_stored(number, "a", 0)).await.unwrap();
+        }
+    });
+    while !appending.is_finished() {
+        bench.log.check_seal(&seal).await.unwrap();
+    }
+    appending.await.unwrap();
+}

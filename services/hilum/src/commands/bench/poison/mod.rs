@@ -1,0 +1,191 @@
+//! `hilum bench poison`: whether good images suffer from messages that fail again and again. The measurement
+//! step by step; what is shown of it is in `view`.
+
+mod messages;
+mod view;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use hilum_servers::wait_until;
+
+use self::messages::Poison;
+use self::view::Outcome;
+use super::images::{Batch, Picture, all_read};
+use super::statistics::Latencies;
+use super::temporary::{Temporary, TemporaryArgs, on_temporary_stack};
+use crate::error::Error;
+use crate::output::Output;
+
+/// What `--help` says.
+pub(super) const ABOUT: &str = "\
+Good images beside 10,000 messages that fail again and again; exit code 1 if these slow them too much
+
+Starts a stack of its own (free ports, a folder that is removed at the end) and measures, always from the start of \
+an upload until GET /v1/jobs/{id}?wait= says COMPLETED:
+  1. unloaded: good images, one every --gap-ms, nothing else to do;
+  2. all at once: as many good images in an empty queue;
+  3. all at once behind --poisoned messages that no worker has seen yet; the workers are held until the queue is \
+full, and the time counts from when they go on. Fresh messages are taken in turn, so these images wait \
+until all before them have failed once;
+  4. while they cycle: good images, one every --gap-ms, after every poisoned message has failed at least once and \
+while they are tried again and again.
+The promise is about 4 against 1: its p95 is at most 3 times as long. 2 and 3 are told and not judged.
+
+A poisoned message is a request for a reading by a model that no worker has: a real failure that the workers try \
+again, five times in all, before they park it as a dead letter. All images have routine priority.
+
+Not measured: failures that take long before they show (one that hangs for a minute holds a place in hand \
+for that long), images that end the worker, more than one machine, and the time until the poisoned messages are \
+parked. Good and poisoned work, servers and this program share one machine; run it on an idle one and with a \
+release build, or the numbers say more about what else runs.";
+
+/// The consumer that good and poisoned requests share.
+const CONSUMER: &str = "infer-routine";
+/// Images that are read before anything is measured: the first ones find caches cold.
+const WARM_UP: usize = 5;
+/// What a queue may take to fill, or to be gone through once.
+const QUEUE_LIMIT: Duration = Duration::from_secs(1800);
+
+#[derive(Debug, Args)]
+pub(super) struct PoisonArgs {
+    /// Messages that fail
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    poisoned: u32,
+    /// Good images per measurement
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..))]
+    images: u16,
+    /// Milliseconds between two good images that are sent steadily
+    #[arg(long, value_name = "N", default_value_t = 250, value_parser = clap::value_parser!(u64).range(1..))]
+    gap_ms: u64,
+    /// Where the good image comes from: a list in TOML or a folder; by default tests/data/demo.toml of the checkout
+    #[arg(long, value_name = "PATH")]
+    samples: Option<PathBuf>,
+    #[command(flatten)]
+    stack: TemporaryArgs,
+}
+
+pub(super) async fn run(args: PoisonArgs, output: Output) -> Result<ExitCode, Error> {
+    // Before a stack is started in vain.
+    Picture::of_samples(args.samples.as_deref(), &std::env::temp_dir())?;
+    let measured = on_temporary_stack(&args.stack, output, async |stack: &Temporary| {
+        Box::pin(Bench::new(&args, stack, output)?.measure()).await
+    });
+    let outcome = Box::pin(measured).await?;
+    outcome.show(output);
+    Ok(if outcome.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+struct Bench<'a> {
+    args: &'a PoisonArgs,
+    stack: &'a Temporary,
+    picture: Picture,
+    output: Output,
+}
+
+/// Good images sent at once, perhaps behind poisoned messages.
+struct Burst {
+    latencies: Latencies,
+    first_pass: Duration,
+}
+
+impl<'a> Bench<'a> {
+    fn new(args: &'a PoisonArgs, stack: &'a Temporary, output: Output) -> Result<Self, Error> {
+        let folder = stack.path().join("images");
+        Ok(Self { args, stack, picture: Picture::of_samples(args.samples.as_deref(), &folder)?, output })
+    }
+
+    async fn measure(self) -> Result<Outcome, Error> {
+        let bar = self.output.progress(WARM_UP, "warming up");
+        let warm_up = self.picture.batch("warm-up", WARM_UP)?;
+        warm_up.send_steadily(&self.stack.client, self.gap(), &bar).await?;
+        bar.finish_and_clear();
+
+        let unloaded = self.steadily("unloaded", "unloaded").await?;
+        let alone = self.burst("alone", &mut Poison::none()).await?.latencies;
+        let mut poison = Poison::none();
+        let behind = self.burst_behind(&mut poison).await?;
+        let cycling_before = poison.cycling_share(self.stack).await?;
+        let cycling = self.steadily("cycling", "poisoned").await?;
+        let cycling_after = poison.cycling_share(self.stack).await?;
+        Ok(Outcome {
+            poisoned: self.args.poisoned,
+            gap: self.gap(),
+            untrained: self.stack.state.untrained,
+            append: poison.append_took,
+            first_pass: behind.first_pass,
+            unloaded,
+            cycling,
+            alone,
+            behind: behind.latencies,
+            cycling_before,
+            cycling_after,
+        })
+    }
+
+    async fn steadily(&self, study: &str, what: &'static str) -> Result<Latencies, Error> {
+        let batch = self.batch(study)?;
+        let bar = self.output.progress(usize::from(self.args.images), what);
+        let latencies = batch.send_steadily(&self.stack.client, self.gap(), &bar).await;
+        bar.finish_and_clear();
+        latencies
+    }
+
+    async fn burst_behind(&self, poison: &mut Poison) -> Result<Burst, Error> {
+        poison.wanted = self.args.poisoned;
+        self.burst("behind", poison).await
+    }
+
+    /// Fills the queue while the workers are held, the poisoned messages first; then lets them go.
+    async fn burst(&self, study: &str, poison: &mut Poison) -> Result<Burst, Error> {
+        let (stack, batch) = (self.stack, self.batch(study)?);
+        self.until_queue(|queued| queued == 0, "the queue did not empty").await?;
+        let held = stack.hold_workers();
+        poison.append(stack, self.output).await?;
+        let sent = batch.send_at_once(&stack.client).await?;
+        let all = u64::from(poison.wanted) + sent.len() as u64;
+        self.until_queue(|queued| queued >= all, "the queue did not fill").await?;
+        let began = Instant::now();
+        drop(held);
+        let bar = self.output.progress(sent.len(), "at once");
+        let (latencies, first_pass) =
+            tokio::try_join!(all_read(&sent, &stack.client, began, &bar), self.first_pass(poison, began),)?;
+        bar.finish_and_clear();
+        Ok(Burst { latencies, first_pass })
+    }
+
+    /// Waits until every poisoned message has left the queue of fresh ones: it failed, and its retry is written.
+    async fn first_pass(&self, poison: &Poison, began: Instant) -> Result<Duration, Error> {
+        let deadline = Instant::now() + QUEUE_LIMIT;
+        while Instant::now() < deadline {
+            let positions = self.stack.log.consumer_positions().await;
+            let positions = positions.map_err(self.stack.unavailable())?;
+            let settled_to = positions.iter().find(|position| position.consumer == CONSUMER);
+            if settled_to.is_some_and(|position| position.ack_floor_seq >= poison.last_seq()) {
+                return Ok(began.elapsed());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Err(Error::Unmeasured("the poisoned messages were not gone through".to_owned()))
+    }
+
+    async fn until_queue(&self, fits: impl Fn(u64) -> bool, otherwise: &str) -> Result<(), Error> {
+        let fits = &fits;
+        let reached = wait_until(QUEUE_LIMIT, || async move {
+            let Ok(depths) = self.stack.log.queue_depths().await else { return false };
+            let found = depths.iter().find(|depth| depth.consumer == CONSUMER);
+            found.is_some_and(|depth| fits(depth.waiting + depth.in_hand))
+        });
+        if reached.await { Ok(()) } else { Err(Error::Unmeasured(otherwise.to_owned())) }
+    }
+
+    fn batch(&self, study: &str) -> Result<Batch, Error> {
+        self.picture.batch(study, usize::from(self.args.images))
+    }
+
+    fn gap(&self) -> Duration {
+        Duration::from_millis(self.args.gap_ms)
+    }
+}
