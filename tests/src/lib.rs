@@ -4,14 +4,21 @@
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "in tests a panic is the report")]
 
 mod api;
+pub mod invariants;
+mod journal;
+mod load;
 mod otlp;
+mod proxy;
 mod s3;
 mod stack;
 
 pub use api::{Upload, sample};
+pub use journal::{Answer, Attempt, Journal};
+pub use load::{Load, LoadPlan, Sender, Shipment};
 pub use otlp::{OtlpReceiver, Span};
-pub use s3::S3Server;
-pub use stack::{Stack, StackOptions, StoreKind, program, workspace};
+pub use proxy::{Proxy, Weather};
+pub use s3::{S3Mood, S3Server};
+pub use stack::{Dependency, Network, Stack, StackOptions, StoreKind, program, workspace};
 
 use std::future::Future;
 use std::time::Duration;

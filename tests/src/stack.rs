@@ -1,60 +1,33 @@
 //! A whole stack: servers, definitions, model, services.
 
+mod links;
+mod options;
+mod servers;
+mod trouble;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hilum_blobs::{BlobStore, StoreConfig};
 use hilum_events::Envelope;
-use hilum_log::{Log, apply_definitions};
+use hilum_log::{Log, apply};
 use hilum_models::demo;
-use hilum_servers::{
-    NatsOptions, NatsServer, Postgres, PostgresOptions, Process, free_port, http_status, wait_until,
-};
+use hilum_servers::{Process, free_port, http_status, wait_until};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 use tokio::process::Command;
 
+pub use links::Dependency;
+pub use options::{Network, StackOptions, StoreKind};
+
 use crate::LIMIT;
 use crate::s3::S3Server;
+use links::Links;
+use servers::Servers;
 
-const SERVICES: [&str; 5] = ["ingest", "dedupe", "infer", "report", "projection"];
-
-/// Where the stack keeps images.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StoreKind {
-    /// A folder.
-    Folder,
-    /// An S3 server.
-    S3,
-}
-
-/// What to start.
-#[derive(Debug, Clone)]
-pub struct StackOptions {
-    /// Where images are kept.
-    pub store: StoreKind,
-    /// Quiet time before a report, seconds.
-    pub quiet_time_s: f64,
-    /// Where traces go.
-    pub otlp_endpoint: Option<String>,
-    /// Copies of each service.
-    pub copies: usize,
-    /// Further settings of the services.
-    pub environment: Vec<(&'static str, String)>,
-}
-
-impl Default for StackOptions {
-    fn default() -> Self {
-        Self {
-            store: StoreKind::Folder,
-            quiet_time_s: 0.5,
-            otlp_endpoint: None,
-            copies: 1,
-            environment: Vec::new(),
-        }
-    }
-}
+/// Every program that runs for itself.
+const PROGRAMS: [&str; 6] = ["ingest", "dedupe", "infer", "report", "projection", "sweep"];
 
 /// A running stack. Its processes end with it.
 pub struct Stack {
@@ -65,10 +38,10 @@ pub struct Stack {
     pub(crate) http: reqwest::Client,
     services: BTreeMap<String, Service>,
     environment: Vec<(String, String)>,
-    postgres: Postgres,
-    nats: NatsServer,
-    s3: Option<S3Server>,
-    folder: TempDir,
+    links: Links,
+    options: StackOptions,
+    servers: Servers,
+    folder: Option<TempDir>,
 }
 
 struct Service {
@@ -83,70 +56,111 @@ impl Stack {
         let folder = tempfile::tempdir().unwrap();
         // Postgres, which never runs as root, must be able to pass.
         std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-        let path = |name: &str| folder.path().join(name);
-        let nats = NatsServer::start(&NatsOptions::in_folder(path("nats"))).await.unwrap();
-        let postgres = Postgres::start(&PostgresOptions::in_folder(path("postgres"))).await.unwrap();
-        let log = Log::connect(&nats.url(), "test").await.unwrap();
+        let servers = Servers::start(folder.path(), &options).await;
+        let log = Log::connect(&servers.nats_url(0), "test").await.unwrap();
         assert!(wait_until(LIMIT, || async { log.is_connected() }).await);
-        apply_definitions(&log, 1).await.unwrap();
+        apply(&log, &options.definitions(), options.nats_nodes).await.unwrap();
 
-        let s3 = match options.store {
-            StoreKind::Folder => None,
-            StoreKind::S3 => Some(S3Server::start(&path("s3")).await),
-        };
-        let store_url = match &s3 {
-            None => format!("file://{}", path("objects").display()),
-            Some(_) => S3Server::url(),
-        };
-        let s3_environment = s3.as_ref().map(S3Server::environment).unwrap_or_default();
+        let store_url = servers.store_url(folder.path());
         let mut store_config = StoreConfig::at(&store_url);
+        let s3_environment = servers.s3.as_ref().map(S3Server::environment).unwrap_or_default();
         store_config.options =
             s3_environment.iter().map(|(name, value)| (name.to_lowercase(), value.clone())).collect();
         let store = BlobStore::open(&store_config).unwrap();
 
         let mut environment = s3_environment;
         let mut set = |name: &str, value: String| environment.push((name.to_owned(), value));
-        set("HILUM_NATS_URL", nats.url());
         set("HILUM_STORE_URL", store_url);
-        set("HILUM_DATABASE_URL", postgres.url("postgres"));
         set("HILUM_MODEL", demo_model().display().to_string());
         set("HILUM_QUIET_TIME_S", options.quiet_time_s.to_string());
-        if let Some(endpoint) = options.otlp_endpoint {
-            set("HILUM_OTLP_ENDPOINT", endpoint);
+        if let Some(endpoint) = &options.otlp_endpoint {
+            set("HILUM_OTLP_ENDPOINT", endpoint.clone());
         }
-        for (name, value) in options.environment {
-            set(name, value);
+        for (name, value) in &options.environment {
+            set(name, value.clone());
         }
-        let http = reqwest::Client::new();
-        let services = BTreeMap::new();
-        let mut stack = Self { log, store, http, services, environment, postgres, nats, s3, folder };
-        for program in SERVICES {
-            for copy in 1..=options.copies {
+        let mut stack = Self {
+            log,
+            store,
+            http: reqwest::Client::new(),
+            services: BTreeMap::new(),
+            environment,
+            links: Links::default(),
+            options,
+            servers,
+            folder: Some(folder),
+        };
+        for program in PROGRAMS.into_iter().filter(|name| path_of(&format!("hilum-{name}")).exists()) {
+            for copy in 1..=stack.options.copies {
                 let name = if copy == 1 { program.to_owned() } else { format!("{program}-{copy}") };
-                stack.start_service(&name, program);
+                stack.start_service(&name, program, &[]).await;
             }
         }
         stack.wait_ready().await;
         stack
     }
 
-    fn start_service(&mut self, name: &str, program_name: &'static str) {
+    async fn start_service(
+        &mut self,
+        name: &str,
+        program_name: &'static str,
+        environment: &[(&str, String)],
+    ) {
         let port = self.services.get(name).map_or_else(|| free_port().unwrap(), |service| service.port);
         let mut command = Command::new(program(&format!("hilum-{program_name}")));
         command.envs(self.environment.iter().cloned()).env("HILUM_LISTEN", format!("127.0.0.1:{port}"));
+        for (setting, value) in self.addresses(name).await {
+            command.env(setting, value);
+        }
+        command.envs(environment.iter().cloned());
         let process = Process::start(name, command, &self.log_file(name)).unwrap();
         let service = Service { program: program_name, port, process: Some(process) };
         self.services.insert(name.to_owned(), service);
     }
 
-    /// Waits until all services are ready.
+    /// Where a service finds its servers.
+    async fn addresses(&mut self, name: &str) -> Vec<(&'static str, String)> {
+        // Copies of a service begin at different servers of a cluster.
+        let node = self.services.keys().position(|other| other == name).unwrap_or(self.services.len());
+        let node = node % self.options.nats_nodes;
+        let mut ports = [
+            (Dependency::Nats, Some(self.servers.nats_port(node))),
+            (Dependency::Postgres, Some(self.servers.postgres_port())),
+            (Dependency::S3, self.servers.s3.as_ref().map(S3Server::port)),
+        ];
+        if self.options.network == Network::Proxied {
+            for (dependency, port) in &mut ports {
+                if let Some(port) = port {
+                    *port = self.links.port(name, *dependency, *port).await;
+                }
+            }
+        }
+        let addresses = ports.into_iter().filter_map(|(dependency, port)| {
+            let port = port?;
+            Some(match dependency {
+                Dependency::Nats => ("HILUM_NATS_URL", format!("nats://127.0.0.1:{port}")),
+                Dependency::Postgres => ("HILUM_DATABASE_URL", self.servers.database_url(port)),
+                Dependency::S3 => ("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}")),
+            })
+        });
+        addresses.collect()
+    }
+
+    /// Waits until all services that were not ended are ready.
     pub async fn wait_ready(&self) {
         for (name, service) in &self.services {
-            let ready = || async { http_status(service.port, "/readyz").await == Some(200) };
-            if !wait_until(LIMIT, ready).await {
-                let log = std::fs::read_to_string(self.log_file(name)).unwrap_or_default();
-                panic!("{name} is not ready:\n{log}");
+            if service.process.is_some() {
+                self.wait_ready_one(name).await;
             }
+        }
+    }
+
+    /// Waits until a service is ready.
+    pub async fn wait_ready_one(&self, name: &str) {
+        let port = self.services[name].port;
+        let ready = || async { http_status(port, "/readyz").await == Some(200) };
+        if !wait_until(LIMIT, ready).await {
+            panic!("{name} is not ready:\n{}", self.log_of(name));
         }
     }
 
@@ -158,32 +172,14 @@ impl Stack {
     }
 
     /// Starts a service again that was ended.
-    pub fn start_again(&mut self, name: &str) {
+    pub async fn start_again(&mut self, name: &str) {
+        self.start_again_with(name, &[]).await;
+    }
+
+    /// Starts a service again with further settings, this time only.
+    pub async fn start_again_with(&mut self, name: &str, environment: &[(&str, String)]) {
         let program = self.services[name].program;
-        self.start_service(name, program);
-    }
-
-    /// Kills nats-server; gives what is needed to start it again.
-    pub async fn kill_nats(&mut self) -> NatsOptions {
-        self.nats.process().signal(Signal::SIGKILL);
-        self.nats.process().wait().await.unwrap();
-        let port = Some(self.nats.port());
-        NatsOptions { port, ..NatsOptions::in_folder(self.folder.path().join("nats")) }
-    }
-
-    /// Starts nats-server again.
-    pub async fn start_nats_again(&mut self, options: &NatsOptions) {
-        self.nats = NatsServer::start(options).await.unwrap();
-    }
-
-    /// Ends the S3 server; gives its port.
-    pub fn end_s3(&mut self) -> u16 {
-        self.s3.take().unwrap().port()
-    }
-
-    /// Starts the S3 server again.
-    pub async fn start_s3_again(&mut self, port: u16) {
-        self.s3 = Some(S3Server::start_on(port, &self.folder.path().join("s3")).await);
+        self.start_service(name, program, environment).await;
     }
 
     /// The door.
@@ -206,9 +202,20 @@ impl Stack {
         self.services.keys().cloned().collect()
     }
 
+    /// The names of the copies of a service.
+    pub fn copies_of(&self, program: &str) -> Vec<String> {
+        let copies = self.services.iter().filter(|(_, service)| service.program == program);
+        copies.map(|(name, _)| name.clone()).collect()
+    }
+
     /// Address of the projection's database.
     pub fn database_url(&self) -> String {
-        self.postgres.url("postgres")
+        self.servers.database_url(self.servers.postgres_port())
+    }
+
+    /// Address of a NATS server.
+    pub fn nats_url(&self, node: usize) -> String {
+        self.servers.nats_url(node)
     }
 
     /// What a service wrote to its log.
@@ -218,11 +225,16 @@ impl Stack {
 
     /// Where the stack keeps everything.
     pub fn folder(&self) -> &Path {
-        self.folder.path()
+        self.folder.as_ref().expect("only `keep` takes it").path()
+    }
+
+    /// Ends the stack and leaves its folder for people to look at.
+    pub fn keep(mut self) -> PathBuf {
+        self.folder.take().expect("taken only here").keep()
     }
 
     fn log_file(&self, name: &str) -> PathBuf {
-        self.folder.path().join("logs").join(format!("{name}.jsonl"))
+        self.folder().join("logs").join(format!("{name}.jsonl"))
     }
 
     /// All facts of the log so far.
@@ -241,23 +253,29 @@ impl Stack {
         self.events().await.iter().filter(|envelope| envelope.event.name() == name).count()
     }
 
+    /// Nothing is waiting or in hand.
+    pub async fn is_idle(&self) -> bool {
+        let Ok(depths) = self.log.queue_depths().await else { return false };
+        depths.iter().all(|depth| depth.waiting + depth.in_hand == 0)
+    }
+
     /// Nothing is waiting, in hand or parked.
     pub async fn assert_settled(&self) {
-        let settled = || async {
-            let depths = self.log.queue_depths().await.unwrap();
-            depths.iter().all(|depth| depth.waiting + depth.in_hand == 0)
-        };
-        assert!(wait_until(LIMIT, settled).await, "{:?}", self.log.queue_depths().await);
+        assert!(wait_until(LIMIT, || self.is_idle()).await, "{:?}", self.log.queue_depths().await);
         assert_eq!(self.count("job-dead-lettered").await, 0);
     }
 }
 
 /// A program of the workspace, which `make test` builds before the tests run.
 pub fn program(name: &str) -> PathBuf {
-    let tests = std::env::current_exe().unwrap();
-    let path = tests.parent().unwrap().parent().unwrap().join(name);
+    let path = path_of(name);
     assert!(path.exists(), "{} is missing; run `cargo build --workspace --bins`", path.display());
     path
+}
+
+fn path_of(name: &str) -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    tests.parent().unwrap().parent().unwrap().join(name)
 }
 
 /// The checkout.

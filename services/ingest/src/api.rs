@@ -35,7 +35,9 @@ async fn submit(
     let begun = std::time::Instant::now();
     let span = tracing::info_span!("upload", otel.kind = "server");
     let form = form.map_err(|_| Refusal::NotMultipart)?;
-    let stored = door.accept(form).instrument(span).await?;
+    let outcome = door.accept(form).instrument(span).await;
+    door.gate.note(&outcome);
+    let stored = outcome?;
     metrics::histogram!("hilum_ingest_upload_seconds").record(begun.elapsed());
     let Event::ImageStored(image) = &stored.event else {
         unreachable!("the door makes no other fact of an upload")

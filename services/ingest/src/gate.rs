@@ -1,7 +1,8 @@
 //! Whether the door is open: only to a log that is known to be the right one, and only while not too much waits.
 
+use std::error::Error;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 
 use hilum_log::Log;
@@ -19,6 +20,8 @@ const FULL: u8 = 2;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Gate {
     state: Arc<AtomicU8>,
+    /// Whether the last upload was refused because something is away.
+    away: Arc<AtomicBool>,
 }
 
 impl Gate {
@@ -31,6 +34,24 @@ impl Gate {
                 let source = "it was not yet compared with its seal".into();
                 Err(Refusal::Unavailable("the event log is being checked", source))
             }
+        }
+    }
+
+    /// Says that uploads are refused because something is away, and that they are taken again: once each, for a
+    /// line for every upload would drown the log.
+    pub(crate) fn note<T>(&self, outcome: &Result<T, Refusal>) {
+        match outcome {
+            Err(Refusal::Unavailable(what, source)) => {
+                if !self.away.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(error = &**source as &dyn Error, what, "refusing uploads");
+                }
+            }
+            Ok(_) => {
+                if self.away.swap(false, Ordering::Relaxed) {
+                    tracing::info!("taking uploads again");
+                }
+            }
+            Err(_) => {}
         }
     }
 

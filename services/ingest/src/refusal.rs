@@ -117,8 +117,9 @@ impl Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         match &self {
+            // The gate says once that something is away.
             Self::Unavailable(_, source) => {
-                tracing::warn!(error = &**source as &dyn Error, refusal = self.word(), "request refused");
+                tracing::debug!(error = &**source as &dyn Error, refusal = self.word(), "request refused");
             }
             Self::Unreadable { code, .. } => tracing::info!(code, refusal = self.word(), "request refused"),
             _ => tracing::info!(refusal = self.word(), "request refused"),

@@ -19,10 +19,10 @@ pub(crate) async fn watch(log: &Log, blobs: &BlobStore, health: &Health) -> Infa
     health.wait_for(EVENT_LOG, "not asked yet");
     health.wait_for(OBJECT_STORAGE, "not asked yet");
     loop {
-        let (position, probe) = tokio::join!(log.position(), blobs.probe());
-        match position {
-            Ok(_) => health.holds(EVENT_LOG),
-            Err(error) => health.wait_for(EVENT_LOG, with_causes(&error)),
+        let (log, probe) = tokio::join!(log.probe(), blobs.probe());
+        match log {
+            Ok(()) => health.holds(EVENT_LOG),
+            Err(reason) => health.wait_for(EVENT_LOG, reason),
         }
         match probe {
             Ok(()) => health.holds(OBJECT_STORAGE),

@@ -1,7 +1,7 @@
 //! The long look: every object that the log names against every object in storage. Reads the whole log and the whole
 //! list; takes some 100 bytes of memory per object while it lasts.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use futures::TryStreamExt as _;
 use hilum_blobs::{BlobStore, GetError};
@@ -50,6 +50,8 @@ struct Suspect {
 struct Census {
     named: usize,
     suspects: Vec<Suspect>,
+    /// Jobs that were given up before.
+    given_up: HashSet<JobId>,
 }
 
 /// Compares the log with object storage at `now`.
@@ -98,6 +100,10 @@ impl Census {
         let (job_id, blobs) = match &envelope.event {
             Event::ImageStored(e) => (Some(e.job_id), vec![&e.image.blob]),
             Event::ReportIssued(e) => (None, vec![&e.json, &e.html]),
+            Event::JobDeadLettered(e) => {
+                self.given_up.insert(e.job_id);
+                return;
+            }
             _ => return,
         };
         for blob in blobs {
@@ -121,7 +127,7 @@ async fn without_object(
     census: &Census,
     now: Timestamp,
 ) -> Result<Vec<Finding>, StorageLookError> {
-    let Census { named, suspects } = census;
+    let Census { named, suspects, given_up } = census;
     if suspects.len() > BELIEVED && suspects.len() * 2 > *named {
         // More likely the wrong storage than the loss of it: thousands of jobs shall not fail by a wrong setting.
         let reason = format!(
@@ -132,9 +138,15 @@ async fn without_object(
         return Ok(vec![Finding::named(Kind::EventWithoutObject, reason)]);
     }
     let mut findings: Vec<Finding> = Vec::new();
+    // One dead letter tells of an object, also one that was written by the service that missed it first.
+    let was_told = |suspect: &&Suspect| suspect.job_id.is_some_and(|job_id| given_up.contains(&job_id));
+    let mut told: HashSet<_> = suspects.iter().filter(was_told).map(|suspect| suspect.blob.sha256).collect();
     for suspect in suspects {
         let parked_now = findings.last().is_some_and(|finding| finding.position == Some(suspect.seq));
-        if parked_now || log.dead_letter(SWEEP, suspect.seq).await?.is_some() {
+        if parked_now
+            || !told.insert(suspect.blob.sha256)
+            || log.dead_letter(SWEEP, suspect.seq).await?.is_some()
+        {
             continue;
         }
         match blobs.get(&suspect.blob).await {

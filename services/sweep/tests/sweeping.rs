@@ -419,6 +419,21 @@ impl Site {
 }
 
 #[tokio::test]
+async fn a_lost_object_is_told_once_and_not_if_a_worker_told_of_it() {
+    let site = site().await;
+    let deep = Mode { deep: true, ..DRY };
+    for (number, content) in (1..).zip(["lost", "lost", "known to be lost", "known to be lost"]) {
+        site.linked_image(number, content).await;
+    }
+    let recorded = site.log.at(7).await.unwrap().unwrap();
+    site.log.give_up("infer-routine", &recorded, vec![]).await.unwrap();
+    for content in ["lost", "known to be lost"] {
+        std::fs::remove_file(site.path(&site.store(content).await)).unwrap();
+    }
+    site.finds(deep, &[(Kind::EventWithoutObject, Some(1), Action::Park)]).await;
+}
+
+#[tokio::test]
 async fn an_old_object_that_no_event_names_is_named_and_stays() {
     let site = site().await;
     let (_, named) = site.linked_image(1, "named").await;

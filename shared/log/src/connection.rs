@@ -87,7 +87,8 @@ pub struct ConsumerPosition {
 }
 
 impl Log {
-    /// Prepares the connection; a server that is not there yet is waited for in the background.
+    /// Prepares the connection to `url`, or to any of several addresses with commas between them; a server that is
+    /// not there yet is waited for in the background.
     ///
     /// # Errors
     /// When the address can't be used.
@@ -97,7 +98,7 @@ impl Log {
             .retry_on_initial_connect()
             .connection_timeout(REQUEST_TIMEOUT)
             .reconnect_delay_callback(|tries| Duration::from_millis(100 * (tries.min(10) as u64)))
-            .connect(url)
+            .connect(url.split(',').map(str::trim).collect::<Vec<_>>())
             .await
             .map_err(|source| ConnectError { url: url.to_owned(), source })?;
         let mut context = jetstream::new(client.clone());
@@ -135,8 +136,10 @@ impl Log {
         if !self.is_connected() {
             return Err("not connected to the NATS server".to_owned());
         }
-        self.position().await.map_err(|error| format!("{error}: {}", error.source))?;
-        self.check_same().await.map_err(|error| error.to_string())
+        let (connection, before) = (self.connections(), self.known.before());
+        let found = self.position().await.map_err(|error| format!("{error}: {}", error.source))?;
+        // Also notes how far the log goes, for a process that writes seldom.
+        self.known.compare(before, &found, connection).map_err(|error| error.to_string())
     }
 
     /// Which log this is and how far it goes.

@@ -63,7 +63,14 @@ impl Follower {
     }
 
     async fn try_next(&mut self) -> Result<Recorded, UnavailableError> {
-        let message = self.next_message().await?;
+        let message = loop {
+            let message = self.next_message().await?;
+            if position_of(&message)? > self.after_seq {
+                break message;
+            }
+            // When the client makes its consumer anew before the first message came, it forgets where to start.
+            self.messages = None;
+        };
         let info = message.info().map_err(UnavailableError::new("read a message's place"))?;
         let place = Place {
             seq: info.stream_sequence,
@@ -91,6 +98,11 @@ impl Follower {
             }
         }
     }
+}
+
+fn position_of(message: &Message) -> Result<u64, UnavailableError> {
+    let info = message.info().map_err(UnavailableError::new("read a message's place"))?;
+    Ok(info.stream_sequence)
 }
 
 /// Takes parts, not the follower: its stream of messages can't be shared between threads while this waits.

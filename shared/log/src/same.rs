@@ -111,11 +111,12 @@ impl Known {
     }
 
     /// What was known before the log is asked: facts that are appended meanwhile are not missed by the answer.
-    fn before(&self) -> Option<StreamPosition> {
+    pub(crate) fn before(&self) -> Option<StreamPosition> {
         self.lock().position.clone()
     }
 
-    fn compare(
+    /// Looks whether what was found is what was known before, and knows it from then on.
+    pub(crate) fn compare(
         &self,
         before: Option<StreamPosition>,
         found: &StreamPosition,

@@ -110,6 +110,12 @@ impl Hands {
     fn retry_slot(&self) -> Option<OwnedSemaphorePermit> {
         self.retry_slots.clone().try_acquire_owned().ok()
     }
+
+    /// Waits until there is one.
+    async fn retry_slot_free(&self) {
+        // It is left at once: whether it is wanted then is decided anew.
+        drop(self.retry_slots.acquire().await);
+    }
 }
 
 impl Bench {
@@ -173,6 +179,7 @@ impl Bench {
                     let retry_slot = retry_slot.take().filter(|_| taken.kind == Kind::Retry);
                     self.begin(handler, hands, taken, (slot, retry_slot));
                 }
+                () = hands.retry_slot_free(), if !may_retry && sources.has(true) => {}
                 _ = looks.tick() => {
                     sources.keep_alive().await;
                     if self.log.connections() != connections {

@@ -11,7 +11,7 @@ pub struct ServiceSettings {
     /// Address of the service's own HTTP pages: its API if it has one, /livez, /readyz and /metrics
     #[arg(long, env = "HILUM_LISTEN", default_value = "127.0.0.1:0")]
     pub listen: SocketAddr,
-    /// Address of the NATS server
+    /// Address of the NATS server, or of several of a cluster with commas between them
     #[arg(long, env = "HILUM_NATS_URL", default_value = "nats://127.0.0.1:4222")]
     pub nats_url: String,
     /// Where OpenTelemetry traces go, an OTLP/HTTP base address such as http://127.0.0.1:4318; none by default

@@ -3,10 +3,17 @@
 
 mod command_line;
 mod corpus;
+mod full_house;
 mod main_job;
 mod outages;
+mod poison;
 mod privacy;
+mod redrive;
 mod refusals;
 mod restarts;
+mod sealed;
+mod steps;
 mod studies;
+mod sweep;
 mod telemetry;
+mod workers_die;

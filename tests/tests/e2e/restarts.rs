@@ -46,7 +46,7 @@ async fn in_the_middle(stack: &mut Stack, service: &str, signal: Signal, round: 
         let upload = Upload::bytes(&bytes).with("study", &study);
         if index == 3 {
             stack.end(service, signal).await;
-            stack.start_again(service);
+            stack.start_again(service).await;
         }
         jobs.push(stack.submit_stubbornly(upload).await);
     }
@@ -77,7 +77,7 @@ async fn a_dropped_database_is_rebuilt_from_the_log() {
     stack.end("projection", Signal::SIGTERM).await;
     let mut database = PgConnection::connect(&stack.database_url()).await.unwrap();
     sqlx::raw_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public").execute(&mut database).await.unwrap();
-    stack.start_again("projection");
+    stack.start_again("projection").await;
     stack.wait_ready().await;
     let after = (stack.result(&job).await, stack.ended(&again).await, stack.report("S-1", 1).await);
     assert_eq!(before, after);

@@ -55,7 +55,7 @@ async fn a_stat_image_overtakes_routine_ones_that_wait() {
     let urgent = stack.submit(urgent).await;
     let requested = || async { stack.count("inference-requested").await == 5 };
     assert!(hilum_servers::wait_until(hilum_tests::LIMIT, requested).await);
-    stack.start_again("infer");
+    stack.start_again("infer").await;
     stack.result(&urgent).await;
     let events = stack.events().await;
     let completed: Vec<_> = events

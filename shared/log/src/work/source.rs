@@ -7,11 +7,15 @@ use std::time::{Duration, Instant};
 use async_nats::jetstream::AckKind;
 use async_nats::jetstream::consumer::{Consumer, pull};
 use async_nats::jetstream::message::Message;
-use futures::StreamExt as _;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream};
+use futures::{Stream, StreamExt as _};
 
 use crate::connection::{Log, UnavailableError};
 use crate::definition::{EVENTS, RETRIES, retry_consumer};
+
+const PULL: &str = "pull from a consumer";
+/// How long the server keeps a request for which it has no message.
+const REQUEST_EXPIRES: Duration = Duration::from_secs(30);
 
 /// What a source hands out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,8 +86,7 @@ impl Sources {
             for source in self.all.iter_mut().filter(|source| source.waiting.is_none()) {
                 let Some(messages) = &mut source.messages else { continue };
                 let Poll::Ready(message) = messages.poll_next_unpin(context) else { continue };
-                let ended =
-                    || Err(UnavailableError::new("pull from a consumer")("the server ended the pull"));
+                let ended = || Err(UnavailableError::new(PULL)("the server ended the pull"));
                 return Poll::Ready(message.unwrap_or_else(ended).map(|message| {
                     source.waiting = Some(Waiting { message, reported_at: Instant::now() });
                 }));
@@ -155,13 +158,24 @@ impl Source {
                 UnavailableError::new("open a durable consumer; apply the definitions of streams/ first"),
             )?;
         self.beat = consumer.cached_info().config.ack_wait / 3;
-        // One message per request: what is not in hand stays with the server, for others.
-        let messages = consumer.stream().max_messages_per_batch(1).expires(Duration::from_secs(30));
-        let messages = messages.messages().await.map_err(UnavailableError::new("pull from a consumer"))?;
-        let messages = messages.map(|message| message.map_err(UnavailableError::new("pull from a consumer")));
-        self.messages = Some(messages.boxed());
+        self.messages = Some(one_by_one(consumer).boxed());
         Ok(())
     }
+}
+
+/// One message per request: what is not in hand stays with the server, for others. The client's own endless stream
+/// is of no use for that: when an answer comes before it has counted its request it waits for another one, which
+/// nobody asked for, until its request would have expired.
+fn one_by_one(consumer: Consumer<pull::Config>) -> impl Stream<Item = Result<Message, UnavailableError>> {
+    stream::try_unfold(consumer, async |consumer| {
+        loop {
+            let request = consumer.batch().max_messages(1).expires(REQUEST_EXPIRES).messages().await;
+            let mut answer = request.map_err(UnavailableError::new(PULL))?;
+            if let Some(message) = answer.next().await {
+                return Ok(Some((message.map_err(UnavailableError::new(PULL))?, consumer)));
+            }
+        }
+    })
 }
 
 /// Tells the server that the message is in hand.

@@ -139,3 +139,19 @@ async fn what_is_not_done_when_draining_ends_goes_to_another_worker_at_once() {
     assert_eq!(handler.calls(), 1);
     assert!(begun.elapsed() < Duration::from_secs(10), "the ack wait of 30 s was not waited for");
 }
+
+#[tokio::test]
+async fn retries_that_are_due_follow_one_another_though_nothing_fresh_comes() {
+    const FAIL_ONCE: u128 = 100;
+    let bench = bench().await;
+    for number in 1..=FAIL_ONCE {
+        bench.log.append(&samples::image_stored(number, "a", 0)).await.unwrap();
+    }
+    // One retry in hand at a time: at the pace of a timer the limit would not do.
+    let config = WorkConfig { max_tries: 100, ..work_config("dedupe") };
+    let handler = Scripted::new(|_, before| {
+        (before < FAIL_ONCE as u64).then(|| Failure::Retry("no luck".into()))
+    });
+    let all_done = async || handler.calls() == 2 * FAIL_ONCE as u64 && settled(&bench.log).await;
+    work_until(&bench.log, handler.clone(), &config, all_done).await;
+}

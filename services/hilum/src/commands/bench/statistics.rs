@@ -15,6 +15,13 @@ impl Latencies {
         (!measured.is_empty()).then_some(Self { sorted: measured })
     }
 
+    /// These and `others`.
+    pub(super) fn and(self, others: Self) -> Self {
+        let mut sorted = [self.sorted, others.sorted].concat();
+        sorted.sort_unstable();
+        Self { sorted }
+    }
+
     /// The shortest measured duration that `percent` of all do not exceed (nearest rank, nothing made up between
     /// two measured ones).
     pub(super) fn percentile(&self, percent: usize) -> Duration {
@@ -81,6 +88,11 @@ mod tests {
         assert_eq!((sixty.p50().as_millis(), sixty.p95().as_millis()), (10, 10));
         measured[0] = 899;
         assert_eq!(of_ms(measured).p95().as_millis(), 899);
+    }
+
+    #[test]
+    fn two_measurements_together_are_one() {
+        assert_eq!(of_ms([3, 1]).and(of_ms([2, 9])), of_ms([1, 2, 3, 9]));
     }
 
     #[test]

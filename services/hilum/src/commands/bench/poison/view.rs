@@ -20,26 +20,26 @@ pub(super) struct Outcome {
     /// From when the workers went on until each poisoned message had failed once.
     pub(super) first_pass: Duration,
     pub(super) unloaded: Latencies,
-    pub(super) cycling: Latencies,
+    /// `None` when the poisoned messages were parked too soon.
+    pub(super) cycling: Option<Latencies>,
     pub(super) alone: Latencies,
     pub(super) behind: Latencies,
-    /// Share of the poisoned messages that was to be tried again, before and after `cycling` was measured.
-    pub(super) cycling_before: f64,
-    pub(super) cycling_after: f64,
+    /// For how long poisoned messages were tried again after the first pass, up to the length of a round.
+    pub(super) storm: Duration,
 }
 
 impl Outcome {
     /// Whether the promise was kept, and not merely because nothing failed any more.
     pub(super) fn holds(&self) -> bool {
-        self.is_valid() && self.ratio() <= PROMISED_RATIO
+        self.p95_ratio().is_some_and(|ratio| ratio <= PROMISED_RATIO)
     }
 
-    fn is_valid(&self) -> bool {
-        self.cycling_before > 0.0 && self.cycling_after > 0.0
+    fn p95_ratio(&self) -> Option<f64> {
+        Some(ratio(self.cycling.as_ref()?.p95(), self.unloaded.p95()))
     }
 
-    fn ratio(&self) -> f64 {
-        ratio(self.cycling.p95(), self.unloaded.p95())
+    fn p50_ratio(&self) -> Option<f64> {
+        Some(ratio(self.cycling.as_ref()?.p50(), self.unloaded.p50()))
     }
 
     pub(super) fn show(&self, output: Output) {
@@ -51,22 +51,18 @@ impl Outcome {
             row
         };
         let (poisoned, gap_ms) = (self.poisoned, self.gap.as_millis());
-        output.table(
-            &header,
-            [
-                row(format!("one every {gap_ms} ms, unloaded"), &self.unloaded),
-                row(format!("one every {gap_ms} ms while {poisoned} poisoned ones cycle"), &self.cycling),
-                row("all at once, empty queue".to_owned(), &self.alone),
-                row(format!("all at once behind {poisoned} that have not failed yet"), &self.behind),
-            ],
-        );
+        let mut rows = vec![row(format!("one every {gap_ms} ms, unloaded"), &self.unloaded)];
+        let while_cycling = format!("one every {gap_ms} ms while {poisoned} poisoned ones cycle");
+        rows.extend(self.cycling.as_ref().map(|cycling| row(while_cycling, cycling)));
+        rows.push(row("all at once, empty queue".to_owned(), &self.alone));
+        rows.push(row(format!("all at once behind {poisoned} that have not failed yet"), &self.behind));
+        output.table(&header, rows);
         output.say(format_args!(
-            "{poisoned} poisoned messages were written in {:.1} s and had failed once after {:.1} s; {:.0} % were still \
-             to be tried again when the images beside them were sent, {:.0} % when they were read",
+            "{poisoned} poisoned messages were written in {:.1} s, had failed once after {:.1} s, and were tried again for \
+             {:.0} s",
             self.append.as_secs_f64(),
             self.first_pass.as_secs_f64(),
-            self.cycling_before * 100.0,
-            self.cycling_after * 100.0
+            self.storm.as_secs_f64()
         ));
         if cfg!(debug_assertions) {
             output.note("this is a debug build: its times say little");
@@ -76,16 +72,15 @@ impl Outcome {
     }
 
     fn verdict(&self) -> String {
-        if !self.is_valid() {
+        let Some(ratio) = self.p95_ratio() else {
             return "nothing is proven: the poisoned messages were parked before the images were read; take more \
                     --poisoned or fewer --images"
                 .to_owned();
-        }
+        };
         let word = if self.holds() { "holds" } else { "does not hold" };
         format!(
-            "the promise {word}: the p95 beside poisoned messages is {:.2} times the unloaded one, at most {PROMISED_RATIO} \
-             is promised",
-            self.ratio()
+            "the promise {word}: the p95 beside poisoned messages is {ratio:.2} times the unloaded one, at most \
+             {PROMISED_RATIO} is promised"
         )
     }
 
@@ -97,17 +92,15 @@ impl Outcome {
             "untrained": self.untrained,
             "debug_build": cfg!(debug_assertions),
             "unloaded": of(&self.unloaded),
-            "cycling": of(&self.cycling),
+            "cycling": self.cycling.as_ref().map(of),
             "alone_at_once": of(&self.alone),
             "behind_at_once": of(&self.behind),
             "append_s": self.append.as_secs_f64(),
             "first_pass_s": self.first_pass.as_secs_f64(),
-            "cycling_share_before": self.cycling_before,
-            "cycling_share_after": self.cycling_after,
-            "p50_ratio": ratio(self.cycling.p50(), self.unloaded.p50()),
-            "p95_ratio": self.ratio(),
+            "storm_s": self.storm.as_secs_f64(),
+            "p50_ratio": self.p50_ratio(),
+            "p95_ratio": self.p95_ratio(),
             "promised_p95_ratio": PROMISED_RATIO,
-            "valid": self.is_valid(),
             "holds": self.holds(),
         })
     }
@@ -127,7 +120,7 @@ fn of(latencies: &Latencies) -> Value {
 mod tests {
     use super::*;
 
-    fn outcome(cycling_ms: u64, cycling_after: f64) -> Outcome {
+    fn outcome(cycling_ms: Option<u64>) -> Outcome {
         let of_ms = |ms| Latencies::of(vec![Duration::from_millis(ms)]).unwrap();
         Outcome {
             poisoned: 10,
@@ -135,24 +128,23 @@ mod tests {
             untrained: true,
             append: Duration::ZERO,
             first_pass: Duration::ZERO,
+            storm: Duration::ZERO,
             unloaded: of_ms(100),
-            cycling: of_ms(cycling_ms),
+            cycling: cycling_ms.map(of_ms),
             alone: of_ms(1),
             behind: of_ms(1),
-            cycling_before: 1.0,
-            cycling_after,
         }
     }
 
     #[test]
     fn the_promise_is_kept_up_to_three_times_the_unloaded_p95() {
-        assert!(outcome(300, 0.5).holds());
-        assert!(!outcome(301, 0.5).holds());
+        assert!(outcome(Some(300)).holds());
+        assert!(!outcome(Some(301)).holds());
     }
 
     #[test]
-    fn nothing_is_proven_once_no_message_is_tried_again() {
-        let outcome = outcome(100, 0.0);
+    fn nothing_is_proven_when_nothing_failed_beside_the_images() {
+        let outcome = outcome(None);
         assert!(!outcome.holds());
         assert!(outcome.verdict().contains("nothing is proven"));
         assert_eq!(outcome.object()["holds"], false);

@@ -1,0 +1,168 @@
+//! The course of one run: load, fault, healing, draining, checks.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hilum_events::{Event, Sha256Digest};
+use hilum_tests::invariants::{
+    Fact, Harm, Violation, drain_limit, drained, still_there, unfinished, violations,
+};
+use hilum_tests::{Answer, Journal, Load, LoadPlan, Sender, Stack};
+
+use crate::chronicle::{Chronicle, facts, folded_to};
+
+/// How a run went.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) accepted: usize,
+    pub(crate) completed: usize,
+    pub(crate) dead_lettered: usize,
+    /// Dead-lettered though nothing was wrong with them.
+    pub(crate) innocent: usize,
+    pub(crate) drained_in: Duration,
+    pub(crate) took: Duration,
+    pub(crate) violations: Vec<Violation>,
+}
+
+impl Outcome {
+    /// Of a run that could not be brought to its end.
+    pub(crate) fn broken_off() -> Self {
+        let what = "the run broke off; its message stands above";
+        Self { violations: vec![Violation::new("run", Harm::Wrong, what)], ..Self::default() }
+    }
+}
+
+/// What all runs of a batch share.
+pub(crate) struct Course {
+    pub(crate) stack: Stack,
+    pub(crate) chronicle: Chronicle,
+}
+
+/// A load under way.
+pub(crate) struct UnderLoad {
+    pub(crate) after: u64,
+    pub(crate) plan: LoadPlan,
+    pub(crate) sender: Sender,
+    load: Option<Load>,
+    begun: Instant,
+}
+
+impl Course {
+    pub(crate) fn new(stack: Stack) -> Self {
+        Self { stack, chronicle: Chronicle::default() }
+    }
+
+    /// A load that is ready to begin.
+    pub(crate) fn load(&self, seed: u64) -> UnderLoad {
+        let name = format!("run-{seed}");
+        let journal = self.stack.folder().join("journals").join(format!("{name}.jsonl"));
+        let doors = self.stack.copies_of("ingest").iter().map(|copy| self.stack.url_of(copy)).collect();
+        let plan = LoadPlan {
+            name,
+            seed,
+            images: 12,
+            most_images: 60,
+            studies: 3,
+            pace: Duration::from_millis(120),
+        };
+        UnderLoad {
+            after: self.chronicle.last_seq(),
+            plan,
+            sender: Sender::new(doors, Arc::new(Journal::create(&journal))),
+            load: None,
+            begun: Instant::now(),
+        }
+    }
+
+    /// Waits until everything has its end, or until it should have.
+    pub(crate) async fn drain(&mut self, under_load: &UnderLoad) -> Vec<Violation> {
+        let begun = Instant::now();
+        let journal = &under_load.sender.journal;
+        let backlog = journal.count(Answer::is_accepted);
+        let limit = drain_limit(backlog);
+        let mut looks = tokio::time::interval(Duration::from_millis(100));
+        let mut left = String::new();
+        while begun.elapsed() < limit {
+            looks.tick().await;
+            left = self.what_is_left(under_load.after).await;
+            if left.is_empty() {
+                return drained(Some(begun.elapsed()), backlog, "");
+            }
+        }
+        drained(None, backlog, &left)
+    }
+
+    async fn what_is_left(&mut self, after: u64) -> String {
+        if !self.chronicle.read_on(&self.stack).await {
+            return "the log does not answer".to_owned();
+        }
+        let open = unfinished(self.chronicle.after(after));
+        if open > 0 {
+            return format!("{open} images or studies without an end");
+        }
+        if !self.stack.is_idle().await {
+            return format!("queues: {:?}", self.stack.log.queue_depths().await);
+        }
+        match folded_to(&self.stack).await {
+            Some(folded) if folded >= self.chronicle.last_seq() => String::new(),
+            folded => format!("tables are written up to {folded:?} of {}", self.chronicle.last_seq()),
+        }
+    }
+
+    /// Everything that the evidence of a run shows.
+    pub(crate) async fn judge(&mut self, under_load: UnderLoad, damaged: BTreeSet<Sha256Digest>) -> Outcome {
+        let after = under_load.after;
+        let attempts = under_load.sender.journal.attempts();
+        let evidence = self.chronicle.evidence(&self.stack, after, attempts, damaged).await;
+        let mut found = violations(&evidence);
+        // What earlier runs read is read again now and then; here the newest of it.
+        let known = self.chronicle.facts.len().min(2000);
+        let known = &self.chronicle.facts[self.chronicle.facts.len() - known..];
+        let from = known.first().map_or(0, |fact| fact.seq - 1);
+        let now = facts(&self.stack, from).await.unwrap_or_default();
+        found.extend(still_there(known, &now));
+        let count = |wanted: fn(&Event) -> bool| {
+            evidence.facts.iter().filter(|fact| wanted(&fact.envelope.event)).count()
+        };
+        Outcome {
+            accepted: under_load.sender.journal.count(Answer::is_accepted),
+            completed: evidence.answers.values().filter(|answer| answer.status == "COMPLETED").count(),
+            dead_lettered: count(|event| matches!(event, Event::JobDeadLettered(_))),
+            innocent: innocent(&evidence.facts, &evidence.damaged),
+            took: under_load.begun.elapsed(),
+            violations: found,
+            ..Outcome::default()
+        }
+    }
+}
+
+impl UnderLoad {
+    pub(crate) fn begin(&mut self) {
+        self.load = Some(Load::start(self.plan.clone(), self.sender.clone()));
+    }
+
+    /// Sends what is left and waits until all is accepted.
+    pub(crate) async fn finish(&mut self) {
+        if let Some(load) = self.load.take() {
+            load.finish().await;
+        }
+    }
+}
+
+/// Dead letters of contents that nobody damaged.
+fn innocent(facts: &[Fact], damaged: &BTreeSet<Sha256Digest>) -> usize {
+    let content_at = |seq: u64| {
+        let fact = facts.iter().find(|fact| fact.seq == seq)?;
+        match &fact.envelope.event {
+            Event::ImageStored(e) => Some(e.image.blob.sha256),
+            Event::InferenceRequested(e) => Some(e.image.blob.sha256),
+            _ => None,
+        }
+    };
+    let dead = facts.iter().filter_map(|fact| match &fact.envelope.event {
+        Event::JobDeadLettered(dead) => Some(content_at(dead.stream_seq)),
+        _ => None,
+    });
+    dead.filter(|content| content.is_none_or(|content| !damaged.contains(&content))).count()
+}

@@ -1,0 +1,236 @@
+//! Inflicting a fault and healing it, while the load goes on.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use hilum_events::{Event, Priority, Sha256Digest};
+use hilum_tests::{Dependency, LoadPlan, S3Mood, Sender, Stack, Weather};
+use nix::sys::signal::Signal;
+use rand::Rng as _;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom as _;
+
+use crate::batch::{ACK_WAIT_S, DUPLICATE_WINDOW_S};
+use crate::catalogue::Fault;
+use crate::chronicle::facts;
+
+/// A failpoint is reached sooner, or not at all in this run.
+const REACHED: Duration = Duration::from_secs(25);
+/// By then a message that one copy left has come to another.
+const REACHED_NEXT: Duration = Duration::from_secs(ACK_WAIT_S + 3);
+
+/// What a fault needs, and what the checks must know of it.
+pub(crate) struct Striker<'a> {
+    pub(crate) fault: Fault,
+    pub(crate) stack: &'a mut Stack,
+    pub(crate) sender: &'a Sender,
+    pub(crate) plan: &'a LoadPlan,
+    pub(crate) random: &'a mut StdRng,
+    /// Position of the log before the run.
+    pub(crate) after: u64,
+    /// Contents that were damaged in storage, as they were before.
+    pub(crate) damaged: BTreeMap<Sha256Digest, Vec<u8>>,
+    /// Copies that will kill themselves.
+    pub(crate) armed: Vec<String>,
+    /// What the fault wanted and did not get.
+    pub(crate) missed: Option<&'static str>,
+}
+
+impl Striker<'_> {
+    /// What is done before the load begins.
+    pub(crate) async fn prepare(&mut self) {
+        let Fault::Failpoint { service, point } = self.fault else { return };
+        let copies = self.stack.copies_of(service);
+        let (copies, pass) = match point {
+            // Reached only by what is made to fail: whoever gets it.
+            "retry.after-schedule" | "dlq.after-write" | "dlq.after-event" => (copies, 0),
+            // Reached only by the copy that writes, while the other stands by.
+            "projection.before-commit" | "projection.after-commit" => {
+                (copies, self.random.random_range(0..3))
+            }
+            _ => (vec![copies.choose(self.random).unwrap().clone()], self.random.random_range(0..3)),
+        };
+        let arms = [("FAILPOINTS", format!("{point}={pass}*off->return"))];
+        for copy in &copies {
+            self.stack.end(copy, Signal::SIGTERM).await;
+            self.stack.start_again_with(copy, &arms).await;
+        }
+        for copy in &copies {
+            self.stack.wait_ready_one(copy).await;
+        }
+        self.armed = copies;
+    }
+
+    /// The fault, from its beginning to its end.
+    pub(crate) async fn strike(&mut self) {
+        match self.fault {
+            Fault::Failpoint { point, .. } => self.failpoint(point).await,
+            Fault::Ended { service, signal } => self.ended(service, signal).await,
+            Fault::Zombie { service } => self.zombie(service).await,
+            Fault::Unreached => {
+                let copy = self.copy("infer");
+                self.weather(Dependency::Nats, Weather::Silent, |name| name == copy).await;
+            }
+            Fault::Killed(dependency) => {
+                let away_ms = self.random.random_range(300..3000);
+                self.killed(dependency, away_ms).await;
+            }
+            Fault::LongOutage => self.killed(Dependency::Nats, (DUPLICATE_WINDOW_S + 2) * 1000).await,
+            Fault::Network(dependency, weather) => self.weather(dependency, weather, |_| true).await,
+            Fault::Duplicates => self.duplicates().await,
+            Fault::Truncated => self.damage(|bytes| bytes.truncate(bytes.len() * 2 / 3)).await,
+            Fault::BitFlip => {
+                let place: f64 = self.random.random();
+                self.damage(|bytes| {
+                    let at = (bytes.len() as f64 * place) as usize;
+                    bytes[at] ^= 1;
+                })
+                .await;
+            }
+            Fault::DiskFull(dependency) => self.disk_full(dependency).await,
+            Fault::Unreadable => {
+                self.moment(0..500).await;
+                self.stack.set_s3(S3Mood::Unreadable);
+                self.moment(1000..4000).await;
+                self.stack.set_s3(S3Mood::Well);
+            }
+            Fault::NoAdvisories => self.no_advisories().await,
+            Fault::RollingRestart => self.rolling_restart().await,
+        }
+    }
+
+    /// What comes long after: the same facts once more.
+    pub(crate) async fn haunt(&mut self) {
+        if self.fault == Fault::Duplicates {
+            self.duplicates().await;
+        }
+    }
+
+    fn copy(&mut self, service: &str) -> String {
+        self.stack.copies_of(service).choose(self.random).unwrap().clone()
+    }
+
+    async fn failpoint(&mut self, point: &str) {
+        match point {
+            "dlq.after-write" | "dlq.after-event" => {
+                self.damage(|bytes| bytes.truncate(bytes.len() / 2)).await
+            }
+            "retry.after-schedule" => self.stack.set_s3(S3Mood::Unreadable),
+            _ => {}
+        }
+        let ended = self.wait_for_ends().await;
+        if ended == 0 {
+            self.missed = Some("the failpoint was not reached");
+        }
+        for copy in std::mem::take(&mut self.armed) {
+            self.stack.end(&copy, Signal::SIGKILL).await;
+            self.stack.start_again(&copy).await;
+        }
+        self.stack.set_s3(S3Mood::Well);
+    }
+
+    /// How many of the armed copies killed themselves. When one has, what it left reaches the next soon or never.
+    async fn wait_for_ends(&mut self) -> usize {
+        let mut deadline = Instant::now() + REACHED;
+        let mut looks = tokio::time::interval(Duration::from_millis(50));
+        let mut ended = 0;
+        while ended < self.armed.len() && Instant::now() < deadline {
+            looks.tick().await;
+            let now = self.armed.iter().filter(|copy| self.stack.has_ended(copy)).count();
+            if ended == 0 && now > 0 {
+                deadline = Instant::now() + REACHED_NEXT;
+            }
+            ended = now;
+        }
+        ended
+    }
+
+    async fn ended(&mut self, service: &str, signal: Signal) {
+        let copy = self.copy(service);
+        self.moment(0..1500).await;
+        self.stack.end(&copy, signal).await;
+        self.moment(0..1000).await;
+        self.stack.start_again(&copy).await;
+    }
+
+    async fn zombie(&mut self, service: &str) {
+        let copy = self.copy(service);
+        self.moment(0..1000).await;
+        self.stack.signal(&copy, Signal::SIGSTOP);
+        hold(ACK_WAIT_S * 2000 + 500).await;
+        self.stack.signal(&copy, Signal::SIGCONT);
+    }
+
+    async fn killed(&mut self, dependency: Dependency, away_ms: u64) {
+        self.moment(0..1000).await;
+        match dependency {
+            Dependency::Nats => {
+                self.stack.kill_nats().await;
+                hold(away_ms).await;
+                self.stack.start_nats_again().await;
+            }
+            Dependency::Postgres => {
+                self.stack.kill_postgres().await;
+                hold(away_ms).await;
+                self.stack.start_postgres_again().await;
+            }
+            Dependency::S3 => {
+                let port = self.stack.end_s3();
+                hold(away_ms).await;
+                self.stack.start_s3_again(port).await;
+            }
+        }
+    }
+
+    async fn weather(&mut self, dependency: Dependency, weather: Weather, concerns: impl Fn(&str) -> bool) {
+        self.moment(0..500).await;
+        self.stack.weather(dependency, weather, &concerns);
+        let lasts_ms = match self.fault {
+            Fault::Unreached => ACK_WAIT_S * 2000 + 500,
+            _ => self.random.random_range(1000..4000),
+        };
+        hold(lasts_ms).await;
+        if weather == Weather::Silent && self.random.random_bool(0.5) {
+            // Half of the silent connections never come back.
+            self.stack.weather(dependency, Weather::Cut, &concerns);
+            hold(50).await;
+        }
+        self.stack.weather(dependency, Weather::Clear, &concerns);
+    }
+
+    /// Appends all facts of the run again and hands out again all that was work.
+    async fn duplicates(&mut self) {
+        self.moment(500..1500).await;
+        let facts = facts(self.stack, self.after).await.unwrap();
+        let log = &self.stack.log;
+        for fact in &facts {
+            let again = log.append(&fact.envelope).await.unwrap();
+            assert_eq!(again.seq(), fact.seq, "a fact that stands is found where it stands");
+            let consumer = match &fact.envelope.event {
+                Event::ImageStored(_) => "dedupe",
+                Event::InferenceRequested(e) if e.priority == Priority::Stat => "infer-stat",
+                Event::InferenceRequested(_) => "infer-routine",
+                _ => continue,
+            };
+            log.hand_out_again(consumer, fact.seq, "the fault tests hand it out again").await.unwrap();
+        }
+    }
+
+    async fn rolling_restart(&mut self) {
+        for name in self.stack.services() {
+            self.stack.end(&name, Signal::SIGTERM).await;
+            self.stack.start_again(&name).await;
+            self.stack.wait_ready_one(&name).await;
+        }
+    }
+
+    pub(crate) async fn moment(&mut self, range_ms: std::ops::Range<u64>) {
+        let moment_ms = self.random.random_range(range_ms);
+        hold(moment_ms).await;
+    }
+}
+
+/// Lets time pass: how long a fault lasts, or the moment at which it comes, is part of it.
+pub(crate) async fn hold(milliseconds: u64) {
+    tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+}
