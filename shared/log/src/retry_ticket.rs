@@ -44,6 +44,9 @@ pub(crate) struct Ticket {
     pub(crate) stream_seq: u64,
     /// What was tried so far, oldest first.
     pub(crate) tries: Vec<Try>,
+    /// Workers that had taken the message and never answered, when it was put off before it was tried.
+    #[serde(default)]
+    pub(crate) unanswered: u64,
 }
 
 impl Ticket {
@@ -116,7 +119,7 @@ impl Log {
         why: &str,
     ) -> Result<(), UnavailableError> {
         let tries = vec![Try::now(1, vec![why.to_owned()])];
-        self.retry_now(&Ticket { consumer: consumer.to_owned(), stream_seq, tries }).await
+        self.retry_now(&Ticket { consumer: consumer.to_owned(), stream_seq, tries, unanswered: 0 }).await
     }
 
     /// Whether a retry of the message at `stream_seq` waits for its time or to be handed out.

@@ -10,7 +10,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, RwLock, Semaphore};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, RwLock, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -72,6 +72,7 @@ pub async fn work<H: Handle>(
         hand_back: CancellationToken::new(),
         stopped: stopped_tx,
         room: RwLock::new(()),
+        suspect: Mutex::new(()),
     });
     let hands = Hands::new(config.concurrency);
     let stopped = tokio::select! {

@@ -124,7 +124,7 @@ impl Outage {
         each_reading_was_made_once(&self.stack, self.accepted.len()).await;
         for (service, before) in &self.warned_before {
             let warned = self.warnings(service) - before;
-            println!("{service} warned {warned} times");
+            eprintln!("{service} warned {warned} times");
             assert!(warned < MOST_WARNINGS, "{service}:\n{}", self.stack.log_of(service));
         }
     }
@@ -159,7 +159,7 @@ async fn without_postgres_images_are_taken_read_and_reported_and_answers_come_ri
     }
     outage.stack.start_postgres_again().await;
     let took = outage.recovers(Instant::now()).await;
-    println!("Postgres: all goes on {took:?} after its return");
+    eprintln!("Postgres: all goes on {took:?} after its return");
     outage.left_no_trace().await;
 }
 
@@ -170,7 +170,7 @@ async fn all_goes_on_soon_after_the_return_of_the_log() {
     outage.is_refused_while_away().await;
     outage.stack.start_nats_again().await;
     let took = outage.recovers(Instant::now()).await;
-    println!("NATS: all goes on {took:?} after its return");
+    eprintln!("NATS: all goes on {took:?} after its return");
     outage.left_no_trace().await;
 }
 
@@ -181,6 +181,6 @@ async fn all_goes_on_soon_after_the_return_of_storage() {
     outage.is_refused_while_away().await;
     outage.stack.start_s3_again(port).await;
     let took = outage.recovers(Instant::now()).await;
-    println!("S3: all goes on {took:?} after its return");
+    eprintln!("S3: all goes on {took:?} after its return");
     outage.left_no_trace().await;
 }

@@ -91,9 +91,11 @@ async fn start_what_ended(stack: &mut Stack) {
 
 async fn nothing_is_written_to(impostor: Impostor, services: Services) {
     let environment = vec![("HILUM_SEAL_EVERY_S", "0.2".to_owned())];
-    // The second copies write little or nothing, and must notice all the same.
-    let copies = if let Services::Running = services { 2 } else { 1 };
-    let mut stack = Stack::start(StackOptions { environment, copies, ..StackOptions::default() }).await;
+    // The second copies write little or nothing, and must notice all the same: they look how far the log goes
+    // while the second study is quiet.
+    let (copies, quiet_time_s) = if let Services::Running = services { (2, 3.5) } else { (1, 0.5) };
+    let options = StackOptions { environment, copies, quiet_time_s, ..StackOptions::default() };
+    let mut stack = Stack::start(options).await;
     let (right, older) = (stack.folder().join("right"), stack.folder().join("older"));
     let first = stack.submit(upload(IMAGE, "first", "S-1")).await;
     stack.report("S-1", 1).await;

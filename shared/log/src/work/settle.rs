@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use async_nats::jetstream::AckKind;
 use async_nats::jetstream::message::Message;
 use jiff::Timestamp;
-use tokio::sync::RwLock;
+use tokio::sync::{Mutex, RwLock};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
@@ -38,13 +38,16 @@ pub(super) struct Bench {
     pub(super) stopped: tokio::sync::mpsc::Sender<WorkError>,
     /// Shared by messages that are handled side by side; a suspect has it for itself.
     pub(super) room: RwLock<()>,
+    /// Held by the one suspect that waits for the room or has it.
+    pub(super) suspect: Mutex<()>,
 }
 
 /// A message with its place in the log and its story.
 pub(super) struct Placed {
     pub(super) consumer: String,
     pub(super) recorded: Recorded,
-    /// Of this message or ticket: more than one when workers took it and never answered.
+    /// Of this message or ticket, and of what it was put off as before: more than one when workers took it and
+    /// never answered.
     pub(super) deliveries: u64,
     /// Tries before this one.
     pub(super) tries: Vec<Try>,
@@ -112,13 +115,16 @@ impl Bench {
             pending: info.pending,
         };
         let deliveries = u64::try_from(info.delivered).unwrap_or(1);
-        let (recorded, tries) = match kind {
-            Kind::Fresh => (Recorded::new(place, message.headers.as_ref(), message.payload.clone()), vec![]),
+        let (recorded, unanswered, tries) = match kind {
+            Kind::Fresh => {
+                (Recorded::new(place, message.headers.as_ref(), message.payload.clone()), 0, vec![])
+            }
             Kind::Retry => {
                 let ticket = Ticket::decode(&message.payload)?;
-                (self.original(ticket.stream_seq).await?, ticket.tries)
+                (self.original(ticket.stream_seq).await?, ticket.unanswered, ticket.tries)
             }
         };
+        let deliveries = unanswered + deliveries;
         Ok(Placed { consumer: consumer.to_owned(), recorded, deliveries, tries })
     }
 
@@ -162,6 +168,13 @@ impl Bench {
     /// Handles the message and writes down what follows from it, however long the log can't be written.
     async fn see_through<H: Handle>(&self, handler: &H, placed: &Placed) -> Ended {
         let seq = placed.recorded.seq;
+        let alone = self.is_suspect(placed).then(|| self.suspect.try_lock());
+        if let Some(Err(_)) = alone {
+            // In hand it would die with the suspect that is being handled, and be taken for another poison.
+            let wait = REDELIVERY.jittered_wait_before(2);
+            self.put_off(placed, placed.tries.clone(), placed.deliveries - 1, wait).await;
+            return Ended::Later;
+        }
         let source = match self.try_to_handle(handler, placed).await {
             Ok(()) => {
                 reach("work.after-effect");
@@ -172,8 +185,7 @@ impl Bench {
                 let wait = REDELIVERY.jittered_wait_before(placed.tries.len() as u64 + 2);
                 tracing::warn!(error = &*source as &dyn Error, seq, ?wait, "will be tried again");
                 let tries = tries_with(placed, chain(&*source));
-                let ticket = Ticket { consumer: placed.consumer.clone(), stream_seq: seq, tries };
-                until_written(seq, || self.log.schedule_retry(&ticket, wait)).await;
+                self.put_off(placed, tries, 0, wait).await;
                 return Ended::Later;
             }
             Err(Failure::Retry(source) | Failure::Park(source)) => source,
@@ -192,6 +204,18 @@ impl Bench {
             tokio::time::sleep(LOOK_AGAIN.jittered_wait_before(looks)).await;
             looks += 1;
         }
+    }
+
+    /// Whether workers took the message and never answered, and one more may be risked.
+    fn is_suspect(&self, placed: &Placed) -> bool {
+        (2..=self.config.max_unanswered).contains(&placed.deliveries)
+    }
+
+    /// Has the message come again by a ticket, after `wait`.
+    async fn put_off(&self, placed: &Placed, tries: Vec<Try>, unanswered: u64, wait: Duration) {
+        let stream_seq = placed.recorded.seq;
+        let ticket = Ticket { consumer: placed.consumer.clone(), stream_seq, tries, unanswered };
+        until_written(stream_seq, || self.log.schedule_retry(&ticket, wait)).await;
     }
 
     /// Answers the server; gives a word for the metrics.

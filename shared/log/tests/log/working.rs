@@ -33,7 +33,7 @@ async fn a_message_that_cannot_be_handled_is_parked_with_its_story_and_its_job_i
 }
 
 /// Never answers for job 1, as a worker does that hangs or is killed.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Poisoned {
     in_hand: AtomicU64,
     /// Times that job 1 was taken again and nothing else was in hand.
@@ -63,8 +63,8 @@ impl Handle for Poisoned {
     }
 }
 
-/// A worker that dies as soon as it is stuck: what it has in hand ends with its runtime, unanswered.
-fn live_and_die(url: &str, handler: Arc<Poisoned>) {
+/// A worker that dies as soon as `is_stuck`: what it has in hand ends with its runtime, unanswered.
+fn live_and_die<H: Handle>(url: &str, handler: Arc<H>, is_stuck: impl Fn(&H) -> bool) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let log = Log::connect(url, "mortal").await.unwrap();
@@ -72,7 +72,7 @@ fn live_and_die(url: &str, handler: Arc<Poisoned>) {
         assert!(log.wait_until_usable(&shutdown).await);
         tokio::select! {
             ended = work(&log, handler.clone(), &config, &shutdown) => panic!("{ended:?}"),
-            stuck = wait_until(LIMIT, async || handler.is_stuck()) => assert!(stuck, "{handler:?}"),
+            stuck = wait_until(LIMIT, async || is_stuck(&handler)) => assert!(stuck),
         }
     });
 }
@@ -87,7 +87,7 @@ async fn a_message_that_ends_its_workers_is_handled_alone_and_parked_after_three
     for _ in 0..3 {
         let handler = Arc::new(Poisoned::default());
         let (url, worker) = (bench.server.url(), handler.clone());
-        tokio::task::spawn_blocking(move || live_and_die(&url, worker)).await.unwrap();
+        tokio::task::spawn_blocking(move || live_and_die(&url, worker, Poisoned::is_stuck)).await.unwrap();
         alone += handler.alone.load(Ordering::SeqCst);
         handled += handler.handled.load(Ordering::SeqCst);
     }
@@ -98,6 +98,51 @@ async fn a_message_that_ends_its_workers_is_handled_alone_and_parked_after_three
     assert_eq!(handler.calls(), 0);
     let letter = bench.log.dead_letter("dedupe", 1).await.unwrap().unwrap();
     assert_eq!(letter.tries[0].errors, ["3 workers took this and ended or hung before they answered"]);
+}
+
+/// Ends with all that it has in hand; later ones only with job 1.
+struct Deadly {
+    is_first: bool,
+    in_hand: AtomicU64,
+}
+
+impl Handle for Deadly {
+    async fn handle(&self, delivery: &Delivery) -> Result<(), Failure> {
+        let Event::ImageStored(stored) = &delivery.envelope.event else { panic!("filtered") };
+        if self.is_first || stored.job_id == samples::job_id(1) {
+            self.in_hand.fetch_add(1, Ordering::SeqCst);
+            std::future::pending::<()>().await;
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn messages_that_were_in_hand_beside_a_poisoned_one_are_not_parked_with_it() {
+    let bench = bench_with_ack_wait(1).await;
+    for number in 1..=4 {
+        bench.log.append(&samples::image_stored(number, "a", 0)).await.unwrap();
+    }
+    for is_first in [true, false, false] {
+        let handler = Arc::new(Deadly { is_first, in_hand: AtomicU64::new(0) });
+        let (url, in_hand) = (bench.server.url(), if is_first { 4 } else { 1 });
+        let is_stuck = move |handler: &Deadly| handler.in_hand.load(Ordering::SeqCst) == in_hand;
+        tokio::task::spawn_blocking(move || live_and_die(&url, handler, is_stuck)).await.unwrap();
+    }
+    let last = Arc::new(Deadly { is_first: false, in_hand: AtomicU64::new(0) });
+    let all_ended = async || {
+        let mut retries = false;
+        for seq in 1..=4 {
+            retries |= bench.log.has_retry("dedupe", seq).await.unwrap();
+        }
+        !retries && settled(&bench.log).await
+    };
+    work_until(&bench.log, last.clone(), &work_config("dedupe"), all_ended).await;
+    assert_eq!(last.in_hand.load(Ordering::SeqCst), 0, "after three workers it is not risked again");
+    assert!(bench.log.dead_letter("dedupe", 1).await.unwrap().is_some());
+    for seq in 2..=4 {
+        assert!(bench.log.dead_letter("dedupe", seq).await.unwrap().is_none(), "position {seq}");
+    }
 }
 
 #[tokio::test]
@@ -149,9 +194,8 @@ async fn retries_that_are_due_follow_one_another_though_nothing_fresh_comes() {
     }
     // One retry in hand at a time: at the pace of a timer the limit would not do.
     let config = WorkConfig { max_tries: 100, ..work_config("dedupe") };
-    let handler = Scripted::new(|_, before| {
-        (before < FAIL_ONCE as u64).then(|| Failure::Retry("no luck".into()))
-    });
+    let handler =
+        Scripted::new(|_, before| (before < FAIL_ONCE as u64).then(|| Failure::Retry("no luck".into())));
     let all_done = async || handler.calls() == 2 * FAIL_ONCE as u64 && settled(&bench.log).await;
     work_until(&bench.log, handler.clone(), &config, all_done).await;
 }
