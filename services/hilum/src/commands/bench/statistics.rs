@@ -52,7 +52,7 @@ impl Latencies {
 
 /// How many times as long as `other`.
 pub(super) fn ratio(duration: Duration, other: Duration) -> f64 {
-    duration.as_secs_f64() / other.as_secs_f64().max(f64::EPSILON)
+    duration.as_nanos() as f64 / other.as_nanos().max(1) as f64
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub(super) struct Outcome {
     pub(super) cycling: Option<Latencies>,
     pub(super) alone: Latencies,
     pub(super) behind: Latencies,
-    /// For how long poisoned messages were tried again after the first pass, up to the length of a round.
+    /// For how long good images were sent after the first pass.
     pub(super) storm: Duration,
 }
 
@@ -58,8 +58,8 @@ impl Outcome {
         rows.push(row(format!("all at once behind {poisoned} that have not failed yet"), &self.behind));
         output.table(&header, rows);
         output.say(format_args!(
-            "{poisoned} poisoned messages were written in {:.1} s, had failed once after {:.1} s, and were tried again for \
-             {:.0} s",
+            "{poisoned} poisoned messages were written in {:.1} s and had failed once after {:.1} s; images were sent \
+             beside their retries for {:.0} s",
             self.append.as_secs_f64(),
             self.first_pass.as_secs_f64(),
             self.storm.as_secs_f64()
