@@ -26,11 +26,7 @@ async fn main() -> anyhow::Result<()> {
     let handler = Arc::new(Dedupe::new(log.clone(), &model)?);
     let work_config = config.work();
 
-    let probed = log.clone();
-    service.watch("event log", move || {
-        let log = probed.clone();
-        async move { log.probe().await }
-    });
+    service.watch("event log", &log, |log| async move { log.probe().await });
 
     let shutdown = service.shutdown.clone();
     let run = async move {

@@ -28,7 +28,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let log = Log::connect(&config.service.nats_url, "hilum-infer").await?;
     let store = BlobStore::open(&StoreConfig::at(&config.store_url))?;
     let decoders = DecoderConfig { size: config.decoders.get(), ..DecoderConfig::sibling()? };
-    watch(&service, &log, &store);
+    service.watch("event log", &log, |log| async move { log.probe().await });
+    service.watch("object storage", &store, |store| async move { store.probe().await });
 
     let health = service.health.clone();
     let shutdown = service.shutdown.clone();
@@ -102,19 +103,6 @@ fn start_model(config: &Config) -> anyhow::Result<(Model, ModelWorker)> {
     };
     let worker = ModelWorker::start(engine, config.batches())?;
     Ok((model, worker))
-}
-
-fn watch(service: &Service, log: &Log, store: &BlobStore) {
-    let probed = log.clone();
-    service.watch("event log", move || {
-        let log = probed.clone();
-        async move { log.probe().await }
-    });
-    let probed = store.clone();
-    service.watch("object storage", move || {
-        let store = probed.clone();
-        async move { store.probe().await.map_err(|error| error.to_string()) }
-    });
 }
 
 /// Returns when the model hangs or its thread has ended: the process must end, so that the work goes elsewhere.

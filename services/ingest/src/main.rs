@@ -32,16 +32,8 @@ async fn main() -> anyhow::Result<()> {
     let store = BlobStore::open(&StoreConfig::at(&config.store_url))?;
     let decoders = DecoderConfig { size: config.decoders.max(1), ..DecoderConfig::sibling()? };
 
-    let probed = log.clone();
-    service.watch("event log", move || {
-        let log = probed.clone();
-        async move { log.probe().await }
-    });
-    let probed = store.clone();
-    service.watch("object storage", move || {
-        let store = probed.clone();
-        async move { store.probe().await.map_err(|error| error.to_string()) }
-    });
+    service.watch("event log", &log, |log| async move { log.probe().await });
+    service.watch("object storage", &store, |store| async move { store.probe().await });
 
     service.health.wait_for(SEAL, "comparing the event log with its seal");
     let health = service.health.clone();

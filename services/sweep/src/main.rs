@@ -32,14 +32,8 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let log = Log::connect(&config.service.nats_url, "hilum-sweep").await?;
     let blobs = BlobStore::open(&StoreConfig::at(&config.store_url))?;
     let sweep = Sweep::new(log.clone(), blobs.clone(), service.health.clone(), config.pace());
-    service.watch("event log", move || {
-        let log = log.clone();
-        async move { log.probe().await }
-    });
-    service.watch("object storage", move || {
-        let blobs = blobs.clone();
-        async move { blobs.probe().await.map_err(|error| error.to_string()) }
-    });
+    service.watch("event log", &log, |log| async move { log.probe().await });
+    service.watch("object storage", &blobs, |store| async move { store.probe().await });
     let shutdown = service.shutdown.clone();
     let run = Box::pin(async move { sweep.run(&shutdown).await.map_err(anyhow::Error::from) });
     let pages = axum::Router::new();

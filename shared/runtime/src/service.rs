@@ -88,19 +88,22 @@ impl Service {
         })
     }
 
-    /// Asks `probe` every second whether `condition` holds, until shutdown. The error is shown in `/readyz`.
-    pub fn watch<F, Fut>(&self, condition: &'static str, mut probe: F)
+    /// Asks `what` by `probe` every second whether `condition` holds, until shutdown. The error is shown in `/readyz`.
+    pub fn watch<T, F, Fut, E>(&self, condition: &'static str, what: &T, probe: F)
     where
-        F: FnMut() -> Fut + Send + 'static,
-        Fut: Future<Output = Result<(), String>> + Send,
+        T: Clone + Send + 'static,
+        F: Fn(T) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<(), E>> + Send,
+        E: ToString + Send,
     {
+        let what = what.clone();
         self.health.wait_for(condition, "not asked yet");
         let (health, shutdown) = (self.health.clone(), self.shutdown.clone());
         tokio::spawn(async move {
             loop {
-                match tokio::time::timeout(PROBE_LIMIT, probe()).await {
+                match tokio::time::timeout(PROBE_LIMIT, probe(what.clone())).await {
                     Ok(Ok(())) => health.holds(condition),
-                    Ok(Err(reason)) => health.wait_for(condition, reason),
+                    Ok(Err(reason)) => health.wait_for(condition, reason.to_string()),
                     Err(_) => health.wait_for(condition, format!("no answer within {PROBE_LIMIT:?}")),
                 }
                 tokio::select! {
