@@ -105,7 +105,7 @@ async fn list(args: &ListArgs, output: Output) -> Result<ExitCode, Error> {
     }
     if found.letters.is_empty() {
         output.say(match args.status {
-            LetterState::Open if args.filters.is_empty() => "no job was given up",
+            LetterState::Open if args.filters.is_empty() => "no dead letter is open",
             _ => "there is no such dead letter; --status all looks among those that were decided about, too",
         });
     } else {
