@@ -66,7 +66,10 @@ async fn sealed_to_the_end(stack: &Stack) -> bool {
 async fn refuses(stack: &Stack, service: &str, impostor: Impostor) -> bool {
     match readiness(stack, service).await {
         Some((status, page)) => status == 503 && impostor.is_named_in(&page),
-        None => stack.log_of(service).lines().rev().take(10).any(|line| impostor.is_named_in(line)),
+        None => {
+            let log = stack.log_of(service);
+            impostor.is_named_in(log.rsplit(r#""message":"started""#).next().unwrap())
+        }
     }
 }
 
