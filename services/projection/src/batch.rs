@@ -1,6 +1,5 @@
 //! From messages of the log to rows, with the traces they belong to. Knows no database.
 
-use std::error::Error;
 use std::time::Duration;
 
 use hilum_log::Recorded;
@@ -43,19 +42,4 @@ pub(crate) fn project_span(recorded: &Recorded) -> Option<tracing::Span> {
     let span = tracing::info_span!("project", seq = recorded.seq);
     recorded.continue_trace_in(&span);
     Some(span)
-}
-
-/// An error and its causes in one line, outermost first.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let cause_text = error.to_string();
-        // Some libraries repeat their cause in their own text.
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        cause = error.source();
-    }
-    text
 }

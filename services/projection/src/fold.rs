@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hilum_log::{Attempts, Log, Recorded, UnavailableError};
-use hilum_runtime::Health;
+use hilum_runtime::{Health, with_causes};
 use tokio_util::sync::CancellationToken;
 
-use crate::batch::{chain, park, project_span, rows_of};
+use crate::batch::{park, project_span, rows_of};
 use crate::domain::Rows;
 use crate::position::{Mismatch, Position};
 use crate::progress::{Progress, Touched};
@@ -195,7 +195,7 @@ impl Projection {
             let written = match self.store.write(&from, &to, &rows).await {
                 Err(error) if error.is_bad_data() => {
                     let mut rows = Rows::default();
-                    park(&mut rows, recorded, &chain(&error));
+                    park(&mut rows, recorded, &with_causes(&error));
                     self.store.write(&from, &to, &rows).await?
                 }
                 outcome => outcome?,
@@ -220,7 +220,7 @@ impl Projection {
             FoldError::Store(_) => DATABASE,
             FoldError::Log(_) | FoldError::Mismatch(_) => LOG,
         };
-        self.health.wait_for(condition, chain(error));
+        self.health.wait_for(condition, with_causes(error));
     }
 }
 

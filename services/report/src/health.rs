@@ -1,12 +1,11 @@
 //! Whether what this service needs is there. Asked for regularly, so that `/readyz` tells before a report is due.
 
 use std::convert::Infallible;
-use std::error::Error;
 use std::time::Duration;
 
 use hilum_blobs::BlobStore;
 use hilum_log::Log;
-use hilum_runtime::Health;
+use hilum_runtime::{Health, with_causes};
 
 /// All facts up to those that stood in the log at the start are known.
 pub(crate) const CAUGHT_UP: &str = "caught up";
@@ -30,16 +29,4 @@ pub(crate) async fn watch(log: &Log, blobs: &BlobStore, health: &Health) -> Infa
         }
         tokio::time::sleep(INTERVAL).await;
     }
-}
-
-/// An error with all its causes in one line.
-pub(crate) fn with_causes(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use hilum_blobs::BlobStore;
 use hilum_events::{DecodeError, Event, StudyId};
 use hilum_log::{Follower, Log, OtherLog, Recorded, SEAL_RECORD};
-use hilum_runtime::Health;
+use hilum_runtime::{Health, with_causes};
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{Due, Fact, State, decide, evolve};
-use crate::health::{CAUGHT_UP, watch, with_causes};
+use crate::health::{CAUGHT_UP, watch};
 use crate::issue::{IssueError, Issued, Issuer};
 use crate::previews::Previewer;
 use crate::setbacks::{Hope, Setbacks};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hilum_blobs::BlobStore;
 use hilum_log::Log;
-use hilum_runtime::Health;
+use hilum_runtime::{Health, with_causes};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -236,16 +236,4 @@ fn ticks(first: Duration, every: Duration) -> Interval {
     let mut ticks = tokio::time::interval_at(Instant::now() + first, every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks
-}
-
-/// An error with all its causes in one line.
-fn with_causes(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -1,6 +1,7 @@
 //! What every service is made of besides its work: settings, logs, traces, metrics, health, stopping. Knows
 //! nothing of images or events.
 
+mod causes;
 mod health;
 mod lingering;
 mod problem;
@@ -8,6 +9,7 @@ mod service;
 mod settings;
 mod telemetry;
 
+pub use causes::with_causes;
 pub use health::{Health, Readiness};
 pub use lingering::{LingeringBody, linger};
 pub use problem::Problem;

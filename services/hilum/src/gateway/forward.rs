@@ -4,10 +4,9 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, Uri, Version, header};
 use axum::response::{IntoResponse as _, Response};
-use hilum_runtime::Problem;
+use hilum_runtime::{Problem, with_causes};
 
 use super::Gateway;
-use crate::output::with_causes;
 use crate::stack::PortCell;
 
 /// Headers that speak of one connection only (RFC 9110, 7.6.1). `expect` is answered by the gateway itself.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hilum_log::{Drift, Log, apply_definitions};
+use hilum_runtime::with_causes;
 use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::net::TcpListener;
@@ -25,7 +26,7 @@ use super::supervisor::Supervisor;
 use super::versions::Versions;
 use crate::error::Error;
 use crate::gateway::Gateway;
-use crate::output::{Output, with_causes};
+use crate::output::Output;
 
 /// How long JetStream may take to accept the stream definitions.
 const DEFINITIONS_LIMIT: Duration = Duration::from_secs(60);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::{join_all, select_all};
+use hilum_runtime::with_causes;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +17,7 @@ use super::probe::Probes;
 use super::settings::UpSettings;
 use super::state::{StackState, Status};
 use crate::error::Error;
-use crate::output::{Output, with_causes};
+use crate::output::Output;
 
 /// A part that ends so often before the stack was ready once does not come up by itself.
 const ENDS_WHILE_STARTING: u32 = 4;

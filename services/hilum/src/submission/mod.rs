@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use futures::stream;
+use hilum_runtime::with_causes;
 
 use crate::client::{Client, JobStatus, Tags, Upload};
 use crate::error::Error;
-use crate::output::{Output, with_causes};
+use crate::output::Output;
 
 pub(crate) use outcome::{Outcome, Sent};
 pub(crate) use paths::files_in;

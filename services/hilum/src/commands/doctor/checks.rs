@@ -1,12 +1,12 @@
 //! Checks of what the stack needs and what it has come to.
 
 use hilum_log::Drift;
+use hilum_runtime::with_causes;
 
 use super::Check;
 use crate::client::Client;
 use crate::commands::streams::{connect, differences};
 use crate::error::Error;
-use crate::output::with_causes;
 use crate::stack::{SERVICES, StackState, StateFolder, Versions, of_program, sibling};
 
 /// Below this the log and Postgres may soon be unable to write.

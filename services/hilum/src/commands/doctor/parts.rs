@@ -1,8 +1,9 @@
 //! The running parts, as the state file, the system and the parts themselves see them.
 
+use hilum_runtime::with_causes;
+
 use super::Check;
 use crate::client::Client;
-use crate::output::with_causes;
 use crate::stack::{PartReadiness, PartState, StackState, Status};
 
 /// One check per part.
