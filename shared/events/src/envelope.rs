@@ -68,7 +68,7 @@ impl Envelope {
         let wire = Wire {
             event_id: self.event_id,
             name: self.event.name().to_owned(),
-            version: CURRENT_VERSION,
+            version: self.event.version(),
             site: self.site.clone(),
             correlation_id: self.correlation_id,
             causation_id: self.causation_id,
@@ -138,8 +138,15 @@ pub enum DecodeError {
     },
 }
 
-/// All events are at this version; when one moves on, this becomes a method of [`Event`].
-const CURRENT_VERSION: u32 = 1;
+impl Event {
+    /// The version in which this release writes the event.
+    pub fn version(&self) -> u32 {
+        match self {
+            Self::InferenceCompleted(_) => 2,
+            _ => 1,
+        }
+    }
+}
 
 #[derive(Serialize, Deserialize)]
 struct Wire {
@@ -173,7 +180,8 @@ fn upgrade(name: &str, version: u32, payload: Value) -> Result<Event, DecodeErro
         ("image-stored", 1) => read(name, version, &payload).map(Event::ImageStored),
         ("inference-requested", 1) => read(name, version, &payload).map(Event::InferenceRequested),
         ("duplicate-linked", 1) => read(name, version, &payload).map(Event::DuplicateLinked),
-        ("inference-completed", 1) => read(name, version, &payload).map(Event::InferenceCompleted),
+        // What version 2 added is empty in version 1.
+        ("inference-completed", 1 | 2) => read(name, version, &payload).map(Event::InferenceCompleted),
         ("inference-failed", 1) => read(name, version, &payload).map(Event::InferenceFailed),
         ("job-dead-lettered", 1) => read(name, version, &payload).map(Event::JobDeadLettered),
         ("dead-letter-resolved", 1) => read(name, version, &payload).map(Event::DeadLetterResolved),

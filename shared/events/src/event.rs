@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{JobId, ReadingId, Sha256Digest, StudyId, StudyRef};
 use crate::image::{DicomIdentity, MediaType};
-use crate::reading::{ActivationMap, AnalysedRegion, EngineIdentity, Finding, ModelIdentity, ReadingTimes};
+use crate::reading::{
+    ActivationMap, AnalysedRegion, EngineIdentity, Finding, ModelIdentity, Notice, ReadingTimes,
+};
 
 /// How soon a reading is wanted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -118,6 +120,13 @@ pub struct InferenceCompleted {
     pub engine: EngineIdentity,
     /// Where the time went.
     pub times: ReadingTimes,
+    /// What to bear in mind about the image. Since version 2.
+    #[serde(default)]
+    pub notices: Vec<Notice>,
+    /// The reading of the same pixels in another file whose findings these are; `None` when the model was asked.
+    /// Since version 2.
+    #[serde(default)]
+    pub reused_from: Option<ReadingId>,
 }
 
 /// A reading can't be made of this image, and trying again would not help.

@@ -63,6 +63,11 @@ uuid_newtype!(
     ReadingId
 );
 
+uuid_newtype!(
+    /// What a model sees of an image: the decoded pixels, whatever file they came in, together with the model.
+    PictureId
+);
+
 impl EventId {
     /// The id of the fact that follows from `cause` and stands at `subject`: other facts of the same cause stand
     /// elsewhere.
@@ -88,6 +93,14 @@ impl ReadingId {
     /// The reading of `content` by the model that `reading_key` names (name, version, weights, preprocessing).
     pub fn of(content: &Sha256Digest, reading_key: &str) -> Self {
         let name = format!("reading/{content}/{reading_key}");
+        Self(Uuid::new_v5(&NAMESPACE, name.as_bytes()))
+    }
+}
+
+impl PictureId {
+    /// What the model that `reading_key` names sees of the pixels with this digest.
+    pub fn of(pixel_digest: &Sha256Digest, reading_key: &str) -> Self {
+        let name = format!("picture/{pixel_digest}/{reading_key}");
         Self(Uuid::new_v5(&NAMESPACE, name.as_bytes()))
     }
 }

@@ -15,9 +15,11 @@ pub use event::{
     InferenceRequested, JobDeadLettered, Priority, ReportCause, ReportIssued, Resolution, StoredImage,
     StudyCloseRequested,
 };
-pub use ids::{EventId, JobId, NameError, ReadingId, Sha256Digest, Site, StudyId, StudyRef};
+pub use ids::{EventId, JobId, NameError, PictureId, ReadingId, Sha256Digest, Site, StudyId, StudyRef};
 pub use image::{DicomIdentity, MediaType};
-pub use reading::{ActivationMap, AnalysedRegion, EngineIdentity, Finding, ModelIdentity, ReadingTimes};
+pub use reading::{
+    ActivationMap, AnalysedRegion, EngineIdentity, Finding, ModelIdentity, Notice, ReadingTimes,
+};
 pub use subject::{
     claim_filter, completed_filter, dead_letter_filter, job_image_filter, study_images_filter,
 };

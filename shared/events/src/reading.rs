@@ -86,3 +86,13 @@ pub struct ReadingTimes {
     /// Waiting for a batch and running it.
     pub forward_ms: f32,
 }
+
+/// What whoever reads the findings should know about the image, such as that its header names another body part
+/// than the model was made for. Words of ours only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// Stable word for programs, such as `other_view`.
+    pub code: String,
+    /// Sentence for people.
+    pub text: String,
+}

@@ -7,8 +7,9 @@ use uuid::Uuid;
 use crate::{
     ActivationMap, AnalysedRegion, BlobRef, DeadLetterResolved, DicomIdentity, DuplicateLinked,
     EngineIdentity, Envelope, Event, Finding, ImageStored, InferenceCompleted, InferenceFailed,
-    InferenceRequested, JobDeadLettered, JobId, MediaType, ModelIdentity, Priority, ReadingId, ReadingTimes,
-    ReportCause, ReportIssued, Resolution, Sha256Digest, Site, StoredImage, StudyCloseRequested, StudyId,
+    InferenceRequested, JobDeadLettered, JobId, MediaType, ModelIdentity, Notice, Priority, ReadingId,
+    ReadingTimes, ReportCause, ReportIssued, Resolution, Sha256Digest, Site, StoredImage,
+    StudyCloseRequested, StudyId,
 };
 
 /// The job with this number.
@@ -137,6 +138,8 @@ pub fn inference_completed(number: u128, content: &str, seconds: i64) -> Envelop
             device: "cpu".to_owned(),
         },
         times: ReadingTimes { fetch_ms: 1.0, decode_ms: 6.0, preprocess_ms: 7.0, forward_ms: 40.0 },
+        notices: vec![Notice { code: "other_view".to_owned(), text: "the view is not PA or AP".to_owned() }],
+        reused_from: Some(reading_id("other file")),
     });
     inference_requested(number, content, seconds).next(at(seconds), event)
 }

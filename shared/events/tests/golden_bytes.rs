@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use hilum_events::{DecodeError, Envelope, samples};
+use hilum_events::{DecodeError, Envelope, Event, samples};
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../streams/golden")
@@ -13,7 +13,8 @@ fn folder() -> PathBuf {
 #[test]
 fn every_event_is_written_as_its_golden_bytes_say() {
     for envelope in samples::one_of_each() {
-        let path = folder().join(format!("{}.v1.cbor", envelope.event.name()));
+        let name = format!("{}.v{}.cbor", envelope.event.name(), envelope.event.version());
+        let path = folder().join(name);
         if std::env::var_os("HILUM_WRITE_NEW_GOLDEN").is_some() && !path.exists() {
             std::fs::create_dir_all(folder()).unwrap();
             std::fs::write(&path, envelope.encode()).unwrap();
@@ -37,6 +38,13 @@ fn every_golden_file_is_still_read() {
         read += 1;
     }
     assert!(read >= samples::one_of_each().len());
+}
+
+#[test]
+fn a_reading_of_the_first_version_has_no_notice_and_was_not_reused() {
+    let bytes = std::fs::read(folder().join("inference-completed.v1.cbor")).unwrap();
+    let Event::InferenceCompleted(reading) = Envelope::decode(&bytes).unwrap().event else { panic!() };
+    assert_eq!((reading.notices.len(), reading.reused_from), (0, None));
 }
 
 #[test]

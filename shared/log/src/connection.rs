@@ -69,6 +69,8 @@ pub struct QueueDepth {
     pub waiting: u64,
     /// Messages handed out and not yet settled.
     pub in_hand: u64,
+    /// Deliveries that are settled, since the consumer was made; one that is repeated counts again.
+    pub settled: u64,
 }
 
 /// How far a consumer has come in the event stream.
@@ -209,6 +211,7 @@ impl Log {
                 consumer,
                 waiting: info.num_pending,
                 in_hand: info.num_ack_pending as u64,
+                settled: info.delivered.consumer_sequence.saturating_sub(info.num_ack_pending as u64),
             });
         }
         Ok(depths)

@@ -15,14 +15,17 @@ pub(crate) const EVENTS: &str = "EVENTS";
 pub(crate) const RETRIES: &str = "RETRIES";
 /// Name of the stream of advisories.
 pub(crate) const ADVISORIES: &str = "ADVISORIES";
+/// Name of the stream that tells which reading saw a picture.
+pub(crate) const PICTURES: &str = "PICTURES";
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     include_str!("../../../streams/events.toml"),
     include_str!("../../../streams/retries.toml"),
     include_str!("../../../streams/dlq-dedupe.toml"),
     include_str!("../../../streams/dlq-infer.toml"),
     include_str!("../../../streams/dlq-sweep.toml"),
     include_str!("../../../streams/advisories.toml"),
+    include_str!("../../../streams/pictures.toml"),
 ];
 
 /// When a stream lets go of a message.
@@ -34,6 +37,8 @@ pub enum Retention {
     Kept,
     /// When it was acknowledged.
     WorkQueue,
+    /// When its subject has a newer one, or the stream more than its `max_messages`.
+    Newest,
 }
 
 /// One file of `streams/`.
@@ -55,6 +60,9 @@ pub struct StreamDefinition {
     /// How long a message is kept, seconds; for good when not given.
     #[serde(default)]
     pub max_age_s: u64,
+    /// Most messages of a stream with the retention `newest`.
+    #[serde(default)]
+    pub max_messages: i64,
     /// How long the server remembers message ids, seconds. Only a help: see `append`.
     pub duplicate_window_s: u64,
     /// Longest message, bytes.
@@ -195,6 +203,7 @@ async fn drift_from(
         note("replicas", declared.num_replicas.to_string(), found.num_replicas.to_string());
         note("deny_delete", declared.deny_delete.to_string(), found.deny_delete.to_string());
         note("deny_purge", declared.deny_purge.to_string(), found.deny_purge.to_string());
+        note("max_messages", declared.max_messages.to_string(), found.max_messages.to_string());
         note("max_age", format!("{:?}", declared.max_age), format!("{:?}", found.max_age));
         note("max_message_size", declared.max_message_size.to_string(), found.max_message_size.to_string());
         for consumer in &definition.consumers {
@@ -207,20 +216,25 @@ async fn drift_from(
 
 impl StreamDefinition {
     fn config(&self, replicas: usize) -> Config {
+        let newest = self.retention == Retention::Newest;
         Config {
             name: self.name.clone(),
             description: Some(self.description.clone()),
             subjects: self.subjects.clone(),
             retention: match self.retention {
-                Retention::Kept => RetentionPolicy::Limits,
+                Retention::Kept | Retention::Newest => RetentionPolicy::Limits,
                 Retention::WorkQueue => RetentionPolicy::WorkQueue,
             },
             max_age: Duration::from_secs(self.max_age_s),
             allow_message_schedules: self.schedules,
             // The server wants these of a stream with schedules, whose fired messages it removes itself.
             allow_rollup: self.schedules,
-            // No limit is set, so neither lets go of a message; with schedules the server takes only the old one.
-            discard: if self.schedules { DiscardPolicy::Old } else { DiscardPolicy::New },
+            // Only the newest have a limit: of the others neither lets go of a message, but with schedules the server
+            // takes only the old one.
+            discard: if self.schedules || newest { DiscardPolicy::Old } else { DiscardPolicy::New },
+            max_messages: if newest { self.max_messages } else { -1 },
+            max_messages_per_subject: if newest { 1 } else { -1 },
+            allow_direct: newest,
             storage: StorageType::File,
             num_replicas: replicas,
             duplicate_window: Duration::from_secs(self.duplicate_window_s),

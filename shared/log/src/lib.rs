@@ -8,6 +8,7 @@ mod dead_letter;
 mod definition;
 mod failpoint;
 mod follow;
+mod pictures;
 mod recorded;
 mod retry;
 mod retry_ticket;
