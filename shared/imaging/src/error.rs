@@ -41,6 +41,8 @@ pub enum RefusalCode {
     SizeMismatch,
     /// Pixel values exceed what the header says is the largest.
     ValueOutOfRange,
+    /// The window, rescale or look-up table of a DICOM image makes no picture.
+    UnusableWindow,
 }
 
 impl RefusalCode {
@@ -62,6 +64,7 @@ impl RefusalCode {
             Self::CmykColor => "cmyk_color",
             Self::SizeMismatch => "size_mismatch",
             Self::ValueOutOfRange => "value_out_of_range",
+            Self::UnusableWindow => "unusable_window",
         }
     }
 
@@ -93,6 +96,9 @@ impl RefusalCode {
             }
             Self::ValueOutOfRange => {
                 "pixel values exceed the range the header allows; export it again from its source"
+            }
+            Self::UnusableWindow => {
+                "the window or look-up table in the header makes no picture; export it again from its source"
             }
         }
     }

@@ -4,20 +4,28 @@
 //! child processes, which are capped in memory and time and replaced when a file brings one down.
 //!
 //! - `ingest` asks [`DecoderPool::inspect`] for the identifiers of a DICOM object;
-//! - `infer` asks [`DecoderPool::decode`] for a [`Picture`] and runs [`preprocess()`] on it;
+//! - `infer` asks [`DecoderPool::prepare`] for the numbers that its model takes;
 //! - `report` asks [`DecoderPool::preview`] for a small PNG.
 
+pub mod bench;
 mod codec;
 mod decoder;
+mod dicom_values;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod limits;
 mod picture;
+mod preparation;
 mod preprocess;
 mod wire;
 
 pub use decoder::child_main;
 pub use decoder::{DecoderConfig, DecoderPool};
+pub use dicom_values::{DicomFacts, DicomValues};
 pub use error::{CrashCause, DecodeError, Refusal, RefusalCode};
 pub use limits::Limits;
 pub use picture::{Picture, PictureError, Preview, Samples};
+pub use preparation::{Preparation, Prepared};
 pub use preprocess::{ModelInput, Preprocessing, ResizeMethod, preprocess};

@@ -3,14 +3,19 @@
 
 use std::io::{self, Read, Write};
 
-use hilum_events::{DicomIdentity, MediaType};
+use bytes::BufMut;
+use hilum_events::{AnalysedRegion, DicomIdentity, MediaType, Sha256Digest};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use crate::bench::FileCost;
+use crate::dicom_values::{DicomFacts, DicomValues};
 use crate::error::Refusal;
 use crate::limits::Limits;
 use crate::picture::{Picture, Samples};
+use crate::preparation::{Preparation, Prepared};
+use crate::preprocess::ModelInput;
 
 const HEADER_MAX_BYTES: u32 = 64 * 1024;
 
@@ -30,16 +35,39 @@ pub(crate) enum Operation {
     /// Answered by [`Reply::Identity`].
     InspectHead,
     /// Answered by [`Reply::Picture`].
-    Decode { media: MediaType },
+    Decode { media: MediaType, values: DicomValues },
+    /// Answered by [`Reply::Prepared`].
+    Prepare { media: MediaType, preparation: Preparation },
+    /// Answered by [`Reply::Cost`].
+    Measure { media: MediaType, preparation: Preparation, repeats: u32 },
     /// Answered by [`Reply::Preview`].
     Preview { media: MediaType, max_side_px: u32 },
 }
 
-/// The answer; pictures and previews are followed by their bytes, the others by none.
+impl Operation {
+    /// The longest body of an answer, bytes.
+    pub(crate) fn answer_max_bytes(&self, limits: &Limits) -> u64 {
+        // A preview is smaller than the picture it shows, but for its headers.
+        const PNG_OVERHEAD_BYTES: u64 = 64 * 1024;
+        match self {
+            Self::Inspect | Self::InspectHead | Self::Measure { .. } => 0,
+            Self::Decode { .. } => limits.max_pixels.saturating_mul(4),
+            Self::Preview { .. } => limits.max_pixels.saturating_add(PNG_OVERHEAD_BYTES),
+            Self::Prepare { preparation, .. } => {
+                let side = u64::from(preparation.preprocessing.input_side_px);
+                side.saturating_mul(side).saturating_mul(4)
+            }
+        }
+    }
+}
+
+/// The answer; pictures, model inputs and previews are followed by their bytes, the others by none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Reply {
     Identity(DicomIdentity),
     Picture(PictureHeader),
+    Prepared(PreparedHeader),
+    Cost(FileCost),
     Preview { width: u32, height: u32, original_width: u32, original_height: u32 },
     Refused(Refusal),
 }
@@ -56,43 +84,97 @@ pub(crate) struct PictureHeader {
 
 impl PictureHeader {
     /// Header and sample bytes of a picture.
-    pub(crate) fn split(picture: &Picture) -> (Self, Vec<u8>) {
-        let (bytes_per_sample, bytes) = match picture.samples() {
-            Samples::Unsigned(values) if picture.max_value() <= 255 => {
-                (1, values.iter().map(|value| *value as u8).collect())
-            }
-            Samples::Unsigned(values) => (2, values.iter().flat_map(|value| value.to_le_bytes()).collect()),
-            Samples::Signed(values) => (4, values.iter().flat_map(|value| value.to_le_bytes()).collect()),
-        };
-        let header = Self {
+    pub(crate) fn split(picture: Picture) -> (Self, Vec<u8>) {
+        let mut header = Self {
             width: picture.width(),
             height: picture.height(),
             max_value: picture.max_value(),
             source_bits: picture.source_bits(),
-            bytes_per_sample,
+            bytes_per_sample: 0,
         };
+        let (bytes_per_sample, bytes) = match picture.into_samples() {
+            Samples::Bytes(values) => (1, values),
+            Samples::Unsigned(values) => (2, to_bytes(&values, u16::to_le_bytes)),
+            Samples::Signed(values) => (4, to_bytes(&values, i32::to_le_bytes)),
+        };
+        header.bytes_per_sample = bytes_per_sample;
         (header, bytes)
     }
 
     /// The picture again; `None` if header and bytes do not fit each other.
-    pub(crate) fn join(&self, bytes: &[u8]) -> Option<Picture> {
-        let whole = bytes.len().is_multiple_of(usize::from(self.bytes_per_sample.max(1)));
+    pub(crate) fn join(&self, bytes: Vec<u8>) -> Option<Picture> {
         let samples = match self.bytes_per_sample {
-            1 => Samples::Unsigned(bytes.iter().map(|byte| u16::from(*byte)).collect()),
-            2 => Samples::Unsigned(
-                bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect(),
-            ),
-            4 => Samples::Signed(
-                bytes
-                    .chunks_exact(4)
-                    .map(|four| i32::from_le_bytes([four[0], four[1], four[2], four[3]]))
-                    .collect(),
-            ),
+            1 => Samples::Bytes(bytes),
+            2 => Samples::Unsigned(of_bytes(&bytes, u16::from_le_bytes)?),
+            4 => Samples::Signed(of_bytes(&bytes, i32::from_le_bytes)?),
             _ => return None,
         };
-        let picture = Picture::new((self.width, self.height), self.max_value, self.source_bits, samples);
-        picture.ok().filter(|_| whole)
+        Picture::new((self.width, self.height), self.max_value, self.source_bits, samples).ok()
     }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PreparedHeader {
+    side_px: u32,
+    region: AnalysedRegion,
+    pixel_digest: Sha256Digest,
+    facts: Option<DicomFacts>,
+    decode_ms: f32,
+    preprocess_ms: f32,
+}
+
+impl PreparedHeader {
+    /// Header and bytes of the numbers.
+    pub(crate) fn split(prepared: Prepared) -> (Self, Vec<u8>) {
+        let Prepared { input, pixel_digest, facts, decode_ms, preprocess_ms } = prepared;
+        let ModelInput { side_px, values, region } = input;
+        let header = Self { side_px, region, pixel_digest, facts, decode_ms, preprocess_ms };
+        (header, to_bytes(&values, f32::to_le_bytes))
+    }
+
+    /// The whole again; `None` if it is no input of `side_px` × `side_px` numbers.
+    pub(crate) fn join(self, bytes: &[u8], side_px: u32) -> Option<Prepared> {
+        let values = of_bytes(bytes, f32::from_le_bytes)?;
+        let count = u64::from(side_px) * u64::from(side_px);
+        if self.side_px != side_px || values.len() as u64 != count {
+            return None;
+        }
+        Some(Prepared {
+            input: ModelInput { side_px, values, region: self.region },
+            pixel_digest: self.pixel_digest,
+            facts: self.facts.map(codes_only),
+            decode_ms: self.decode_ms,
+            preprocess_ms: self.preprocess_ms,
+        })
+    }
+}
+
+/// Facts as an honest decoder process gives them. One that a file has taken over could put a name there.
+fn codes_only(facts: DicomFacts) -> DicomFacts {
+    let is_code = |text: &String| {
+        let allowed = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"_ ".contains(&byte);
+        text.len() <= 16 && text.bytes().all(allowed)
+    };
+    let DicomFacts { modality, body_part, view } = facts;
+    DicomFacts {
+        modality: modality.filter(is_code),
+        body_part: body_part.filter(is_code),
+        view: view.filter(is_code),
+    }
+}
+
+fn to_bytes<T: Copy, const N: usize>(values: &[T], bytes_of: impl Fn(T) -> [u8; N]) -> Vec<u8> {
+    let mut bytes = vec![0; values.len() * N];
+    for (bytes, value) in bytes.chunks_exact_mut(N).zip(values) {
+        bytes.copy_from_slice(&bytes_of(*value));
+    }
+    bytes
+}
+
+/// `None` if the bytes are no whole number of values.
+fn of_bytes<T, const N: usize>(bytes: &[u8], value_of: impl Fn([u8; N]) -> T) -> Option<Vec<T>> {
+    let (values, []) = bytes.as_chunks::<N>() else { return None };
+    Some(values.iter().map(|bytes| value_of(*bytes)).collect())
 }
 
 /// Everything that goes before the raw bytes.
@@ -128,8 +210,13 @@ pub(crate) fn read<T: DeserializeOwned>(
     from.read_exact(&mut header)?;
     let mut body_len = [0; 8];
     from.read_exact(&mut body_len)?;
-    let mut body = vec![0; bounded(u64::from_le_bytes(body_len), body_max_bytes)?];
-    from.read_exact(&mut body)?;
+    let body_len = bounded(u64::from_le_bytes(body_len), body_max_bytes)?;
+    // Not filled with zeros first: that would cost as much as reading.
+    let mut body = Vec::with_capacity(body_len);
+    from.take(body_len as u64).read_to_end(&mut body)?;
+    if body.len() < body_len {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
     Ok(Some((parse(&header)?, body)))
 }
 
@@ -140,8 +227,14 @@ pub(crate) async fn read_async<T: DeserializeOwned>(
 ) -> io::Result<(T, Vec<u8>)> {
     let mut header = vec![0; bounded(from.read_u32_le().await?.into(), HEADER_MAX_BYTES.into())?];
     from.read_exact(&mut header).await?;
-    let mut body = vec![0; bounded(from.read_u64_le().await?, body_max_bytes)?];
-    from.read_exact(&mut body).await?;
+    let body_len = bounded(from.read_u64_le().await?, body_max_bytes)?;
+    let mut body = Vec::with_capacity(body_len);
+    while body.len() < body_len {
+        let missing = body_len - body.len();
+        if from.read_buf(&mut (&mut body).limit(missing)).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
     Ok((parse(&header)?, body))
 }
 
@@ -193,14 +286,34 @@ mod tests {
     #[test]
     fn pictures_keep_their_samples_in_every_width() {
         let pictures = [
-            Picture::new((2, 1), 255, 8, Samples::Unsigned(vec![0, 255])),
+            Picture::new((2, 1), 255, 8, Samples::Bytes(vec![0, 255])),
             Picture::new((2, 1), 4095, 12, Samples::Unsigned(vec![0, 4095])),
             Picture::new((2, 1), 4095, 12, Samples::Signed(vec![-2048, 2047])),
         ];
         for picture in pictures.map(Result::unwrap) {
-            let (header, bytes) = PictureHeader::split(&picture);
-            assert_eq!(header.join(&bytes).as_ref(), Some(&picture));
-            assert_eq!(header.join(&bytes[1..]), None);
+            let (header, bytes) = PictureHeader::split(picture.clone());
+            assert_eq!(header.join(bytes[1..].to_vec()), None);
+            assert_eq!(header.join(bytes), Some(picture));
         }
+    }
+
+    #[test]
+    fn an_input_of_another_size_than_asked_for_is_none_and_text_that_is_no_code_is_left_out() {
+        let facts = |view| DicomFacts { modality: Some("DX".into()), body_part: None, view };
+        let region = AnalysedRegion { picture_width: 5, picture_height: 2, x: 1, y: 0, side: 2 };
+        let prepared = Prepared {
+            input: ModelInput { side_px: 2, values: vec![-1024.0, 0.5, 1.0, 1024.0], region },
+            pixel_digest: Sha256Digest::of(b"pixels"),
+            facts: Some(facts(None)),
+            decode_ms: 1.5,
+            preprocess_ms: 0.25,
+        };
+        let (header, bytes) = PreparedHeader::split(prepared.clone());
+        assert_eq!(header.clone().join(&bytes, 1), None);
+        assert_eq!(header.clone().join(&bytes[4..], 2), None);
+        assert_eq!(header.clone().join(&bytes[1..], 2), None);
+        assert_eq!(header.clone().join(&bytes, 2).as_ref(), Some(&prepared));
+        let talkative = PreparedHeader { facts: Some(facts(Some("Doe^John".into()))), ..header };
+        assert_eq!(talkative.join(&bytes, 2), Some(prepared));
     }
 }

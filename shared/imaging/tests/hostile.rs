@@ -3,13 +3,14 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use hilum_events::MediaType;
-use hilum_imaging::{CrashCause, DecodeError, DecoderPool, RefusalCode};
+use hilum_imaging::{CrashCause, DecodeError, DecoderPool, DicomValues, Preparation, RefusalCode};
 use support::{config, image, pool};
 
 /// Preamble and file meta group with `transfer_syntax`.
@@ -118,6 +119,7 @@ async fn assert_alive(pool: &DecoderPool) {
 async fn refused(media: MediaType, bytes: &[u8]) -> RefusalCode {
     let pool = pool();
     let code = support::refusal(pool.decode(media, bytes).await);
+    assert_eq!(support::refusal(pool.prepare(media, bytes, &Preparation::default()).await), code);
     assert_alive(&pool).await;
     code
 }
@@ -194,8 +196,37 @@ async fn a_picture_that_needs_more_memory_than_allowed_is_an_error_of_its_own() 
     let mut config = config();
     config.memory_limit_bytes = 256 << 20;
     let pool = DecoderPool::new(config);
-    let error = pool.decode(MediaType::Png, &png_of(16_384, 6_100, 16)).await.unwrap_err();
-    assert!(matches!(error, DecodeError::Crashed(CrashCause::Memory)), "{error:?}");
+    let file = png_of(16_384, 6_100, 16);
+    let decoded = pool.decode(MediaType::Png, &file).await.unwrap_err();
+    let prepared = pool.prepare(MediaType::Png, &file, &Preparation::default()).await.unwrap_err();
+    for error in [decoded, prepared] {
+        assert!(matches!(error, DecodeError::Crashed(CrashCause::Memory)), "{error:?}");
+    }
+    assert_alive(&pool).await;
+}
+
+#[tokio::test]
+async fn every_hostile_file_ends_as_it_is_written_down() {
+    let listed = std::fs::read(support::data("hostile.json")).unwrap();
+    let expected: BTreeMap<String, String> = serde_json::from_slice(&listed).unwrap();
+    let pool = pool();
+    let mut found = BTreeMap::new();
+    for path in support::files(&support::data("hostile")) {
+        let bytes = std::fs::read(&path).unwrap();
+        let outcome = match support::decode(&pool, &bytes).await {
+            Ok(_) => "read".to_owned(),
+            Err(error) => {
+                assert!(error.is_permanent(), "{}: {error:?}", path.display());
+                error.code().to_owned()
+            }
+        };
+        let preview = pool.preview(support::media(&bytes), &bytes, 64).await;
+        assert_eq!(preview.is_ok(), outcome == "read", "{}: {:?}", path.display(), preview.err());
+        let windowed = pool.decode_as(support::media(&bytes), &bytes, DicomValues::Window).await;
+        assert!(windowed.as_ref().err().is_none_or(DecodeError::is_permanent), "{}", path.display());
+        found.insert(path.file_name().unwrap().to_string_lossy().into_owned(), outcome);
+    }
+    assert_eq!(found, expected);
     assert_alive(&pool).await;
 }
 
@@ -204,7 +235,47 @@ async fn what_takes_too_long_is_stopped() {
     let mut config = config();
     config.time_limit = Duration::from_millis(1);
     let pool = DecoderPool::new(config);
-    let error = pool.decode(MediaType::Png, &image("mhh_1479fa94.png")).await.unwrap_err();
+    let preparation = Preparation::default();
+    let error = pool.prepare(MediaType::Dicom, &deflate_bomb(4), &preparation).await.unwrap_err();
     assert!(matches!(error, DecodeError::TimedOut(_)), "{error:?}");
     assert!(!error.is_permanent());
+}
+
+#[tokio::test]
+async fn a_file_that_brings_a_process_down_takes_no_other_with_it() {
+    let (pool, preparation) = (pool(), Preparation::default());
+    let (png, nested) = (image("mhh_1479fa94.png"), nested(1_000_000));
+    for _ in 0..3 {
+        let (good, bad) = tokio::join!(
+            pool.prepare(MediaType::Png, &png, &preparation),
+            pool.prepare(MediaType::Dicom, &nested, &preparation),
+        );
+        assert_eq!(good.unwrap().input.values.len(), 224 * 224);
+        assert!(matches!(bad, Err(DecodeError::Crashed(CrashCause::Stack))), "{bad:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_broken_file_fails_alike_decoded_or_prepared() {
+    let Some(broken) = support::beside_the_checkout("data/c_broken") else { return };
+    let (pool, preparation) = (pool(), Preparation::default());
+    let mut failed = 0;
+    for path in support::files(&broken) {
+        let bytes = std::fs::read(&path).unwrap();
+        let media = support::media(&bytes);
+        let decoded = pool.decode(media, &bytes).await.map(|picture| picture.pixel_digest());
+        let prepared = pool.prepare(media, &bytes, &preparation).await.map(|prepared| prepared.pixel_digest);
+        let text = |error: DecodeError| error.to_string();
+        assert_eq!(
+            decoded.map_err(text),
+            prepared.map_err(|error| {
+                failed += 1;
+                text(error)
+            }),
+            "{}",
+            path.display()
+        );
+    }
+    assert!(failed > 20, "{failed}");
+    assert_alive(&pool).await;
 }

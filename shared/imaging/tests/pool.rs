@@ -4,73 +4,10 @@
 mod support;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use hilum_events::MediaType;
-use hilum_imaging::{DecodeError, DecoderConfig, DecoderPool, RefusalCode};
-use support::{config, image, pool, refusal};
-
-/// Processes named `hilum-decoder` whose parent is this one.
-fn children() -> Vec<u32> {
-    let me = std::process::id().to_string();
-    let stat = |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let is_child = |pid: &u32| {
-        let stat = stat(*pid);
-        let after_name = stat.rsplit(')').next().unwrap_or_default();
-        let mut fields = after_name.split_whitespace();
-        let (state, parent) = (fields.next(), fields.next());
-        stat.contains("(hilum-decoder)") && state != Some("Z") && parent == Some(&me)
-    };
-    let entries = std::fs::read_dir("/proc").unwrap().map(Result::unwrap);
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(is_child).collect()
-}
-
-/// Waits until there are `count` children.
-async fn until_children(count: usize) {
-    let deadline = Duration::from_secs(10);
-    let waiting = async {
-        while children().len() != count {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(deadline, waiting).await.unwrap_or_else(|_| panic!("{:?} are there", children()));
-}
-
-/// One test, since it counts the processes of this program.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn processes_start_when_needed_are_reused_and_replaced_and_end_with_the_pool() {
-    let pool = pool();
-    until_children(0).await;
-    let (png, dicom, large) = (image("basn0g16.png"), image("CT_small.dcm"), image("mhh_1479fa94.png"));
-    pool.decode(MediaType::Png, &png).await.unwrap();
-    let first = children();
-    assert_eq!(first.len(), 1);
-    pool.decode(MediaType::Dicom, &dicom).await.unwrap();
-    refusal(pool.decode(MediaType::Dicom, &png).await);
-    assert_eq!(children(), first, "a refusal costs no process");
-
-    let many = (0..12).map(|_| {
-        let (pool, png) = (pool.clone(), png.clone());
-        tokio::spawn(async move { pool.decode(MediaType::Png, &png).await.map(|picture| picture.width()) })
-    });
-    for one in many.collect::<Vec<_>>() {
-        assert_eq!(one.await.unwrap().unwrap(), 32);
-    }
-    assert!(children().len() <= 2, "the pool is two processes large");
-
-    for pid in children() {
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid as i32), nix::sys::signal::SIGKILL).unwrap();
-    }
-    until_children(0).await;
-    pool.decode(MediaType::Png, &png).await.unwrap();
-    assert_eq!(children().len(), 1, "a process lost between two files is replaced unnoticed");
-
-    let abandoned = tokio::time::timeout(Duration::ZERO, pool.decode(MediaType::Png, &large)).await;
-    assert!(abandoned.is_err());
-    pool.decode(MediaType::Png, &png).await.unwrap();
-    drop(pool);
-    until_children(0).await;
-}
+use hilum_imaging::{DecodeError, DecoderConfig, DecoderPool, Preparation, Preprocessing, RefusalCode};
+use support::{config, image, media, pool, refusal};
 
 #[tokio::test]
 async fn a_decoder_that_does_not_start_is_not_the_fault_of_the_file() {
@@ -110,6 +47,36 @@ async fn the_limits_of_the_configuration_hold_in_the_process() {
     let result = pool.decode(MediaType::Png, &image("basn0g16.png")).await;
     assert_eq!(refusal(result), RefusalCode::TooManyPixels);
     assert_eq!(refusal(pool.inspect(&image("CT_small.dcm")).await), RefusalCode::TooManyPixels);
+}
+
+#[tokio::test]
+async fn an_input_of_the_wanted_side_comes_with_what_it_was_made_of() {
+    let (pool, png) = (pool(), image("mhh_1479fa94.png"));
+    let preparation = Preparation {
+        preprocessing: Preprocessing { input_side_px: 96, ..Preprocessing::default() },
+        ..Preparation::default()
+    };
+    let prepared = pool.prepare(media(&png), &png, &preparation).await.unwrap();
+    assert_eq!((prepared.input.side_px, prepared.input.values.len()), (96, 96 * 96));
+    let picture = pool.decode(media(&png), &png).await.unwrap();
+    let region = prepared.input.region;
+    assert_eq!((region.picture_width, region.picture_height), (picture.width(), picture.height()));
+    assert_eq!(prepared.pixel_digest, picture.pixel_digest());
+    assert_eq!(prepared.facts, None);
+    assert!(prepared.decode_ms > 0.0 && prepared.preprocess_ms > 0.0);
+    let dicom = image("CT_small.dcm");
+    let prepared = pool.prepare(media(&dicom), &dicom, &preparation).await.unwrap();
+    assert_eq!(prepared.facts.unwrap().modality.as_deref(), Some("CT"));
+}
+
+#[tokio::test]
+async fn the_cost_of_a_file_has_as_many_runs_as_were_asked_for() {
+    let (pool, png) = (pool(), image("basn0g16.png"));
+    let cost = pool.measure(media(&png), &png, &Preparation::default(), 3).await.unwrap();
+    assert_eq!((cost.width, cost.height, cost.source_bits, cost.runs.len()), (32, 32, 16, 3));
+    let damaged = &png[..png.len() / 2];
+    let refused = pool.measure(media(damaged), damaged, &Preparation::default(), 3).await;
+    assert_eq!(refusal(refused), RefusalCode::Truncated);
 }
 
 #[test]

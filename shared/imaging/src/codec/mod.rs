@@ -8,6 +8,7 @@ mod preview;
 
 use hilum_events::{DicomIdentity, MediaType};
 
+use crate::dicom_values::{DicomFacts, DicomValues};
 use crate::error::{Refusal, RefusalCode};
 use crate::limits::Limits;
 use crate::picture::{Picture, Preview};
@@ -24,14 +25,34 @@ pub(crate) fn inspect_head(bytes: &[u8], limits: &Limits) -> Result<DicomIdentit
     dicom::identity(&dicom::Instance::read_head(bytes, limits)?)
 }
 
-/// The grey pixels of a file.
-pub(crate) fn decode(media: MediaType, bytes: Vec<u8>, limits: &Limits) -> Result<Picture, Refusal> {
+/// What a file shows.
+pub(crate) struct Decoded {
+    /// The grey pixels.
+    pub(crate) picture: Picture,
+    /// What the header says, if it is a DICOM object.
+    pub(crate) facts: Option<DicomFacts>,
+}
+
+/// The grey pixels of a file, and `values` of them if it is a DICOM object.
+pub(crate) fn decode(
+    media: MediaType,
+    bytes: Vec<u8>,
+    values: DicomValues,
+    limits: &Limits,
+) -> Result<Decoded, Refusal> {
     check_type(&bytes, media)?;
-    match media {
-        MediaType::Png => png::decode(&bytes, limits),
-        MediaType::Jpeg => jpeg::decode(&bytes, limits),
-        MediaType::Dicom => dicom::Instance::read(bytes, limits)?.decode(limits)?.into_picture(),
-    }
+    let picture = match media {
+        MediaType::Png => png::decode(&bytes, limits)?,
+        MediaType::Jpeg => jpeg::decode(&bytes, limits)?,
+        MediaType::Dicom => return decode_dicom(bytes, values, limits),
+    };
+    Ok(Decoded { picture, facts: None })
+}
+
+fn decode_dicom(bytes: Vec<u8>, values: DicomValues, limits: &Limits) -> Result<Decoded, Refusal> {
+    let instance = dicom::Instance::read(bytes, limits)?;
+    let facts = Some(instance.facts());
+    Ok(Decoded { picture: instance.decode(limits)?.into_picture(values)?, facts })
 }
 
 /// A grey PNG for people, no side longer than `max_side_px`.

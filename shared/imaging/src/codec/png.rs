@@ -20,15 +20,15 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, Refusal> 
     let channels = usize::from(color.channel_count());
     let mut data = vec![0; decoder.total_bytes() as usize];
     decoder.read_image(&mut data).map_err(refuse)?;
-    let (bits, samples): (u8, Vec<u16>) = if usize::from(color.bytes_per_pixel()) == channels {
-        (8, data.iter().step_by(channels).map(|value| u16::from(*value)).collect())
+    let (bits, samples) = if usize::from(color.bytes_per_pixel()) == channels {
+        (8, Samples::Bytes(if channels == 1 { data } else { data.into_iter().step_by(channels).collect() }))
     } else {
         let pixels = data.chunks_exact(2 * channels);
-        (16, pixels.map(|pixel| u16::from_ne_bytes([pixel[0], pixel[1]])).collect())
+        let values = pixels.map(|pixel| u16::from_ne_bytes([pixel[0], pixel[1]])).collect();
+        (16, Samples::Unsigned(values))
     };
     let max_value = (1u32 << bits) - 1;
-    Picture::new((width, height), max_value, bits, Samples::Unsigned(samples))
-        .map_err(|_| RefusalCode::Damaged.into())
+    Picture::new((width, height), max_value, bits, samples).map_err(|_| RefusalCode::Damaged.into())
 }
 
 fn image_limits(limits: &Limits) -> ImageLimits {

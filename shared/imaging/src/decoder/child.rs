@@ -1,7 +1,9 @@
 //! The inside of a decoder process: caps on itself first, then one request after the other until its input ends.
 //! Opens nothing and writes nothing but answers.
 
+use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Write};
+use std::os::fd::AsFd;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 use std::thread;
@@ -9,10 +11,12 @@ use std::thread;
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, UsageWho, getrusage, setrlimit};
 
+use crate::bench;
 use crate::codec;
 use crate::error::{Refusal, RefusalCode};
 use crate::limits::Limits;
-use crate::wire::{self, Operation, PictureHeader, Reply, Request};
+use crate::preparation::prepare;
+use crate::wire::{self, Operation, PictureHeader, PreparedHeader, Reply, Request};
 
 /// Ends the process when its caps could not be set, or its input is not what the parent writes.
 const EXIT_NOT_READY: u8 = super::process::EXIT_NOT_READY;
@@ -70,8 +74,9 @@ fn cap_cpu_time(seconds: u64) -> io::Result<()> {
 }
 
 fn serve() -> io::Result<()> {
-    let mut input = BufReader::new(io::stdin().lock());
-    let mut output = BufWriter::new(io::stdout().lock());
+    // Straight from and to the pipes: the standard library's own buffers would be a second copy.
+    let mut input = BufReader::new(File::from(io::stdin().as_fd().try_clone_to_owned()?));
+    let mut output = BufWriter::new(File::from(io::stdout().as_fd().try_clone_to_owned()?));
     while let Some((request, bytes)) = wire::read::<Request>(&mut input, u64::MAX)? {
         cap_cpu_time(request.cpu_time_s)?;
         let (reply, body) = answer(&request, bytes);
@@ -92,9 +97,17 @@ fn handle(operation: &Operation, bytes: Vec<u8>, limits: &Limits) -> Result<(Rep
     match *operation {
         Operation::Inspect => Ok((Reply::Identity(codec::inspect(bytes, limits)?), Vec::new())),
         Operation::InspectHead => Ok((Reply::Identity(codec::inspect_head(&bytes, limits)?), Vec::new())),
-        Operation::Decode { media } => {
-            let (header, samples) = PictureHeader::split(&codec::decode(media, bytes, limits)?);
+        Operation::Decode { media, values } => {
+            let (header, samples) =
+                PictureHeader::split(codec::decode(media, bytes, values, limits)?.picture);
             Ok((Reply::Picture(header), samples))
+        }
+        Operation::Prepare { media, ref preparation } => {
+            let (header, values) = PreparedHeader::split(prepare(media, bytes, preparation, limits)?);
+            Ok((Reply::Prepared(header), values))
+        }
+        Operation::Measure { media, ref preparation, repeats } => {
+            Ok((Reply::Cost(bench::measure(media, &bytes, preparation, limits, repeats)?), Vec::new()))
         }
         Operation::Preview { media, max_side_px } => {
             let preview = codec::preview(media, bytes, limits, max_side_px)?;

@@ -9,8 +9,11 @@ use tokio::time::timeout;
 
 use super::config::DecoderConfig;
 use super::process::{Death, DecoderProcess};
+use crate::bench::FileCost;
+use crate::dicom_values::DicomValues;
 use crate::error::{CrashCause, DecodeError, RefusalCode};
 use crate::picture::{Picture, Preview};
+use crate::preparation::{Preparation, Prepared};
 use crate::wire::{Operation, Reply, Request};
 
 /// A bounded set of decoder processes. Clones share it; dropping the last one ends the processes.
@@ -41,6 +44,11 @@ impl DecoderPool {
         Self { shared: Arc::new(Shared { config, permits, idle: Mutex::default() }) }
     }
 
+    /// The most processes at a time.
+    pub fn size(&self) -> usize {
+        self.shared.config.size.max(1)
+    }
+
     /// The identifiers of a DICOM object. The whole file is parsed and its headers checked, but no pixel is decoded:
     /// what passes can only fail later through damage within the compressed pixels.
     pub async fn inspect(&self, bytes: &[u8]) -> Result<DicomIdentity, DecodeError> {
@@ -59,10 +67,51 @@ impl DecoderPool {
         }
     }
 
-    /// The grey pixels of a file of type `media`.
+    /// What the model takes of a file of type `media`: decoded, digested, cropped, resized and scaled in the process,
+    /// so that only the numbers come back.
+    pub async fn prepare(
+        &self,
+        media: MediaType,
+        bytes: &[u8],
+        preparation: &Preparation,
+    ) -> Result<Prepared, DecodeError> {
+        let side_px = preparation.preprocessing.input_side_px;
+        match self.call(Operation::Prepare { media, preparation: *preparation }, bytes).await? {
+            (Reply::Prepared(header), values) => header.join(&values, side_px).ok_or_else(unexpected),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// The grey pixels of a file of type `media`; of a DICOM object the stored values.
     pub async fn decode(&self, media: MediaType, bytes: &[u8]) -> Result<Picture, DecodeError> {
-        match self.call(Operation::Decode { media }, bytes).await? {
-            (Reply::Picture(header), samples) => header.join(&samples).ok_or_else(unexpected),
+        self.decode_as(media, bytes, DicomValues::Stored).await
+    }
+
+    /// As [`Self::decode`], with other values of a DICOM object.
+    pub async fn decode_as(
+        &self,
+        media: MediaType,
+        bytes: &[u8],
+        values: DicomValues,
+    ) -> Result<Picture, DecodeError> {
+        match self.call(Operation::Decode { media, values }, bytes).await? {
+            (Reply::Picture(header), samples) => header.join(samples).ok_or_else(unexpected),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// What the stages of [`Self::prepare`] cost a process, by doing them `repeats` times; for benchmarks. All
+    /// repetitions together may take as long as one file.
+    pub async fn measure(
+        &self,
+        media: MediaType,
+        bytes: &[u8],
+        preparation: &Preparation,
+        repeats: u32,
+    ) -> Result<FileCost, DecodeError> {
+        let operation = Operation::Measure { media, preparation: *preparation, repeats };
+        match self.call(operation, bytes).await? {
+            (Reply::Cost(cost), _) => Ok(cost),
             _ => Err(unexpected()),
         }
     }

@@ -1,12 +1,16 @@
 //! Picture to model input: scaling, centre crop and resize exactly as torchxrayvision does them, because the
 //! networks were trained on that. Knows no file and no model.
 
+mod resample;
 mod skimage;
 mod torch;
+
+use std::fmt;
 
 use hilum_events::AnalysedRegion;
 use serde::{Deserialize, Serialize};
 
+use self::resample::{Sample, Scale, Square};
 use crate::picture::{Picture, Samples};
 
 /// How a square picture is brought to the side the model wants.
@@ -42,18 +46,23 @@ impl Preprocessing {
 
     /// A stable name for these settings, such as `xrv-skimage-224-1`; a value range other than 1024 shows.
     pub fn id(&self) -> String {
+        self.variant_id("")
+    }
+
+    /// [`Self::id`] with `variant` before the version.
+    pub(crate) fn variant_id(&self, variant: &str) -> String {
         let method = match self.resize {
             ResizeMethod::SkimageGaussian => "skimage",
             ResizeMethod::TorchAntialias => "torchaa",
         };
         let range =
             if self.value_range == 1024.0 { String::new() } else { format!("-r{}", self.value_range) };
-        format!("xrv-{method}-{}{range}-{}", self.input_side_px, Self::VERSION)
+        format!("xrv-{method}-{}{range}{variant}-{}", self.input_side_px, Self::VERSION)
     }
 }
 
 /// One picture as the model takes it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct ModelInput {
     /// Rows and columns.
     pub side_px: u32,
@@ -63,30 +72,53 @@ pub struct ModelInput {
     pub region: AnalysedRegion,
 }
 
+/// Without the numbers: they are the picture.
+impl fmt::Debug for ModelInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { side_px, region, .. } = self;
+        f.debug_struct("ModelInput").field("side_px", side_px).field("region", region).finish_non_exhaustive()
+    }
+}
+
 /// Scales, crops to the central square and resizes.
 ///
 /// A picture smaller than the input is enlarged. With [`ResizeMethod::SkimageGaussian`] the outermost rows
 /// and columns are then blended with zero, which is what the reference does.
 pub fn preprocess(picture: &Picture, preprocessing: &Preprocessing) -> ModelInput {
     let region = central_square(picture.width(), picture.height());
-    let square = Square { side: region.side as usize, values: scaled(picture, &region, preprocessing) };
-    let side_px = preprocessing.input_side_px;
-    let values = match preprocessing.resize {
-        ResizeMethod::SkimageGaussian => skimage::resize(&square, side_px as usize),
-        ResizeMethod::TorchAntialias => torch::resize(&square, side_px as usize),
+    let scale = Scale { max: picture.max_value() as f32, range: preprocessing.value_range };
+    let values = match picture.samples() {
+        Samples::Bytes(samples) => resized(&square(samples, &region), scale, preprocessing),
+        Samples::Unsigned(samples) => resized(&square(samples, &region), scale, preprocessing),
+        Samples::Signed(samples) => resized(&square(samples, &region), scale, preprocessing),
     };
-    ModelInput { side_px, values, region }
+    ModelInput { side_px: preprocessing.input_side_px, values, region }
 }
 
-/// A square of float samples, row by row.
-struct Square {
-    side: usize,
-    values: Vec<f32>,
+fn square<'a, T>(samples: &'a [T], region: &AnalysedRegion) -> Square<'a, T> {
+    Square {
+        samples,
+        width: region.picture_width as usize,
+        x: region.x as usize,
+        y: region.y as usize,
+        side: region.side as usize,
+    }
 }
 
-impl Square {
-    fn row(&self, y: usize) -> &[f32] {
-        &self.values[y * self.side..(y + 1) * self.side]
+/// A square of the wanted side is only scaled.
+fn resized<T: Sample>(square: &Square<'_, T>, scale: Scale, preprocessing: &Preprocessing) -> Vec<f32> {
+    let side = preprocessing.input_side_px as usize;
+    if square.side == side {
+        return resample::scaled(square, scale);
+    }
+    match preprocessing.resize {
+        ResizeMethod::SkimageGaussian => {
+            let mut values = resample::filtered(square, scale, &skimage::filter(square.side, side));
+            let (low, high) = resample::range(square);
+            skimage::clip(&mut values, (scale.apply(low), scale.apply(high)));
+            values
+        }
+        ResizeMethod::TorchAntialias => resample::filtered(square, scale, &torch::filter(square.side, side)),
     }
 }
 
@@ -100,22 +132,6 @@ fn central_square(width: u32, height: u32) -> AnalysedRegion {
         y: height / 2 - side / 2,
         side,
     }
-}
-
-/// torchxrayvision `normalize`, in float32 and in its order: `(2·(v/max) − 1)·range`.
-fn scaled(picture: &Picture, region: &AnalysedRegion, preprocessing: &Preprocessing) -> Vec<f32> {
-    let (max, range) = (picture.max_value() as f32, preprocessing.value_range);
-    let scale = |value: f32| (2.0 * (value / max) - 1.0) * range;
-    match picture.samples() {
-        Samples::Unsigned(values) => cropped(values, region, |value| scale(f32::from(value))),
-        Samples::Signed(values) => cropped(values, region, |value| scale(value as f32)),
-    }
-}
-
-fn cropped<T: Copy>(values: &[T], region: &AnalysedRegion, scale: impl Fn(T) -> f32) -> Vec<f32> {
-    let (x, y, side) = (region.x as usize, region.y as usize, region.side as usize);
-    let rows = values.chunks_exact(region.picture_width as usize).skip(y).take(side);
-    rows.flat_map(|row| &row[x..x + side]).map(|value| scale(*value)).collect()
 }
 
 #[cfg(test)]

@@ -2,57 +2,38 @@
 //! scikit-image 0.26 over SciPy 1.17: a Gaussian filter with standard deviation (factor − 1)/2 per axis, then
 //! `scipy.ndimage.zoom(order=1, mode="grid-constant", grid_mode=True)`, then a clip to the input's range.
 //!
-//! SciPy adds in float64 and rounds to float32 after each axis; so does this, in the same order. Only the rows
-//! and columns that the zoom will read are filtered, which changes no number.
+//! Both steps are linear and separable, so they are one filter: an output position lies between two neighbours, each
+//! of which is a Gaussian mean. Outside the image everything is zero, which weights left away say as well.
 
-use super::Square;
+use super::resample::Filter;
 
-/// Resizes to `side` × `side`; a square of that size already comes back unchanged.
-pub(super) fn resize(input: &Square, side: usize) -> Vec<f32> {
-    if input.side == side {
-        return input.values.clone();
-    }
-    let factor = input.side as f64 / side as f64;
-    let taps: Vec<Tap> = (0..side).map(|index| Tap::of(index, factor)).collect();
+/// The weights of both steps for `input_side` to `side` positions.
+pub(super) fn filter(input_side: usize, side: usize) -> Filter {
+    let factor = input_side as f64 / side as f64;
     let kernel = half_gaussian((factor - 1.0).max(0.0) / 2.0);
-    let needed = needed_indices(&taps, input.side);
-    let columns_of_rows = filter_rows(&filter_columns(input, &needed.indices, &kernel), &needed, &kernel);
-    clip(interpolate(&columns_of_rows, &needed, &taps), &input.values)
-}
-
-/// The two neighbours an output position lies between and how far it is from the first. Either may lie
-/// outside the image, where everything is zero.
-struct Tap {
-    first: isize,
-    fraction: f64,
-}
-
-impl Tap {
-    fn of(index: usize, factor: f64) -> Self {
+    let mut filter = Filter::default();
+    for index in 0..side {
         let position = (index as f64 + 0.5) * factor - 0.5;
         let first = position.floor();
-        Self { first: first as isize, fraction: position - first }
+        let fraction = position - first;
+        push_window(&mut filter, first as isize, fraction, &kernel, input_side as isize);
     }
+    filter
 }
 
-/// The rows (and, the image being square, columns) that are read, and where each stands among them.
-struct Needed {
-    indices: Vec<usize>,
-    place_of: Vec<Option<usize>>,
-}
-
-fn needed_indices(taps: &[Tap], input_side: usize) -> Needed {
-    let mut place_of = vec![None; input_side];
-    for neighbour in taps.iter().flat_map(|tap| [tap.first, tap.first + 1]) {
-        if let Some(place) = usize::try_from(neighbour).ok().and_then(|index| place_of.get_mut(index)) {
-            *place = Some(0);
-        }
-    }
-    let indices: Vec<usize> = (0..input_side).filter(|index| place_of[*index].is_some()).collect();
-    for (place, index) in indices.iter().enumerate() {
-        place_of[*index] = Some(place);
-    }
-    Needed { indices, place_of }
+/// Between the mean around `first` and the mean around the position after it, `fraction` of the way.
+fn push_window(filter: &mut Filter, first: isize, fraction: f64, kernel: &[f64], input_side: isize) {
+    let radius = kernel.len() as isize - 1;
+    let is_inside = |position: isize| (0..input_side).contains(&position);
+    // The zoom reads the filtered image, which is zero outside as well.
+    let means = [(first, 1.0 - fraction), (first + 1, fraction)];
+    let gaussian = |distance: isize| kernel.get(distance.unsigned_abs()).copied().unwrap_or(0.0);
+    let weight = |position: isize| -> f64 {
+        means.iter().filter(|(at, _)| is_inside(*at)).map(|(at, share)| share * gaussian(position - at)).sum()
+    };
+    let start = (first - radius).max(0);
+    let end = (first + 2 + radius).min(input_side);
+    filter.push(start as usize, (start..end).map(weight));
 }
 
 /// Weights from the centre outwards of SciPy's `gaussian_filter1d` with `truncate=4`.
@@ -67,81 +48,14 @@ fn half_gaussian(sigma: f64) -> Vec<f64> {
     weights.iter().map(|weight| weight / sum).collect()
 }
 
-/// Filters down the columns, for the needed rows only. Rows outside the image are zero.
-fn filter_columns(input: &Square, rows: &[usize], kernel: &[f64]) -> Vec<f32> {
-    let zeros = vec![0.0f32; input.side];
-    let row = |y: Option<usize>| y.filter(|y| *y < input.side).map_or(&zeros[..], |y| input.row(y));
-    let mut output = Vec::with_capacity(rows.len() * input.side);
-    let mut sum = vec![0.0f64; input.side];
-    for &y in rows {
-        for (sum, value) in sum.iter_mut().zip(row(Some(y))) {
-            *sum = f64::from(*value) * kernel[0];
-        }
-        for (distance, weight) in kernel.iter().enumerate().skip(1).rev() {
-            let pairs = row(y.checked_sub(distance)).iter().zip(row(y.checked_add(distance)));
-            for (sum, (above, below)) in sum.iter_mut().zip(pairs) {
-                *sum += (f64::from(*above) + f64::from(*below)) * weight;
-            }
-        }
-        output.extend(sum.iter().map(|sum| *sum as f32));
-    }
-    output
-}
-
-/// Filters along the rows, for the needed columns only. Columns outside the image are zero.
-fn filter_rows(rows: &[f32], columns: &Needed, kernel: &[f64]) -> Vec<f32> {
-    let radius = kernel.len() - 1;
-    let side = columns.place_of.len();
-    let mut padded = vec![0.0f64; side + 2 * radius];
-    let mut output = Vec::with_capacity(rows.len() / side * columns.indices.len());
-    for row in rows.chunks_exact(side) {
-        for (padded, value) in padded[radius..].iter_mut().zip(row) {
-            *padded = f64::from(*value);
-        }
-        output.extend(columns.indices.iter().map(|&x| {
-            let (left, right) = (&padded[x..x + radius], &padded[x + radius + 1..x + 2 * radius + 1]);
-            let pairs = left.iter().zip(right.iter().rev()).zip(kernel[1..].iter().rev());
-            let centre = padded[x + radius] * kernel[0];
-            pairs.fold(centre, |sum, ((left, right), weight)| sum + (left + right) * weight) as f32
-        }));
-    }
-    output
-}
-
-/// Bilinear interpolation between the needed rows and columns, zero outside.
-fn interpolate(filtered: &[f32], needed: &Needed, taps: &[Tap]) -> Vec<f32> {
-    let place = |index: isize| *needed.place_of.get(usize::try_from(index).ok()?)?;
-    let at = |y: Option<usize>, x: Option<usize>| match (y, x) {
-        (Some(y), Some(x)) => f64::from(filtered[y * needed.indices.len() + x]),
-        _ => 0.0,
-    };
-    let mut output = Vec::with_capacity(taps.len() * taps.len());
-    for row in taps {
-        let (y0, y1) = (place(row.first), place(row.first + 1));
-        output.extend(taps.iter().map(|column| {
-            let (x0, x1) = (place(column.first), place(column.first + 1));
-            let (wx0, wx1) = (1.0 - column.fraction, column.fraction);
-            let (wy0, wy1) = (1.0 - row.fraction, row.fraction);
-            let sum = at(y0, x0) * wy0 * wx0
-                + at(y0, x1) * wy0 * wx1
-                + at(y1, x0) * wy1 * wx0
-                + at(y1, x1) * wy1 * wx1;
-            sum as f32
-        }));
-    }
-    output
-}
-
 /// scikit-image's `clip=True`: into the range of the input, except that the fill value zero stays.
-fn clip(mut values: Vec<f32>, input: &[f32]) -> Vec<f32> {
-    let (low, high) = input.iter().fold((f32::MAX, f32::MIN), |(l, h), v| (l.min(*v), h.max(*v)));
+pub(super) fn clip(values: &mut [f32], (low, high): (f32, f32)) {
     let keeps_zero = !(low..=high).contains(&0.0);
-    for value in &mut values {
+    for value in values {
         if !(keeps_zero && *value == 0.0) {
             *value = value.clamp(low, high);
         }
     }
-    values
 }
 
 #[cfg(test)]
@@ -156,5 +70,26 @@ mod tests {
             assert!((kernel[0] + 2.0 * kernel[1..].iter().sum::<f64>() - 1.0).abs() < 1e-12);
         }
         assert_eq!(half_gaussian(0.0), [1.0]);
+    }
+
+    #[test]
+    fn weights_sum_to_one_but_for_what_lies_outside() {
+        for (from, to) in [(100, 224), (225, 224), (640, 224), (1841, 224), (16_384, 224)] {
+            let filter = filter(from, to);
+            let sums: Vec<f64> = filter.windows().map(|(_, weights)| weights.iter().sum()).collect();
+            assert_eq!(sums.len(), to);
+            assert!(sums.iter().all(|sum| *sum > 0.4 && *sum < 1.0 + 1e-12), "{from} to {to}");
+            assert!((sums[to / 2] - 1.0).abs() < 1e-12, "{from} to {to}");
+            assert!(filter.windows().all(|(start, weights)| start + weights.len() <= from));
+        }
+    }
+
+    #[test]
+    fn the_fill_value_is_not_clipped() {
+        let mut values = [0.0, 1.0, 9.0];
+        clip(&mut values, (2.0, 5.0));
+        assert_eq!(values, [0.0, 2.0, 5.0]);
+        clip(&mut values, (-1.0, 4.0));
+        assert_eq!(values, [0.0, 2.0, 4.0]);
     }
 }

@@ -1,6 +1,8 @@
 //! What the tests of this crate share: where the sample files are, and a pool of real decoder processes.
 #![allow(dead_code, reason = "each test program uses its own part")]
 
+pub(crate) mod dicom;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -1,9 +1,9 @@
-//! Pixel data to stored values, as pydicom gives them to torchxrayvision: bits above BitsStored are ignored, signed
-//! values keep their sign, nothing is rescaled or windowed.
+//! Pixel data to stored values, as pydicom gives them to torchxrayvision: bits above BitsStored are ignored and signed
+//! values keep their sign. Rescale and window come afterwards, for those who want them.
 
 use std::borrow::Cow;
 
-use dicom_core::value::Value;
+use dicom_core::value::{PrimitiveValue, Value};
 use dicom_dictionary_std::tags;
 use dicom_encoding::adapters::PixelDataObject;
 use dicom_encoding::transfer_syntax::{Codec, TransferSyntaxIndex};
@@ -13,8 +13,10 @@ use image::GrayImage;
 
 use super::codestream::{self, FrameHeader};
 use super::header::{Encoding, Header};
+use super::shading::Shading;
 use super::unsupported_transfer_syntax;
-use crate::codec::{jpeg, preview};
+use crate::codec::jpeg;
+use crate::dicom_values::DicomValues;
 use crate::error::{Refusal, RefusalCode};
 use crate::limits::Limits;
 use crate::picture::{Picture, Samples};
@@ -23,55 +25,74 @@ use crate::picture::{Picture, Samples};
 pub(in crate::codec) struct Frame {
     header: Header,
     samples: Samples,
+    /// How they are shown, or why they can't be.
+    shading: Result<Shading, Refusal>,
 }
 
 impl Frame {
     /// Larger is brighter: `MONOCHROME1` is turned over as `max − v`.
-    pub(in crate::codec) fn into_picture(self) -> Result<Picture, Refusal> {
-        let Self { header, samples } = self;
-        let max_value = header.max_value();
-        let out_of_range = || RefusalCode::ValueOutOfRange.with(format!("more than {max_value}"));
-        let samples = match samples {
-            Samples::Unsigned(mut values) if header.inverted => {
-                for value in &mut values {
-                    let turned = max_value.checked_sub(u32::from(*value)).ok_or_else(out_of_range)?;
-                    *value = turned as u16;
-                }
-                Samples::Unsigned(values)
-            }
-            Samples::Signed(values) if header.inverted => {
-                Samples::Signed(values.iter().map(|value| max_value as i32 - value).collect())
-            }
-            upright => upright,
-        };
-        let (size, bits) = ((header.columns, header.rows), header.bits_stored as u8);
-        Picture::new(size, max_value, bits, samples).map_err(|_| out_of_range())
+    pub(in crate::codec) fn into_picture(self, values: DicomValues) -> Result<Picture, Refusal> {
+        match values {
+            DicomValues::Stored => self.stored(),
+            DicomValues::Window => self.windowed(),
+        }
     }
 
-    /// As a viewer shows it: the first window if there is one (PS3.3 C.11.2.1.2.1), else smallest to largest value.
-    pub(in crate::codec) fn to_grey(&self) -> GrayImage {
-        let (slope, intercept) = self.header.display.rescale;
-        let (black, white) = match self.header.display.window {
-            Some((center, width)) => (center - 0.5 - (width - 1.0) / 2.0, center - 0.5 + (width - 1.0) / 2.0),
-            None => {
-                let (low, high) = self.samples.range();
-                let ends = [low, high].map(|value| f64::from(value) * slope + intercept);
-                (ends[0].min(ends[1]), ends[0].max(ends[1]))
-            }
-        };
-        let span = (white - black).max(f64::MIN_POSITIVE);
-        let size = (self.header.columns, self.header.rows);
-        preview::grey(size, &self.samples, |value| {
-            let shade = ((value * slope + intercept - black) / span).clamp(0.0, 1.0);
-            if self.header.inverted { 1.0 - shade } else { shade }
-        })
+    fn stored(self) -> Result<Picture, Refusal> {
+        let Self { header, samples, .. } = self;
+        let max_value = header.max_value();
+        let out_of_range = || RefusalCode::ValueOutOfRange.with(format!("more than {max_value}"));
+        let samples =
+            if header.inverted { turned_over(samples, max_value).ok_or_else(out_of_range)? } else { samples };
+        Picture::new(header.size(), max_value, header.bits_stored as u8, samples).map_err(|_| out_of_range())
     }
+
+    fn windowed(self) -> Result<Picture, Refusal> {
+        let Self { header, samples, shading } = self;
+        let levels = shading?.levels(&samples, |brightness| {
+            let level = (brightness * f64::from(u16::MAX)).round() as u16;
+            if header.inverted { u16::MAX - level } else { level }
+        });
+        let (max_value, bits) = (u16::MAX.into(), header.bits_stored as u8);
+        Picture::new(header.size(), max_value, bits, Samples::Unsigned(levels))
+            .map_err(|_| RefusalCode::Damaged.into())
+    }
+
+    /// As a viewer shows it: through its VOI LUT or window if the header names a usable one, else from the smallest
+    /// to the largest value there is.
+    pub(in crate::codec) fn to_grey(&self) -> GrayImage {
+        let range = self.samples.range();
+        let shading = match &self.shading {
+            Ok(shading) => shading.clone().stretched(range),
+            Err(_) => Shading::plain(range),
+        };
+        let levels = shading.levels(&self.samples, |brightness| {
+            let level = (brightness * f64::from(u8::MAX)).round() as u8;
+            if self.header.inverted { u8::MAX - level } else { level }
+        });
+        let (width, height) = self.header.size();
+        GrayImage::from_raw(width, height, levels).unwrap_or_default()
+    }
+}
+
+/// `max_value − v` for every value; `None` if one is larger than that.
+fn turned_over(samples: Samples, max_value: u32) -> Option<Samples> {
+    let max = i32::try_from(max_value).ok().filter(|max| samples.range().1 <= *max)?;
+    Some(match samples {
+        Samples::Bytes(values) => {
+            Samples::Unsigned(values.into_iter().map(|value| (max - i32::from(value)) as u16).collect())
+        }
+        Samples::Unsigned(values) => {
+            Samples::Unsigned(values.into_iter().map(|value| (max - i32::from(value)) as u16).collect())
+        }
+        Samples::Signed(values) => Samples::Signed(values.into_iter().map(|value| max - value).collect()),
+    })
 }
 
 /// Compares the pixel data with the header as far as that costs nothing.
 pub(super) fn check_encoded(object: &DefaultDicomObject, header: &Header) -> Result<(), Refusal> {
     if header.encoding == Encoding::Native {
-        let found = native_bytes(object)?.len();
+        let found = native_len(object)?;
         let needed = header.pixels() * header.bits_allocated as usize / 8;
         return if found < needed {
             Err(RefusalCode::Truncated.with(format!("{found} of {needed} bytes of pixel data")))
@@ -83,27 +104,28 @@ pub(super) fn check_encoded(object: &DefaultDicomObject, header: &Header) -> Res
 }
 
 /// Undoes the compression and gives the stored values.
-pub(super) fn decode(object: DefaultDicomObject, header: Header, limits: &Limits) -> Result<Frame, Refusal> {
+pub(super) fn decode(
+    mut object: DefaultDicomObject,
+    header: Header,
+    limits: &Limits,
+) -> Result<Frame, Refusal> {
+    let shading = Shading::of(&object, &header);
     let samples = match header.encoding {
-        Encoding::Native => {
-            let bytes = native_bytes(&object)?;
-            values(raw(&bytes, &header, header.bits_allocated)?, header.bits_stored, header.signed)
-        }
+        Encoding::Native => native(&mut object, &header)?,
         Encoding::Jpeg => {
-            let size = (header.columns, header.rows);
-            let raw = jpeg::decode_frame(&fragments(&object)?, size, limits)?;
+            let raw = jpeg::decode_frame(&fragments(&object)?, header.size(), limits)?;
             values(raw.into_iter(), header.bits_stored, header.signed)
         }
         Encoding::Rle => {
             let bytes = adapted(&object, &header)?;
-            values(raw(&bytes, &header, header.bits_allocated)?, header.bits_stored, header.signed)
+            unpacked(&bytes, &header, header.bits_allocated, header.bits_stored)?
         }
         Encoding::JpegLs => {
             let precision = frame_header(&fragments(&object)?, &header)?.map_or(0, |frame| frame.precision);
             let bits = if header.signed { precision } else { header.bits_stored };
             let bytes = adapted(&object, &header)?;
             let sample_bits = if precision <= 8 { 8 } else { 16 };
-            values(raw(&bytes, &header, sample_bits)?, bits, header.signed)
+            unpacked(&bytes, &header, sample_bits, bits)?
         }
         Encoding::Jpeg2000 => {
             let frame = frame_header(&fragments(&object)?, &header)?;
@@ -111,24 +133,21 @@ pub(super) fn decode(object: DefaultDicomObject, header: Header, limits: &Limits
             let disagreeing = frame.filter(|frame| frame.signed != header.signed);
             let bits = disagreeing.map_or(header.bits_allocated, |frame| frame.precision);
             let bytes = adapted(&object, &header)?;
-            values(raw(&bytes, &header, header.bits_allocated)?, bits, header.signed)
+            unpacked(&bytes, &header, header.bits_allocated, bits)?
         }
     };
-    Ok(Frame { header, samples })
+    Ok(Frame { header, samples, shading })
 }
 
-/// Samples as they lie in memory, widened to 16 bits.
-fn raw<'a>(
-    bytes: &'a [u8],
-    header: &Header,
-    sample_bits: u32,
-) -> Result<Box<dyn Iterator<Item = u16> + 'a>, Refusal> {
+/// The lowest `bits` of samples that take up `sample_bits`, 8 or 16, each.
+fn unpacked(bytes: &[u8], header: &Header, sample_bits: u32, bits: u32) -> Result<Samples, Refusal> {
     let needed = header.pixels() * sample_bits as usize / 8;
     let bytes = bytes.get(..needed).ok_or(RefusalCode::Truncated)?;
     Ok(if sample_bits == 8 {
-        Box::new(bytes.iter().map(|byte| u16::from(*byte)))
+        values(bytes.iter().map(|byte| u16::from(*byte)), bits, header.signed)
     } else {
-        Box::new(bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])))
+        let words = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+        values(words, bits, header.signed)
     })
 }
 
@@ -142,10 +161,37 @@ fn values(raw: impl Iterator<Item = u16>, bits: u32, signed: bool) -> Samples {
     }
 }
 
-/// Uncompressed pixel data, little endian.
-fn native_bytes(object: &DefaultDicomObject) -> Result<Cow<'_, [u8]>, Refusal> {
+/// Bytes of uncompressed pixel data.
+fn native_len(object: &DefaultDicomObject) -> Result<usize, Refusal> {
     match object.get(tags::PIXEL_DATA).map(|element| element.value()) {
-        Some(Value::Primitive(value)) => Ok(value.to_bytes()),
+        Some(Value::Primitive(PrimitiveValue::U8(bytes))) => Ok(bytes.len()),
+        Some(Value::Primitive(PrimitiveValue::U16(words))) => Ok(2 * words.len()),
+        Some(Value::Primitive(other)) => Ok(other.to_bytes().len()),
+        _ => Err(RefusalCode::Damaged.with("the pixel data is not uncompressed".into())),
+    }
+}
+
+/// Takes uncompressed pixel data out of the object. The words of a usual radiograph, many megabytes, become samples
+/// where they are.
+fn native(object: &mut DefaultDicomObject, header: &Header) -> Result<Samples, Refusal> {
+    match object.take(tags::PIXEL_DATA).map(|element| element.into_value()) {
+        Some(Value::Primitive(PrimitiveValue::U16(words)))
+            if header.bits_allocated == 16 && !header.signed =>
+        {
+            let mut words = words.into_vec();
+            if words.len() < header.pixels() {
+                return Err(RefusalCode::Truncated.into());
+            }
+            words.truncate(header.pixels());
+            let stored = u16::MAX >> (16 - header.bits_stored.clamp(1, 16));
+            for word in &mut words {
+                *word &= stored;
+            }
+            Ok(Samples::Unsigned(words))
+        }
+        Some(Value::Primitive(value)) => {
+            unpacked(&value.to_bytes(), header, header.bits_allocated, header.bits_stored)
+        }
         _ => Err(RefusalCode::Damaged.with("the pixel data is not uncompressed".into())),
     }
 }
@@ -172,7 +218,7 @@ fn frame_header(codestream: &[u8], header: &Header) -> Result<Option<FrameHeader
     };
     let frame = frame.ok_or_else(|| RefusalCode::Damaged.with("the frame has no header".into()))?;
     let FrameHeader { width, height, components, precision, .. } = frame;
-    if (width, height, components) != (header.columns, header.rows, 1) || precision > header.bits_allocated {
+    if ((width, height), components) != (header.size(), 1) || precision > header.bits_allocated {
         return Err(RefusalCode::SizeMismatch.with(format!(
             "the frame is {width} x {height} pixels of {components} x {precision} bits, \
              the header says {} x {} of {}",

@@ -2,7 +2,7 @@
 
 use dicom_dictionary_std::{tags, uids};
 use dicom_encoding::transfer_syntax::{Codec, TransferSyntaxIndex};
-use dicom_object::{DefaultDicomObject, Tag};
+use dicom_object::{DefaultDicomObject, InMemDicomObject, Tag};
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
 use super::{text, unsupported_transfer_syntax};
@@ -21,15 +21,6 @@ pub(super) enum Encoding {
     Rle,
 }
 
-/// How stored values become brightness in a preview.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Display {
-    /// Rescale slope and intercept.
-    pub(super) rescale: (f64, f64),
-    /// Centre and width of the first window, if there is a usable one.
-    pub(super) window: Option<(f64, f64)>,
-}
-
 /// What the headers say about the image.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Header {
@@ -45,7 +36,6 @@ pub(super) struct Header {
     pub(super) signed: bool,
     /// `MONOCHROME1`: the smallest value is white.
     pub(super) inverted: bool,
-    pub(super) display: Display,
 }
 
 impl Header {
@@ -63,7 +53,6 @@ impl Header {
         let (rows, columns) =
             (required(object, tags::ROWS, "rows")?, required(object, tags::COLUMNS, "columns")?);
         limits.check_size(columns, rows)?;
-        let display = display(object);
         Ok(Self {
             transfer_syntax_uid,
             encoding,
@@ -73,13 +62,23 @@ impl Header {
             bits_stored,
             signed,
             inverted,
-            display,
         })
     }
 
     /// The value of full brightness.
     pub(super) fn max_value(&self) -> u32 {
         (1 << self.bits_stored) - 1
+    }
+
+    /// The smallest and the largest value that the stored bits can hold.
+    pub(super) fn stored_range(&self) -> (i32, i32) {
+        let half = 1 << (self.bits_stored - 1);
+        if self.signed { (-half, half - 1) } else { (0, 2 * half - 1) }
+    }
+
+    /// Columns and rows.
+    pub(super) fn size(&self) -> (u32, u32) {
+        (self.columns, self.rows)
     }
 
     /// Pixels in the only frame.
@@ -105,22 +104,39 @@ fn encoding(uid: &str) -> Result<Encoding, Refusal> {
 }
 
 /// Whether the image is inverted (`MONOCHROME1`).
-fn check_photometry(object: &DefaultDicomObject) -> Result<bool, Refusal> {
+fn check_photometry(object: &InMemDicomObject) -> Result<bool, Refusal> {
     let photometry = text(object, tags::PHOTOMETRIC_INTERPRETATION);
     let inverted = match photometry.as_deref() {
         Some("MONOCHROME1") => true,
         Some("MONOCHROME2") => false,
-        Some("PALETTE COLOR") => return Err(RefusalCode::PaletteColor.into()),
-        Some(_) => return Err(RefusalCode::NotMonochrome.into()),
+        Some("PALETTE COLOR") => return Err(RefusalCode::PaletteColor.with("PALETTE COLOR".into())),
+        Some(other) => return Err(RefusalCode::NotMonochrome.with(color_name(other).into())),
         None => return Err(RefusalCode::Damaged.with("photometric interpretation is missing".into())),
     };
     match integer(object, tags::SAMPLES_PER_PIXEL) {
         None | Some(1) => Ok(inverted),
-        Some(_) => Err(RefusalCode::NotMonochrome.into()),
+        Some(samples) => Err(RefusalCode::NotMonochrome.with(format!("{samples} samples per pixel"))),
     }
 }
 
-fn check_frames(object: &DefaultDicomObject) -> Result<(), Refusal> {
+/// A photometric interpretation in words of our own: what else stands there is not repeated.
+fn color_name(photometry: &str) -> &'static str {
+    const KNOWN: [&str; 10] = [
+        "RGB",
+        "YBR_FULL",
+        "YBR_FULL_422",
+        "YBR_PARTIAL_422",
+        "YBR_PARTIAL_420",
+        "YBR_ICT",
+        "YBR_RCT",
+        "XYB",
+        "HSV",
+        "CMYK",
+    ];
+    KNOWN.into_iter().find(|name| *name == photometry).unwrap_or("unknown photometric interpretation")
+}
+
+fn check_frames(object: &InMemDicomObject) -> Result<(), Refusal> {
     if text(object, tags::NUMBER_OF_FRAMES).is_none() {
         return Ok(());
     }
@@ -132,7 +148,7 @@ fn check_frames(object: &DefaultDicomObject) -> Result<(), Refusal> {
 }
 
 /// Bits allocated and stored.
-fn bits(object: &DefaultDicomObject) -> Result<(u32, u32), Refusal> {
+fn bits(object: &InMemDicomObject) -> Result<(u32, u32), Refusal> {
     let allocated = required(object, tags::BITS_ALLOCATED, "bits allocated")?;
     let stored = required(object, tags::BITS_STORED, "bits stored")?;
     // Elsewhere values would start above the lowest bit, which no current modality writes.
@@ -144,26 +160,22 @@ fn bits(object: &DefaultDicomObject) -> Result<(u32, u32), Refusal> {
     Ok((allocated, stored))
 }
 
-fn display(object: &DefaultDicomObject) -> Display {
-    let first = |tag| number(object, tag).filter(|number| number.is_finite());
-    let window = first(tags::WINDOW_CENTER).zip(first(tags::WINDOW_WIDTH));
-    Display {
-        rescale: (
-            first(tags::RESCALE_SLOPE).filter(|slope| *slope != 0.0).unwrap_or(1.0),
-            first(tags::RESCALE_INTERCEPT).unwrap_or(0.0),
-        ),
-        window: window.filter(|(_, width)| *width >= 1.0),
-    }
-}
-
-fn required(object: &DefaultDicomObject, tag: Tag, name: &str) -> Result<u32, Refusal> {
+fn required(object: &InMemDicomObject, tag: Tag, name: &str) -> Result<u32, Refusal> {
     integer(object, tag).ok_or_else(|| RefusalCode::Damaged.with(format!("{name} is missing")))
 }
 
-fn integer(object: &DefaultDicomObject, tag: Tag) -> Option<u32> {
+fn integer(object: &InMemDicomObject, tag: Tag) -> Option<u32> {
     object.get(tag)?.to_int().ok()
 }
 
-fn number(object: &DefaultDicomObject, tag: Tag) -> Option<f64> {
-    object.get(tag)?.to_multi_float64().ok()?.first().copied()
+/// The first of the numbers in an element; `None` if it is absent or empty.
+pub(super) fn number(object: &InMemDicomObject, tag: Tag, name: &str) -> Result<Option<f64>, Refusal> {
+    if text(object, tag).is_none() {
+        return Ok(None);
+    }
+    let number = object.get(tag).and_then(|element| element.to_float64().ok());
+    match number.filter(|number| number.is_finite()) {
+        Some(number) => Ok(Some(number)),
+        None => Err(RefusalCode::UnusableWindow.with(format!("the {name} is no number"))),
+    }
 }

@@ -1,9 +1,12 @@
-//! DICOM file to identifiers or stored pixel values. Only the file meta group, the identifiers and the image pixel
-//! module are looked at; no patient attribute is read, and no text of the file enters a refusal.
+//! DICOM file to identifiers, codes or pixel values. Only the file meta group, the identifiers, three codes and what
+//! makes pixels visible are looked at; no patient attribute is read, and no text of the file enters a refusal.
 
 mod codestream;
 mod frame;
 mod header;
+mod lut;
+mod shading;
+mod window;
 
 use std::error::Error;
 use std::io;
@@ -11,11 +14,12 @@ use std::io;
 use dicom_core::value::Value;
 use dicom_dictionary_std::tags;
 use dicom_object::file::ReadPreamble;
-use dicom_object::{DefaultDicomObject, OpenFileOptions, ReadError, Tag};
+use dicom_object::{DefaultDicomObject, InMemDicomObject, OpenFileOptions, ReadError, Tag};
 use hilum_events::DicomIdentity;
 
 use self::frame::Frame;
 use self::header::Header;
+use crate::dicom_values::DicomFacts;
 use crate::error::{Refusal, RefusalCode};
 use crate::limits::Limits;
 
@@ -57,7 +61,17 @@ impl Instance {
         Ok(Self { object, header })
     }
 
-    /// The stored values of its only frame.
+    /// What the header says the image shows.
+    pub(super) fn facts(&self) -> DicomFacts {
+        let text = |tag| text(&self.object, tag);
+        DicomFacts {
+            modality: text(tags::MODALITY).filter(|modality| is_code(modality)),
+            body_part: text(tags::BODY_PART_EXAMINED).filter(|body_part| is_code_of_words(body_part)),
+            view: text(tags::VIEW_POSITION).filter(|view| is_code(view)),
+        }
+    }
+
+    /// The values of its only frame.
     pub(super) fn decode(self, limits: &Limits) -> Result<Frame, Refusal> {
         frame::decode(self.object, self.header, limits)
     }
@@ -79,7 +93,7 @@ pub(super) fn identity(instance: &Instance) -> Result<DicomIdentity, Refusal> {
 }
 
 /// The text of an element without its padding; `None` if it is absent, empty or no text.
-fn text(object: &DefaultDicomObject, tag: Tag) -> Option<String> {
+fn text(object: &InMemDicomObject, tag: Tag) -> Option<String> {
     match object.get(tag)?.value() {
         Value::Primitive(value) => Some(value.to_str().trim_matches([' ', '\0']).to_owned()),
         _ => None,
@@ -95,6 +109,11 @@ fn is_uid(text: &str) -> bool {
 fn is_code(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
     text.len() <= 16 && text.bytes().all(allowed)
+}
+
+/// As [`is_code`], with single spaces between words: the standard's own terms for parts of the body have some.
+fn is_code_of_words(text: &str) -> bool {
+    text.len() <= 16 && text.split(' ').all(|word| !word.is_empty() && is_code(word))
 }
 
 fn refusal(error: &ReadError) -> Refusal {
@@ -140,5 +159,8 @@ mod tests {
         assert!(!is_uid("1.2.DOE^JOHN"));
         assert!(!is_uid(&"1".repeat(65)));
         assert!(is_code("CR") && is_code("RTDOSE") && !is_code("Doe^John") && !is_code("JOHN DOE"));
+        assert!(is_code_of_words("WHOLE BODY") && is_code_of_words("CHEST"));
+        assert!(!is_code_of_words("Whole body") && !is_code_of_words("A  B") && !is_code_of_words("CHEST "));
+        assert!(!is_code_of_words("THORAX AND ABDOMEN"));
     }
 }

@@ -22,8 +22,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, Refusal> 
         },
         limits,
     )?;
-    Picture::new(size, (1 << precision) - 1, precision, Samples::Unsigned(samples))
-        .map_err(|_| RefusalCode::Damaged.into())
+    Picture::new(size, (1 << precision) - 1, precision, samples).map_err(|_| RefusalCode::Damaged.into())
 }
 
 /// The single grey frame of a DICOM object, which must be `size` pixels.
@@ -35,7 +34,12 @@ pub(super) fn decode_frame(bytes: &[u8], size: (u32, u32), limits: &Limits) -> R
     let wide = widen::widened(bytes);
     let codestream = wide.as_deref().unwrap_or(bytes);
     let frame = first_channel(codestream, |jpeg| check_frame(jpeg, size), limits)?;
-    Ok(if wide.is_some() { widen::narrowed(frame.samples) } else { frame.samples })
+    let samples = match frame.samples {
+        Samples::Bytes(values) => values.into_iter().map(u16::from).collect(),
+        Samples::Unsigned(values) => values,
+        Samples::Signed(_) => return Err(RefusalCode::Damaged.into()),
+    };
+    Ok(if wide.is_some() { widen::narrowed(samples) } else { samples })
 }
 
 fn check_frame(jpeg: &Jpeg<'_>, (columns, rows): (u32, u32)) -> Result<(), Refusal> {
@@ -51,7 +55,7 @@ fn check_frame(jpeg: &Jpeg<'_>, (columns, rows): (u32, u32)) -> Result<(), Refus
 struct Decoded {
     size: (u32, u32),
     precision: u8,
-    samples: Vec<u16>,
+    samples: Samples,
 }
 
 /// Decodes what passes `check`, if need be after putting its segments in order.

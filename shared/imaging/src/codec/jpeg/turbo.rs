@@ -10,6 +10,7 @@ use turbojpeg_sys as tj;
 
 use crate::error::{Refusal, RefusalCode};
 use crate::limits::Limits;
+use crate::picture::Samples;
 
 /// What the samples of a JPEG mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,16 +57,16 @@ impl<'a> Jpeg<'a> {
     }
 
     /// Samples of a grey JPEG.
-    pub(super) fn grey(&self) -> Result<Vec<u16>, Flaw> {
+    pub(super) fn grey(&self) -> Result<Samples, Flaw> {
         self.first_channel(tj::TJPF_TJPF_GRAY, 1)
     }
 
     /// Red samples of a colour JPEG.
-    pub(super) fn red(&self) -> Result<Vec<u16>, Flaw> {
+    pub(super) fn red(&self) -> Result<Samples, Flaw> {
         self.first_channel(tj::TJPF_TJPF_RGB, 3)
     }
 
-    fn first_channel(&self, format: tj::TJPF, channels: usize) -> Result<Vec<u16>, Flaw> {
+    fn first_channel(&self, format: tj::TJPF, channels: usize) -> Result<Samples, Flaw> {
         let (handle, jpeg, len) = (self.handle.0, self.bytes.as_ptr(), self.bytes.len() as _);
         // SAFETY, for the three calls: a pitch of zero means rows without gaps, so that width × height × channels
         // samples are written, which is the length of the buffer; the size can't have changed since the header was
@@ -83,11 +84,14 @@ impl<'a> Jpeg<'a> {
         }
     }
 
-    fn read<T: Copy + Default + Into<u16>>(
+    fn read<T: Copy + Default>(
         &self,
         channels: usize,
         decompress: impl Fn(*mut T) -> c_int,
-    ) -> Result<Vec<u16>, Flaw> {
+    ) -> Result<Samples, Flaw>
+    where
+        Samples: From<Vec<T>>,
+    {
         let mut data = vec![T::default(); self.size.0 as usize * self.size.1 as usize * channels];
         self.handle.set(tj::TJPARAM_TJPARAM_STOPONWARNING, 1)?;
         if decompress(data.as_mut_ptr()) != 0 {
@@ -98,7 +102,10 @@ impl<'a> Jpeg<'a> {
             self.handle.set(tj::TJPARAM_TJPARAM_STOPONWARNING, 0)?;
             decompress(data.as_mut_ptr());
         }
-        Ok(data.into_iter().step_by(channels).map(Into::into).collect())
+        if channels > 1 {
+            data = data.into_iter().step_by(channels).collect();
+        }
+        Ok(data.into())
     }
 }
 

@@ -1,0 +1,9 @@
+//! Any bytes as a JPEG file.
+#![no_main]
+
+use hilum_events::MediaType;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(init: hilum_imaging_fuzz::prepare(), |bytes: &[u8]| {
+    hilum_imaging_fuzz::read(MediaType::Jpeg, bytes);
+});

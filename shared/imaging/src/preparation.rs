@@ -1,0 +1,83 @@
+//! One file to what the model takes of it: the settings of that road, and what comes out at its end. Knows no process.
+
+use std::time::Instant;
+
+use hilum_events::{MediaType, Sha256Digest};
+use serde::{Deserialize, Serialize};
+
+use crate::codec;
+use crate::dicom_values::{DicomFacts, DicomValues};
+use crate::error::Refusal;
+use crate::limits::Limits;
+use crate::preprocess::{ModelInput, Preprocessing, preprocess};
+
+/// Everything that decides which numbers a model sees of a file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Preparation {
+    /// Crop, resize and scale.
+    pub preprocessing: Preprocessing,
+    /// Which values of a DICOM object are seen; without meaning for other files.
+    pub values: DicomValues,
+}
+
+impl Preparation {
+    /// A stable name for these settings: that of the preprocessing, with `win` before its version when DICOM is seen
+    /// through its window, such as `xrv-skimage-224-win-1`.
+    pub fn id(&self) -> String {
+        match self.values {
+            DicomValues::Stored => self.preprocessing.id(),
+            DicomValues::Window => self.preprocessing.variant_id("-win"),
+        }
+    }
+}
+
+/// A file as the model takes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prepared {
+    /// The numbers.
+    pub input: ModelInput,
+    /// That of the picture before it was scaled, [`Picture::pixel_digest`](crate::Picture::pixel_digest).
+    pub pixel_digest: Sha256Digest,
+    /// What the header says, if the file is a DICOM object.
+    pub facts: Option<DicomFacts>,
+    /// Wall-clock time from file bytes to pixels and their digest, milliseconds.
+    pub decode_ms: f32,
+    /// Wall-clock time from pixels to numbers, milliseconds.
+    pub preprocess_ms: f32,
+}
+
+/// Decodes, digests and preprocesses. Runs only inside the decoder process, like everything in [`codec`].
+pub(crate) fn prepare(
+    media: MediaType,
+    bytes: Vec<u8>,
+    preparation: &Preparation,
+    limits: &Limits,
+) -> Result<Prepared, Refusal> {
+    let begun = Instant::now();
+    let decoded = codec::decode(media, bytes, preparation.values, limits)?;
+    let pixel_digest = decoded.picture.pixel_digest();
+    let decode_ms = milliseconds_since(begun);
+    let begun = Instant::now();
+    let input = preprocess(&decoded.picture, &preparation.preprocessing);
+    let preprocess_ms = milliseconds_since(begun);
+    Ok(Prepared { input, pixel_digest, facts: decoded.facts, decode_ms, preprocess_ms })
+}
+
+fn milliseconds_since(begun: Instant) -> f32 {
+    begun.elapsed().as_secs_f32() * 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_shows_in_the_name() {
+        let mut preparation = Preparation::default();
+        assert_eq!(preparation.id(), "xrv-skimage-224-1");
+        preparation.values = DicomValues::Window;
+        assert_eq!(preparation.id(), "xrv-skimage-224-win-1");
+        preparation.preprocessing.value_range = 1.0;
+        assert_eq!(preparation.id(), "xrv-skimage-224-r1-win-1");
+    }
+}
