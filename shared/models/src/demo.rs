@@ -55,7 +55,8 @@ pub fn write_demo(target: &Path) -> Result<ModelFolder, ModelError> {
     write_folder(target, manifest(), &files)
 }
 
-fn manifest() -> Manifest {
+/// What the demo model says of itself, without its files.
+pub fn manifest() -> Manifest {
     let (labels, op_threshs) =
         LABELS.map(|(label, threshold)| (label.to_owned(), threshold)).into_iter().unzip();
     Manifest {

@@ -73,9 +73,23 @@ pub enum ModelError {
         /// The target folder.
         path: PathBuf,
     },
+    /// The weights are no safetensors file.
+    #[error("the weights are not a readable safetensors file")]
+    Safetensors(#[source] safetensors::SafeTensorError),
+    /// A tensor of the weights does not fit the network.
+    #[error("the weights do not fit the network: {name} {reason}")]
+    Tensor {
+        /// As in the state dict.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Tensors could not be put into the safetensors form.
     #[error("could not serialise the weights")]
     Weights(#[source] safetensors::SafeTensorError),
+    /// `model.toml` can't be edited.
+    #[error("model.toml could not be edited")]
+    Edit(#[source] Box<toml_edit::TomlError>),
     /// The manifest could not be put into TOML.
     #[error("could not serialise model.toml")]
     Serialise(#[source] toml::ser::Error),

@@ -64,6 +64,14 @@ impl ModelFolder {
         self.read(entry)
     }
 
+    /// The network as an ONNX graph, if the folder lists one: the very bytes that were hashed.
+    ///
+    /// # Errors
+    /// The file is unreadable or changed since the folder was opened.
+    pub fn onnx(&self) -> Result<Option<Vec<u8>>, ModelError> {
+        self.manifest.file(FileRole::Onnx).map(|entry| self.read(entry)).transpose()
+    }
+
     /// The cases that prove the model; empty when the folder has none.
     ///
     /// # Errors
@@ -82,7 +90,7 @@ impl ModelFolder {
 
     fn read(&self, entry: &FileEntry) -> Result<Vec<u8>, ModelError> {
         let limit_bytes = match entry.role {
-            FileRole::Weights => MAX_WEIGHTS_BYTES,
+            FileRole::Weights | FileRole::Onnx => MAX_WEIGHTS_BYTES,
             FileRole::Golden | FileRole::GoldenInput | FileRole::Document => MAX_OTHER_BYTES,
         };
         let bytes = read_bounded(&self.path.join(&entry.name), &entry.name, limit_bytes)?;

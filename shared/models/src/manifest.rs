@@ -1,11 +1,16 @@
 //! `model.toml`: its fields and the rules they keep. Reads no other file.
 
+mod file;
+
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::path::{Component, Path};
 
 use crate::densenet121::INPUT_SIDE_PX;
+use crate::header_rules::HeaderRule;
 use crate::{ModelError, ModelIdentity};
+
+pub use file::{FileEntry, FileRole};
 
 /// The manifest's file name inside a model folder.
 pub const MANIFEST_FILE: &str = "model.toml";
@@ -26,6 +31,17 @@ pub enum ResizeRule {
     TorchAntialias,
 }
 
+/// Which values of a DICOM object the model was trained on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ValuesRule {
+    /// Stored values without rescale or window, as torchxrayvision reads them.
+    #[default]
+    Stored,
+    /// Through the modality LUT or rescale and then the first VOI LUT or window.
+    Window,
+}
+
 /// What runs the weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -44,32 +60,6 @@ impl Architecture {
             Self::Torchscript => "torchscript",
         }
     }
-}
-
-/// What a file of the folder is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FileRole {
-    /// The weights; exactly one file.
-    Weights,
-    /// Expected outputs of the golden cases; at most one file.
-    Golden,
-    /// Input tensor of a golden case.
-    GoldenInput,
-    /// For people: licence text, model card.
-    Document,
-}
-
-/// One file of the folder.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FileEntry {
-    /// Path inside the folder, with `/`.
-    pub name: String,
-    /// What it is for.
-    pub role: FileRole,
-    /// Of its bytes, 64 lower-case hex digits.
-    pub sha256: String,
 }
 
 /// The content of `model.toml`.
@@ -96,10 +86,16 @@ pub struct Manifest {
     pub value_range: [f32; 2],
     /// How the picture is brought to the input size.
     pub resize: ResizeRule,
+    /// Which values of a DICOM object it sees.
+    #[serde(default)]
+    pub values: ValuesRule,
     /// One per output, in order; empty for an output that means nothing.
     pub labels: Vec<String>,
     /// Operating point per label as a probability in 0..1; `nan` where there is none.
     pub op_threshs: Vec<f64>,
+    /// Which DICOM objects it was made for; none means all. Other files have no header and are all read.
+    #[serde(rename = "header_rule", default)]
+    pub header_rules: Vec<HeaderRule>,
     /// All files that may be read.
     #[serde(rename = "file", default)]
     pub files: Vec<FileEntry>,
@@ -120,8 +116,10 @@ impl Manifest {
             input_side_px: INPUT_SIDE_PX as u32,
             value_range: [-1024.0, 1024.0],
             resize: ResizeRule::SkimageGaussian,
+            values: ValuesRule::Stored,
             labels,
             op_threshs,
+            header_rules: HeaderRule::chest_x_ray(),
             files: Vec::new(),
         }
     }
@@ -148,7 +146,11 @@ impl Manifest {
             ResizeRule::SkimageGaussian => "skimage",
             ResizeRule::TorchAntialias => "torchaa",
         };
-        format!("xrv-{method}-{}-1", self.input_side_px)
+        let values = match self.values {
+            ValuesRule::Stored => "",
+            ValuesRule::Window => "-win",
+        };
+        format!("xrv-{method}-{}{values}-1", self.input_side_px)
     }
 
     /// Thresholds in the precision the scores are computed in.
@@ -184,6 +186,9 @@ impl Manifest {
         require(self.value_range == [-1024.0, 1024.0], "value_range", || {
             format!("is {:?}; the preprocessing makes [-1024.0, 1024.0] only", self.value_range)
         })?;
+        if let Some(fault) = self.header_rules.iter().find_map(HeaderRule::fault) {
+            return Err(ModelError::Field { field: "header_rule", reason: fault.to_owned() });
+        }
         self.check_outputs()?;
         self.check_files()
     }
@@ -226,9 +231,12 @@ impl Manifest {
         require(count(FileRole::Weights) == 1, "file", || {
             "must list exactly one file with the role \"weights\"".to_owned()
         })?;
-        require(count(FileRole::Golden) <= 1, "file", || {
-            "lists more than one file with the role \"golden\"".to_owned()
-        })
+        for role in [FileRole::Golden, FileRole::Onnx] {
+            require(count(role) <= 1, "file", || {
+                format!("lists more than one file with the role {:?}", role.as_str())
+            })?;
+        }
+        Ok(())
     }
 }
 

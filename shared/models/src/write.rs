@@ -18,7 +18,7 @@ pub struct NewFile {
 }
 
 /// Writes `files` and a `model.toml` from `draft` (whose file list is replaced) to the folder `target`, and opens it.
-/// If the same model is already there, it is opened and left alone.
+/// If the same model is already there, it is opened and left alone, with the ONNX file that was added to it.
 ///
 /// # Errors
 /// The draft breaks a rule of the manifest, something else is at `target`, or writing failed.
@@ -61,10 +61,17 @@ fn is_occupied(target: &Path) -> bool {
 fn open_same(target: &Path, text: &str) -> Result<ModelFolder, ModelError> {
     let occupied = || ModelError::Occupied { path: target.to_owned() };
     let found = fs::read_to_string(target.join(MANIFEST_FILE)).map_err(|_| occupied())?;
-    if found != text {
+    if found != text && without_onnx(&found).is_none_or(|found| found != text) {
         return Err(occupied());
     }
     ModelFolder::open(target)
+}
+
+/// The manifest as it was before `model prepare` added the ONNX file.
+fn without_onnx(found: &str) -> Option<String> {
+    let mut manifest = Manifest::parse(found).ok()?;
+    manifest.files.retain(|file| file.role != FileRole::Onnx);
+    manifest_text(&manifest).ok()
 }
 
 fn partial_folder(target: &Path) -> PathBuf {
@@ -80,14 +87,14 @@ fn write_all(folder: &Path, manifest: &str, files: &[NewFile]) -> Result<(), Mod
     write_file(&folder.join(MANIFEST_FILE), manifest.as_bytes())
 }
 
-fn write_file(path: &Path, bytes: &[u8]) -> Result<(), ModelError> {
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), ModelError> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(failed_at(parent))?;
     }
     fs::write(path, bytes).map_err(failed_at(path))
 }
 
-fn failed_at(path: &Path) -> impl FnOnce(std::io::Error) -> ModelError {
+pub(crate) fn failed_at(path: &Path) -> impl FnOnce(std::io::Error) -> ModelError {
     let path = path.to_owned();
     |source| ModelError::Write { path, source }
 }

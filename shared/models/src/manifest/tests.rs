@@ -34,6 +34,22 @@ fn the_preprocessing_id_tells_the_resize_rules_apart() {
 }
 
 #[test]
+fn stored_values_are_read_unless_a_window_is_asked_for_and_the_preprocessing_id_shows_it() {
+    let text = toml::to_string(&manifest()).unwrap();
+    let line = "values = \"stored\"\n";
+    assert!(text.contains(line));
+    let silent = Manifest::parse(&text.replace(line, "")).unwrap();
+    assert_eq!(
+        (silent.values, silent.preprocessing_id().as_str()),
+        (ValuesRule::Stored, "xrv-skimage-224-1")
+    );
+    let windowed = Manifest::parse(&text.replace(line, "values = \"window\"\n")).unwrap();
+    assert_eq!(windowed.values, ValuesRule::Window);
+    assert_eq!(windowed.preprocessing_id(), "xrv-skimage-224-win-1");
+    assert!(Manifest::parse(&text.replace(line, "values = \"rescaled\"\n")).is_err());
+}
+
+#[test]
 fn a_threshold_missing_for_a_label_is_refused() {
     let refused = refusal(|manifest| manifest.op_threshs.truncate(1));
     assert!(refused.contains("1 entries for 2 labels"), "{refused}");
