@@ -9,7 +9,9 @@ use hilum_log::WorkConfig;
 use hilum_runtime::ServiceSettings;
 
 use crate::batcher::BatchSettings;
-use crate::load::{DeviceChoice, Precision, all_cores};
+use crate::chosen::Chosen;
+use crate::engine_options::EngineOptions;
+use crate::worker::ModelWorker;
 
 /// Reads images with a model.
 #[derive(Debug, Clone, Args)]
@@ -23,22 +25,13 @@ pub struct Config {
     /// Where images are kept: file:///folder or s3://bucket (with the usual AWS_… settings)
     #[arg(long, env = "HILUM_STORE_URL")]
     pub store_url: String,
-    /// Where the model computes: cpu, cuda or cuda:N
-    #[arg(long, env = "HILUM_DEVICE", default_value = "cpu")]
-    pub device: DeviceChoice,
-    /// In which arithmetic: fp32, or bf16 (about three times as fast on processors with AMX)
-    #[arg(long, env = "HILUM_PRECISION", default_value = "fp32")]
-    pub precision: Precision,
-    /// Threads of one forward pass
-    #[arg(long, env = "HILUM_INFER_THREADS", default_value_t = all_cores())]
-    pub threads: NonZeroUsize,
-    /// Child processes that decode images
-    #[arg(long, env = "HILUM_DECODERS", default_value_t = all_cores())]
-    pub decoders: NonZeroUsize,
-    /// Most images in one forward pass
-    #[arg(long, env = "HILUM_MAX_BATCH", default_value_t = NonZeroUsize::MIN.saturating_add(7))]
-    pub max_batch: NonZeroUsize,
-    /// Longest wait for more images of a batch, milliseconds
+    /// What computes.
+    #[command(flatten)]
+    pub engine: EngineOptions,
+    /// Child processes that decode and prepare images; by default one for each core
+    #[arg(long, value_name = "N", env = "HILUM_DECODERS")]
+    pub decoders: Option<NonZeroUsize>,
+    /// Longest wait for more images of a batch, milliseconds; never longer than a forward pass takes
     #[arg(long, env = "HILUM_MAX_BATCH_WAIT_MS", default_value_t = 30)]
     pub max_batch_wait_ms: u64,
     /// Labels, highest score first, whose activation map is kept
@@ -56,19 +49,29 @@ pub struct Config {
 }
 
 impl Config {
-    pub(crate) fn batches(&self) -> BatchSettings {
+    /// Batches of the chosen engine. Waiting longer for company than a pass takes gains nothing.
+    pub(crate) fn batches(&self, chosen: &Chosen) -> BatchSettings {
+        let passes_in_hand = chosen.engines.len().saturating_mul(2);
         BatchSettings {
-            max_batch: self.max_batch,
-            max_wait: Duration::from_millis(self.max_batch_wait_ms),
-            ..BatchSettings::default()
+            max_batch: chosen.max_batch,
+            max_wait: Duration::from_millis(self.max_batch_wait_ms).min(chosen.pass),
+            queue_len: chosen
+                .max_batch
+                .saturating_mul(NonZeroUsize::new(passes_in_hand).unwrap_or(NonZeroUsize::MIN)),
         }
     }
 
-    /// Twice a batch in hand: while one is in the model, the next is fetched and decoded.
-    pub(crate) fn work(&self) -> WorkConfig {
+    pub(crate) fn decoders(&self) -> NonZeroUsize {
+        self.decoders.unwrap_or(self.engine.cores)
+    }
+
+    /// So many images in hand that every engine has its next batch while it reads one, and every decoder has its next
+    /// file while it decodes one.
+    pub(crate) fn work(&self, worker: &ModelWorker) -> WorkConfig {
+        let batches = worker.max_batch().get().saturating_mul(worker.replicas());
         WorkConfig {
             consumers: vec!["infer-stat".to_owned(), "infer-routine".to_owned()],
-            concurrency: self.max_batch.get().saturating_mul(2),
+            concurrency: (batches + self.decoders().get()).saturating_mul(2),
             handle_limit: Duration::from_secs(300),
             max_tries: self.max_tries,
             max_unanswered: self.max_unanswered,

@@ -3,12 +3,14 @@
 //!
 //! Source: Huang et al., "Densely Connected Convolutional Networks"; torchxrayvision 1.5.7 `models.py`.
 
-use hilum_models::densenet121::{BLOCKS, INPUT_SIDE_PX, dense_layer, transition};
-use tch::{Device, Kind, TchError, Tensor};
+use hilum_models::densenet121::{BLOCKS, GROWTH, INPUT_SIDE_PX, dense_layer, transition};
+use tch::{Kind, TchError, Tensor};
 
+use crate::densenet_product::NormedProduct;
 use crate::densenet_weights::{BatchNorm, Convolution, WeightTensors};
 use crate::engine::{Engine, EngineDescription, EngineError, Output};
-use crate::load::{LoadError, Precision, description};
+use crate::load::LoadError;
+use crate::tch_engine::TchSettings;
 use crate::tensors::{batch_tensor, channels_last, outputs};
 
 /// The network with its weights on one device.
@@ -18,19 +20,17 @@ pub(crate) struct DenseNet121 {
     last: BatchNorm,
     classifier_weight: Tensor,
     classifier_bias: Tensor,
-    device: Device,
-    precision: Precision,
+    settings: TchSettings,
 }
 
 struct DenseBlock {
     layers: Vec<DenseLayer>,
     /// After every block but the last.
-    transition: Option<(BatchNorm, Convolution)>,
+    transition: Option<NormedProduct>,
 }
 
 struct DenseLayer {
-    norm: BatchNorm,
-    bottleneck: Convolution,
+    bottleneck: NormedProduct,
     growth: Convolution,
 }
 
@@ -39,13 +39,8 @@ impl DenseNet121 {
     ///
     /// # Errors
     /// The file does not hold exactly the tensors of a DenseNet-121 with `label_count` outputs.
-    pub(crate) fn load(
-        bytes: &[u8],
-        label_count: usize,
-        device: Device,
-        precision: Precision,
-    ) -> Result<Self, LoadError> {
-        let weights = WeightTensors::read(bytes, label_count, device, precision.kind())?;
+    pub(crate) fn load(bytes: &[u8], label_count: usize, settings: TchSettings) -> Result<Self, LoadError> {
+        let weights = WeightTensors::read(bytes, label_count, settings.device, settings.kind())?;
         let blocks = BLOCKS.iter().enumerate().map(|(index, layers)| block(&weights, index + 1, *layers));
         let (classifier_weight, classifier_bias) = weights.classifier()?;
         Ok(Self {
@@ -54,8 +49,7 @@ impl DenseNet121 {
             last: weights.batch_norm("features.norm5")?,
             classifier_weight,
             classifier_bias,
-            device,
-            precision,
+            settings,
         })
     }
 
@@ -65,7 +59,7 @@ impl DenseNet121 {
         let first = channels_last(&self.first.forward(input, 2, 3)?)?.f_relu_()?;
         let mut maps = first.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?;
         for block in &self.blocks {
-            maps = block.forward(maps)?;
+            maps = block.forward(&maps)?;
         }
         self.last.forward_relu(&maps)
     }
@@ -82,7 +76,9 @@ impl DenseNet121 {
 impl Engine for DenseNet121 {
     fn forward(&mut self, batch: &[&[f32]]) -> Result<Vec<Output>, EngineError> {
         let _no_grad = tch::no_grad_guard();
-        let input = batch_tensor(batch, INPUT_SIDE_PX, self.device)?.f_to_kind(self.precision.kind())?;
+        self.settings.apply_threads();
+        let input =
+            batch_tensor(batch, INPUT_SIDE_PX, self.settings.device)?.f_to_kind(self.settings.kind())?;
         let features = self.features(&input)?.f_to_kind(Kind::Float)?;
         let pooled = features.f_mean_dim([2i64, 3].as_slice(), false, None)?;
         let logits = pooled.f_linear(&self.classifier_weight, Some(&self.classifier_bias))?;
@@ -94,25 +90,58 @@ impl Engine for DenseNet121 {
     }
 
     fn description(&self) -> EngineDescription {
-        description(self.device, self.precision)
+        self.settings.description()
+    }
+
+    fn replica(&self) -> Result<Box<dyn Engine>, EngineError> {
+        Ok(Box::new(Self {
+            first: self.first.share(),
+            blocks: self.blocks.iter().map(DenseBlock::share).collect(),
+            last: self.last.share(),
+            classifier_weight: self.classifier_weight.shallow_clone(),
+            classifier_bias: self.classifier_bias.shallow_clone(),
+            settings: self.settings,
+        }))
     }
 }
 
 impl DenseBlock {
-    fn forward(&self, mut maps: Tensor) -> Result<Tensor, TchError> {
-        for layer in &self.layers {
-            let new = layer.forward(&maps)?;
-            maps = Tensor::f_cat(&[maps, new], 1)?;
+    /// Over the same numbers.
+    fn share(&self) -> Self {
+        let layer = |layer: &DenseLayer| DenseLayer {
+            bottleneck: layer.bottleneck.share(),
+            growth: layer.growth.share(),
+        };
+        Self {
+            layers: self.layers.iter().map(layer).collect(),
+            transition: self.transition.as_ref().map(NormedProduct::share),
         }
-        let Some((norm, convolution)) = &self.transition else { return Ok(maps) };
-        let fewer = convolution.forward(&norm.forward_relu(&maps)?, 1, 0)?;
-        fewer.f_avg_pool2d([2, 2], [2, 2], [0, 0], false, true, None)
+    }
+
+    /// Every layer reads what all before it have made. That lies side by side in one tensor of the block's final size,
+    /// so that nothing is copied to be concatenated.
+    fn forward(&self, input: &Tensor) -> Result<Tensor, TchError> {
+        let (batch, mut channels, height, width) = input.size4()?;
+        let growth = GROWTH as i64;
+        let all = channels + growth * self.layers.len() as i64;
+        let maps = Tensor::f_empty([batch, height, width, all], (input.kind(), input.device()))?;
+        let maps = maps.f_permute([0, 3, 1, 2])?;
+        maps.f_narrow(1, 0, channels)?.f_copy_(input)?;
+        for layer in &self.layers {
+            let new = layer.forward(&maps.f_narrow(1, 0, channels)?)?;
+            maps.f_narrow(1, channels, growth)?.f_copy_(&new)?;
+            channels += growth;
+        }
+        let Some(transition) = &self.transition else { return Ok(maps) };
+        // The mean of products is the product of means, and there are four times fewer of these.
+        let pooled = transition.clamp(&maps)?.f_avg_pool2d([2, 2], [2, 2], [0, 0], false, true, None)?;
+        transition.multiply(&pooled)
     }
 }
 
 impl DenseLayer {
     fn forward(&self, maps: &Tensor) -> Result<Tensor, TchError> {
-        let narrow = self.bottleneck.forward(&self.norm.forward_relu(maps)?, 1, 0)?.f_relu_()?;
+        let narrow = self.bottleneck.multiply(&self.bottleneck.clamp(maps)?)?.f_relu_()?;
         self.growth.forward(&narrow, 1, 1)
     }
 }
@@ -121,15 +150,17 @@ fn block(weights: &WeightTensors, number: usize, layers: usize) -> Result<DenseB
     let layer = |layer| {
         let prefix = dense_layer(number, layer);
         Ok(DenseLayer {
-            norm: weights.batch_norm(&format!("{prefix}.norm1"))?,
-            bottleneck: weights.folded(&format!("{prefix}.conv1"), &format!("{prefix}.norm2"))?,
+            bottleneck: weights.product(
+                &format!("{prefix}.norm1"),
+                &format!("{prefix}.conv1"),
+                Some(&format!("{prefix}.norm2")),
+            )?,
             growth: weights.convolution(&format!("{prefix}.conv2"))?,
         })
     };
     let after = || {
         let prefix = transition(number);
-        let norm = weights.batch_norm(&format!("{prefix}.norm"))?;
-        Ok::<_, LoadError>((norm, weights.convolution(&format!("{prefix}.conv"))?))
+        weights.product(&format!("{prefix}.norm"), &format!("{prefix}.conv"), None)
     };
     Ok(DenseBlock {
         layers: (1..=layers).map(layer).collect::<Result<_, LoadError>>()?,

@@ -6,6 +6,7 @@ use safetensors::{Dtype, SafeTensors};
 use std::collections::HashMap;
 use tch::{Device, Kind, TchError, Tensor};
 
+use crate::densenet_product::{Affine, NormedProduct};
 use crate::load::LoadError;
 use crate::tensors::channels_last;
 
@@ -22,7 +23,7 @@ pub(crate) struct Convolution {
     pub(crate) bias: Option<Tensor>,
 }
 
-/// A batch normalisation that follows a concatenation and so cannot be folded.
+/// The batch normalisation after the last convolution, which cannot be folded.
 pub(crate) struct BatchNorm {
     pub(crate) weight: Tensor,
     pub(crate) bias: Tensor,
@@ -61,19 +62,43 @@ impl WeightTensors {
         Ok(Convolution { weight: self.kernel(self.named(prefix, "weight")?)?, bias: None })
     }
 
-    /// A convolution and the batch normalisation after it as one convolution with bias:
-    /// γ·(w∗x − μ)/√(σ²+ε) + β = (γ/√(σ²+ε)·w)∗x + (β − μ·γ/√(σ²+ε)).
+    /// A convolution and the batch normalisation after it as one convolution with bias.
     pub(crate) fn folded(&self, convolution: &str, norm: &str) -> Result<Convolution, LoadError> {
+        let (weight, bias) = self.merged(convolution, norm)?;
+        let bias = Some(bias.f_to_kind(self.kind)?.f_to_device(self.device)?);
+        Ok(Convolution { weight: self.kernel(&weight)?, bias })
+    }
+
+    /// A batch normalisation, ReLU, and the 1×1 convolution after it, into which another batch normalisation may be
+    /// folded.
+    pub(crate) fn product(
+        &self,
+        norm: &str,
+        convolution: &str,
+        norm_after: Option<&str>,
+    ) -> Result<NormedProduct, LoadError> {
+        let (kernel, bias) = match norm_after {
+            Some(after) => self.merged(convolution, after).map(|(kernel, bias)| (kernel, Some(bias)))?,
+            None => (self.named(convolution, "weight")?.f_to_kind(Kind::Double)?, None),
+        };
+        let product = NormedProduct::new(&self.affine(norm)?, &kernel, bias.as_ref(), self.kind)?;
+        Ok(product.to_device(self.device)?)
+    }
+
+    /// Weight and bias of a convolution and the batch normalisation after it, in double precision:
+    /// γ·(w∗x − μ)/√(σ²+ε) + β = (γ/√(σ²+ε)·w)∗x + (β − μ·γ/√(σ²+ε)).
+    fn merged(&self, convolution: &str, norm: &str) -> Result<(Tensor, Tensor), LoadError> {
+        let Affine { factor, offset } = self.affine(norm)?;
+        let weight = self.named(convolution, "weight")?.f_to_kind(Kind::Double)?;
+        Ok((weight.f_mul(&factor.f_view([-1, 1, 1, 1])?)?, offset))
+    }
+
+    fn affine(&self, norm: &str) -> Result<Affine, LoadError> {
         let double = |name: &str| Ok::<_, LoadError>(self.named(norm, name)?.f_to_kind(Kind::Double)?);
         let spread = double("running_var")?.f_add_scalar(BATCH_NORM_EPSILON)?.f_sqrt()?;
-        let scale = double("weight")?.f_div(&spread)?;
-        let bias = double("bias")?.f_sub(&double("running_mean")?.f_mul(&scale)?)?;
-        let weight = self.named(convolution, "weight")?.f_to_kind(Kind::Double)?;
-        let weight = weight.f_mul(&scale.f_view([-1, 1, 1, 1])?)?;
-        Ok(Convolution {
-            weight: self.kernel(&weight)?,
-            bias: Some(bias.f_to_kind(self.kind)?.f_to_device(self.device)?),
-        })
+        let factor = double("weight")?.f_div(&spread)?;
+        let offset = double("bias")?.f_sub(&double("running_mean")?.f_mul(&factor)?)?;
+        Ok(Affine { factor, offset })
     }
 
     /// A batch normalisation by itself; its statistics stay in 32 bits in every precision.
@@ -106,6 +131,16 @@ impl WeightTensors {
 }
 
 impl BatchNorm {
+    /// Over the same numbers.
+    pub(crate) fn share(&self) -> Self {
+        Self {
+            weight: self.weight.shallow_clone(),
+            bias: self.bias.shallow_clone(),
+            mean: self.mean.shallow_clone(),
+            variance: self.variance.shallow_clone(),
+        }
+    }
+
     /// Normalised with the stored statistics, then max(0, ·).
     pub(crate) fn forward_relu(&self, input: &Tensor) -> Result<Tensor, TchError> {
         let (weight, bias) = (Some(&self.weight), Some(&self.bias));
@@ -116,6 +151,11 @@ impl BatchNorm {
 }
 
 impl Convolution {
+    /// Over the same numbers.
+    pub(crate) fn share(&self) -> Self {
+        Self { weight: self.weight.shallow_clone(), bias: self.bias.as_ref().map(Tensor::shallow_clone) }
+    }
+
     pub(crate) fn forward(&self, input: &Tensor, stride: i64, padding: i64) -> Result<Tensor, TchError> {
         let (stride, padding) = ([stride, stride], [padding, padding]);
         input.f_conv2d(&self.weight, self.bias.as_ref(), stride, padding, [1, 1], 1)

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A loaded network. Calls are serial; the worker gives each engine a thread of its own.
+/// A loaded network. Calls are serial; the worker gives each engine a thread of its own. What a library sets up for a
+/// thread is set up at that thread's first forward pass: an engine may be loaded on one thread and used on another.
 pub trait Engine: Send {
     /// Reads a batch; the outputs come in the order of the inputs.
     ///
@@ -17,6 +18,17 @@ pub trait Engine: Send {
 
     /// What computes, for the record of each reading.
     fn description(&self) -> EngineDescription;
+
+    /// Another engine over the same weights that can compute at the same time as this one.
+    ///
+    /// # Errors
+    /// The engine's library gives no other.
+    fn replica(&self) -> Result<Box<dyn Engine>, EngineError>;
+
+    /// The memory of one copy in bytes, if the engine only pretends to take it; else it is measured.
+    fn declared_footprint_bytes(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// What computed a reading.

@@ -2,23 +2,19 @@
 //! engine ends the batch, not the thread.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::AtomicUsize;
-use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::batcher::{BatchSettings, Job, next_batch};
+use crate::batcher::{BatchSettings, Job, Queue};
 use crate::engine::{Engine, EngineError, Output};
 
-/// What the worker's handle and its thread both see.
+/// What the worker's handle sees of one thread.
 #[derive(Default)]
-pub(crate) struct Shared {
-    /// Images that are being prepared.
-    pub(crate) announced: AtomicUsize,
+pub(crate) struct Pass {
     busy_since: Mutex<Option<Instant>>,
 }
 
-impl Shared {
+impl Pass {
     /// When the running forward pass began.
     pub(crate) fn busy_since(&self) -> Option<Instant> {
         *self.busy_since.lock().unwrap_or_else(PoisonError::into_inner)
@@ -29,22 +25,23 @@ impl Shared {
     }
 }
 
-/// The engine and what it shows of itself.
+/// An engine and what it shows of itself.
 pub(crate) struct ModelThread {
     pub(crate) engine: Box<dyn Engine>,
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) pass: Arc<Pass>,
 }
 
 impl ModelThread {
     /// Runs until the queue is closed and drained.
-    pub(crate) fn run(mut self, queue: &Receiver<Job>, settings: &BatchSettings) {
-        while let Some(batch) = next_batch(queue, settings, &self.shared.announced) {
+    pub(crate) fn run(mut self, settings: &BatchSettings) {
+        let mut free_since = Instant::now();
+        while let Some(batch) = self.queue.next_batch(settings) {
             let began = Instant::now();
-            for job in &batch {
-                let waited = began.saturating_duration_since(job.queued_at);
-                metrics::histogram!("hilum_infer_queue_wait_seconds").record(waited);
-            }
+            record_waits(&batch, free_since, began);
             self.read(batch);
+            free_since = Instant::now();
+            count_time("forward", free_since - began);
         }
     }
 
@@ -70,13 +67,13 @@ impl ModelThread {
     fn forward(&mut self, batch: &[Job]) -> Result<Vec<Output>, EngineError> {
         let inputs: Vec<&[f32]> = batch.iter().map(|job| job.input.as_slice()).collect();
         let began = Instant::now();
-        self.shared.set_busy_since(Some(began));
+        self.pass.set_busy_since(Some(began));
         // The engine's weights are only read in a forward pass, so that a panic leaves nothing half changed.
         let outputs = catch_unwind(AssertUnwindSafe(|| {
             hilum_log::reach("infer.forward");
             self.engine.forward(&inputs)
         }));
-        self.shared.set_busy_since(None);
+        self.pass.set_busy_since(None);
         metrics::histogram!("hilum_infer_forward_seconds").record(began.elapsed());
         metrics::histogram!("hilum_infer_batch_size").record(inputs.len() as f64);
         let outputs = outputs.unwrap_or(Err(EngineError::Panicked))?;
@@ -86,6 +83,34 @@ impl ModelThread {
         }
         Ok(outputs)
     }
+}
+
+impl Drop for ModelThread {
+    /// However the thread ends. The service ends with its first thread, so that others need not read what is left.
+    fn drop(&mut self) {
+        self.queue.close();
+        if std::thread::panicking() {
+            self.queue.abandon();
+        }
+    }
+}
+
+/// How long each image waited for the engine, and how the engine's own time went between two passes: without any
+/// image, or holding one back for others to come.
+fn record_waits(batch: &[Job], free_since: Instant, began: Instant) {
+    for job in batch {
+        let waited = began.saturating_duration_since(job.queued_at);
+        metrics::histogram!("hilum_infer_queue_wait_seconds").record(waited);
+    }
+    let first_at = batch.iter().map(|job| job.queued_at).min().unwrap_or(began).max(free_since);
+    count_time("idle", first_at.saturating_duration_since(free_since));
+    count_time("gather", began.saturating_duration_since(first_at));
+}
+
+/// Time of the model's threads by what they did with it, microseconds.
+fn count_time(spent_on: &'static str, time: Duration) {
+    let time_us = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    metrics::counter!("hilum_infer_thread_time_us_total", "spent_on" => spent_on).increment(time_us);
 }
 
 /// Whoever asked may have gone meanwhile; then nobody needs the answer.

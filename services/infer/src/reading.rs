@@ -3,11 +3,13 @@
 
 use hilum_events::{
     ActivationMap, AnalysedRegion, EngineIdentity, Finding, InferenceCompleted, InferenceFailed,
-    InferenceRequested, ModelIdentity, ReadingTimes, Sha256Digest,
+    InferenceRequested, ModelIdentity, Notice, PictureId, ReadingTimes, Sha256Digest,
 };
-use hilum_imaging::Preprocessing;
+use hilum_imaging::Preparation;
+use hilum_models::{HeaderRule, ModelFolder};
 
 use crate::engine::{ActivationMaps, EngineDescription, Output};
+use crate::preparation::preparation;
 use crate::scores;
 
 /// The model of this process.
@@ -15,20 +17,73 @@ use crate::scores;
 pub(crate) struct Model {
     pub(crate) identity: ModelIdentity,
     pub(crate) engine: EngineDescription,
-    pub(crate) preprocessing: Preprocessing,
-    pub(crate) labels: Vec<String>,
-    pub(crate) op_threshs: Vec<f32>,
-    pub(crate) mapped_labels: usize,
+    pub(crate) preparation: Preparation,
+    pub(crate) header_rules: Vec<HeaderRule>,
+    reading_key: String,
+    labels: Vec<String>,
+    op_threshs: Vec<f32>,
+    mapped_labels: usize,
 }
 
 /// What was seen on the way to the network's output.
+#[derive(Debug, Clone)]
 pub(crate) struct Seen {
     pub(crate) region: AnalysedRegion,
     pub(crate) pixel_digest: Sha256Digest,
+    pub(crate) notices: Vec<Notice>,
     pub(crate) times: ReadingTimes,
 }
 
 impl Model {
+    /// The model of a folder as `engine` computes it; readings keep the maps of so many labels.
+    ///
+    /// # Errors
+    /// This release prepares images otherwise than the model wants it, or can't name the model.
+    pub(crate) fn of(
+        folder: &ModelFolder,
+        engine: EngineDescription,
+        mapped_labels: usize,
+    ) -> anyhow::Result<Self> {
+        let manifest = folder.manifest();
+        Ok(Self {
+            identity: (&folder.identity()).try_into()?,
+            engine,
+            preparation: preparation(manifest)?,
+            header_rules: manifest.header_rules.clone(),
+            reading_key: folder.identity().reading_key().to_string(),
+            labels: manifest.labels.clone(),
+            op_threshs: manifest.op_threshs_f32(),
+            mapped_labels,
+        })
+    }
+
+    /// What this model sees of these pixels.
+    pub(crate) fn picture_id(&self, pixel_digest: &Sha256Digest) -> PictureId {
+        PictureId::of(pixel_digest, &self.reading_key)
+    }
+
+    /// The reading of the same pixels in another file as the answer to this request; `None` if it is not of the same
+    /// pixels and model after all.
+    pub(crate) fn reused(
+        &self,
+        request: &InferenceRequested,
+        source: &InferenceCompleted,
+        seen: &Seen,
+    ) -> Option<InferenceCompleted> {
+        let is_same = source.model == self.identity
+            && source.pixel_digest == seen.pixel_digest
+            && source.region == seen.region
+            && source.reading_id != request.reading_id;
+        is_same.then(|| InferenceCompleted {
+            reading_id: request.reading_id,
+            job_id: request.job_id,
+            notices: seen.notices.clone(),
+            times: seen.times,
+            reused_from: Some(source.reused_from.unwrap_or(source.reading_id)),
+            ..source.clone()
+        })
+    }
+
     /// Puts the network's output into the fact of the reading.
     pub(crate) fn completed(
         &self,
@@ -63,6 +118,8 @@ impl Model {
                 device: self.engine.device.clone(),
             },
             times: seen.times,
+            notices: seen.notices,
+            reused_from: None,
         }
     }
 
@@ -116,21 +173,54 @@ mod tests {
         Model {
             identity: samples::model(),
             engine: EngineDescription { engine: text(), version: text(), precision: text(), device: text() },
-            preprocessing: Preprocessing::default(),
+            preparation: Preparation::default(),
+            header_rules: Vec::new(),
+            reading_key: "test@1".to_owned(),
             labels: labels.map(str::to_owned).to_vec(),
             op_threshs: op_threshs.to_vec(),
             mapped_labels: 1,
         }
     }
 
+    fn seen(pixels: &[u8]) -> Seen {
+        Seen {
+            region: AnalysedRegion { picture_width: 2, picture_height: 1, x: 0, y: 0, side: 1 },
+            pixel_digest: Sha256Digest::of(pixels),
+            notices: Vec::new(),
+            times: ReadingTimes::default(),
+        }
+    }
+
     fn read(model: &Model, logits: [f32; 3]) -> InferenceCompleted {
         let maps = ActivationMaps { height: 1, width: 2, values: vec![0.0, 1.0, 10.0, 11.0, 20.0, 21.0] };
-        let seen = Seen {
-            region: AnalysedRegion { picture_width: 2, picture_height: 1, x: 0, y: 0, side: 1 },
-            pixel_digest: Sha256Digest::of(b"pixels"),
-            times: ReadingTimes::default(),
-        };
-        model.completed(&request(), &Output { logits: logits.to_vec(), maps: Some(maps) }, seen)
+        model.completed(&request(), &Output { logits: logits.to_vec(), maps: Some(maps) }, seen(b"pixels"))
+    }
+
+    #[test]
+    fn the_same_pixels_in_another_file_take_over_the_findings_and_say_so() {
+        let model = model(["A", "B", "C"], [0.5; 3]);
+        let source = read(&model, [0.0, -1.0, -2.0]);
+        let other = InferenceRequested { reading_id: samples::reading_id("other"), ..request() };
+        let notices = vec![Notice { code: "other_view".to_owned(), text: "another view".to_owned() }];
+        let reused = model.reused(&other, &source, &Seen { notices, ..seen(b"pixels") }).unwrap();
+        assert_eq!((reused.reading_id, reused.reused_from), (other.reading_id, Some(source.reading_id)));
+        assert_eq!((&reused.findings, &reused.activation_maps), (&source.findings, &source.activation_maps));
+        assert_eq!(reused.notices.len(), 1);
+        let third = InferenceRequested { reading_id: samples::reading_id("third"), ..request() };
+        let again = model.reused(&third, &reused, &seen(b"pixels")).unwrap();
+        assert_eq!(again.reused_from, Some(source.reading_id));
+    }
+
+    #[test]
+    fn other_pixels_another_model_or_the_reading_itself_are_not_reused() {
+        let model = model(["A", "B", "C"], [0.5; 3]);
+        let source = read(&model, [0.0, -1.0, -2.0]);
+        let other = InferenceRequested { reading_id: samples::reading_id("other"), ..request() };
+        assert_eq!(model.reused(&other, &source, &seen(b"others")), None);
+        assert_eq!(model.reused(&request(), &source, &seen(b"pixels")), None);
+        let mut updated = model;
+        updated.identity.version = "next".to_owned();
+        assert_eq!(updated.reused(&other, &source, &seen(b"pixels")), None);
     }
 
     #[test]

@@ -4,15 +4,21 @@ use hilum_models::{GoldenCase, ModelError, ModelFolder};
 use serde::Serialize;
 
 use crate::engine::{Engine, EngineError, Output};
-use crate::load::Precision;
+use crate::engine_settings::Precision;
 use crate::scores::{operating_point_score, sigmoid};
 
 /// Largest accepted difference of a logit in 32 bits.
 pub const LOGIT_TOLERANCE: f32 = 1e-4;
 /// Largest accepted difference of a cell of an activation map in 32 bits.
 pub const MAP_TOLERANCE: f32 = 1e-3;
-/// How much more is accepted in 16 bits: measured are 27 times the first and 4 times the second.
-const BF16_FACTOR: f32 = 200.0;
+/// Largest accepted difference of a probability in 32 bits.
+pub const PROBABILITY_TOLERANCE: f32 = 1e-4;
+/// Largest accepted difference of a logit in 16 bits.
+pub const HALF_LOGIT_TOLERANCE: f32 = 0.05;
+/// Largest accepted difference of a probability in 16 bits.
+pub const HALF_PROBABILITY_TOLERANCE: f32 = 0.01;
+/// Largest accepted difference of a cell of an activation map in 16 bits.
+pub const HALF_MAP_TOLERANCE: f32 = 0.2;
 /// Largest accepted difference of an operating-point score computed from the expected logits.
 pub const SCORE_TOLERANCE: f32 = 1e-4;
 
@@ -23,33 +29,40 @@ pub struct CheckReport {
     pub cases: usize,
     /// Over all cases and labels.
     pub largest_logit_difference: f32,
+    /// Over all cases and labels, of the probability that follows from the logit.
+    pub largest_probability_difference: f32,
     /// Over all cells of all expected maps.
     pub largest_map_difference: f32,
     /// Of the scores that follow from the expected logits: tells labels and thresholds that were changed.
     pub largest_score_difference: f32,
     /// Largest accepted difference of a logit.
     pub logit_tolerance: f32,
+    /// Largest accepted difference of a probability.
+    pub probability_tolerance: f32,
     /// Largest accepted difference of a cell of a map.
     pub map_tolerance: f32,
 }
 
 impl CheckReport {
     fn new(engine: &dyn Engine, cases: usize) -> Self {
-        let factor =
-            if engine.description().precision == Precision::Bf16.as_str() { BF16_FACTOR } else { 1.0 };
+        let is_exact = engine.description().precision == Precision::Fp32.as_str();
+        let tolerance = |exact, half| if is_exact { exact } else { half };
         Self {
             cases,
             largest_logit_difference: 0.0,
+            largest_probability_difference: 0.0,
             largest_map_difference: 0.0,
             largest_score_difference: 0.0,
-            logit_tolerance: LOGIT_TOLERANCE * factor,
-            map_tolerance: MAP_TOLERANCE * factor,
+            logit_tolerance: tolerance(LOGIT_TOLERANCE, HALF_LOGIT_TOLERANCE),
+            probability_tolerance: tolerance(PROBABILITY_TOLERANCE, HALF_PROBABILITY_TOLERANCE),
+            map_tolerance: tolerance(MAP_TOLERANCE, HALF_MAP_TOLERANCE),
         }
     }
 
     /// True if every difference is within its tolerance; a NaN is not.
     pub fn passes(&self) -> bool {
         self.largest_logit_difference <= self.logit_tolerance
+            && self.largest_probability_difference <= self.probability_tolerance
             && self.largest_map_difference <= self.map_tolerance
             && self.largest_score_difference <= SCORE_TOLERANCE
     }
@@ -80,8 +93,11 @@ pub enum CheckError {
     },
     /// The model computes something else than its reference did.
     #[error(
-        "the model differs from its reference: logits by {:e}, maps by {:e}, scores by {:e}",
-        .0.largest_logit_difference, .0.largest_map_difference, .0.largest_score_difference
+        "it differs from the reference by more than allowed: logits by {:.1e} (allowed {:.0e}), probabilities by {:.1e} \
+         (allowed {:.0e}), maps by {:.1e} (allowed {:.0e}), scores by {:.1e} (allowed {SCORE_TOLERANCE:.0e})",
+        .0.largest_logit_difference, .0.logit_tolerance,
+        .0.largest_probability_difference, .0.probability_tolerance,
+        .0.largest_map_difference, .0.map_tolerance, .0.largest_score_difference
     )]
     Differs(CheckReport),
 }
@@ -100,9 +116,12 @@ pub fn self_check(engine: &mut dyn Engine, folder: &ModelFolder) -> Result<Check
     for case in &cases {
         let output = forward_one(engine, case)?;
         let logits = largest_difference(&output.logits, &case.logits);
+        let probabilities = |logits: &[f32]| logits.iter().map(|logit| sigmoid(*logit)).collect::<Vec<_>>();
+        let chances = largest_difference(&probabilities(&output.logits), &probabilities(&case.logits));
         let scores = case.logits.iter().zip(&thresholds).map(|(x, t)| operating_point_score(sigmoid(*x), *t));
         let scores = largest_difference(&scores.collect::<Vec<_>>(), &case.operating_point_scores);
         report.largest_logit_difference = worse(report.largest_logit_difference, logits);
+        report.largest_probability_difference = worse(report.largest_probability_difference, chances);
         report.largest_score_difference = worse(report.largest_score_difference, scores);
         report.largest_map_difference = worse(report.largest_map_difference, map_difference(&output, case)?);
     }
@@ -152,9 +171,11 @@ mod tests {
         let report = |largest_logit_difference| CheckReport {
             cases: 1,
             largest_logit_difference,
+            largest_probability_difference: 0.0,
             largest_map_difference: 0.0,
             largest_score_difference: 0.0,
             logit_tolerance: LOGIT_TOLERANCE,
+            probability_tolerance: PROBABILITY_TOLERANCE,
             map_tolerance: MAP_TOLERANCE,
         };
         assert!(report(differs(&[0.0, 1e-5, 0.0])).passes());

@@ -5,16 +5,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use hilum_blobs::{BlobStore, StoreConfig};
-use hilum_events::ModelIdentity;
-use hilum_imaging::{DecoderConfig, DecoderPool, Preprocessing, ResizeMethod};
+use hilum_imaging::{DecoderConfig, DecoderPool};
 use hilum_log::{Log, SEAL_RECORD, work};
-use hilum_models::{ModelFolder, ResizeRule};
+use hilum_models::ModelFolder;
 use hilum_runtime::Service;
 
 use crate::config::Config;
-use crate::load::{EngineSettings, load_engine, warm_up};
 use crate::reading::Model;
-use crate::self_check::self_check;
+use crate::select::choose;
 use crate::shell::Reader;
 use crate::worker::ModelWorker;
 
@@ -27,18 +25,22 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     service.health.wait_for("model", "loading and checking");
     let log = Log::connect(&config.service.nats_url, "hilum-infer").await?;
     let store = BlobStore::open(&StoreConfig::at(&config.store_url))?;
-    let decoders = DecoderConfig { size: config.decoders.get(), ..DecoderConfig::sibling()? };
+    let decoders = DecoderConfig { size: config.decoders().get(), ..DecoderConfig::sibling()? };
     service.watch("event log", &log, |log| async move { log.probe().await });
     service.watch("object storage", &store, |store| async move { store.probe().await });
 
     let health = service.health.clone();
     let shutdown = service.shutdown.clone();
     let drain_limit = config.service.drain_limit();
-    let work_config = config.work();
     let forward_limit = Duration::from_secs(config.forward_limit_s);
     let run = async move {
-        let (model, worker) = tokio::task::spawn_blocking(move || start_model(&config)).await??;
+        let starting = {
+            let config = config.clone();
+            tokio::task::spawn_blocking(move || start_model(&config))
+        };
+        let (model, worker) = starting.await??;
         let worker = Arc::new(worker);
+        let work_config = config.work(&worker);
         health.holds("model");
         let reader = Reader {
             log: log.clone(),
@@ -59,49 +61,28 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     service.run(axum::Router::new(), drain_limit, Box::pin(run)).await.context("hilum-infer ended")
 }
 
-/// Loads the model, has it read its golden images and warms it up. Blocks for seconds.
+/// Chooses an engine that gives the golden results, and starts it. Blocks for seconds.
 fn start_model(config: &Config) -> anyhow::Result<(Model, ModelWorker)> {
     let folder = ModelFolder::open(&config.model)?;
-    let manifest = folder.manifest();
-    let preprocessing = Preprocessing {
-        input_side_px: manifest.input_side_px,
-        resize: match manifest.resize {
-            ResizeRule::SkimageGaussian => ResizeMethod::SkimageGaussian,
-            ResizeRule::TorchAntialias => ResizeMethod::TorchAntialias,
-        },
-        value_range: manifest.value_range[1],
-    };
-    let identity: ModelIdentity = (&folder.identity()).try_into()?;
-    anyhow::ensure!(
-        preprocessing.id() == identity.preprocessing_id,
-        "the model wants the preprocessing {}, this release has {}",
-        identity.preprocessing_id,
-        preprocessing.id()
-    );
-    let mut engine = load_engine(
-        &folder,
-        &EngineSettings { threads: config.threads, device: config.device, precision: config.precision },
-    )?;
-    let report = self_check(&mut *engine, &folder)?;
+    config.engine.use_libraries();
+    let chosen = choose(&folder, &config.engine.wanted())?;
+    let identity = folder.identity();
+    let description = chosen.engines.first().context("an engine was chosen")?.description();
     tracing::info!(
         model = identity.name,
         version = identity.version,
         trained = identity.trained,
-        cases = report.cases,
-        largest_logit_difference = report.largest_logit_difference,
+        engine = description.engine,
+        precision = description.precision,
+        replicas = chosen.engines.len(),
+        max_batch = chosen.max_batch,
+        cases = chosen.report.map_or(0, |report| report.cases),
+        largest_logit_difference = chosen.report.map(|report| report.largest_logit_difference),
         "model checked on its golden images"
     );
-    anyhow::ensure!(report.passes(), "the model does not give its golden results: {report:?}");
-    warm_up(&mut *engine, config.max_batch)?;
-    let model = Model {
-        identity,
-        engine: engine.description(),
-        preprocessing,
-        labels: manifest.labels.clone(),
-        op_threshs: manifest.op_threshs_f32(),
-        mapped_labels: config.mapped_labels,
-    };
-    let worker = ModelWorker::start(engine, config.batches())?;
+    let model = Model::of(&folder, description, config.mapped_labels)?;
+    let batches = config.batches(&chosen);
+    let worker = ModelWorker::start(chosen.engines, batches)?;
     Ok((model, worker))
 }
 

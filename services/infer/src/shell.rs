@@ -6,14 +6,16 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use hilum_blobs::BlobStore;
-use hilum_events::{Envelope, Event, InferenceRequested, ReadingTimes, completed_filter};
-use hilum_imaging::{DecodeError, DecoderPool, ModelInput, Picture, preprocess};
+use hilum_events::{Envelope, Event, InferenceCompleted, InferenceRequested, ReadingTimes, completed_filter};
+use hilum_imaging::{DecodeError, DecoderPool, ModelInput};
 use hilum_log::{AppendError, Delivery, Failure, Handle, Log, Recorded, reach_with};
 use jiff::Timestamp;
 use tracing::Instrument as _;
 
 use crate::engine::{EngineError, Output};
+use crate::preparation::judge;
 use crate::reading::{Model, Seen, failed};
 use crate::worker::{Announced, ModelWorker};
 
@@ -93,44 +95,71 @@ impl Reader {
 
     async fn append(&self, cause: &Envelope, event: Event) -> Result<(), Failure> {
         let outcome = event.name();
-        match self.log.append(&cause.next(Timestamp::now(), event)).await {
+        let envelope = cause.next(Timestamp::now(), event);
+        match self.log.append(&envelope).await {
             Ok(_) => {}
             // A worker of an earlier attempt that was thought dead has answered first: the reading is made.
             Err(AppendError::Taken(found)) if is_completed(&found) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
         metrics::counter!("hilum_infer_total", "outcome" => outcome).increment(1);
+        match &envelope.event {
+            Event::InferenceCompleted(reading) if reading.reused_from.is_none() => {
+                let picture_id = self.model.picture_id(&reading.pixel_digest);
+                self.log.note_picture(picture_id, reading.reading_id).await;
+            }
+            Event::InferenceCompleted(_) => metrics::counter!("hilum_readings_reused_total").increment(1),
+            _ => {}
+        }
         Ok(())
     }
 
+    /// The reading, or why there is none.
     async fn read(&self, request: &InferenceRequested) -> Result<Event, Unread> {
         let announced = self.worker.announce();
-        let bytes = async {
-            self.store.get(&request.image.blob).await.map_err(|error| {
-                if error.is_transient() { Failure::Retry(error.into()) } else { Failure::Park(error.into()) }
-            })
-        };
-        let (bytes, fetch_ms) = timed("fetch", bytes).await;
+        let (bytes, fetch_ms) = timed("fetch", self.fetch(request)).await;
         let bytes = bytes?;
-        let decoding = self.decoders.decode(request.image.media_type, &bytes);
-        let (picture, decode_ms) = timed("decode", decoding).await;
-        let picture = picture.map_err(undecoded)?;
+        let preparing = self.decoders.prepare(request.image.media_type, &bytes, &self.model.preparation);
+        let (prepared, _) = timed("prepare", preparing).await;
+        let prepared = prepared.map_err(undecoded)?;
         drop(bytes);
-        let pixel_digest = picture.pixel_digest();
-        let (input, preprocess_ms) = timed("preprocess", self.preprocess(picture)).await;
-        let input = input?;
-        let region = input.region;
+        let notices = match &prepared.facts {
+            Some(facts) => judge(&self.model.header_rules, facts)
+                .map_err(|why| Unread::Image { code: why.code, reason: why.text })?,
+            None => Vec::new(),
+        };
+        let (decode_ms, preprocess_ms) = (prepared.decode_ms, prepared.preprocess_ms);
+        let times = ReadingTimes { fetch_ms, decode_ms, preprocess_ms, forward_ms: 0.0 };
+        let region = prepared.input.region;
+        let mut seen = Seen { region, pixel_digest: prepared.pixel_digest, notices, times };
         reach_with("infer.read", &request.image.blob.sha256);
-        let (output, forward_ms) = timed("forward", forward(announced, input)).await;
-        let times = ReadingTimes { fetch_ms, decode_ms, preprocess_ms, forward_ms };
-        let seen = Seen { region, pixel_digest, times };
+        if let Some(reused) = self.seen_before(request, &seen).await? {
+            return Ok(Event::InferenceCompleted(reused));
+        }
+        let (output, forward_ms) = timed("forward", forward(announced, prepared.input)).await;
+        seen.times.forward_ms = forward_ms;
         Ok(Event::InferenceCompleted(self.model.completed(request, &output?, seen)))
     }
 
-    async fn preprocess(&self, picture: Picture) -> Result<ModelInput, Failure> {
-        let preprocessing = self.model.preprocessing;
-        let done = tokio::task::spawn_blocking(move || preprocess(&picture, &preprocessing)).await;
-        done.map_err(|panic| Failure::Retry(panic.into()))
+    async fn fetch(&self, request: &InferenceRequested) -> Result<Bytes, Failure> {
+        self.store.get(&request.image.blob).await.map_err(|error| {
+            if error.is_transient() { Failure::Retry(error.into()) } else { Failure::Park(error.into()) }
+        })
+    }
+
+    /// The reading of the same pixels in another file, if there was one.
+    async fn seen_before(
+        &self,
+        request: &InferenceRequested,
+        seen: &Seen,
+    ) -> Result<Option<InferenceCompleted>, Failure> {
+        let picture_id = self.model.picture_id(&seen.pixel_digest);
+        let Some(reading_id) = self.log.reading_of_picture(picture_id).await? else { return Ok(None) };
+        let source = self.log.last(&completed_filter(reading_id)).await?;
+        Ok(match source.as_ref().and_then(Recorded::envelope).map(|envelope| &envelope.event) {
+            Some(Event::InferenceCompleted(source)) => self.model.reused(request, source, seen),
+            _ => None,
+        })
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) fn batch_tensor(batch: &[&[f32]], side: usize, device: Device) -> Res
     }
     let shape = [batch.len() as i64, 1, side as i64, side as i64];
     let flat = Tensor::f_from_slice(&batch.concat())?;
+    // A CUDA device copies by itself from memory that the system can't move.
+    let flat = if let Device::Cuda(_) = device { flat.f_pin_memory(device)? } else { flat };
     Ok(flat.f_view(shape)?.f_to_device(device)?)
 }
 

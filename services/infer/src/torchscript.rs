@@ -1,18 +1,20 @@
 //! Any network that comes as a TorchScript module: it takes `[B, 1, side, side]` and gives the logits `[B, labels]`, or
 //! a tuple of logits and activation maps `[B, labels, height, width]`.
 
-use tch::{CModule, Device, IValue, Tensor};
+use std::sync::Arc;
+use tch::{CModule, IValue, Tensor};
 
 use crate::engine::{Engine, EngineDescription, EngineError, Output};
-use crate::load::{LoadError, Precision, description};
+use crate::load::LoadError;
+use crate::tch_engine::TchSettings;
 use crate::tensors::{batch_tensor, outputs};
 
 /// A module with its own graph.
 pub(crate) struct TorchScript {
-    module: CModule,
+    module: Arc<CModule>,
     side_px: usize,
     label_count: usize,
-    device: Device,
+    settings: TchSettings,
 }
 
 impl TorchScript {
@@ -24,11 +26,11 @@ impl TorchScript {
         mut bytes: &[u8],
         side_px: usize,
         label_count: usize,
-        device: Device,
+        settings: TchSettings,
     ) -> Result<Self, LoadError> {
-        let mut module = CModule::load_data_on_device(&mut bytes, device)?;
+        let mut module = CModule::load_data_on_device(&mut bytes, settings.device)?;
         module.f_set_eval()?;
-        Ok(Self { module, side_px, label_count, device })
+        Ok(Self { module: Arc::new(module), side_px, label_count, settings })
     }
 
     fn check_logits(&self, logits: &Tensor, batch: usize) -> Result<(), EngineError> {
@@ -52,7 +54,8 @@ impl TorchScript {
 impl Engine for TorchScript {
     fn forward(&mut self, batch: &[&[f32]]) -> Result<Vec<Output>, EngineError> {
         let _no_grad = tch::no_grad_guard();
-        let input = batch_tensor(batch, self.side_px, self.device)?;
+        self.settings.apply_threads();
+        let input = batch_tensor(batch, self.side_px, self.settings.device)?;
         let answer = self.module.forward_is(&[IValue::Tensor(input)])?;
         let parts = match answer {
             IValue::Tuple(parts) => parts,
@@ -70,6 +73,11 @@ impl Engine for TorchScript {
     }
 
     fn description(&self) -> EngineDescription {
-        description(self.device, Precision::Fp32)
+        self.settings.description()
+    }
+
+    fn replica(&self) -> Result<Box<dyn Engine>, EngineError> {
+        let Self { side_px, label_count, settings, .. } = *self;
+        Ok(Box::new(Self { module: Arc::clone(&self.module), side_px, label_count, settings }))
     }
 }

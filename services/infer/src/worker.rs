@@ -1,24 +1,21 @@
-//! An engine on a thread of its own, behind a bounded queue. A failing image never fails the others of its batch, and a
+//! Engines on threads of their own, behind one bounded queue. A failing image never fails the others of its batch, and a
 //! thread that has ended or hangs is noticed. Knows no network, message or model folder.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Instant;
 use tokio::sync::{Semaphore, oneshot};
 
-use crate::batcher::{BatchSettings, Job};
+use crate::batcher::{BatchSettings, Job, Queue};
 use crate::engine::{Engine, EngineDescription, EngineError, Output};
-use crate::model_thread::{ModelThread, Shared};
+use crate::model_thread::{ModelThread, Pass};
 
-/// Takes images from any task and has them read in batches. Dropping it lets the thread finish what is queued and end.
+/// Takes images from any task and has them read in batches. Dropping it lets the threads finish what is queued and end.
 pub struct ModelWorker {
-    queue: Sender<Job>,
+    queue: Arc<Queue>,
     places: Arc<Semaphore>,
-    shared: Arc<Shared>,
-    thread: JoinHandle<()>,
+    threads: Vec<(JoinHandle<()>, Arc<Pass>)>,
     description: EngineDescription,
     input_len: usize,
     max_batch: NonZeroUsize,
@@ -28,31 +25,37 @@ pub struct ModelWorker {
 /// promise.
 pub struct Announced<'a> {
     worker: &'a ModelWorker,
+    is_kept: bool,
 }
 
 impl ModelWorker {
-    /// Moves the engine to a new thread.
+    /// Moves each engine to a new thread. All are over the same weights: [`Engine::replica`].
     ///
     /// # Errors
-    /// The system gives no thread.
-    pub fn start(engine: Box<dyn Engine>, settings: BatchSettings) -> std::io::Result<Self> {
-        let (queue, jobs) = channel();
-        let shared = Arc::new(Shared::default());
-        let (description, input_len) = (engine.description(), engine.input_len());
-        let thread = std::thread::Builder::new().name("hilum-model".to_owned());
-        let thread = thread.spawn({
-            let shared = Arc::clone(&shared);
-            move || ModelThread { engine, shared }.run(&jobs, &settings)
-        })?;
-        let places = Arc::new(Semaphore::new(settings.queue_len.get()));
-        let max_batch = settings.max_batch;
-        Ok(Self { queue, places, shared, thread, description, input_len, max_batch })
+    /// There is no engine, or the system gives no thread.
+    pub fn start(engines: Vec<Box<dyn Engine>>, settings: BatchSettings) -> std::io::Result<Self> {
+        let first = engines.first().ok_or_else(|| std::io::Error::other("there is no engine to start"))?;
+        let mut worker = Self {
+            queue: Arc::new(Queue::default()),
+            places: Arc::new(Semaphore::new(settings.queue_len.get())),
+            threads: Vec::new(),
+            description: first.description(),
+            input_len: first.input_len(),
+            max_batch: settings.max_batch,
+        };
+        for (index, engine) in engines.into_iter().enumerate() {
+            let pass = Arc::new(Pass::default());
+            let thread = ModelThread { engine, queue: Arc::clone(&worker.queue), pass: Arc::clone(&pass) };
+            let builder = std::thread::Builder::new().name(format!("hilum-model-{index}"));
+            worker.threads.push((builder.spawn(move || thread.run(&settings))?, pass));
+        }
+        Ok(worker)
     }
 
     /// Says that an image is being prepared. Call it when its preparation starts.
     pub fn announce(&self) -> Announced<'_> {
-        self.shared.announced.fetch_add(1, Ordering::AcqRel);
-        Announced { worker: self }
+        self.queue.announce();
+        Announced { worker: self, is_kept: false }
     }
 
     /// Has one image read: row-major, side × side values in the model's range. Waits for a place in the queue and for
@@ -62,32 +65,37 @@ impl ModelWorker {
     /// The input or the output is unusable, the model failed on this image, or its thread has ended.
     pub async fn submit(&self, input: Vec<f32>) -> Result<Output, EngineError> {
         check_input(&input, self.input_len)?;
-        self.enqueue(input).await?.await.unwrap_or(Err(EngineError::WorkerGone))
+        let (job, answer) = self.job(input).await?;
+        self.queue.push(job, false);
+        answer.await.unwrap_or(Err(EngineError::WorkerGone))
     }
 
-    async fn enqueue(&self, input: Vec<f32>) -> Result<Answer, EngineError> {
+    async fn job(&self, input: Vec<f32>) -> Result<(Job, Answer), EngineError> {
         let places = Arc::clone(&self.places);
         let place = places.acquire_owned().await.map_err(|_| EngineError::WorkerGone)?;
         let (reply, answer) = oneshot::channel();
-        let job = Job { input, queued_at: Instant::now(), reply, place: Some(place) };
-        self.queue.send(job).map_err(|_| EngineError::WorkerGone)?;
-        Ok(answer)
+        Ok((Job { input, queued_at: Instant::now(), reply, place: Some(place) }, answer))
     }
 
-    /// When the forward pass that is running now began; `None` while the model is idle. A watchdog compares it with the
-    /// longest time a batch may take.
+    /// When the longest of the forward passes that are running now began; `None` while all engines are idle. A watchdog
+    /// compares it with the longest time a batch may take.
     pub fn busy_since(&self) -> Option<Instant> {
-        self.shared.busy_since()
+        self.threads.iter().filter_map(|(_, pass)| pass.busy_since()).min()
     }
 
-    /// False once the thread has ended.
+    /// False once any thread has ended.
     pub fn is_alive(&self) -> bool {
-        !self.thread.is_finished()
+        self.threads.iter().all(|(thread, _)| !thread.is_finished())
     }
 
     /// What computes.
     pub fn description(&self) -> &EngineDescription {
         &self.description
+    }
+
+    /// How many forward passes run at the same time.
+    pub fn replicas(&self) -> usize {
+        self.threads.len()
     }
 
     /// Values of one input.
@@ -101,6 +109,12 @@ impl ModelWorker {
     }
 }
 
+impl Drop for ModelWorker {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
 type Answer = oneshot::Receiver<Result<Output, EngineError>>;
 
 impl Announced<'_> {
@@ -108,18 +122,21 @@ impl Announced<'_> {
     ///
     /// # Errors
     /// As [`ModelWorker::submit`].
-    pub async fn submit(self, input: Vec<f32>) -> Result<Output, EngineError> {
+    pub async fn submit(mut self, input: Vec<f32>) -> Result<Output, EngineError> {
         check_input(&input, self.worker.input_len)?;
-        let answer = self.worker.enqueue(input).await?;
-        // Withdrawn only now, so that the batcher never sees neither the promise nor the image.
-        drop(self);
+        let (job, answer) = self.worker.job(input).await?;
+        // In one step, so that the batcher never sees neither the promise nor the image.
+        self.is_kept = true;
+        self.worker.queue.push(job, true);
         answer.await.unwrap_or(Err(EngineError::WorkerGone))
     }
 }
 
 impl Drop for Announced<'_> {
     fn drop(&mut self) {
-        self.worker.shared.announced.fetch_sub(1, Ordering::AcqRel);
+        if !self.is_kept {
+            self.worker.queue.withdraw();
+        }
     }
 }
 
@@ -153,10 +170,14 @@ mod tests {
             let text = || "echo".to_owned();
             EngineDescription { engine: text(), version: text(), precision: text(), device: text() }
         }
+
+        fn replica(&self) -> Result<Box<dyn Engine>, EngineError> {
+            Ok(Box::new(Self))
+        }
     }
 
     fn worker() -> ModelWorker {
-        ModelWorker::start(Box::new(Echo), BatchSettings::default()).unwrap()
+        ModelWorker::start(vec![Box::new(Echo), Box::new(Echo)], BatchSettings::default()).unwrap()
     }
 
     #[tokio::test]
@@ -170,11 +191,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_thread_that_has_ended_is_reported() {
-        let mut worker = worker();
-        let (queue, jobs) = channel();
-        drop(jobs);
-        // The real thread ends because its queue is closed.
-        drop(std::mem::replace(&mut worker.queue, queue));
+        let worker = worker();
+        assert!(worker.is_alive());
+        worker.queue.close();
         let gone = worker.submit(vec![1.0]).await.unwrap_err();
         assert!(matches!(gone, EngineError::WorkerGone) && !gone.is_final());
         let deadline = Instant::now() + std::time::Duration::from_secs(10);
@@ -189,9 +208,9 @@ mod tests {
         let worker = worker();
         drop(worker.announce());
         let announced = worker.announce();
-        assert_eq!(worker.shared.announced.load(Ordering::Acquire), 1);
+        assert_eq!(worker.queue.announced(), 1);
         assert_eq!(announced.submit(vec![3.0]).await.unwrap().logits, [3.0]);
-        assert_eq!(worker.shared.announced.load(Ordering::Acquire), 0);
+        assert_eq!(worker.queue.announced(), 0);
         assert_eq!(worker.busy_since(), None);
     }
 }

@@ -19,7 +19,7 @@ async fn twenty_images_at_the_same_time_get_what_each_gets_alone() {
     let inputs: Vec<Vec<f32>> = (0..20).map(|number| variant(&case, number)).collect();
     let mut single = engine(&demo.folder);
     let alone: Vec<Output> = inputs.iter().map(|input| single.forward(&[input]).unwrap().remove(0)).collect();
-    let worker = Arc::new(ModelWorker::start(engine(&demo.folder), BatchSettings::default()).unwrap());
+    let worker = Arc::new(ModelWorker::start(vec![engine(&demo.folder)], BatchSettings::default()).unwrap());
     let mut tasks = JoinSet::new();
     for (number, input) in inputs.into_iter().enumerate() {
         let worker = Arc::clone(&worker);
@@ -68,6 +68,10 @@ impl Engine for Scripted {
         let text = || "scripted".to_owned();
         EngineDescription { engine: text(), version: text(), precision: text(), device: text() }
     }
+
+    fn replica(&self) -> Result<Box<dyn Engine>, EngineError> {
+        unreachable!("one is enough here")
+    }
 }
 
 struct Bench {
@@ -85,7 +89,7 @@ impl Bench {
         let queue_len = NonZeroUsize::new(queue_len).unwrap();
         let settings =
             BatchSettings { queue_len, max_wait: Duration::from_secs(60), ..BatchSettings::default() };
-        let worker = Arc::new(ModelWorker::start(Box::new(engine), settings).unwrap());
+        let worker = Arc::new(ModelWorker::start(vec![Box::new(engine)], settings).unwrap());
         Self { worker, gate, sizes, tasks: JoinSet::new() }
     }
 

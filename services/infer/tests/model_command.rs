@@ -8,7 +8,10 @@ use std::process::{Command, Output};
 
 fn model(arguments: &[&str], dir: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hilum-infer"));
-    command.env_remove("LD_LIBRARY_PATH").arg("model").args(arguments).arg(dir).output().unwrap()
+    for setting in ["LD_LIBRARY_PATH", "HILUM_ENGINE", "HILUM_PRECISION", "HILUM_DEVICE"] {
+        command.env_remove(setting);
+    }
+    command.arg("model").args(arguments).arg(dir).output().unwrap()
 }
 
 fn text(output: &Output) -> String {
@@ -36,6 +39,20 @@ fn the_demo_model_is_written_shown_and_checked() {
     assert_eq!((&check["passed"], &check["cases"]), (&Value::from(true), &Value::from(2)));
     assert!(check["largest_logit_difference"].as_f64().unwrap() <= 1e-4);
     assert_eq!(check["engine"]["precision"], "fp32");
+}
+
+#[test]
+fn a_check_that_leaves_the_engine_open_says_which_would_be_chosen_and_why() {
+    let keep = tempfile::tempdir().unwrap();
+    let dir = keep.path().join("demo");
+    text(&model(&["demo"], &dir));
+    let check = json(&model(&["check", "--json", "--engine", "auto", "--precision", "auto"], &dir));
+    assert_eq!(check["passed"], true);
+    let candidates = check["candidates"].as_array().unwrap();
+    let chosen: Vec<_> = candidates.iter().filter(|candidate| candidate["is_chosen"] == true).collect();
+    assert_eq!((candidates.len(), chosen.len()), (4, 1), "{candidates:?}");
+    assert_eq!(chosen[0]["engine"], check["engine"]["engine"]);
+    assert!(candidates.iter().all(|candidate| candidate["outcome"].as_str().unwrap().len() > 5));
 }
 
 /// Moves one expected logit and keeps the manifest true.

@@ -7,13 +7,10 @@ mod support;
 use hilum_infer::scores::{operating_point_score, sigmoid};
 use hilum_infer::{
     CheckError, DeviceChoice, EngineError, EngineSettings, LoadError, Precision, load_engine, self_check,
-    warm_up,
 };
-use hilum_models::{FileRole, GoldenFile, Manifest, ModelError, ModelFolder, NewFile, write_folder};
+use hilum_models::{FileRole, GoldenFile, ModelError, ModelFolder};
 use safetensors::SafeTensors;
-use std::fs;
-use std::num::NonZeroUsize;
-use support::{demo, engine, golden_cases, largest_difference, settings};
+use support::{changed, demo, engine, golden_cases, largest_difference, settings, with_role};
 
 #[test]
 fn logits_and_maps_are_those_of_the_reference() {
@@ -65,7 +62,6 @@ fn the_mean_of_a_map_plus_the_bias_is_the_logit() {
 fn the_self_check_passes_and_reports_how_close_it_is() {
     let demo = demo();
     let mut engine = engine(&demo.folder);
-    warm_up(engine.as_mut(), NonZeroUsize::new(3).unwrap()).unwrap();
     let report = self_check(engine.as_mut(), &demo.folder).unwrap();
     assert_eq!(report.cases, 2);
     assert!(report.passes());
@@ -87,27 +83,6 @@ fn an_input_of_another_size_is_refused() {
     let demo = demo();
     let refused = engine(&demo.folder).forward(&[&[0.0; 100]]).unwrap_err();
     assert!(matches!(refused, EngineError::InputSize { expected: 50_176, found: 100 }));
-}
-
-/// The demo's files, changed, in a new folder.
-fn changed(
-    demo: &ModelFolder,
-    target: &std::path::Path,
-    change: impl FnOnce(&mut Manifest, &mut Vec<NewFile>),
-) -> ModelFolder {
-    let mut manifest = demo.manifest().clone();
-    let file = |entry: &hilum_models::FileEntry| NewFile {
-        name: entry.name.clone(),
-        role: entry.role,
-        bytes: fs::read(demo.path().join(&entry.name)).unwrap(),
-    };
-    let mut files: Vec<NewFile> = manifest.files.iter().map(file).collect();
-    change(&mut manifest, &mut files);
-    write_folder(&target.join("changed"), manifest, &files).unwrap()
-}
-
-fn with_role(files: &mut [NewFile], role: FileRole) -> &mut NewFile {
-    files.iter_mut().find(|file| file.role == role).unwrap()
 }
 
 #[test]

@@ -75,13 +75,15 @@ fn another_precision_than_it_was_exported_in_is_refused() {
     let keep = tempfile::tempdir().unwrap();
     let settings = EngineSettings { precision: Precision::Bf16, ..settings() };
     let loaded = load_engine(&folder(keep.path(), LOGITS, &["mean", "sum"]), &settings);
-    assert!(matches!(loaded, Err(LoadError::Precision)));
+    assert!(matches!(loaded, Err(LoadError::Precision { .. })));
 }
 
 #[test]
 fn bytes_that_are_no_module_are_refused() {
     let keep = tempfile::tempdir().unwrap();
     let folder = folder(keep.path(), b"not a module", &["mean", "sum"]);
-    let Err(LoadError::Torch { reason }) = load_engine(&folder, &settings()) else { panic!("it was loaded") };
+    let Err(LoadError::Library { reason, .. }) = load_engine(&folder, &settings()) else {
+        panic!("it was loaded")
+    };
     assert!(!reason.is_empty() && !reason.contains('\n'), "{reason}");
 }

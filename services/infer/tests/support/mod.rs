@@ -3,9 +3,9 @@
 #![allow(dead_code, reason = "not every test binary uses all of it")]
 #![allow(clippy::unwrap_used, reason = "tests; the lint's own exception misses helper functions")]
 
-use hilum_infer::{DeviceChoice, Engine, EngineSettings, Precision, load_engine};
-use hilum_models::{GoldenCase, ModelFolder, demo::write_demo};
-use std::num::NonZeroUsize;
+use hilum_infer::{Engine, EngineKind, EngineSettings, LoadError, Precision, load_engine};
+use hilum_models::{FileRole, GoldenCase, Manifest, ModelFolder, NewFile, demo::write_demo, write_folder};
+use std::fs;
 use tempfile::TempDir;
 
 pub(crate) struct Demo {
@@ -20,11 +20,36 @@ pub(crate) fn demo() -> Demo {
 
 pub(crate) fn settings() -> EngineSettings {
     // More threads than one would spin while they wait, and tests run beside one another.
-    EngineSettings { threads: NonZeroUsize::MIN, device: DeviceChoice::Cpu, precision: Precision::Fp32 }
+    EngineSettings::reference()
 }
 
 pub(crate) fn engine(folder: &ModelFolder) -> Box<dyn Engine> {
     load_engine(folder, &settings()).unwrap()
+}
+
+pub(crate) fn openvino(precision: Precision) -> EngineSettings {
+    EngineSettings { kind: EngineKind::Openvino, precision, ..settings() }
+}
+
+/// An engine that not every machine has, or `None` and a word about it. Where `HILUM_OPENVINO_LIBRARY` names the library
+/// it must be there.
+#[allow(clippy::print_stderr, reason = "says that something was skipped")]
+pub(crate) fn engine_if_any(folder: &ModelFolder, settings: &EngineSettings) -> Option<Box<dyn Engine>> {
+    match load_engine(folder, settings) {
+        Ok(engine) => Some(engine),
+        Err(LoadError::Unavailable { reason, .. })
+            if std::env::var_os("HILUM_OPENVINO_LIBRARY").is_none() =>
+        {
+            eprintln!("skipped: {reason}");
+            None
+        }
+        // A processor without bf16 is no fault either.
+        Err(LoadError::Precision { reason }) if settings.precision == Precision::Bf16 => {
+            eprintln!("skipped: {reason}");
+            None
+        }
+        Err(error) => panic!("{error}"),
+    }
 }
 
 pub(crate) fn golden_cases(folder: &ModelFolder) -> Vec<GoldenCase> {
@@ -40,4 +65,25 @@ pub(crate) fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
 pub(crate) fn variant(case: &GoldenCase, number: usize) -> Vec<f32> {
     let factor = 1.0 - number as f32 * 0.04;
     case.input.iter().map(|value| value * factor).collect()
+}
+
+/// The demo's files, changed, in a new folder.
+pub(crate) fn changed(
+    demo: &ModelFolder,
+    target: &std::path::Path,
+    change: impl FnOnce(&mut Manifest, &mut Vec<NewFile>),
+) -> ModelFolder {
+    let mut manifest = demo.manifest().clone();
+    let file = |entry: &hilum_models::FileEntry| NewFile {
+        name: entry.name.clone(),
+        role: entry.role,
+        bytes: fs::read(demo.path().join(&entry.name)).unwrap(),
+    };
+    let mut files: Vec<NewFile> = manifest.files.iter().map(file).collect();
+    change(&mut manifest, &mut files);
+    write_folder(&target.join("changed"), manifest, &files).unwrap()
+}
+
+pub(crate) fn with_role(files: &mut [NewFile], role: FileRole) -> &mut NewFile {
+    files.iter_mut().find(|file| file.role == role).unwrap()
 }

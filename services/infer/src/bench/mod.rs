@@ -1,0 +1,76 @@
+//! `hilum-infer bench …`: what this machine can do, without a service around it. Knows no measurement itself.
+
+mod engine;
+mod ideal;
+mod peak;
+mod preprocess;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+/// Measurements.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// Print one JSON object instead of text.
+    #[arg(long, global = true)]
+    json: bool,
+    /// Write the JSON object to this file as well.
+    #[arg(long, global = true, value_name = "FILE")]
+    save: Option<PathBuf>,
+    #[command(subcommand)]
+    benchmark: Benchmark,
+}
+
+#[derive(Debug, Subcommand)]
+enum Benchmark {
+    /// Milliseconds per image in the model, for each engine and arithmetic.
+    #[command(long_about = engine::ABOUT)]
+    Engine(engine::EngineArgs),
+    /// Images per second of decode, preprocess and forward in one process, nothing else around it.
+    Ideal(ideal::IdealArgs),
+    /// Milliseconds per image before the model, stage by stage, for each file of a folder.
+    Preprocess(preprocess::PreprocessArgs),
+}
+
+/// How an outcome is shown.
+struct Form {
+    json: bool,
+    save: Option<PathBuf>,
+}
+
+impl Form {
+    /// As `text` says it or as JSON; and as JSON into a file, if one was named.
+    fn show<T: Serialize>(
+        &self,
+        outcome: &T,
+        out: &mut dyn Write,
+        text: impl FnOnce(&T, &mut dyn Write) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        if let Some(file) = &self.save {
+            let json = serde_json::to_vec_pretty(outcome)?;
+            std::fs::write(file, json).with_context(|| format!("cannot write {}", file.display()))?;
+        }
+        if self.json {
+            serde_json::to_writer(&mut *out, outcome)?;
+            return Ok(writeln!(out)?);
+        }
+        text(outcome, out)
+    }
+}
+
+/// Runs one measurement.
+///
+/// # Errors
+/// A file, the model or an engine can't be used.
+pub fn run(args: &BenchArgs, out: &mut dyn Write) -> anyhow::Result<()> {
+    let form = &Form { json: args.json, save: args.save.clone() };
+    match &args.benchmark {
+        Benchmark::Engine(engine_args) => engine::run(engine_args, form, out),
+        Benchmark::Ideal(ideal_args) => ideal::run(ideal_args, form, out),
+        Benchmark::Preprocess(preprocess_args) => preprocess::run(preprocess_args, form, out),
+    }
+}
