@@ -5,15 +5,15 @@
 //! batch ends, nor whether it is folded twice.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashSet};
 
 use hilum_events::{
     DeadLetterResolved, DuplicateLinked, Envelope, Event, ImageStored, InferenceCompleted, InferenceFailed,
     InferenceRequested, JobDeadLettered, JobId, ReadingId, ReportIssued, StudyId,
 };
-use uuid::Uuid;
 
+use crate::progress::Changed;
 use crate::rows::{
     DeadLetterRow, HistoryRow, JobFailureRow, JobRow, LinkRow, OutcomeRow, OutcomeState, ReadingRow,
     ReportRow, ResolutionRow, StudyRow, UnreadableRow,
@@ -72,14 +72,18 @@ impl Rows {
         self.unreadable.insert(seq, UnreadableRow { seq, subject: clean(subject), reason: clean(reason) });
     }
 
-    /// Ids of all jobs, readings and studies of which something changes.
-    pub fn touched(&self) -> HashSet<Uuid> {
+    /// What these rows change for those who wait.
+    pub fn changed(&self) -> Changed {
         let of_row = |row: &HistoryRow| {
             let job = row.job_id.map(JobId::as_uuid);
             let reading = row.reading_id.map(ReadingId::as_uuid);
             [job, reading, row.study_id.map(StudyId::as_uuid)]
         };
-        self.history.values().flat_map(of_row).flatten().collect()
+        let may_end = |row: &&HistoryRow| !matches!(row.event, "image-stored" | "inference-requested");
+        Changed {
+            ids: self.history.values().flat_map(of_row).flatten().collect(),
+            ended: self.history.values().filter(may_end).flat_map(of_row).flatten().collect(),
+        }
     }
 
     fn remember(&mut self, fact: &Fact<'_>) {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use hilum_log::{Attempts, Log, Recorded, UnavailableError};
 use hilum_runtime::{Health, with_causes};
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::batch::{park, project_span, rows_of};
@@ -17,6 +18,9 @@ use crate::store::{Store, StoreError};
 
 /// Messages folded in one transaction.
 const BATCH_MAX: usize = 500;
+/// Between the beginnings of two transactions: a busy log is folded in fewer, larger ones. After a rest, an event is
+/// folded at once.
+const SHORTEST_GAP: Duration = Duration::from_millis(25);
 /// After this time without a message, log and tables are looked at.
 const IDLE_CHECK: Duration = Duration::from_secs(2);
 /// How often a standing-by copy looks at the position.
@@ -115,7 +119,10 @@ impl Projection {
     /// Folds batch after batch until another copy moves the position.
     async fn lead(&self, mut position: Position, goal: u64) -> Result<(), FoldError> {
         let mut follower = self.log.follow(position.last_seq, &[]);
+        let mut pace = tokio::time::interval(SHORTEST_GAP);
+        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            pace.tick().await;
             let batch = tokio::time::timeout(IDLE_CHECK, follower.next_batch(BATCH_MAX)).await;
             let log = self.log.position().await?;
             position.check_log(&log)?;
@@ -173,7 +180,7 @@ impl Projection {
         let _spans: Vec<_> = batch.iter().filter_map(project_span).collect();
         let (rows, to) = rows_of(from, batch);
         let folded = match self.store.write(from, &to, &rows).await {
-            Ok(true) => Some((to, Touched::Only(Arc::new(rows.touched())))),
+            Ok(true) => Some((to, Touched::Only(Arc::new(rows.changed())))),
             Ok(false) => None,
             Err(error) if error.is_bad_data() => self.fold_one_by_one(from, batch).await?,
             Err(error) => return Err(error),

@@ -12,11 +12,20 @@ use uuid::Uuid;
 /// Batches a slow listener may be behind before it is told only that something changed.
 const BACKLOG: usize = 256;
 
+/// Ids of jobs, readings and studies.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changed {
+    /// All of which something changes.
+    pub ids: HashSet<Uuid>,
+    /// Those among them that may have ended.
+    pub ended: HashSet<Uuid>,
+}
+
 /// What a step of the fold changed.
 #[derive(Debug, Clone)]
 pub enum Touched {
-    /// These jobs, readings and studies.
-    Only(Arc<HashSet<Uuid>>),
+    /// These.
+    Only(Arc<Changed>),
     /// Not known: another copy folded it.
     Anything,
 }
@@ -74,9 +83,18 @@ pub struct Changes {
 impl Changes {
     /// Waits until one of `ids` was, or may have been, changed. Cancel safe.
     pub async fn of(&mut self, ids: &[Uuid]) {
+        self.wait_for(|changed| ids.iter().any(|id| changed.ids.contains(id))).await;
+    }
+
+    /// Waits until one of `ids` has, or may have, ended. Cancel safe.
+    pub async fn end_of(&mut self, ids: &[Uuid]) {
+        self.wait_for(|changed| ids.iter().any(|id| changed.ended.contains(id))).await;
+    }
+
+    async fn wait_for(&mut self, concerns: impl Fn(&Changed) -> bool) {
         loop {
             match self.touched.recv().await {
-                Ok(Touched::Only(touched)) if !ids.iter().any(|id| touched.contains(id)) => {}
+                Ok(Touched::Only(changed)) if !concerns(&changed) => {}
                 Ok(_) | Err(RecvError::Lagged(_)) => return,
                 // The fold is gone, and the service is about to end.
                 Err(RecvError::Closed) => std::future::pending().await,
@@ -92,7 +110,8 @@ mod tests {
     use super::*;
 
     fn only(ids: &[u128]) -> Touched {
-        Touched::Only(Arc::new(ids.iter().copied().map(Uuid::from_u128).collect()))
+        let ids = ids.iter().copied().map(Uuid::from_u128).collect();
+        Touched::Only(Arc::new(Changed { ids, ended: HashSet::new() }))
     }
 
     #[tokio::test]
@@ -104,6 +123,18 @@ mod tests {
         assert_eq!(changes.of(&mine).now_or_never(), None);
         progress.advance(2, only(&[1, 3]));
         assert_eq!(changes.of(&mine).now_or_never(), Some(()));
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_an_end_is_not_woken_before() {
+        let progress = Progress::default();
+        let mut changes = progress.changes();
+        let mine = [Uuid::from_u128(1)];
+        progress.advance(1, only(&[1]));
+        assert_eq!(changes.end_of(&mine).now_or_never(), None);
+        let changed = Changed { ids: mine.into(), ended: mine.into() };
+        progress.advance(2, Touched::Only(Arc::new(changed)));
+        assert_eq!(changes.end_of(&mine).now_or_never(), Some(()));
     }
 
     #[tokio::test]

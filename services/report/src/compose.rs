@@ -158,6 +158,8 @@ fn reading_entry(e: &InferenceCompleted) -> ReadingEntry {
         region: e.region,
         pixel_digest: e.pixel_digest,
         times: e.times,
+        notices: e.notices.clone(),
+        reused_from: e.reused_from,
     };
     reading.top_findings =
         reading.ranked().into_iter().take(TOP_FINDINGS).map(|finding| finding.label.clone()).collect();

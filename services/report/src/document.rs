@@ -3,7 +3,7 @@
 
 use hilum_events::{
     ActivationMap, AnalysedRegion, DicomIdentity, EngineIdentity, EventId, Finding, JobId, MediaType,
-    ModelIdentity, ReadingId, ReadingTimes, ReportCause, Sha256Digest, Site, StudyId, StudyRef,
+    ModelIdentity, Notice, ReadingId, ReadingTimes, ReportCause, Sha256Digest, Site, StudyId, StudyRef,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -163,6 +163,12 @@ pub struct ReadingEntry {
     pub pixel_digest: Sha256Digest,
     /// Where the time of the reading went.
     pub times: ReadingTimes,
+    /// What to bear in mind about the image.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<Notice>,
+    /// The reading of the same pixels in another file whose findings these are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reused_from: Option<ReadingId>,
 }
 
 /// Enough of a model's identity to tell it from all others.

@@ -6,7 +6,6 @@ use hilum_events::{JobId, Site, StudyId, job_image_filter};
 use hilum_runtime::Problem;
 use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use super::error::{bad_request, conflict, database, log};
 use super::params::Wait;
@@ -52,7 +51,8 @@ impl Api {
         }
         let _place = self.place_to_wait()?;
         while !story.job.status.has_ended() && Instant::now() < deadline && !self.shutdown.is_cancelled() {
-            self.sleep_until_changed(&mut changes, &story.job.watched(), deadline).await;
+            let watched = story.job.watched();
+            self.sleep_until(changes.end_of(&watched), deadline).await;
             story = self.story(job_id).await?;
         }
         Ok(story)
@@ -67,15 +67,10 @@ impl Api {
         Ok(self.progress.reached(last_seq, CATCH_UP_LIMIT).await)
     }
 
-    /// Waits for a change of one of `ids`, for `deadline` or for the end of the service.
-    pub(super) async fn sleep_until_changed(
-        &self,
-        changes: &mut crate::progress::Changes,
-        ids: &[Uuid],
-        deadline: Instant,
-    ) {
+    /// Waits for a change, for `deadline` or for the end of the service.
+    pub(super) async fn sleep_until(&self, change: impl Future<Output = ()>, deadline: Instant) {
         tokio::select! {
-            () = changes.of(ids) => {}
+            () = change => {}
             () = tokio::time::sleep_until(deadline) => {}
             () = self.shutdown.cancelled() => {}
         }

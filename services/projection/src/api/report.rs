@@ -79,7 +79,7 @@ async fn issued(api: &Api, study_id: StudyId, wanted: &Wanted) -> Result<Report,
         if place.is_none() {
             place = Some(api.place_to_wait()?);
         }
-        api.sleep_until_changed(&mut changes, &[study_id.as_uuid()], deadline).await;
+        api.sleep_until(changes.of(&[study_id.as_uuid()]), deadline).await;
     }
 }
 

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use hilum_events::{
-    ActivationMap, AnalysedRegion, EngineIdentity, Finding, InferenceCompleted, JobId, ModelIdentity,
+    ActivationMap, AnalysedRegion, EngineIdentity, Finding, InferenceCompleted, JobId, ModelIdentity, Notice,
     ReadingId, ReadingTimes, Sha256Digest,
 };
 use hilum_runtime::Problem;
@@ -31,6 +31,9 @@ pub(super) struct JobResult {
     region: AnalysedRegion,
     pixel_digest: Sha256Digest,
     times: ReadingTimes,
+    notices: Vec<Notice>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reused_from: Option<ReadingId>,
 }
 
 #[derive(Serialize)]
@@ -93,6 +96,8 @@ fn result_of(job: &Job, reading: InferenceCompleted) -> JobResult {
         region: reading.region,
         pixel_digest: reading.pixel_digest,
         times: reading.times,
+        notices: reading.notices,
+        reused_from: reading.reused_from,
     }
 }
 

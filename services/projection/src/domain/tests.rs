@@ -89,7 +89,7 @@ fn of_several_decisions_about_a_dead_letter_the_first_counts() {
 fn a_decision_touches_the_job_and_all_that_share_its_reading() {
     check(&[dead_letter_resolved(1, "a", Resolution::Redrive, 2)], |rows| {
         let ids = [job_id(1).as_uuid(), reading_id("a").as_uuid()];
-        assert_eq!(rows.touched(), ids.into_iter().collect());
+        assert_eq!(rows.changed().ids, ids.into_iter().collect());
     });
 }
 
@@ -104,7 +104,7 @@ fn a_parked_message_has_no_nul_that_postgres_would_refuse() {
 fn what_changed_is_named_by_job_reading_and_study() {
     check(&[inference_requested(1, "a", 1)], |rows| {
         let ids = [job_id(1).as_uuid(), reading_id("a").as_uuid(), study_id().as_uuid()];
-        assert_eq!(rows.touched(), ids.into_iter().collect());
+        assert_eq!(rows.changed().ids, ids.into_iter().collect());
     });
 }
 

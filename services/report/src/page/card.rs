@@ -23,6 +23,9 @@ pub(super) fn card(number: usize, image: &ImageEntry, preview: Option<&Preview>,
                 p.shared { "Same content as job " code { (primary) } ", reading shared." }
             }
             @if image.status == ImageStatus::Failed { (failure(image)) }
+            @for notice in image.reading.iter().flat_map(|reading| &reading.notices) {
+                p.notice { strong { "Please note: " } (notice.text) "." }
+            }
             (pictures(number, image, preview, first))
             @if let Some(reading) = &image.reading { (findings(reading)) }
             (identity(image))
@@ -106,6 +109,9 @@ fn identity(image: &ImageEntry) -> Markup {
             div.wide { dt { "Job" } dd { code { (image.job_id) } } }
             @if let Some(reading_id) = image.reading_id {
                 div.wide { dt { "Reading" } dd { code { (reading_id) } } }
+            }
+            @if let Some(source) = image.reading.as_ref().and_then(|reading| reading.reused_from) {
+                div.wide { dt { "Taken from" } dd { "reading " code { (source) } " of the same pixels in another file" } }
             }
             div.wide { dt { "SHA-256" } dd { code { (image.sha256) } } }
             @if let Some(dicom) = &image.dicom {
