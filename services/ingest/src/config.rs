@@ -1,7 +1,11 @@
 //! Settings of the ingest service.
 
+use std::time::Duration;
+
 use clap::Parser;
 use hilum_runtime::ServiceSettings;
+
+use crate::admission::Bounds;
 
 /// Takes images in, checks and stores them, and says so in the event log.
 #[derive(Debug, Parser)]
@@ -21,7 +25,19 @@ pub(crate) struct Config {
     /// Images that may wait for a reading; while there are more, uploads are answered 503
     #[arg(long, env = "HILUM_MAX_WAITING", default_value_t = 100_000)]
     pub(crate) max_waiting: u64,
+    /// Longest estimated wait for a reading, seconds; while it is longer, uploads are answered 503 with the time after
+    /// which there is room again. Urgent images overtake, so for them only urgent ones count. 0 lets images wait as long
+    /// as they must, for batches at night. The default is as long as someone waits beside the device
+    #[arg(long, env = "HILUM_MAX_WAIT_S", default_value_t = 60)]
+    pub(crate) max_wait_s: u64,
     /// Child processes that read DICOM headers
     #[arg(long, env = "HILUM_DECODERS", default_value_t = 2)]
     pub(crate) decoders: usize,
+}
+
+impl Config {
+    pub(crate) fn bounds(&self) -> Bounds {
+        let max_wait = (self.max_wait_s > 0).then(|| Duration::from_secs(self.max_wait_s));
+        Bounds { max_wait, max_waiting: self.max_waiting }
+    }
 }

@@ -1,40 +1,68 @@
-//! Whether the door is open: only to a log that is known to be the right one, and only while not too much waits.
+//! Whether the door is open: only to a log that is known to be the right one, and only while what waits stays within
+//! its bounds. Looks at the queues, says so when it opens or closes; decides nothing.
 
 use std::error::Error;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hilum_log::Log;
+use hilum_events::Priority;
+use hilum_log::{Log, QueueDepth, service_of};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::admission::{Admission, Bounds, Cause, Found};
 use crate::refusal::Refusal;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-// 0, the default: the log is not checked yet.
-const OPEN: u8 = 1;
-const FULL: u8 = 2;
+const LANES: [Priority; 2] = [Priority::Stat, Priority::Routine];
 
 /// Shared by all uploads. Cheap to clone.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Gate {
-    state: Arc<AtomicU8>,
+#[derive(Debug, Clone)]
+pub(crate) struct Gate(Arc<State>);
+
+#[derive(Debug)]
+struct State {
+    /// The log was compared with its seal.
+    trusted: AtomicBool,
+    admission: Mutex<Admission>,
     /// Whether the last upload was refused because something is away.
-    away: Arc<AtomicBool>,
+    away: AtomicBool,
+}
+
+/// An upload that was let in; it counts among those that wait until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    gate: Gate,
+    lane: Priority,
+    stored: bool,
 }
 
 impl Gate {
-    /// Whether an upload may begin.
+    pub(crate) fn new(bounds: Bounds) -> Self {
+        Self(Arc::new(State {
+            trusted: AtomicBool::new(false),
+            admission: Mutex::new(Admission::new(bounds)),
+            away: AtomicBool::new(false),
+        }))
+    }
+
+    /// Whether an upload may begin whose priority is not known yet.
     pub(crate) fn pass(&self) -> Result<(), Refusal> {
-        match self.state.load(Ordering::Relaxed) {
-            OPEN => Ok(()),
-            FULL => Err(Refusal::Full),
-            _ => {
-                let source = "it was not yet compared with its seal".into();
-                Err(Refusal::Unavailable("the event log is being checked", source))
-            }
+        if !self.0.trusted.load(Ordering::Relaxed) {
+            let source = "it was not yet compared with its seal".into();
+            return Err(Refusal::Unavailable("the event log is being checked", source));
         }
+        let Err(declined) = self.decide(|admission| admission.check(Priority::Routine)) else {
+            return Ok(());
+        };
+        self.decide(|admission| admission.check(Priority::Stat)).map_err(|_| declined.into())
+    }
+
+    /// Lets the image of an upload in, or not.
+    pub(crate) fn admit(&self, lane: Priority) -> Result<Admitted, Refusal> {
+        self.decide(|admission| admission.begin(lane))?;
+        Ok(Admitted { gate: self.clone(), lane, stored: false })
     }
 
     /// Says that uploads are refused because something is away, and that they are taken again: once each, for a
@@ -42,12 +70,12 @@ impl Gate {
     pub(crate) fn note<T>(&self, outcome: &Result<T, Refusal>) {
         match outcome {
             Err(Refusal::Unavailable(what, source)) => {
-                if !self.away.swap(true, Ordering::Relaxed) {
+                if !self.0.away.swap(true, Ordering::Relaxed) {
                     tracing::warn!(error = &**source as &dyn Error, what, "refusing uploads");
                 }
             }
             Ok(_) => {
-                if self.away.swap(false, Ordering::Relaxed) {
+                if self.0.away.swap(false, Ordering::Relaxed) {
                     tracing::info!("taking uploads again");
                 }
             }
@@ -57,25 +85,112 @@ impl Gate {
 
     /// Opens to the log, which the caller has checked, and looks each second how many images wait; until
     /// `shutdown`.
-    pub(crate) async fn watch(&self, log: &Log, max_waiting: u64, shutdown: &CancellationToken) {
-        self.state.store(OPEN, Ordering::Relaxed);
+    pub(crate) async fn watch(&self, log: &Log, shutdown: &CancellationToken) {
+        self.0.trusted.store(true, Ordering::Relaxed);
+        let begun = Instant::now();
         let mut looks = tokio::time::interval(LOOK_EVERY);
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 _ = looks.tick() => {}
             }
+            let look = self.admission().begin_look();
             // When the log does not answer, uploads are refused for that.
             let Ok(depths) = log.queue_depths().await else { continue };
-            let waiting: u64 = depths.iter().map(|depth| depth.waiting + depth.in_hand).sum();
-            metrics::gauge!("hilum_images_waiting").set(waiting as f64);
-            let state = if waiting > max_waiting { FULL } else { OPEN };
-            if self.state.swap(state, Ordering::Relaxed) != state {
-                match state {
-                    FULL => tracing::warn!(waiting, max_waiting, "too many images wait; refusing uploads"),
-                    _ => tracing::info!(waiting, "taking uploads again"),
+            let found = found(&depths);
+            self.decide(|admission| admission.end_look(look, begun.elapsed(), found));
+            self.measure();
+        }
+    }
+
+    /// Has something decided, and says which lanes it opened or closed.
+    fn decide<T>(&self, decide: impl FnOnce(&mut Admission) -> T) -> T {
+        let mut admission = self.admission();
+        let before = LANES.map(|lane| admission.closed(lane));
+        let decided = decide(&mut admission);
+        for (lane, before) in LANES.into_iter().zip(before) {
+            let (waiting, wait_s) = (admission.waiting(), admission.wait(lane).as_secs());
+            let priority = lane.as_str();
+            match (before, admission.closed(lane)) {
+                (None, Some(Cause::TooMany)) => {
+                    tracing::warn!(priority, waiting, wait_s, "too many images wait; refusing uploads");
                 }
+                (None, Some(Cause::TooSlow)) => {
+                    tracing::warn!(priority, waiting, wait_s, "images wait too long; refusing uploads");
+                }
+                (Some(_), None) => tracing::info!(priority, waiting, wait_s, "taking uploads again"),
+                _ => {}
             }
         }
+        decided
+    }
+
+    fn measure(&self) {
+        let admission = self.admission();
+        metrics::gauge!("hilum_images_waiting").set(admission.waiting() as f64);
+        for lane in LANES {
+            let wait_s = admission.wait(lane).as_secs_f64();
+            metrics::gauge!("hilum_door_wait_estimate_seconds", "priority" => lane.as_str()).set(wait_s);
+        }
+    }
+
+    fn admission(&self) -> MutexGuard<'_, Admission> {
+        self.0.admission.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Admitted {
+    /// Its image now waits for its reading.
+    pub(crate) fn stored(mut self) {
+        self.stored = true;
+    }
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        self.gate.admission().ended(self.lane, self.stored);
+    }
+}
+
+/// Every image is in the queue of one service at a time: that which decides whether it needs a reading, or the readers'.
+fn found(depths: &[QueueDepth]) -> Found {
+    let mut found = Found::default();
+    for depth in depths {
+        let images = depth.waiting + depth.in_hand;
+        found.images += images;
+        if service_of(&depth.consumer) != "infer" {
+            found.before_readers += images;
+            continue;
+        }
+        found.settled += depth.settled;
+        if depth.consumer.starts_with("infer-stat") {
+            found.urgent += images;
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queues_are_those_of_the_readers_or_before_them_and_the_urgent_ones_are_told_apart() {
+        let depth = |consumer: &str, waiting, in_hand, settled| QueueDepth {
+            consumer: consumer.to_owned(),
+            waiting,
+            in_hand,
+            settled,
+        };
+        let depths = [
+            depth("dedupe", 1, 2, 900),
+            depth("dedupe-retry", 3, 0, 900),
+            depth("infer-stat", 10, 5, 7),
+            depth("infer-stat-retry", 20, 0, 8),
+            depth("infer-routine", 100, 50, 70),
+            depth("infer-routine-retry", 200, 0, 80),
+        ];
+        let expected = Found { images: 391, before_readers: 6, urgent: 35, settled: 165 };
+        assert_eq!(found(&depths), expected);
     }
 }

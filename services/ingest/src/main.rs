@@ -1,9 +1,11 @@
 //! Wiring of the ingest service. Decides nothing.
 
+mod admission;
 mod api;
 mod config;
 mod domain;
 mod gate;
+mod pace;
 mod refusal;
 mod upload;
 
@@ -37,8 +39,7 @@ async fn main() -> anyhow::Result<()> {
 
     service.health.wait_for(SEAL, "comparing the event log with its seal");
     let health = service.health.clone();
-    let gate = Gate::default();
-    let max_waiting = config.max_waiting;
+    let gate = Gate::new(config.bounds());
     let door = Door {
         log: log.clone(),
         store: store.clone(),
@@ -52,7 +53,7 @@ async fn main() -> anyhow::Result<()> {
         let seal = || store.read_record(SEAL_RECORD);
         if log.wait_until_trusted(&shutdown, seal).await? {
             health.holds(SEAL);
-            gate.watch(&log, max_waiting, &shutdown).await;
+            gate.watch(&log, &shutdown).await;
         }
         anyhow::Ok(())
     };

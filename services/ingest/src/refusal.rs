@@ -11,6 +11,8 @@ use hilum_imaging::DecodeError;
 use hilum_log::{AppendError, UnavailableError};
 use hilum_runtime::Problem;
 
+use crate::admission::{Cause, Declined};
+
 /// An upload or request that is not taken.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
@@ -40,12 +42,28 @@ pub(crate) enum Refusal {
     /// All slots are taken.
     #[error("as many uploads are under way as this service takes; try again shortly")]
     Busy,
-    /// Too much waits already.
-    #[error("more images wait for a reading than this site keeps waiting; try again later")]
-    Full,
+    /// Too many images wait already.
+    #[error("more images wait for a reading than this site keeps waiting; try again in {retry_after_s} s")]
+    Full { retry_after_s: u64 },
+    /// It would wait too long.
+    #[error(
+        "an image sent now would wait some {wait_s} s for its reading, longer than this site lets it; try again in \
+         {retry_after_s} s; an urgent one may still be taken if the field priority=stat comes before the image"
+    )]
+    LongWait { wait_s: u64, retry_after_s: u64 },
     /// Storage, the log or the decoder is away.
     #[error("{0}; nothing was accepted, try again shortly")]
     Unavailable(&'static str, #[source] Box<dyn Error + Send + Sync>),
+}
+
+impl From<Declined> for Refusal {
+    fn from(declined: Declined) -> Self {
+        let Declined { cause, wait, retry_after_s } = declined;
+        match cause {
+            Cause::TooMany => Self::Full { retry_after_s },
+            Cause::TooSlow => Self::LongWait { wait_s: wait.as_secs(), retry_after_s },
+        }
+    }
 }
 
 impl From<PutError> for Refusal {
@@ -97,7 +115,8 @@ impl Refusal {
             Self::Unreadable { .. } => "unreadable-image",
             Self::UnknownStudy(_) => "not-found",
             Self::Busy => "busy",
-            Self::Full => "full",
+            Self::Full { .. } => "full",
+            Self::LongWait { .. } => "long-wait",
             Self::Unavailable(..) => "unavailable",
         }
     }
@@ -109,7 +128,18 @@ impl Refusal {
             Self::UnknownType | Self::NotMultipart => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unreadable { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::UnknownStudy(_) => StatusCode::NOT_FOUND,
-            Self::Busy | Self::Full | Self::Unavailable(..) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::Full { .. } | Self::LongWait { .. } | Self::Unavailable(..) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+        }
+    }
+
+    /// Seconds after which the same request may be taken, where that can be told.
+    fn retry_after_s(&self) -> Option<u64> {
+        match self {
+            Self::Full { retry_after_s } | Self::LongWait { retry_after_s, .. } => Some(*retry_after_s),
+            Self::Busy | Self::Unavailable(..) => Some(2),
+            _ => None,
         }
     }
 }
@@ -121,6 +151,10 @@ impl IntoResponse for Refusal {
             Self::Unavailable(_, source) => {
                 tracing::debug!(error = &**source as &dyn Error, refusal = self.word(), "request refused");
             }
+            // Also of this: senders that are refused come again and again.
+            Self::Full { .. } | Self::LongWait { .. } => {
+                tracing::debug!(refusal = self.word(), "request refused");
+            }
             Self::Unreadable { code, .. } => tracing::info!(code, refusal = self.word(), "request refused"),
             _ => tracing::info!(refusal = self.word(), "request refused"),
         }
@@ -128,9 +162,7 @@ impl IntoResponse for Refusal {
         let status = self.status();
         let title = status.canonical_reason().unwrap_or("refused");
         let mut problem = Problem::new(status, self.word(), title, self.to_string());
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            problem.retry_after_s = Some(if matches!(self, Self::Full) { 30 } else { 2 });
-        }
+        problem.retry_after_s = self.retry_after_s();
         problem.into_response()
     }
 }

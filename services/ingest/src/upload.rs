@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::domain::{Wishes, image_stored};
-use crate::gate::Gate;
+use crate::gate::{Admitted, Gate};
 use crate::refusal::Refusal;
 
 /// Longest text field, bytes.
@@ -40,6 +40,7 @@ pub(crate) struct Door {
 struct Arrived {
     media_type: MediaType,
     received: Received,
+    admitted: Admitted,
 }
 
 impl Door {
@@ -67,6 +68,7 @@ impl Door {
         let image = StoredImage { blob, media_type, dicom };
         let stored = image_stored(job_id, wishes, image, Timestamp::now());
         self.log.append(&stored).await?;
+        arrived.admitted.stored();
         reach("ingest.after-publish");
         metrics::counter!("hilum_ingest_accepted_total", "type" => media_type.as_mime()).increment(1);
         tracing::info!(%job_id, media_type = media_type.as_mime(), "image stored");
@@ -118,7 +120,9 @@ impl Door {
                 Err(Refusal::Malformed("the form has two images; send one per request".to_owned()))
             }
             "image" => {
-                *arrived = Some(self.receive(field).await?);
+                // Before its bytes: what comes after them, such as the priority, comes too late for this.
+                let admitted = self.gate.admit(wishes.priority)?;
+                *arrived = Some(self.receive(field, admitted).await?);
                 Ok(())
             }
             "site" => {
@@ -144,7 +148,7 @@ impl Door {
     }
 
     /// Refuses an unknown type after its first bytes, before anything is stored.
-    async fn receive(&self, field: Field<'_>) -> Result<Arrived, Refusal> {
+    async fn receive(&self, field: Field<'_>, admitted: Admitted) -> Result<Arrived, Refusal> {
         let mut chunks = Box::pin(field);
         let mut prefix = BytesMut::new();
         while prefix.len() < MediaType::PREFIX_LEN {
@@ -160,7 +164,7 @@ impl Door {
         let media_type = MediaType::recognise(&prefix).ok_or(Refusal::UnknownType)?;
         let all = stream::once(async { Ok(prefix.freeze()) }).chain(chunks);
         let received = self.store.receive(all, self.max_upload_bytes).await?;
-        Ok(Arrived { media_type, received })
+        Ok(Arrived { media_type, received, admitted })
     }
 
     /// For DICOM, the identifiers: read in a child process, for a hostile file ends the process that parses it.
