@@ -4,6 +4,7 @@
 mod causes;
 mod health;
 mod lingering;
+mod log_writer;
 mod problem;
 mod service;
 mod settings;

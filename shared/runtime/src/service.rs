@@ -190,7 +190,7 @@ async fn readyz(State(pages): State<Pages>) -> impl IntoResponse {
 }
 
 async fn metrics_page(State(pages): State<Pages>) -> String {
-    metrics::gauge!("hilum_log_lines_dropped").set(pages.telemetry.dropped_lines() as f64);
+    metrics::counter!("hilum_log_lines_dropped_total").absolute(pages.telemetry.dropped_lines());
     pages.metrics.render()
 }
 
