@@ -8,7 +8,7 @@ ENVIRONMENT := eval "$$(python3 infra/local/fetch.py)"
 TOOLS := $(CACHE)/tools
 NEXTEST := $(or $(shell command -v cargo-nextest),$(TOOLS)/bin/cargo-nextest)
 
-.PHONY: setup build demo test faults lint fmt clean
+.PHONY: setup build demo test faults fuzz bench lint fmt clean
 
 setup:
 	@$(ENVIRONMENT); echo "ready: libtorch $$LIBTORCH, NATS $$HILUM_NATS_SERVER, Postgres $$HILUM_POSTGRES_BIN"
@@ -29,6 +29,33 @@ faults: $(NEXTEST)
 	@$(ENVIRONMENT); cargo build --locked --workspace --bins --tests && \
 	HILUM_FAULT_RUNS=$${HILUM_FAULT_RUNS:-300} $(NEXTEST) nextest run --locked --workspace --no-capture \
 	-E 'package(hilum-tests) and binary(faults)'
+
+# Any bytes on each road of the decoder process, HILUM_FUZZ_SECONDS each (10 minutes), with AddressSanitizer: stops at a
+# finding and says where it lies. What was found before is in tests/data/hostile; see shared/imaging/fuzz/README.md.
+FUZZ_SEEDS := $(addprefix tests/data/,images encodings windows hostile)
+FUZZ_LIMITS := -rss_limit_mb=2048 -timeout=20 -max_len=65536
+
+fuzz: $(TOOLS)/bin/cargo-fuzz
+	@$(ENVIRONMENT); export RUSTC_BOOTSTRAP=1 ASAN_OPTIONS=allocator_may_return_null=1:max_allocation_size_mb=512; \
+	ulimit -s 262144; $(foreach road,dicom png jpeg,mkdir -p target/fuzz/$(road)/corpus; \
+	$(TOOLS)/bin/cargo-fuzz run -O --fuzz-dir shared/imaging/fuzz --target-dir target/fuzz/build $(road) \
+	target/fuzz/$(road)/corpus $(FUZZ_SEEDS) -- $(FUZZ_LIMITS) \
+	-artifact_prefix=target/fuzz/$(road)/ -max_total_time=$${HILUM_FUZZ_SECONDS:-600};)
+
+# What this machine reaches, in some ten minutes: tables here, JSON in target/bench. Run it on an idle machine.
+# HILUM_BENCH_IMAGES names a folder of other images, HILUM_MODEL another model. docs/performance.md explains it all.
+BENCH_IMAGES := $(if $(HILUM_BENCH_IMAGES),--images $(HILUM_BENCH_IMAGES))
+BENCHMARKS := engine preprocess pipeline capacity logging
+BENCH_engine :=
+BENCH_preprocess := $(BENCH_IMAGES)
+BENCH_pipeline := --cores $(BENCH_IMAGES)
+BENCH_capacity := --step-s 10 --steady-s 40 $(BENCH_IMAGES)
+BENCH_logging := $(BENCH_IMAGES)
+
+bench: build
+	@mkdir -p target/bench; $(ENVIRONMENT); $(foreach benchmark,$(BENCHMARKS),\
+	echo; echo "hilum bench $(benchmark) $(BENCH_$(benchmark))"; \
+	target/release/hilum bench $(benchmark) $(BENCH_$(benchmark)) --save target/bench/$(benchmark).json;)
 
 lint: $(TOOLS)/bin/cargo-deny $(TOOLS)/bin/cargo-machete
 	@$(ENVIRONMENT); cargo fmt --all --check && \

@@ -1,6 +1,7 @@
 //! The HTTP client for the API. Knows its addresses and answers; shows nothing.
 
 mod answers;
+mod content;
 mod dead_letters;
 mod upload;
 

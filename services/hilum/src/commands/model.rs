@@ -1,4 +1,4 @@
-//! `hilum model …`: the service that reads images knows its models, so its program answers.
+//! `hilum model …` and what else the service that reads images knows best: its program answers.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
@@ -12,15 +12,20 @@ use crate::stack::sibling;
 
 #[derive(Debug, Args)]
 pub(super) struct PassedOn {
-    /// What `hilum-infer model` gets
+    /// What the program gets
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
     arguments: Vec<OsString>,
 }
 
 /// Becomes `hilum-infer model …`; returns only if it can't.
 pub(super) fn run(args: &PassedOn, output: Output) -> Result<ExitCode, Error> {
+    pass_on(&["model".into()], args, output)
+}
+
+/// Becomes `hilum-infer` with these words before the arguments; returns only if it can't.
+pub(super) fn pass_on(words: &[OsString], args: &PassedOn, output: Output) -> Result<ExitCode, Error> {
     let program = sibling("hilum-infer")?;
     let mut command = Command::new(&program);
-    command.arg("model").args(output.is_json().then_some("--json")).args(&args.arguments);
+    command.args(words).args(output.is_json().then_some("--json")).args(&args.arguments);
     Err(Error::file("run", program)(command.exec()))
 }

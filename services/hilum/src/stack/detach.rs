@@ -29,6 +29,7 @@ pub(crate) async fn start_detached(folder: &StateFolder, settings: &UpSettings) 
     let mut command = Command::new(program);
     command.args(["up", "--json", "--background", "--state"]).arg(folder.path());
     command.args(settings.to_arguments());
+    command.envs(settings.environment.iter().map(|(name, value)| (name, value)));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(sink);
     let child = command.spawn();
     let mut child =

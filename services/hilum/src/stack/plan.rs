@@ -93,9 +93,9 @@ pub(crate) fn environment(
     ];
     // Workers share the cores, unless somebody knows better: more threads than cores only wait for one another.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = (cores / usize::from(settings.infer_workers.max(1))).max(1);
-    if std::env::var_os("HILUM_INFER_THREADS").is_none() {
-        environment.push(("HILUM_INFER_THREADS", threads.to_string()));
+    let cores = (cores / usize::from(settings.infer_workers.max(1))).max(1);
+    if std::env::var_os("HILUM_CORES").is_none() {
+        environment.push(("HILUM_CORES", cores.to_string()));
     }
     environment.extend(settings.quiet_time_s.map(|seconds| ("HILUM_QUIET_TIME_S", seconds.to_string())));
     environment.extend(settings.otlp_endpoint.clone().map(|url| ("HILUM_OTLP_ENDPOINT", url)));

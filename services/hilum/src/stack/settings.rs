@@ -26,6 +26,9 @@ pub(crate) struct UpSettings {
     /// Seconds that the first start of all parts may take
     #[arg(long, value_name = "N", default_value_t = 180)]
     pub(crate) ready_limit_s: u64,
+    /// Environment variables of a stack in the background, beside those of this program.
+    #[arg(skip)]
+    pub(crate) environment: Vec<(&'static str, String)>,
 }
 
 impl UpSettings {

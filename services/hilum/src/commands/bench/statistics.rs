@@ -39,6 +39,11 @@ impl Latencies {
         self.percentile(95)
     }
 
+    /// What all but one in a hundred stay within.
+    pub(super) fn p99(&self) -> Duration {
+        self.percentile(99)
+    }
+
     /// The longest.
     pub(super) fn longest(&self) -> Duration {
         self.percentile(100)

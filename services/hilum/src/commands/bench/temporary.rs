@@ -9,13 +9,14 @@ use nix::sys::signal::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::super::{down, streams, up};
+use super::full_pipes::FullPipes;
 use crate::client::Client;
 use crate::error::Error;
 use crate::output::Output;
 use crate::stack::{ProcessId, StackState, StateFolder, UpSettings};
 
 /// Where and how a stack for a measurement is started.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct TemporaryArgs {
     /// Folder for the stack of this measurement, which must not exist yet; by default one among the temporary files
     #[arg(long, value_name = "DIR")]
@@ -25,6 +26,38 @@ pub(super) struct TemporaryArgs {
     keep: bool,
     #[command(flatten)]
     settings: UpSettings,
+}
+
+impl TemporaryArgs {
+    /// The model folder, if one was named.
+    pub(super) fn model(&self) -> Option<PathBuf> {
+        self.settings.model.clone()
+    }
+
+    /// The same, with studies that are reported a second after their last image unless another time was given: a
+    /// measurement of some seconds shall have reports beside it all the time, as a long one would.
+    pub(super) fn reporting_soon(&self) -> Self {
+        let quiet_time_s = self.settings.quiet_time_s.or(Some(1.0));
+        Self { settings: UpSettings { quiet_time_s, ..self.settings.clone() }, ..self.clone() }
+    }
+
+    /// The same, with a door that takes images however long they will wait: for a measurement that holds the workers.
+    pub(super) fn with_patient_door(&self) -> Self {
+        let mut settings = self.settings.clone();
+        settings.environment.push(("HILUM_MAX_WAIT_S", "0".to_owned()));
+        Self { settings, ..self.clone() }
+    }
+}
+
+/// One of several stacks that a measurement compares.
+#[derive(Debug, Default)]
+pub(super) struct Variant {
+    /// Ends the name of its folder.
+    pub(super) name: &'static str,
+    /// Environment variables of all its programs.
+    pub(super) environment: Vec<(&'static str, String)>,
+    /// The services' logs go to pipes that are full and that nobody reads.
+    pub(super) has_blocked_logs: bool,
 }
 
 /// A running stack.
@@ -47,41 +80,95 @@ pub(super) async fn on_temporary_stack<T>(
     output: Output,
     measure: impl AsyncFnOnce(&Temporary) -> Result<T, Error>,
 ) -> Result<T, Error> {
+    on_temporary_stacks(args, &[Variant::default()], output, async |stacks| match stacks {
+        [stack] => measure(stack).await,
+        _ => Err(Error::Unmeasured("there is not one stack".to_owned())),
+    })
+    .await
+}
+
+/// As [`on_temporary_stack`], with one stack for each variant, all at the same time.
+///
+/// # Errors
+/// As [`on_temporary_stack`].
+pub(super) async fn on_temporary_stacks<T>(
+    args: &TemporaryArgs,
+    variants: &[Variant],
+    output: Output,
+    measure: impl AsyncFnOnce(&[Temporary]) -> Result<T, Error>,
+) -> Result<T, Error> {
     if std::env::var_os("HILUM_STORE_URL").is_some_and(|url| !url.is_empty()) {
         let what = "HILUM_STORE_URL is set: the images of the benchmark would go there and stay; unset it";
         return Err(Error::Usage(what.to_owned()));
     }
-    let folder = StateFolder::at(&args.folder.clone().unwrap_or_else(among_temporary_files))?;
-    if folder.path().exists() {
-        let path = folder.path().display();
-        return Err(Error::Usage(format!("{path} exists; the folder of a benchmark is removed at its end")));
-    }
+    let base = args.folder.clone().unwrap_or_else(among_temporary_files);
+    let folders = variants.iter().map(|variant| new_folder(&base, variant.name));
+    let folders = folders.collect::<Result<Vec<_>, _>>()?;
+    let places: Vec<_> = folders.iter().zip(variants).collect();
     let measured = tokio::select! {
-        measured = on_stack_in(&folder, args, output, measure) => measured,
+        measured = on_stacks_in(&places, args, output, measure) => measured,
         interrupted = interrupted() => interrupted.and(Err(Error::Unmeasured("it was interrupted".to_owned()))),
     };
-    // A stack that did not come up has left its logs, which the error names.
-    let is_up = StackState::read(&folder).is_ok_and(|state| state.is_some());
-    let stopped = if is_up { down::stop(&folder).await.map(|_| ()) } else { Ok(()) };
-    if args.keep {
-        output.note(format_args!("everything is kept in {}", folder.path().display()));
-    } else if stopped.is_ok() && !matches!(measured, Err(Error::NotUp { .. } | Error::Detached { .. })) {
-        remove(folder.path())?;
+    let mut stopped = Ok(());
+    for folder in &folders {
+        let ended = end(folder, args, &measured, output).await;
+        stopped = stopped.and(ended);
     }
     let measured = measured?;
     stopped.map(|()| measured)
 }
 
-async fn on_stack_in<T>(
+/// Stops the stack of a folder and removes it, unless it is to be kept.
+async fn end<T>(
     folder: &StateFolder,
     args: &TemporaryArgs,
+    measured: &Result<T, Error>,
     output: Output,
-    measure: impl AsyncFnOnce(&Temporary) -> Result<T, Error>,
+) -> Result<(), Error> {
+    // A stack that did not come up has left its logs, which the error names.
+    let is_up = StackState::read(folder).is_ok_and(|state| state.is_some());
+    let stopped = if is_up { down::stop(folder).await.map(|_| ()) } else { Ok(()) };
+    if args.keep {
+        output.note(format_args!("everything is kept in {}", folder.path().display()));
+    } else if stopped.is_ok() && !matches!(measured, Err(Error::NotUp { .. } | Error::Detached { .. })) {
+        remove(folder.path())?;
+    }
+    stopped
+}
+
+async fn on_stacks_in<T>(
+    places: &[(&StateFolder, &Variant)],
+    args: &TemporaryArgs,
+    output: Output,
+    measure: impl AsyncFnOnce(&[Temporary]) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let state = up::detached(folder, &args.settings, output).await?;
-    let client = Client::new(&state.base_url)?;
-    let log = streams::connect(&state.nats_url()).await?;
-    measure(&Temporary { state, client, log, folder: folder.clone() }).await
+    let (mut stacks, mut pipes) = (Vec::new(), Vec::new());
+    for (folder, variant) in places {
+        if variant.has_blocked_logs {
+            pipes.push(FullPipes::of(folder)?);
+        }
+        let environment = [args.settings.environment.as_slice(), &variant.environment].concat();
+        let settings = UpSettings { environment, ..args.settings.clone() };
+        let state = up::detached(folder, &settings, output).await?;
+        let client = Client::new(&state.base_url)?;
+        let log = streams::connect(&state.nats_url()).await?;
+        stacks.push(Temporary { state, client, log, folder: (*folder).clone() });
+    }
+    measure(&stacks).await
+}
+
+fn new_folder(base: &Path, name: &str) -> Result<StateFolder, Error> {
+    let mut path = base.as_os_str().to_owned();
+    if !name.is_empty() {
+        path.push("-");
+        path.push(name);
+    }
+    let folder = StateFolder::at(Path::new(&path))?;
+    if folder.path().exists() {
+        let path = folder.path().display();
+        return Err(Error::Usage(format!("{path} exists; the folder of a benchmark is removed at its end")));
+    }
+    Ok(folder)
 }
 
 impl Temporary {

@@ -74,7 +74,8 @@ pub(super) struct PoisonArgs {
 pub(super) async fn run(args: PoisonArgs, output: Output) -> Result<ExitCode, Error> {
     // Before a stack is started in vain.
     Picture::of_samples(args.samples.as_deref(), &std::env::temp_dir())?;
-    let measured = on_temporary_stack(&args.stack, output, async |stack: &Temporary| {
+    let stack = args.stack.with_patient_door();
+    let measured = on_temporary_stack(&stack, output, async |stack: &Temporary| {
         Box::pin(Bench::new(&args, stack, output)?.measure()).await
     });
     let outcome = Box::pin(measured).await?;
