@@ -18,7 +18,7 @@ pub use load::{Load, LoadPlan, Sender, Shipment};
 pub use otlp::{OtlpReceiver, Span};
 pub use proxy::{Proxy, Weather};
 pub use s3::{S3Mood, S3Server};
-pub use stack::{Dependency, Network, Stack, StackOptions, StoreKind, program, workspace};
+pub use stack::{Dependency, Network, Peak, Stack, StackOptions, StoreKind, program, workspace};
 
 use std::future::Future;
 use std::time::Duration;

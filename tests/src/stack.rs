@@ -2,6 +2,7 @@
 
 mod links;
 mod options;
+mod peaks;
 mod servers;
 mod trouble;
 
@@ -20,6 +21,7 @@ use tokio::process::Command;
 
 pub use links::Dependency;
 pub use options::{Network, StackOptions, StoreKind};
+pub use peaks::Peak;
 
 use crate::LIMIT;
 use crate::s3::S3Server;
@@ -73,6 +75,12 @@ impl Stack {
         set("HILUM_STORE_URL", store_url);
         set("HILUM_MODEL", demo_model().display().to_string());
         set("HILUM_QUIET_TIME_S", options.quiet_time_s.to_string());
+        // Copies share the cores, and their numbers are to be the reference's, not those of whatever is fastest today.
+        let cores = std::thread::available_parallelism().map_or(1, usize::from) / options.copies;
+        set("HILUM_CORES", cores.max(1).to_string());
+        set("HILUM_ENGINE", "tch".to_owned());
+        set("HILUM_PRECISION", "fp32".to_owned());
+        set("HILUM_MAX_BATCH", "8".to_owned());
         if let Some(endpoint) = &options.otlp_endpoint {
             set("HILUM_OTLP_ENDPOINT", endpoint.clone());
         }
@@ -283,12 +291,13 @@ pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// The untrained demonstration model, made once.
+/// The untrained demonstration model, made one time for each thing it may say of itself.
 fn demo_model() -> PathBuf {
     let target = program("hilum-infer").parent().unwrap().to_owned();
-    let folder = target.join("demo-model");
+    let says = hilum_models::sha256_hex(format!("{:?}", demo::manifest()).as_bytes());
+    let folder = target.join(format!("demo-model-{}", &says[..8]));
     if !folder.join("model.toml").exists() {
-        let fresh = target.join(format!("demo-model-{}", std::process::id()));
+        let fresh = target.join(format!("demo-model-of-{}", std::process::id()));
         demo::write_demo(&fresh).unwrap();
         // Another test may have been faster; its folder is the same.
         let _ = std::fs::rename(&fresh, &folder);

@@ -17,8 +17,12 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
     ])
 }
 
-const HEAVY: [(&str, &str); 3] =
-    [("tch", "hilum-infer"), ("sqlx", "hilum-projection"), ("dicom-object", "hilum-imaging")];
+const HEAVY: [(&str, &str); 4] = [
+    ("tch", "hilum-infer"),
+    ("openvino", "hilum-infer"),
+    ("sqlx", "hilum-projection"),
+    ("dicom-object", "hilum-imaging"),
+];
 
 #[test]
 fn dependencies_point_one_way() {

@@ -20,7 +20,7 @@ use crate::store::{Store, StoreError};
 const BATCH_MAX: usize = 500;
 /// Between the beginnings of two transactions: a busy log is folded in fewer, larger ones. After a rest, an event is
 /// folded at once.
-const SHORTEST_GAP: Duration = Duration::from_millis(25);
+const SHORTEST_GAP: Duration = Duration::from_millis(10);
 /// After this time without a message, log and tables are looked at.
 const IDLE_CHECK: Duration = Duration::from_secs(2);
 /// How often a standing-by copy looks at the position.

@@ -4,8 +4,11 @@
 mod command_line;
 mod corpus;
 mod full_house;
+mod hostile;
+mod long_wait;
 mod main_job;
 mod outages;
+mod pictures;
 mod poison;
 mod privacy;
 mod redrive;
