@@ -2,7 +2,7 @@
 //! and no clock.
 
 use hilum_events::{
-    ActivationMap, AnalysedRegion, EngineIdentity, Finding, InferenceCompleted, InferenceFailed,
+    ActivationMap, AnalysedRegion, BlobRef, EngineIdentity, Finding, InferenceCompleted, InferenceFailed,
     InferenceRequested, ModelIdentity, Notice, PictureId, ReadingTimes, Sha256Digest,
 };
 use hilum_imaging::Preparation;
@@ -31,6 +31,8 @@ pub(crate) struct Seen {
     pub(crate) region: AnalysedRegion,
     pub(crate) pixel_digest: Sha256Digest,
     pub(crate) notices: Vec<Notice>,
+    /// The image for people, in storage.
+    pub(crate) preview: Option<BlobRef>,
     pub(crate) times: ReadingTimes,
 }
 
@@ -78,6 +80,7 @@ impl Model {
             reading_id: request.reading_id,
             job_id: request.job_id,
             notices: seen.notices.clone(),
+            preview: seen.preview.clone(),
             times: seen.times,
             reused_from: Some(source.reused_from.unwrap_or(source.reading_id)),
             ..source.clone()
@@ -120,6 +123,7 @@ impl Model {
             times: seen.times,
             notices: seen.notices,
             reused_from: None,
+            preview: seen.preview,
         }
     }
 
@@ -187,6 +191,7 @@ mod tests {
             region: AnalysedRegion { picture_width: 2, picture_height: 1, x: 0, y: 0, side: 1 },
             pixel_digest: Sha256Digest::of(pixels),
             notices: Vec::new(),
+            preview: None,
             times: ReadingTimes::default(),
         }
     }

@@ -8,8 +8,10 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use hilum_blobs::BlobStore;
-use hilum_events::{Envelope, Event, InferenceCompleted, InferenceRequested, ReadingTimes, completed_filter};
-use hilum_imaging::{DecodeError, DecoderPool, ModelInput};
+use hilum_events::{
+    BlobRef, Envelope, Event, InferenceCompleted, InferenceRequested, ReadingTimes, completed_filter,
+};
+use hilum_imaging::{DecodeError, DecoderPool, ModelInput, Preview};
 use hilum_log::{AppendError, Delivery, Failure, Handle, Log, Recorded, reach_with};
 use jiff::Timestamp;
 use tracing::Instrument as _;
@@ -18,6 +20,9 @@ use crate::engine::{EngineError, Output};
 use crate::preparation::judge;
 use crate::reading::{Model, Seen, failed};
 use crate::worker::{Announced, ModelWorker};
+
+/// Longest side of the picture for people, pixels: what a report of a few images shows.
+const PREVIEW_SIDE_PX: u32 = 512;
 
 /// The handler of reading requests.
 pub(crate) struct Reader {
@@ -119,7 +124,8 @@ impl Reader {
         let announced = self.worker.announce();
         let (bytes, fetch_ms) = timed("fetch", self.fetch(request)).await;
         let bytes = bytes?;
-        let preparing = self.decoders.prepare(request.image.media_type, &bytes, &self.model.preparation);
+        let (media, preparation) = (request.image.media_type, &self.model.preparation);
+        let preparing = self.decoders.prepare_and_show(media, &bytes, preparation, Some(PREVIEW_SIDE_PX));
         let (prepared, _) = timed("prepare", preparing).await;
         let prepared = prepared.map_err(undecoded)?;
         drop(bytes);
@@ -129,14 +135,22 @@ impl Reader {
             None => Vec::new(),
         };
         let (decode_ms, preprocess_ms) = (prepared.decode_ms, prepared.preprocess_ms);
+        for (stage, ms) in [("decode", decode_ms), ("preprocess", preprocess_ms)] {
+            metrics::histogram!("hilum_stage_seconds", "stage" => stage).record(f64::from(ms) / 1000.0);
+        }
         let times = ReadingTimes { fetch_ms, decode_ms, preprocess_ms, forward_ms: 0.0 };
         let region = prepared.input.region;
-        let mut seen = Seen { region, pixel_digest: prepared.pixel_digest, notices, times };
+        let pixel_digest = prepared.pixel_digest;
+        let mut seen = Seen { region, pixel_digest, notices, preview: None, times };
+        let preview = self.keep_preview(prepared.preview);
         reach_with("infer.read", &request.image.blob.sha256);
-        if let Some(reused) = self.seen_before(request, &seen).await? {
+        if let Some(mut reused) = self.seen_before(request, &seen).await? {
+            reused.preview = preview.await?;
             return Ok(Event::InferenceCompleted(reused));
         }
-        let (output, forward_ms) = timed("forward", forward(announced, prepared.input)).await;
+        let forward = timed("forward", forward(announced, prepared.input));
+        let ((output, forward_ms), preview) = tokio::join!(forward, preview);
+        seen.preview = preview?;
         seen.times.forward_ms = forward_ms;
         Ok(Event::InferenceCompleted(self.model.completed(request, &output?, seen)))
     }
@@ -145,6 +159,12 @@ impl Reader {
         self.store.get(&request.image.blob).await.map_err(|error| {
             if error.is_transient() { Failure::Retry(error.into()) } else { Failure::Park(error.into()) }
         })
+    }
+
+    async fn keep_preview(&self, preview: Option<Preview>) -> Result<Option<BlobRef>, Failure> {
+        let Some(preview) = preview else { return Ok(None) };
+        let kept = self.store.put(preview.png.into()).await;
+        kept.map(Some).map_err(|error| Failure::Retry(error.into()))
     }
 
     /// The reading of the same pixels in another file, if there was one.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hilum_events::{
-    Envelope, Event, ImageStored, InferenceCompleted, InferenceFailed, JobDeadLettered, JobId,
+    BlobRef, Envelope, Event, ImageStored, InferenceCompleted, InferenceFailed, JobDeadLettered, JobId,
 };
 use jiff::Timestamp;
 
@@ -205,6 +205,14 @@ pub(crate) fn arrival<'a>(story: &'a Story, image: &BriefImage) -> Result<&'a Im
     match &fact(story, image.image_seq)?.envelope.event {
         Event::ImageStored(e) if e.job_id == image.job_id => Ok(e),
         other => Err(ComposeError::Unexpected { seq: image.image_seq, found: other.name() }),
+    }
+}
+
+/// The picture for people that was stored when the image was read.
+pub(crate) fn kept_preview(story: &Story, image: &BriefImage) -> Result<Option<BlobRef>, ComposeError> {
+    match &fact(story, image.outcome_seq)?.envelope.event {
+        Event::InferenceCompleted(e) => Ok(e.preview.clone()),
+        _ => Ok(None),
     }
 }
 

@@ -134,18 +134,46 @@ impl Issuer {
     async fn previews(&self, brief: &Brief, story: &Story, try_number: u64) -> Result<Previews, IssueError> {
         let mut pictures = BTreeMap::new();
         for image in &brief.images {
-            let stored = &compose::arrival(story, image)?.image;
-            pictures.entry(stored.blob.sha256).or_insert_with(|| stored.clone());
+            let image_and_preview =
+                (compose::arrival(story, image)?.image.clone(), compose::kept_preview(story, image)?);
+            pictures.entry(image_and_preview.0.blob.sha256).or_insert(image_and_preview);
         }
         let Some(side) = max_side_px(pictures.len()) else {
             let reason = format!("the study has {} pictures, too many to show on one page", pictures.len());
             let missing = Preview::Missing { reason };
             return Ok(pictures.into_keys().map(|sha256| (sha256, missing.clone())).collect());
         };
-        let previews = futures::stream::iter(pictures).map(|(sha256, image)| async move {
-            Ok((sha256, self.preview(&image, side, try_number).await?))
+        let previews = futures::stream::iter(pictures).map(|(sha256, (image, kept))| async move {
+            let shown = match kept {
+                Some(kept) => self.kept_preview(&kept, side, try_number).await?,
+                None => None,
+            };
+            match shown {
+                Some(preview) => Ok((sha256, preview)),
+                None => Ok((sha256, self.preview(&image, side, try_number).await?)),
+            }
         });
         previews.buffered(PICTURES).try_collect().await
+    }
+
+    /// What was made when the image was read: it need not be decoded again. `None` if it can't be used any more.
+    async fn kept_preview(
+        &self,
+        kept: &BlobRef,
+        side: u32,
+        try_number: u64,
+    ) -> Result<Option<Preview>, IssueError> {
+        match self.blobs.get(kept).await {
+            Ok(png) => {
+                let preview = self.previewer.of_kept(&png, side, try_number).await;
+                preview.map(Some).map_err(IssueError::Preview)
+            }
+            Err(error) if error.is_transient() => Err(IssueError::Fetch(error)),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "a stored preview is not as it was");
+                Ok(None)
+            }
+        }
     }
 
     async fn preview(&self, image: &StoredImage, side: u32, try_number: u64) -> Result<Preview, IssueError> {

@@ -1,6 +1,6 @@
 //! Small pictures for people, made by the decoder's child processes. The only file here that knows the decoder.
 
-use hilum_events::StoredImage;
+use hilum_events::{MediaType, StoredImage};
 use hilum_imaging::{DecodeError, DecoderConfig, DecoderPool};
 
 use crate::page::Preview;
@@ -21,6 +21,22 @@ impl Previewer {
         Self { pool: DecoderPool::new(config) }
     }
 
+    /// A preview from one that was stored with the reading, made smaller if it is too large.
+    ///
+    /// # Errors
+    /// When trying again may help.
+    pub(crate) async fn of_kept(
+        &self,
+        png: &[u8],
+        max_side_px: u32,
+        try_number: u64,
+    ) -> Result<Preview, DecodeError> {
+        if max_side_px == SIDES[0].1 {
+            return Ok(Preview::Shown { png: png.to_vec() });
+        }
+        self.of_file(MediaType::Png, png, max_side_px, try_number).await
+    }
+
     /// A preview of a file's bytes, or why it can't have one. `try_number` is 1 for the first try.
     ///
     /// # Errors
@@ -32,7 +48,17 @@ impl Previewer {
         max_side_px: u32,
         try_number: u64,
     ) -> Result<Preview, DecodeError> {
-        match self.pool.preview(image.media_type, bytes, max_side_px).await {
+        self.of_file(image.media_type, bytes, max_side_px, try_number).await
+    }
+
+    async fn of_file(
+        &self,
+        media: MediaType,
+        bytes: &[u8],
+        max_side_px: u32,
+        try_number: u64,
+    ) -> Result<Preview, DecodeError> {
+        match self.pool.preview(media, bytes, max_side_px).await {
             Ok(preview) => Ok(Preview::Shown { png: preview.png }),
             Err(error) if error.is_permanent() => Ok(Preview::Missing { reason: error.to_string() }),
             Err(error @ DecodeError::TimedOut(_)) if try_number >= TIMED_OUT_TRIES => {

@@ -127,6 +127,9 @@ pub struct InferenceCompleted {
     /// Since version 2.
     #[serde(default)]
     pub reused_from: Option<ReadingId>,
+    /// The image for people: a grey PNG of at most 512 pixels a side. Since version 2.
+    #[serde(default)]
+    pub preview: Option<BlobRef>,
 }
 
 /// A reading can't be made of this image, and trying again would not help.

@@ -32,11 +32,15 @@ pub fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_767_225_600).expect("in range") + SignedDuration::from_secs(seconds)
 }
 
+fn blob(content: &str) -> BlobRef {
+    let sha256 = Sha256Digest::of(content.as_bytes());
+    BlobRef { key: format!("sha256/{sha256}"), sha256, size_bytes: content.len() as u64 }
+}
+
 /// An image whose content is `content`.
 pub fn image(content: &str) -> StoredImage {
-    let sha256 = Sha256Digest::of(content.as_bytes());
     StoredImage {
-        blob: BlobRef { key: format!("sha256/{sha256}"), sha256, size_bytes: content.len() as u64 },
+        blob: blob(content),
         media_type: MediaType::Dicom,
         dicom: Some(DicomIdentity {
             study_instance_uid: "2.25.1".to_owned(),
@@ -140,6 +144,7 @@ pub fn inference_completed(number: u128, content: &str, seconds: i64) -> Envelop
         times: ReadingTimes { fetch_ms: 1.0, decode_ms: 6.0, preprocess_ms: 7.0, forward_ms: 40.0 },
         notices: vec![Notice { code: "other_view".to_owned(), text: "the view is not PA or AP".to_owned() }],
         reused_from: Some(reading_id("other file")),
+        preview: Some(blob("preview")),
     });
     inference_requested(number, content, seconds).next(at(seconds), event)
 }

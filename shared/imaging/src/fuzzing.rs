@@ -40,7 +40,8 @@ pub fn all_roads(media: MediaType, bytes: &[u8]) {
 
 fn prepared(media: MediaType, bytes: &[u8], values: DicomValues) -> Result<(), Refusal> {
     let preprocessing = Preprocessing { input_side_px: SIDE_PX, ..Preprocessing::default() };
-    let prepared = prepare(media, bytes.to_vec(), &Preparation { preprocessing, values }, &LIMITS)?;
+    let prepared =
+        prepare(media, bytes.to_vec(), &Preparation { preprocessing, values }, &LIMITS, Some(512))?;
     let is_finite = prepared.input.values.iter().all(|value| value.is_finite());
     assert!(is_finite, "a number for the model is none");
     Ok(())

@@ -9,6 +9,7 @@ use crate::codec;
 use crate::dicom_values::{DicomFacts, DicomValues};
 use crate::error::Refusal;
 use crate::limits::Limits;
+use crate::picture::Preview;
 use crate::preprocess::{ModelInput, Preprocessing, preprocess};
 
 /// Everything that decides which numbers a model sees of a file.
@@ -40,27 +41,31 @@ pub struct Prepared {
     pub pixel_digest: Sha256Digest,
     /// What the header says, if the file is a DICOM object.
     pub facts: Option<DicomFacts>,
-    /// Wall-clock time from file bytes to pixels and their digest, milliseconds.
+    /// The picture for people, if it was asked for.
+    pub preview: Option<Preview>,
+    /// Wall-clock time from file bytes to pixels, their digest and the preview, milliseconds.
     pub decode_ms: f32,
     /// Wall-clock time from pixels to numbers, milliseconds.
     pub preprocess_ms: f32,
 }
 
-/// Decodes, digests and preprocesses. Runs only inside the decoder process, like everything in [`codec`].
+/// Decodes, digests and preprocesses, and makes a preview if its longest side is given. Runs only inside the decoder process, like everything in [`codec`].
 pub(crate) fn prepare(
     media: MediaType,
     bytes: Vec<u8>,
     preparation: &Preparation,
     limits: &Limits,
+    preview_side_px: Option<u32>,
 ) -> Result<Prepared, Refusal> {
     let begun = Instant::now();
-    let decoded = codec::decode(media, bytes, preparation.values, limits)?;
+    let decoded = codec::decode_and_show(media, bytes, preparation.values, limits, preview_side_px)?;
     let pixel_digest = decoded.picture.pixel_digest();
     let decode_ms = milliseconds_since(begun);
     let begun = Instant::now();
     let input = preprocess(&decoded.picture, &preparation.preprocessing);
     let preprocess_ms = milliseconds_since(begun);
-    Ok(Prepared { input, pixel_digest, facts: decoded.facts, decode_ms, preprocess_ms })
+    let (facts, preview) = (decoded.facts, decoded.preview);
+    Ok(Prepared { input, pixel_digest, facts, preview, decode_ms, preprocess_ms })
 }
 
 fn milliseconds_since(begun: Instant) -> f32 {

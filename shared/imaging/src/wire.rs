@@ -13,7 +13,7 @@ use crate::bench::FileCost;
 use crate::dicom_values::{DicomFacts, DicomValues};
 use crate::error::Refusal;
 use crate::limits::Limits;
-use crate::picture::{Picture, Samples};
+use crate::picture::{Picture, Preview, Samples};
 use crate::preparation::{Preparation, Prepared};
 use crate::preprocess::ModelInput;
 
@@ -37,7 +37,7 @@ pub(crate) enum Operation {
     /// Answered by [`Reply::Picture`].
     Decode { media: MediaType, values: DicomValues },
     /// Answered by [`Reply::Prepared`].
-    Prepare { media: MediaType, preparation: Preparation },
+    Prepare { media: MediaType, preparation: Preparation, preview_side_px: Option<u32> },
     /// Answered by [`Reply::Cost`].
     Measure { media: MediaType, preparation: Preparation, repeats: u32 },
     /// Answered by [`Reply::Preview`].
@@ -49,13 +49,15 @@ impl Operation {
     pub(crate) fn answer_max_bytes(&self, limits: &Limits) -> u64 {
         // A preview is smaller than the picture it shows, but for its headers.
         const PNG_OVERHEAD_BYTES: u64 = 64 * 1024;
+        let preview = |side: u64| side.saturating_mul(side).saturating_add(PNG_OVERHEAD_BYTES);
         match self {
             Self::Inspect | Self::InspectHead | Self::Measure { .. } => 0,
             Self::Decode { .. } => limits.max_pixels.saturating_mul(4),
             Self::Preview { .. } => limits.max_pixels.saturating_add(PNG_OVERHEAD_BYTES),
-            Self::Prepare { preparation, .. } => {
+            Self::Prepare { preparation, preview_side_px, .. } => {
                 let side = u64::from(preparation.preprocessing.input_side_px);
-                side.saturating_mul(side).saturating_mul(4)
+                let numbers = side.saturating_mul(side).saturating_mul(4);
+                numbers.saturating_add(preview_side_px.map_or(0, |side| preview(side.into())))
             }
         }
     }
@@ -119,30 +121,55 @@ pub(crate) struct PreparedHeader {
     region: AnalysedRegion,
     pixel_digest: Sha256Digest,
     facts: Option<DicomFacts>,
+    preview: Option<PreviewHeader>,
     decode_ms: f32,
     preprocess_ms: f32,
 }
 
+/// The preview whose PNG stands behind the numbers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct PreviewHeader {
+    width: u32,
+    height: u32,
+    png_len: u64,
+}
+
 impl PreparedHeader {
-    /// Header and bytes of the numbers.
+    /// Header, and bytes of the numbers and of the preview.
     pub(crate) fn split(prepared: Prepared) -> (Self, Vec<u8>) {
-        let Prepared { input, pixel_digest, facts, decode_ms, preprocess_ms } = prepared;
+        let Prepared { input, pixel_digest, facts, preview, decode_ms, preprocess_ms } = prepared;
         let ModelInput { side_px, values, region } = input;
-        let header = Self { side_px, region, pixel_digest, facts, decode_ms, preprocess_ms };
-        (header, to_bytes(&values, f32::to_le_bytes))
+        let mut bytes = to_bytes(&values, f32::to_le_bytes);
+        let preview = preview.map(|Preview { width, height, png, .. }| {
+            bytes.extend_from_slice(&png);
+            PreviewHeader { width, height, png_len: png.len() as u64 }
+        });
+        (Self { side_px, region, pixel_digest, facts, preview, decode_ms, preprocess_ms }, bytes)
     }
 
     /// The whole again; `None` if it is no input of `side_px` × `side_px` numbers.
     pub(crate) fn join(self, bytes: &[u8], side_px: u32) -> Option<Prepared> {
-        let values = of_bytes(bytes, f32::from_le_bytes)?;
-        let count = u64::from(side_px) * u64::from(side_px);
-        if self.side_px != side_px || values.len() as u64 != count {
+        let numbers_len = usize::try_from(side_px).ok()?.checked_pow(2)?.checked_mul(size_of::<f32>())?;
+        let (numbers, png) = bytes.split_at_checked(numbers_len)?;
+        let values = of_bytes(numbers, f32::from_le_bytes)?;
+        let png_len = self.preview.as_ref().map_or(0, |preview| preview.png_len);
+        if self.side_px != side_px || png.len() as u64 != png_len {
             return None;
         }
+        let AnalysedRegion { picture_width: original_width, picture_height: original_height, .. } =
+            self.region;
+        let preview = self.preview.map(|PreviewHeader { width, height, .. }| Preview {
+            width,
+            height,
+            original_width,
+            original_height,
+            png: png.to_vec(),
+        });
         Some(Prepared {
             input: ModelInput { side_px, values, region: self.region },
             pixel_digest: self.pixel_digest,
             facts: self.facts.map(codes_only),
+            preview,
             decode_ms: self.decode_ms,
             preprocess_ms: self.preprocess_ms,
         })
@@ -305,6 +332,13 @@ mod tests {
             input: ModelInput { side_px: 2, values: vec![-1024.0, 0.5, 1.0, 1024.0], region },
             pixel_digest: Sha256Digest::of(b"pixels"),
             facts: Some(facts(None)),
+            preview: Some(Preview {
+                width: 5,
+                height: 2,
+                original_width: 5,
+                original_height: 2,
+                png: b"png".to_vec(),
+            }),
             decode_ms: 1.5,
             preprocess_ms: 0.25,
         };

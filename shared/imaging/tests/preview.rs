@@ -3,7 +3,7 @@
 
 mod support;
 
-use hilum_imaging::Preview;
+use hilum_imaging::{Preparation, Preview};
 use support::{image, media, pool};
 
 async fn preview(bytes: &[u8], max_side_px: u32) -> (Preview, image::GrayImage) {
@@ -23,6 +23,22 @@ async fn a_preview_fits_the_box_and_keeps_its_shape() {
     let (preview, _) = preview(&image("mhh_19073f37.png"), 256).await;
     assert_eq!((preview.original_width, preview.original_height), (640, 524));
     assert_eq!((preview.width, preview.height), (256, 210));
+}
+
+#[tokio::test]
+async fn what_is_prepared_for_the_model_comes_with_the_same_preview() {
+    let pool = pool();
+    for name in
+        ["mhh_19073f37.png", "mhh_90070cbc_gray_q40.jpg", "MR_small.dcm", "chest_mhh_5f619d7e_jpegls.dcm"]
+    {
+        let bytes = image(name);
+        let alone = pool.preview(media(&bytes), &bytes, 200).await.unwrap();
+        let preparation = Preparation::default();
+        let prepared = pool.prepare_and_show(media(&bytes), &bytes, &preparation, Some(200)).await.unwrap();
+        assert_eq!(prepared.preview, Some(alone), "{name}");
+        let without = pool.prepare(media(&bytes), &bytes, &preparation).await.unwrap();
+        assert_eq!((without.preview, without.input), (None, prepared.input), "{name}");
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The second level of deduplication, and images that a model was not made for.
 
+use hilum_events::{BlobRef, Envelope, Event};
 use hilum_tests::{Stack, StackOptions, Upload, sample};
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -28,6 +29,12 @@ async fn the_same_picture_in_another_file_takes_over_the_reading_and_says_so() {
         assert_eq!(second[same], first[same], "{same}");
     }
     assert_eq!(second["times"]["forward_ms"], 0.0, "the model was not asked");
+    let previews: Vec<_> = stack.events().await.into_iter().filter_map(preview).collect();
+    assert_eq!(previews.len(), 2, "each reading kept a picture for people");
+    for kept in previews {
+        let png = std::fs::read(stack.object_file(&kept.sha256)).unwrap();
+        assert!(png.starts_with(b"\x89PNG") && png.len() as u64 == kept.size_bytes);
+    }
     let report = stack.report("S-2", 1).await;
     assert_eq!(report["images"][0]["reading"]["reused_from"], first["reading_id"], "{report}");
     stack.assert_settled().await;
@@ -59,6 +66,13 @@ async fn what_the_model_was_not_made_for_is_refused_or_flagged() {
     let page = reqwest::get(page).await.unwrap().text().await.unwrap();
     assert!(page.contains("does not name the modality"), "{page}");
     stack.assert_settled().await;
+}
+
+fn preview(envelope: Envelope) -> Option<BlobRef> {
+    match envelope.event {
+        Event::InferenceCompleted(reading) => reading.preview,
+        _ => None,
+    }
 }
 
 /// The chest sample with `from`, which it holds one time, replaced by `to`.

@@ -43,17 +43,21 @@ async fn close(stack: &Stack) {
     assert_eq!(answer.status(), StatusCode::ACCEPTED);
 }
 
+const ROUTINE: u8 = 16;
+
 #[tokio::test]
 async fn a_stat_image_overtakes_routine_ones_that_wait() {
-    let environment = vec![("HILUM_MAX_BATCH", "1".to_owned())];
-    let mut stack = Stack::start(StackOptions { environment, ..StackOptions::default() }).await;
+    let alone = ["HILUM_MAX_BATCH", "HILUM_DECODERS", "HILUM_REPLICAS"].map(|name| (name, "1".to_owned()));
+    let mut stack = Stack::start(StackOptions { environment: alone.into(), ..StackOptions::default() }).await;
     stack.end("infer", nix::sys::signal::Signal::SIGTERM).await;
-    for name in ["mhh_1479fa94.png", "mhh_5f619d7e.png", "mhh_19073f37.png", "nih_00000001_000.png"] {
-        stack.submit(Upload::sample(name)).await;
+    for number in 0..ROUTINE {
+        // Bytes after the end of a PNG make another content of it.
+        let picture = std::fs::read(hilum_tests::sample("mhh_1479fa94.png")).unwrap();
+        stack.submit(Upload::bytes(&[picture, vec![number]].concat())).await;
     }
     let urgent = Upload::sample("mhh_90070cbc_gray_q40.jpg").with("priority", "stat");
     let urgent = stack.submit(urgent).await;
-    let requested = || async { stack.count("inference-requested").await == 5 };
+    let requested = || async { stack.count("inference-requested").await == usize::from(ROUTINE) + 1 };
     assert!(hilum_servers::wait_until(hilum_tests::LIMIT, requested).await);
     stack.start_again("infer").await;
     stack.result(&urgent).await;
@@ -65,7 +69,7 @@ async fn a_stat_image_overtakes_routine_ones_that_wait() {
             _ => None,
         })
         .collect();
-    // It came last; two images are in hand at a time, so it may share the first place.
+    // It came last; what is in hand, two in the model's turn and two in the decoder's, may be ahead of it.
     let place = completed.iter().position(|job| *job == urgent).unwrap();
-    assert!(place <= 1, "{urgent} in {completed:?}");
+    assert!(place <= 4, "{urgent} in {completed:?}");
 }

@@ -27,7 +27,7 @@ async fn one_trace_covers_all_services_from_upload_to_report() {
     let all = || async { covered().keys().eq(SERVICES) };
     assert!(wait_until(LIMIT, all).await, "trace {trace_id} covers {:#?}", covered());
     let stages = &covered()["hilum-infer"];
-    for stage in ["fetch", "decode", "preprocess", "forward"] {
+    for stage in ["fetch", "prepare", "forward"] {
         assert!(stages.contains(stage), "{stages:?}");
     }
 }
@@ -50,6 +50,7 @@ async fn every_service_tells_its_health_and_its_metrics() {
         ("ingest", "hilum_ingest_accepted_total"),
         ("dedupe", "hilum_queue_wait_seconds_bucket"),
         ("infer", "hilum_stage_seconds_bucket{stage=\"decode\""),
+        ("infer", "hilum_stage_seconds_bucket{stage=\"preprocess\""),
         ("infer", "hilum_infer_batch_size_bucket"),
         ("infer", "hilum_infer_total{outcome=\"inference-completed\"}"),
         ("report", "hilum_reports_total"),

@@ -96,7 +96,7 @@ pub(crate) fn measure(
 /// # Errors
 /// The file can't be read.
 pub fn prepare_here(media: MediaType, bytes: &[u8], preparation: &Preparation) -> Result<Prepared, Refusal> {
-    prepare(media, bytes.to_vec(), preparation, &Limits::default())
+    prepare(media, bytes.to_vec(), preparation, &Limits::default(), None)
 }
 
 /// Processor time of the calling thread, milliseconds.

@@ -31,6 +31,8 @@ pub(crate) struct Decoded {
     pub(crate) picture: Picture,
     /// What the header says, if it is a DICOM object.
     pub(crate) facts: Option<DicomFacts>,
+    /// The picture for people, if that was asked for.
+    pub(crate) preview: Option<Preview>,
 }
 
 /// The grey pixels of a file, and `values` of them if it is a DICOM object.
@@ -40,19 +42,31 @@ pub(crate) fn decode(
     values: DicomValues,
     limits: &Limits,
 ) -> Result<Decoded, Refusal> {
+    decode_and_show(media, bytes, values, limits, None)
+}
+
+/// As [`decode`], with a preview of it, no side longer than `max_side_px`, if that is given.
+pub(crate) fn decode_and_show(
+    media: MediaType,
+    bytes: Vec<u8>,
+    values: DicomValues,
+    limits: &Limits,
+    max_side_px: Option<u32>,
+) -> Result<Decoded, Refusal> {
     check_type(&bytes, media)?;
     let picture = match media {
         MediaType::Png => png::decode(&bytes, limits)?,
         MediaType::Jpeg => jpeg::decode(&bytes, limits)?,
-        MediaType::Dicom => return decode_dicom(bytes, values, limits),
+        MediaType::Dicom => {
+            let instance = dicom::Instance::read(bytes, limits)?;
+            let facts = Some(instance.facts());
+            let frame = instance.decode(limits)?;
+            let preview = max_side_px.map(|side| preview::encode(frame.to_grey(), side)).transpose()?;
+            return Ok(Decoded { picture: frame.into_picture(values)?, facts, preview });
+        }
     };
-    Ok(Decoded { picture, facts: None })
-}
-
-fn decode_dicom(bytes: Vec<u8>, values: DicomValues, limits: &Limits) -> Result<Decoded, Refusal> {
-    let instance = dicom::Instance::read(bytes, limits)?;
-    let facts = Some(instance.facts());
-    Ok(Decoded { picture: instance.decode(limits)?.into_picture(values)?, facts })
+    let preview = max_side_px.map(|side| preview::encode(preview::of_picture(&picture), side)).transpose()?;
+    Ok(Decoded { picture, facts: None, preview })
 }
 
 /// A grey PNG for people, no side longer than `max_side_px`.

@@ -102,8 +102,9 @@ fn handle(operation: &Operation, bytes: Vec<u8>, limits: &Limits) -> Result<(Rep
                 PictureHeader::split(codec::decode(media, bytes, values, limits)?.picture);
             Ok((Reply::Picture(header), samples))
         }
-        Operation::Prepare { media, ref preparation } => {
-            let (header, values) = PreparedHeader::split(prepare(media, bytes, preparation, limits)?);
+        Operation::Prepare { media, ref preparation, preview_side_px } => {
+            let prepared = prepare(media, bytes, preparation, limits, preview_side_px)?;
+            let (header, values) = PreparedHeader::split(prepared);
             Ok((Reply::Prepared(header), values))
         }
         Operation::Measure { media, ref preparation, repeats } => {

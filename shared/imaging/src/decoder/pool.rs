@@ -75,8 +75,21 @@ impl DecoderPool {
         bytes: &[u8],
         preparation: &Preparation,
     ) -> Result<Prepared, DecodeError> {
+        self.prepare_and_show(media, bytes, preparation, None).await
+    }
+
+    /// As [`Self::prepare`]; with a preview as [`Self::preview`] makes it, from the same decoding, if its longest side
+    /// is given.
+    pub async fn prepare_and_show(
+        &self,
+        media: MediaType,
+        bytes: &[u8],
+        preparation: &Preparation,
+        preview_side_px: Option<u32>,
+    ) -> Result<Prepared, DecodeError> {
         let side_px = preparation.preprocessing.input_side_px;
-        match self.call(Operation::Prepare { media, preparation: *preparation }, bytes).await? {
+        let operation = Operation::Prepare { media, preparation: *preparation, preview_side_px };
+        match self.call(operation, bytes).await? {
             (Reply::Prepared(header), values) => header.join(&values, side_px).ok_or_else(unexpected),
             _ => Err(unexpected()),
         }
