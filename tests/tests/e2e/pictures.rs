@@ -1,7 +1,7 @@
 //! The second level of deduplication, and images that a model was not made for.
 
 use hilum_events::{BlobRef, Envelope, Event};
-use hilum_tests::{Stack, StackOptions, Upload, sample};
+use hilum_tests::{Stack, StackOptions, StoreKind, Upload, sample};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ const DICOM: &str = "chest_mhh_19073f37.dcm";
 
 #[tokio::test]
 async fn the_same_picture_in_another_file_takes_over_the_reading_and_says_so() {
-    let mut stack = Stack::start(StackOptions::default()).await;
+    let mut stack = Stack::start(StackOptions { store: StoreKind::S3, ..StackOptions::default() }).await;
     let first = stack.submit(Upload::sample(PNG)).await;
     let first = stack.result(&first).await;
     assert!(first.get("reused_from").is_none(), "{first}");

@@ -51,9 +51,10 @@ async fn a_stat_image_overtakes_routine_ones_that_wait() {
     let mut stack = Stack::start(StackOptions { environment: alone.into(), ..StackOptions::default() }).await;
     stack.end("infer", nix::sys::signal::Signal::SIGTERM).await;
     for number in 0..ROUTINE {
-        // Bytes after the end of a PNG make another content of it.
-        let picture = std::fs::read(hilum_tests::sample("mhh_1479fa94.png")).unwrap();
-        stack.submit(Upload::bytes(&[picture, vec![number]].concat())).await;
+        // Its last byte is a pixel: each is another picture, so that none takes over the reading of another.
+        let mut picture = std::fs::read(hilum_tests::sample("chest_mhh_19073f37.dcm")).unwrap();
+        *picture.last_mut().unwrap() = number;
+        stack.submit(Upload::bytes(&picture)).await;
     }
     let urgent = Upload::sample("mhh_90070cbc_gray_q40.jpg").with("priority", "stat");
     let urgent = stack.submit(urgent).await;
@@ -69,7 +70,7 @@ async fn a_stat_image_overtakes_routine_ones_that_wait() {
             _ => None,
         })
         .collect();
-    // It came last; what is in hand, two in the model's turn and two in the decoder's, may be ahead of it.
+    // It came last; what is in hand already, in the decoder's and the model's turn, may be ahead of it.
     let place = completed.iter().position(|job| *job == urgent).unwrap();
-    assert!(place <= 4, "{urgent} in {completed:?}");
+    assert!(place <= usize::from(ROUTINE) / 2, "{urgent} in {completed:?}");
 }
