@@ -2,7 +2,9 @@
 //! the program over.
 
 use std::convert::Infallible;
+use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
 use std::process::Command;
 
 /// Each is set unless the operator has set it.
@@ -24,6 +26,15 @@ pub fn prepare() {
         // There is no log yet to tell, and nothing to be done about it.
         let _ = start_over(missing());
     }
+}
+
+/// Where the setup keeps what it fetched; `None` for a user without a home.
+pub(crate) fn cache_folder() -> Option<PathBuf> {
+    let set =
+        |name: &str| std::env::var_os(name).filter(|value: &OsString| !value.is_empty()).map(PathBuf::from);
+    set("HILUM_CACHE")
+        .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("hilum")))
+        .or_else(|| set("HOME").map(|folder| folder.join(".cache/hilum")))
 }
 
 fn start_over(variables: impl Iterator<Item = (&'static str, &'static str)>) -> std::io::Result<Infallible> {

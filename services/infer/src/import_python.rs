@@ -1,9 +1,10 @@
 //! The Python that converts weights: one that is there, or packages of its own in the user's cache folder. Knows nothing
 //! of the conversion.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
+
+use crate::environment;
 
 /// What the conversion imports. The default build of torch brings CUDA libraries, 5 GB on disk; an operator who has an
 /// index with CPU builds names it by `PIP_EXTRA_INDEX_URL` and the build by `HILUM_IMPORT_TORCH`.
@@ -48,20 +49,12 @@ impl Python {
     /// `python3` with packages in the cache folder; they are installed if they are not there. Neither root nor the
     /// `venv` module is needed.
     pub(crate) fn in_cache() -> Result<Self, PythonError> {
-        let packages = cache_folder().ok_or(PythonError::NoCache)?.join(FOLDER);
+        let packages = environment::cache_folder().ok_or(PythonError::NoCache)?.join(FOLDER);
         if !packages.is_dir() {
             install(&packages)?;
         }
         Ok(Self { program: "python3".into(), packages: Some(packages) })
     }
-}
-
-fn cache_folder() -> Option<PathBuf> {
-    let set =
-        |name: &str| std::env::var_os(name).filter(|value: &OsString| !value.is_empty()).map(PathBuf::from);
-    set("HILUM_CACHE")
-        .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("hilum")))
-        .or_else(|| set("HOME").map(|folder| folder.join(".cache/hilum")))
 }
 
 /// Into a folder beside the target that gets its name at the end, so that a broken-off download is never used.
