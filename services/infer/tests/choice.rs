@@ -7,10 +7,10 @@ mod support;
 use hilum_infer::{
     Candidate, Choice, Chosen, DeviceChoice, EngineKind, Precision, SelectError, Simulation, Wanted, choose,
 };
-use hilum_models::{FileRole, GoldenFile, ModelFolder};
+use hilum_models::{FileRole, ModelFolder};
 use std::num::NonZeroUsize;
 use std::time::Duration;
-use support::{changed, demo, golden_cases, largest_difference, with_role};
+use support::{changed, demo, golden_cases, largest_difference, with_a_wrong_golden_logit};
 
 /// On two cores of the processor, in batches of one, so that nothing but the choice takes time.
 fn wanted() -> Wanted {
@@ -75,12 +75,7 @@ fn what_was_asked_for_is_taken_or_refused_with_the_reason() {
 #[test]
 fn no_engine_is_taken_that_does_not_give_the_golden_results() {
     let (demo, keep) = (demo(), tempfile::tempdir().unwrap());
-    let folder = changed(&demo.folder, keep.path(), |_, files| {
-        let file = with_role(files, FileRole::Golden);
-        let mut golden: GoldenFile = serde_json::from_slice(&file.bytes).unwrap();
-        golden.cases[1].logits[7] += 3e-4;
-        file.bytes = serde_json::to_vec(&golden).unwrap();
-    });
+    let folder = with_a_wrong_golden_logit(&demo.folder, keep.path());
     let reason = refused(&folder, &only(EngineKind::Tch, Precision::Fp32));
     assert!(reason.contains("differs from the reference by more than allowed: logits by 3"), "{reason}");
     let fp32 = Wanted { precision: Choice::Only(Precision::Fp32), ..wanted() };

@@ -8,9 +8,11 @@ use hilum_infer::scores::{operating_point_score, sigmoid};
 use hilum_infer::{
     CheckError, DeviceChoice, EngineError, EngineSettings, LoadError, Precision, load_engine, self_check,
 };
-use hilum_models::{FileRole, GoldenFile, ModelError, ModelFolder};
+use hilum_models::{FileRole, ModelError, ModelFolder};
 use safetensors::SafeTensors;
-use support::{changed, demo, engine, golden_cases, largest_difference, settings, with_role};
+use support::{
+    changed, demo, engine, golden_cases, largest_difference, settings, with_a_wrong_golden_logit, with_role,
+};
 
 #[test]
 fn logits_and_maps_are_those_of_the_reference() {
@@ -88,12 +90,7 @@ fn an_input_of_another_size_is_refused() {
 #[test]
 fn a_model_that_differs_from_its_golden_outputs_is_not_let_through() {
     let (demo, keep) = (demo(), tempfile::tempdir().unwrap());
-    let folder = changed(&demo.folder, keep.path(), |_, files| {
-        let file = with_role(files, FileRole::Golden);
-        let mut golden: GoldenFile = serde_json::from_slice(&file.bytes).unwrap();
-        golden.cases[1].logits[7] += 3e-4;
-        file.bytes = serde_json::to_vec(&golden).unwrap();
-    });
+    let folder = with_a_wrong_golden_logit(&demo.folder, keep.path());
     let refused = self_check(engine(&folder).as_mut(), &folder).unwrap_err();
     let CheckError::Differs(report) = refused else { panic!("{refused}") };
     assert!((2e-4..4e-4).contains(&report.largest_logit_difference));

@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "tests; the lint's own exception misses helper functions")]
 
 use hilum_infer::{Engine, EngineKind, EngineSettings, LoadError, Precision, load_engine};
-use hilum_models::{FileRole, GoldenCase, Manifest, ModelFolder, NewFile, demo::write_demo, write_folder};
+use hilum_models::{
+    FileRole, GoldenCase, GoldenFile, Manifest, ModelFolder, NewFile, demo::write_demo, write_folder,
+};
 use std::fs;
 use tempfile::TempDir;
 
@@ -86,4 +88,14 @@ pub(crate) fn changed(
 
 pub(crate) fn with_role(files: &mut [NewFile], role: FileRole) -> &mut NewFile {
     files.iter_mut().find(|file| file.role == role).unwrap()
+}
+
+/// A copy of the folder whose golden results are wrong in one logit, by three times what fp32 may differ.
+pub(crate) fn with_a_wrong_golden_logit(folder: &ModelFolder, keep: &std::path::Path) -> ModelFolder {
+    changed(folder, keep, |_, files| {
+        let file = with_role(files, FileRole::Golden);
+        let mut golden: GoldenFile = serde_json::from_slice(&file.bytes).unwrap();
+        golden.cases[1].logits[7] += 3e-4;
+        file.bytes = serde_json::to_vec(&golden).unwrap();
+    })
 }
