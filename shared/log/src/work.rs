@@ -2,7 +2,9 @@
 //! stop. What becomes of each message is decided in `settle`.
 
 mod attempt;
+mod choice;
 mod handle;
+mod hands;
 mod settle;
 mod source;
 
@@ -10,13 +12,14 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Mutex, OwnedSemaphorePermit, RwLock, Semaphore};
+use tokio::sync::{Mutex, RwLock};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 pub use handle::{Delivery, Failure, Handle};
 
 use crate::connection::{Log, UnavailableError};
+use choice::Among;
+use hands::{Hands, Slots};
 use settle::Bench;
 use source::{Kind, Sources, Taken};
 
@@ -30,7 +33,8 @@ const RETRY_TURN: u64 = 8;
 pub struct WorkConfig {
     /// Durable consumers, most urgent first. Each has a second one for its retries.
     pub consumers: Vec<String>,
-    /// Messages in hand at a time; a quarter of them, one at least, may be retries.
+    /// Messages in hand at a time; a quarter of them, one at least, may be retries. Of several consumers the first may
+    /// have a quarter more in hand, so that its messages wait for none of the others.
     pub concurrency: usize,
     /// A message that takes longer than this is tried again.
     pub handle_limit: Duration,
@@ -74,7 +78,7 @@ pub async fn work<H: Handle>(
         room: RwLock::new(()),
         suspect: Mutex::new(()),
     });
-    let hands = Hands::new(config.concurrency);
+    let hands = Hands::new(config.concurrency, config.consumers.len());
     let stopped = tokio::select! {
         stopped = stopped_rx.recv() => stopped,
         () = bench.take_forever(&handler, &hands, shutdown) => None,
@@ -88,34 +92,6 @@ pub async fn work<H: Handle>(
     match stopped {
         Some(error) => Err(error),
         None => stopped_rx.try_recv().map_or(Ok(()), Err),
-    }
-}
-
-/// What can be in hand at a time.
-struct Hands {
-    slots: Arc<Semaphore>,
-    retry_slots: Arc<Semaphore>,
-    tasks: TaskTracker,
-}
-
-impl Hands {
-    fn new(concurrency: usize) -> Self {
-        Self {
-            slots: Arc::new(Semaphore::new(concurrency)),
-            retry_slots: Arc::new(Semaphore::new((concurrency / 4).max(1))),
-            tasks: TaskTracker::new(),
-        }
-    }
-
-    /// A slot for a retry besides the one for any message, if there is one.
-    fn retry_slot(&self) -> Option<OwnedSemaphorePermit> {
-        self.retry_slots.clone().try_acquire_owned().ok()
-    }
-
-    /// Waits until there is one.
-    async fn retry_slot_free(&self) {
-        // It is left at once: whether it is wanted then is decided anew.
-        drop(self.retry_slots.acquire().await);
     }
 }
 
@@ -165,39 +141,38 @@ impl Bench {
         let mut turn = 0;
         loop {
             let mut retry_slot = hands.retry_slot();
-            let may_retry = retry_slot.is_some();
+            let among = if retry_slot.is_some() { Among::All } else { Among::Fresh };
             tokio::select! {
-                arrived = sources.fill() => {
-                    if let Err(error) = arrived {
-                        return error;
-                    }
-                }
-                slot = hands.slots.clone().acquire_owned(), if sources.has(may_retry) => {
-                    let slot = slot.expect("the semaphore is never closed");
-                    turn += 1;
-                    let retry_first = turn % RETRY_TURN == 0;
-                    let Some(taken) = sources.take(may_retry, retry_first) else { continue };
-                    let retry_slot = retry_slot.take().filter(|_| taken.kind == Kind::Retry);
-                    self.begin(handler, hands, taken, (slot, retry_slot));
-                }
-                () = hands.retry_slot_free(), if !may_retry && sources.has(true) => {}
+                // What has come is seen before anything is taken, and the reserve is for when no other slot will do.
+                biased;
                 _ = looks.tick() => {
                     sources.keep_alive().await;
                     if self.log.connections() != connections {
                         return UnavailableError::new("pull from a consumer")("the connection was made anew");
                     }
                 }
+                arrived = sources.fill() => {
+                    if let Err(error) = arrived {
+                        return error;
+                    }
+                }
+                slot = hands.slot(), if sources.has(among) => {
+                    turn += 1;
+                    let retry_first = turn % RETRY_TURN == 0;
+                    let Some(taken) = sources.take(among, retry_first) else { continue };
+                    let retry_slot = retry_slot.take().filter(|_| taken.kind == Kind::Retry);
+                    self.begin(handler, hands, taken, (slot, retry_slot));
+                }
+                slot = hands.reserved_slot(), if sources.has(Among::Urgent) => {
+                    let Some(taken) = sources.take(Among::Urgent, false) else { continue };
+                    self.begin(handler, hands, taken, (slot, None));
+                }
+                () = hands.retry_slot_free(), if among == Among::Fresh && sources.has(Among::All) => {}
             }
         }
     }
 
-    fn begin<H: Handle>(
-        self: &Arc<Self>,
-        handler: &Arc<H>,
-        hands: &Hands,
-        taken: Taken,
-        slots: (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>),
-    ) {
+    fn begin<H: Handle>(self: &Arc<Self>, handler: &Arc<H>, hands: &Hands, taken: Taken, slots: Slots) {
         let (bench, handler) = (self.clone(), handler.clone());
         hands.tasks.spawn(async move {
             bench.settle(&*handler, taken).await;

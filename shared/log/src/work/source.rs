@@ -10,6 +10,7 @@ use async_nats::jetstream::message::Message;
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt as _};
 
+use super::choice::{Among, next_place};
 use crate::connection::{Log, UnavailableError};
 use crate::definition::{EVENTS, RETRIES, retry_consumer};
 
@@ -96,30 +97,23 @@ impl Sources {
         .await
     }
 
-    /// Whether a message waits that may be taken.
-    pub(super) fn has(&self, may_retry: bool) -> bool {
-        self.all.iter().any(|source| source.waiting.is_some() && source.may(may_retry))
+    /// Whether any of these messages waits.
+    pub(super) fn has(&self, among: Among) -> bool {
+        self.next_place(among, false).is_some()
     }
 
-    /// The most urgent message that waits; among the retries first, when it is their turn.
-    pub(super) fn take(&mut self, may_retry: bool, retry_first: bool) -> Option<Taken> {
-        let eligible = |source: &&mut Source| source.waiting.is_some() && source.may(may_retry);
-        let is_retry = |source: &&mut Source| source.kind == Kind::Retry;
-        let position = {
-            let mut places = self.all.iter_mut().enumerate().filter(|(_, source)| eligible(source));
-            let first = places.next();
-            match first {
-                Some((place, source)) if !retry_first || is_retry(&source) => Some(place),
-                Some((place, _)) => {
-                    Some(places.find(|(_, source)| is_retry(source)).map_or(place, |(place, _)| place))
-                }
-                None => None,
-            }
-        };
-        let source = &mut self.all[position?];
+    /// The most urgent of these messages that waits; of the retries, when it is their turn.
+    pub(super) fn take(&mut self, among: Among, retry_first: bool) -> Option<Taken> {
+        let place = self.next_place(among, retry_first)?;
+        let source = &mut self.all[place];
         let waiting = source.waiting.take()?;
         let consumer = source.consumer.clone();
         Some(Taken { message: waiting.message, kind: source.kind, consumer, beat: source.beat })
+    }
+
+    fn next_place(&self, among: Among, retry_first: bool) -> Option<usize> {
+        let waiting = self.all.iter().map(|source| source.waiting.is_some().then_some(source.kind));
+        next_place(waiting, among, retry_first)
     }
 
     /// Tells the server that what waits for a slot is not forgotten.
@@ -142,10 +136,6 @@ impl Sources {
 }
 
 impl Source {
-    fn may(&self, may_retry: bool) -> bool {
-        may_retry || self.kind == Kind::Fresh
-    }
-
     async fn open(&mut self, log: &Log) -> Result<(), UnavailableError> {
         let (stream, name) = match self.kind {
             Kind::Fresh => (EVENTS, self.consumer.clone()),

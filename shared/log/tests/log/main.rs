@@ -4,6 +4,7 @@
 mod facts;
 mod retries;
 mod same;
+mod urgent;
 mod working;
 
 use std::sync::Arc;

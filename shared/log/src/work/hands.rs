@@ -1,0 +1,79 @@
+//! How many messages can be in hand at a time: of any kind, of retries among them, and a reserve beyond for what is most
+//! urgent. Knows no message.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::task::TaskTracker;
+
+/// What a message in hand holds: a slot, and one for retries if it is one that came in its turn.
+pub(super) type Slots = (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>);
+
+/// What can be in hand, and what is.
+pub(super) struct Hands {
+    slots: Arc<Semaphore>,
+    retry_slots: Arc<Semaphore>,
+    /// For the first of several consumers, when all else is taken.
+    reserve: Arc<Semaphore>,
+    pub(super) tasks: TaskTracker,
+}
+
+impl Hands {
+    /// For `concurrency` messages of so many consumers.
+    pub(super) fn new(concurrency: usize, consumers: usize) -> Self {
+        let quarter = (concurrency / 4).max(1);
+        // With one consumer nothing is more urgent than the rest.
+        let reserve = if consumers > 1 { quarter } else { 0 };
+        Self {
+            slots: Arc::new(Semaphore::new(concurrency)),
+            retry_slots: Arc::new(Semaphore::new(quarter)),
+            reserve: Arc::new(Semaphore::new(reserve)),
+            tasks: TaskTracker::new(),
+        }
+    }
+
+    /// Waits for a slot for any message.
+    pub(super) async fn slot(&self) -> OwnedSemaphorePermit {
+        free(&self.slots).await
+    }
+
+    /// Waits for a slot for what is most urgent.
+    pub(super) async fn reserved_slot(&self) -> OwnedSemaphorePermit {
+        free(&self.reserve).await
+    }
+
+    /// A slot for a retry besides the one for any message, if there is one.
+    pub(super) fn retry_slot(&self) -> Option<OwnedSemaphorePermit> {
+        self.retry_slots.clone().try_acquire_owned().ok()
+    }
+
+    /// Waits until there is one.
+    pub(super) async fn retry_slot_free(&self) {
+        // It is left at once: whether it is wanted then is decided anew.
+        drop(self.retry_slots.acquire().await);
+    }
+}
+
+async fn free(slots: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+    slots.clone().acquire_owned().await.expect("the semaphore is never closed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Slots, slots for retries, reserve.
+    fn sizes(concurrency: usize, consumers: usize) -> (usize, usize, usize) {
+        let hands = Hands::new(concurrency, consumers);
+        let [slots, retry_slots, reserve] =
+            [&hands.slots, &hands.retry_slots, &hands.reserve].map(|semaphore| semaphore.available_permits());
+        (slots, retry_slots, reserve)
+    }
+
+    #[test]
+    fn the_first_of_several_consumers_has_a_quarter_more_and_one_at_least() {
+        assert_eq!(sizes(20, 2), (20, 5, 5));
+        assert_eq!(sizes(2, 2), (2, 1, 1));
+        assert_eq!(sizes(20, 1), (20, 5, 0), "a lone consumer stays within its bound");
+    }
+}
