@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
-use hilum_events::MediaType;
-use hilum_imaging::{DecoderPool, Preparation};
+use hilum_events::{MediaType, Priority};
+use hilum_imaging::{DecoderConfig, DecoderPool, Preparation};
 use support::{config, image, pool, refusal};
 use tokio::sync::Mutex;
 
@@ -79,6 +79,33 @@ async fn processes_start_when_needed_are_reused_and_replaced_and_end_with_the_po
     pool.decode(MediaType::Png, &png).await.unwrap();
     drop(pool);
     until_children(0).await;
+}
+
+#[tokio::test]
+async fn the_next_free_process_goes_to_an_urgent_file_and_then_to_the_others_in_their_order() {
+    use nix::sys::signal::{Signal, kill};
+    let _alone = ALONE.lock().await;
+    let pool = DecoderPool::new(DecoderConfig { size: 1, ..config() });
+    let png = image("basn0g16.png");
+    pool.decode(MediaType::Png, &png).await.unwrap();
+    let process = nix::unistd::Pid::from_raw(children()[0] as i32);
+    let done = std::sync::Mutex::new(Vec::new());
+    let decode = async |name: &'static str, priority| {
+        pool.with_priority(priority).decode(MediaType::Png, &png).await.unwrap();
+        done.lock().unwrap().push(name);
+    };
+    kill(process, Signal::SIGSTOP).unwrap();
+    tokio::join!(
+        decode("running", Priority::Routine),
+        decode("first", Priority::Routine),
+        decode("second", Priority::Routine),
+        decode("urgent", Priority::Stat),
+        decode("urgent too", Priority::Stat),
+        // All others have been polled by now: one has the process, which stands still, and four wait.
+        async { kill(process, Signal::SIGCONT).unwrap() },
+    );
+    assert_eq!(done.into_inner().unwrap(), ["running", "urgent", "urgent too", "first", "second"]);
+    assert_eq!(children(), [process.as_raw() as u32]);
 }
 
 /// A whole 8-bit PNG, all black.

@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hilum_events::{DicomIdentity, MediaType};
-use tokio::sync::Semaphore;
+use hilum_events::{DicomIdentity, MediaType, Priority};
 use tokio::time::timeout;
 
 use super::config::DecoderConfig;
 use super::process::{Death, DecoderProcess};
+use super::turns::Turns;
 use crate::bench::FileCost;
 use crate::dicom_values::DicomValues;
 use crate::error::{CrashCause, DecodeError, RefusalCode};
@@ -22,11 +22,12 @@ use crate::wire::{Operation, Reply, Request};
 #[derive(Clone)]
 pub struct DecoderPool {
     shared: Arc<Shared>,
+    priority: Priority,
 }
 
 struct Shared {
     config: DecoderConfig,
-    permits: Semaphore,
+    turns: Arc<Turns>,
     idle: Mutex<Vec<DecoderProcess>>,
 }
 
@@ -38,10 +39,17 @@ enum Attempt {
 }
 
 impl DecoderPool {
-    /// Starts nothing yet.
+    /// Starts nothing yet. Calls are routine.
     pub fn new(config: DecoderConfig) -> Self {
-        let permits = Semaphore::new(config.size.max(1));
-        Self { shared: Arc::new(Shared { config, permits, idle: Mutex::default() }) }
+        let turns = Turns::new(config.size.max(1));
+        let shared = Arc::new(Shared { config, turns, idle: Mutex::default() });
+        Self { shared, priority: Priority::Routine }
+    }
+
+    /// The same processes for calls of this priority: the next process that is free goes to the most urgent call that
+    /// waits, among equals to the first.
+    pub fn with_priority(&self, priority: Priority) -> Self {
+        Self { shared: Arc::clone(&self.shared), priority }
     }
 
     /// The most processes at a time.
@@ -154,8 +162,7 @@ impl DecoderPool {
         }
         let request =
             Request { operation, limits: config.limits, cpu_time_s: whole_seconds(config.time_limit) };
-        let permit = self.shared.permits.acquire().await;
-        let _permit = permit.map_err(|_| DecodeError::unavailable("the pool is closed", None))?;
+        let _turn = self.shared.turns.wait(self.priority).await;
         let idle = self.shared.idle().pop();
         let outcome = match idle {
             // Of a worn process it can't be told whether this file killed it: a fresh one decides.

@@ -1,0 +1,153 @@
+//! Turns at what only so many may use at a time. One that becomes free goes to the most urgent of those who wait, among
+//! equals to the first. Knows no process and no file.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use hilum_events::Priority;
+use tokio::sync::oneshot;
+
+/// Who is not urgent and has waited longer is not overtaken any more: a file has only so much time in all, and must not
+/// fail because others never cease to be more urgent.
+const OVERTAKEN_FOR_AT_MOST: Duration = Duration::from_secs(120);
+
+/// A bounded number of turns. Those who wait are the callers, each of whom holds a file: they are bounded there.
+pub(super) struct Turns {
+    state: Mutex<State>,
+}
+
+/// May use it. Dropping it lets the next one.
+pub(super) struct Turn {
+    turns: Arc<Turns>,
+}
+
+struct State {
+    free: usize,
+    urgent: VecDeque<Waiting>,
+    routine: VecDeque<Waiting>,
+}
+
+struct Waiting {
+    since: Instant,
+    turn: oneshot::Sender<Turn>,
+}
+
+impl Turns {
+    /// So many at a time.
+    pub(super) fn new(count: usize) -> Arc<Self> {
+        let state = State { free: count, urgent: VecDeque::new(), routine: VecDeque::new() };
+        Arc::new(Self { state: Mutex::new(state) })
+    }
+
+    /// Waits for a turn. Who no longer waits for the answer has given up the place.
+    pub(super) async fn wait(self: &Arc<Self>, priority: Priority) -> Turn {
+        let turn = {
+            let mut state = self.state();
+            if state.free > 0 {
+                state.free -= 1;
+                return Turn { turns: Arc::clone(self) };
+            }
+            state.join(priority, Instant::now())
+        };
+        turn.await.expect("who waits is forgotten only with its turn or after it has gone")
+    }
+
+    /// No code that holds the lock can panic half way through a change.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let next = self.turns.state().next(Instant::now());
+        if let Some(next) = next {
+            // From one who goes away at this moment it comes back, is dropped, and passes to the one after.
+            drop(next.send(Self { turns: Arc::clone(&self.turns) }));
+        }
+    }
+}
+
+impl State {
+    fn join(&mut self, priority: Priority, since: Instant) -> oneshot::Receiver<Turn> {
+        self.forget_those_who_went();
+        let (turn, answer) = oneshot::channel();
+        let lane = match priority {
+            Priority::Stat => &mut self.urgent,
+            Priority::Routine => &mut self.routine,
+        };
+        lane.push_back(Waiting { since, turn });
+        answer
+    }
+
+    /// Whose turn it is; when nobody waits it is free.
+    fn next(&mut self, now: Instant) -> Option<oneshot::Sender<Turn>> {
+        self.forget_those_who_went();
+        let has_waited_long = |waiting: &Waiting| now.duration_since(waiting.since) > OVERTAKEN_FOR_AT_MOST;
+        let next = if self.urgent.is_empty() || self.routine.front().is_some_and(has_waited_long) {
+            self.routine.pop_front()
+        } else {
+            self.urgent.pop_front()
+        };
+        self.free += usize::from(next.is_none());
+        next.map(|waiting| waiting.turn)
+    }
+
+    fn forget_those_who_went(&mut self) {
+        for lane in [&mut self.urgent, &mut self.routine] {
+            lane.retain(|waiting| !waiting.turn.is_closed());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Priority::{Routine, Stat};
+
+    /// Everyone joins in this order; in which order they have their turns when one has ended.
+    fn order(priorities: &[Priority], waited: Duration) -> Vec<usize> {
+        let (turns, since) = (Turns::new(0), Instant::now());
+        let mut answers: Vec<_> =
+            priorities.iter().map(|priority| turns.state().join(*priority, since)).collect();
+        let mut order = Vec::new();
+        while let Some(next) = turns.state().next(since + waited) {
+            assert!(next.send(Turn { turns: Turns::new(1) }).is_ok());
+            order.extend(answers.iter_mut().position(|answer| answer.try_recv().is_ok()));
+        }
+        order
+    }
+
+    #[test]
+    fn the_urgent_go_first_and_equals_in_the_order_of_their_coming() {
+        let waiting = [Routine, Stat, Routine, Stat, Stat];
+        assert_eq!(order(&waiting, Duration::ZERO), [1, 3, 4, 0, 2]);
+        assert_eq!(order(&waiting, OVERTAKEN_FOR_AT_MOST), [1, 3, 4, 0, 2]);
+        let longer = OVERTAKEN_FOR_AT_MOST + Duration::from_millis(1);
+        assert_eq!(order(&waiting, longer), [0, 2, 1, 3, 4], "who waited so long is not overtaken");
+    }
+
+    /// Polls it one time.
+    async fn is_pending(waiting: &mut (impl Future<Output = Turn> + Unpin)) -> bool {
+        tokio::time::timeout(Duration::ZERO, waiting).await.is_err()
+    }
+
+    #[tokio::test]
+    async fn the_turn_of_one_who_goes_away_is_not_lost() {
+        let turns = Turns::new(1);
+        let turn = turns.wait(Routine).await;
+        let [mut first, mut second, mut third] = [Stat, Routine, Routine].map(|it| Box::pin(turns.wait(it)));
+        for waiting in [&mut first, &mut second, &mut third] {
+            assert!(is_pending(waiting).await);
+        }
+        drop(first);
+        drop(turn);
+        assert!(turns.state().routine.len() == 1, "the second was given it");
+        drop(second);
+        assert!(!is_pending(&mut third).await);
+        drop(third);
+        assert_eq!(turns.state().free, 1);
+        drop(turns.wait(Stat).await);
+    }
+}
