@@ -2,15 +2,21 @@
 //!
 //! A batch is closed when it is full or the engine's fair share, when nothing else is on the way, or when its first
 //! image has waited long enough. So a lone image never waits for company that does not come, and no engine takes what
-//! an idle one could read.
+//! an idle one could read. Urgent images go first, and none of them waits for company that is not urgent.
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use hilum_events::Priority;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::engine::{EngineError, Output};
+
+/// A routine image that waited longer is not overtaken any more: its handling has a limit of time, and it must not fail
+/// because others never cease to be more urgent.
+const OVERTAKEN_FOR_AT_MOST: Duration = Duration::from_secs(120);
 
 /// Bounds of batching.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +25,7 @@ pub struct BatchSettings {
     pub max_batch: NonZeroUsize,
     /// Longest wait for announced images, counted from when the first image of the batch was queued.
     pub max_wait: Duration,
-    /// Most images that wait for the model; further ones wait outside.
+    /// Most images of each priority that wait for the model; further ones wait outside.
     pub queue_len: NonZeroUsize,
 }
 
@@ -32,9 +38,33 @@ impl Default for BatchSettings {
     }
 }
 
+/// One for each priority.
+#[derive(Default)]
+pub(crate) struct Lanes<T> {
+    pub(crate) urgent: T,
+    pub(crate) routine: T,
+}
+
+impl<T> Lanes<T> {
+    pub(crate) fn of(&self, priority: Priority) -> &T {
+        match priority {
+            Priority::Stat => &self.urgent,
+            Priority::Routine => &self.routine,
+        }
+    }
+
+    fn of_mut(&mut self, priority: Priority) -> &mut T {
+        match priority {
+            Priority::Stat => &mut self.urgent,
+            Priority::Routine => &mut self.routine,
+        }
+    }
+}
+
 /// One image that waits for the model.
 pub(crate) struct Job {
     pub(crate) input: Vec<f32>,
+    pub(crate) priority: Priority,
     pub(crate) queued_at: Instant,
     pub(crate) reply: oneshot::Sender<Result<Output, EngineError>>,
     /// Its place in the queue, free again once the job is in a batch.
@@ -50,9 +80,9 @@ pub(crate) struct Queue {
 
 #[derive(Default)]
 struct State {
-    jobs: VecDeque<Job>,
+    jobs: Lanes<VecDeque<Job>>,
     /// Images that are being prepared.
-    announced: usize,
+    announced: Lanes<usize>,
     /// Engines that have nothing to do.
     idle: usize,
     closed: bool,
@@ -68,22 +98,22 @@ enum Decision {
 
 impl Queue {
     /// Says that an image is being prepared: batches wait for it for a bounded time.
-    pub(crate) fn announce(&self) {
-        self.lock().announced += 1;
+    pub(crate) fn announce(&self, priority: Priority) {
+        *self.lock().announced.of_mut(priority) += 1;
     }
 
     /// The announced image does not come.
-    pub(crate) fn withdraw(&self) {
-        self.lock().announced -= 1;
+    pub(crate) fn withdraw(&self, priority: Priority) {
+        *self.lock().announced.of_mut(priority) -= 1;
         self.changed.notify_one();
     }
 
     /// Appends an image that may have been announced. A closed queue drops it, which its sender notices.
     pub(crate) fn push(&self, job: Job, was_announced: bool) {
         let mut state = self.lock();
-        state.announced -= usize::from(was_announced);
+        *state.announced.of_mut(job.priority) -= usize::from(was_announced);
         if !state.closed {
-            state.jobs.push_back(job);
+            state.jobs.of_mut(job.priority).push_back(job);
         }
         drop(state);
         self.changed.notify_one();
@@ -99,7 +129,7 @@ impl Queue {
     pub(crate) fn abandon(&self) {
         let mut state = self.lock();
         state.closed = true;
-        state.jobs.clear();
+        state.jobs = Lanes::default();
     }
 
     /// The next batch for one engine, never empty; `None` once the queue is closed and drained. Jobs that nobody waits
@@ -108,8 +138,8 @@ impl Queue {
         let mut state = self.lock();
         state.idle += 1;
         let size = loop {
-            state.jobs.retain(|job| !job.reply.is_closed());
-            if state.closed && state.jobs.is_empty() {
+            state.drop_unwanted();
+            if state.closed && state.waiting() == 0 {
                 break 0;
             }
             state = match state.decide(settings, Instant::now()) {
@@ -122,8 +152,8 @@ impl Queue {
             };
         };
         state.idle -= 1;
-        let batch: Vec<Job> = state.jobs.drain(..size).collect();
-        let more = !state.jobs.is_empty();
+        let batch = state.take(size, Instant::now());
+        let more = state.waiting() > 0;
         drop(state);
         if more {
             self.changed.notify_one();
@@ -137,8 +167,8 @@ impl Queue {
     }
 
     #[cfg(test)]
-    pub(crate) fn announced(&self) -> usize {
-        self.lock().announced
+    pub(crate) fn announced(&self, priority: Priority) -> usize {
+        *self.lock().announced.of(priority)
     }
 
     /// No code that holds the lock can panic half way through a change.
@@ -150,148 +180,59 @@ impl Queue {
 impl State {
     /// For the engine that asks, which counts as idle.
     fn decide(&self, settings: &BatchSettings, now: Instant) -> Decision {
-        let Some(first) = self.jobs.front() else { return Decision::Wait };
-        let (waiting, idle) = (self.jobs.len(), self.idle.max(1));
-        let coming = if self.closed { 0 } else { self.announced };
-        let share = (waiting + coming).div_ceil(idle).min(settings.max_batch.get());
+        let Some(first_at) = self.first_queued_at() else { return Decision::Wait };
+        let (waiting, idle) = (self.waiting(), self.idle.max(1));
+        let share = (waiting + self.coming()).div_ceil(idle).min(settings.max_batch.get());
         if waiting >= share {
             return Decision::Take(share);
         }
-        let deadline = first.queued_at + settings.max_wait;
+        let deadline = first_at + settings.max_wait;
         if now < deadline {
             return Decision::WaitUntil(deadline);
         }
         Decision::Take(waiting.div_ceil(idle).min(settings.max_batch.get()))
     }
+
+    fn waiting(&self) -> usize {
+        self.jobs.urgent.len() + self.jobs.routine.len()
+    }
+
+    fn first_queued_at(&self) -> Option<Instant> {
+        let first = |jobs: &VecDeque<Job>| jobs.front().map(|job| job.queued_at);
+        first(&self.jobs.urgent).into_iter().chain(first(&self.jobs.routine)).min()
+    }
+
+    /// Announced images for which what is here may wait.
+    fn coming(&self) -> usize {
+        if self.closed {
+            0
+        } else if self.jobs.urgent.is_empty() {
+            self.announced.urgent + self.announced.routine
+        } else {
+            self.announced.urgent
+        }
+    }
+
+    /// The next images, no more than there are.
+    fn take(&mut self, size: usize, now: Instant) -> Vec<Job> {
+        let has_waited_long = |job: &Job| now.duration_since(job.queued_at) > OVERTAKEN_FOR_AT_MOST;
+        let next = || {
+            if self.jobs.urgent.is_empty() || self.jobs.routine.front().is_some_and(has_waited_long) {
+                self.jobs.routine.pop_front()
+            } else {
+                self.jobs.urgent.pop_front()
+            }
+        };
+        std::iter::from_fn(next).take(size).collect()
+    }
+
+    /// Forgets images for which nobody waits any more.
+    fn drop_unwanted(&mut self) {
+        for jobs in [&mut self.jobs.urgent, &mut self.jobs.routine] {
+            jobs.retain(|job| !job.reply.is_closed());
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    type Reply = oneshot::Receiver<Result<Output, EngineError>>;
-
-    fn settings(max_wait_ms: u64) -> BatchSettings {
-        BatchSettings { max_wait: Duration::from_millis(max_wait_ms), ..BatchSettings::default() }
-    }
-
-    fn send(queue: &Queue, value: f32, was_announced: bool) -> Reply {
-        let (reply, answer) = oneshot::channel();
-        let job = Job { input: vec![value], queued_at: Instant::now(), reply, place: None };
-        queue.push(job, was_announced);
-        answer
-    }
-
-    fn values(batch: Option<Vec<Job>>) -> Vec<f32> {
-        batch.into_iter().flatten().map(|job| job.input[0]).collect()
-    }
-
-    #[test]
-    fn what_is_waiting_goes_in_order_up_to_the_largest_batch() {
-        let queue = Queue::default();
-        let _answers: Vec<Reply> = (0..11u8).map(|value| send(&queue, f32::from(value), false)).collect();
-        assert_eq!(values(queue.next_batch(&settings(30))), [0., 1., 2., 3., 4., 5., 6., 7.]);
-        assert_eq!(values(queue.next_batch(&settings(30))), [8., 9., 10.]);
-    }
-
-    #[test]
-    fn a_lone_image_does_not_wait_when_nothing_is_announced() {
-        let queue = Queue::default();
-        let _answer = send(&queue, 1.0, false);
-        assert_eq!(values(queue.next_batch(&settings(3_600_000))), [1.0]);
-    }
-
-    #[test]
-    fn an_announced_image_is_waited_for() {
-        let queue = Queue::default();
-        queue.announce();
-        let _first = send(&queue, 1.0, false);
-        std::thread::scope(|scope| {
-            let batch = scope.spawn(|| values(queue.next_batch(&settings(60_000))));
-            while queue.lock().idle == 0 && !batch.is_finished() {
-                std::thread::yield_now();
-            }
-            let _second = send(&queue, 2.0, true);
-            assert_eq!(batch.join().unwrap(), [1.0, 2.0]);
-        });
-    }
-
-    #[test]
-    fn an_announced_image_that_is_withdrawn_is_not_waited_for() {
-        let queue = Queue::default();
-        queue.announce();
-        let _answer = send(&queue, 1.0, false);
-        std::thread::scope(|scope| {
-            let batch = scope.spawn(|| values(queue.next_batch(&settings(3_600_000))));
-            queue.withdraw();
-            assert_eq!(batch.join().unwrap(), [1.0]);
-        });
-    }
-
-    #[test]
-    fn an_announced_image_that_never_comes_is_waited_for_until_the_deadline() {
-        let queue = Queue::default();
-        queue.announce();
-        let _answer = send(&queue, 1.0, false);
-        let began = Instant::now();
-        assert_eq!(values(queue.next_batch(&settings(20))), [1.0]);
-        let waited = began.elapsed();
-        assert!(waited < Duration::from_secs(10), "{waited:?}");
-    }
-
-    #[test]
-    fn a_job_that_nobody_waits_for_is_left_out() {
-        let queue = Queue::default();
-        drop(send(&queue, 1.0, false));
-        let _answer = send(&queue, 2.0, false);
-        drop(send(&queue, 3.0, false));
-        assert_eq!(values(queue.next_batch(&settings(30))), [2.0]);
-    }
-
-    #[test]
-    fn a_closed_queue_is_drained_first() {
-        let queue = Queue::default();
-        queue.announce();
-        let _answer = send(&queue, 1.0, false);
-        queue.close();
-        assert_eq!(values(queue.next_batch(&settings(3_600_000))), [1.0]);
-        assert!(queue.next_batch(&settings(30)).is_none());
-    }
-
-    fn decide(waiting: usize, announced: usize, idle: usize, waited_ms: u64) -> Decision {
-        let now = Instant::now();
-        let queued_at = now.checked_sub(Duration::from_millis(waited_ms)).unwrap();
-        let job = || Job { input: Vec::new(), queued_at, reply: oneshot::channel().0, place: None };
-        let jobs = std::iter::repeat_with(job).take(waiting).collect();
-        State { jobs, announced, idle, closed: false }.decide(&settings(30), now)
-    }
-
-    #[test]
-    fn idle_engines_share_what_waits() {
-        assert_eq!(decide(6, 0, 1, 0), Decision::Take(6));
-        assert_eq!(decide(6, 0, 2, 0), Decision::Take(3));
-        assert_eq!(decide(5, 0, 4, 0), Decision::Take(2));
-        assert_eq!(decide(1, 0, 4, 0), Decision::Take(1));
-        assert_eq!(decide(40, 9, 2, 0), Decision::Take(8), "a batch is bounded");
-        assert_eq!(decide(0, 3, 2, 0), Decision::Wait);
-    }
-
-    #[test]
-    fn an_idle_engine_waits_for_its_share_of_what_is_announced_and_no_longer_than_allowed() {
-        assert!(matches!(decide(1, 3, 2, 0), Decision::WaitUntil(_)));
-        assert_eq!(decide(2, 2, 2, 0), Decision::Take(2), "the other engine gets the announced ones");
-        assert!(matches!(decide(7, 20, 1, 29), Decision::WaitUntil(_)));
-        assert_eq!(decide(7, 20, 1, 30), Decision::Take(7));
-        assert_eq!(decide(7, 90, 2, 30), Decision::Take(4), "the other idle engine gets the rest");
-    }
-
-    #[test]
-    fn an_abandoned_queue_tells_those_who_wait() {
-        let queue = Queue::default();
-        let mut answers = [send(&queue, 1.0, false), send(&queue, 2.0, false)];
-        queue.abandon();
-        let mut late = send(&queue, 3.0, false);
-        assert!(answers.iter_mut().chain([&mut late]).all(|answer| answer.try_recv().is_err()));
-        assert!(queue.next_batch(&settings(30)).is_none());
-    }
-}
+mod tests;

@@ -66,7 +66,7 @@ impl Config {
     }
 
     /// So many images in hand that every engine has its next batch while it reads one, and every decoder has its next
-    /// file while it decodes one.
+    /// file while it decodes one. Urgent ones come first, and a few more of them are taken when the hands are full.
     pub(crate) fn work(&self, worker: &ModelWorker) -> WorkConfig {
         let batches = worker.max_batch().get().saturating_mul(worker.replicas());
         WorkConfig {

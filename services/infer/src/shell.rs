@@ -121,11 +121,12 @@ impl Reader {
 
     /// The reading, or why there is none.
     async fn read(&self, request: &InferenceRequested) -> Result<Event, Unread> {
-        let announced = self.worker.announce();
+        let announced = self.worker.announce(request.priority);
         let (bytes, fetch_ms) = timed("fetch", self.fetch(request)).await;
         let bytes = bytes?;
         let (media, preparation) = (request.image.media_type, &self.model.preparation);
-        let preparing = self.decoders.prepare_and_show(media, &bytes, preparation, Some(PREVIEW_SIDE_PX));
+        let decoders = self.decoders.with_priority(request.priority);
+        let preparing = decoders.prepare_and_show(media, &bytes, preparation, Some(PREVIEW_SIDE_PX));
         let (prepared, _) = timed("prepare", preparing).await;
         let prepared = prepared.map_err(undecoded)?;
         drop(bytes);

@@ -5,16 +5,19 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
+
+use hilum_events::Priority;
 use tokio::sync::{Semaphore, oneshot};
 
-use crate::batcher::{BatchSettings, Job, Queue};
+use crate::batcher::{BatchSettings, Job, Lanes, Queue};
 use crate::engine::{Engine, EngineDescription, EngineError, Output};
 use crate::model_thread::{ModelThread, Pass};
 
 /// Takes images from any task and has them read in batches. Dropping it lets the threads finish what is queued and end.
 pub struct ModelWorker {
     queue: Arc<Queue>,
-    places: Arc<Semaphore>,
+    /// Each priority has its own, so that no urgent image waits outside for routine ones within.
+    places: Lanes<Arc<Semaphore>>,
     threads: Vec<(JoinHandle<()>, Arc<Pass>)>,
     description: EngineDescription,
     input_len: usize,
@@ -25,6 +28,7 @@ pub struct ModelWorker {
 /// promise.
 pub struct Announced<'a> {
     worker: &'a ModelWorker,
+    priority: Priority,
     is_kept: bool,
 }
 
@@ -35,9 +39,10 @@ impl ModelWorker {
     /// There is no engine, or the system gives no thread.
     pub fn start(engines: Vec<Box<dyn Engine>>, settings: BatchSettings) -> std::io::Result<Self> {
         let first = engines.first().ok_or_else(|| std::io::Error::other("there is no engine to start"))?;
+        let places = || Arc::new(Semaphore::new(settings.queue_len.get()));
         let mut worker = Self {
             queue: Arc::new(Queue::default()),
-            places: Arc::new(Semaphore::new(settings.queue_len.get())),
+            places: Lanes { urgent: places(), routine: places() },
             threads: Vec::new(),
             description: first.description(),
             input_len: first.input_len(),
@@ -52,29 +57,29 @@ impl ModelWorker {
         Ok(worker)
     }
 
-    /// Says that an image is being prepared. Call it when its preparation starts.
-    pub fn announce(&self) -> Announced<'_> {
-        self.queue.announce();
-        Announced { worker: self, is_kept: false }
+    /// Says that an image is being prepared, and how soon its reading is wanted. Call it when its preparation starts.
+    pub fn announce(&self, priority: Priority) -> Announced<'_> {
+        self.queue.announce(priority);
+        Announced { worker: self, priority, is_kept: false }
     }
 
-    /// Has one image read: row-major, side × side values in the model's range. Waits for a place in the queue and for
-    /// the answer. A dropped call costs no forward pass if its batch has not begun.
+    /// Has one image read in its turn: row-major, side × side values in the model's range. Waits for a place in the
+    /// queue and for the answer. A dropped call costs no forward pass if its batch has not begun.
     ///
     /// # Errors
     /// The input or the output is unusable, the model failed on this image, or its thread has ended.
     pub async fn submit(&self, input: Vec<f32>) -> Result<Output, EngineError> {
         check_input(&input, self.input_len)?;
-        let (job, answer) = self.job(input).await?;
+        let (job, answer) = self.job(input, Priority::Routine).await?;
         self.queue.push(job, false);
         answer.await.unwrap_or(Err(EngineError::WorkerGone))
     }
 
-    async fn job(&self, input: Vec<f32>) -> Result<(Job, Answer), EngineError> {
-        let places = Arc::clone(&self.places);
+    async fn job(&self, input: Vec<f32>, priority: Priority) -> Result<(Job, Answer), EngineError> {
+        let places = Arc::clone(self.places.of(priority));
         let place = places.acquire_owned().await.map_err(|_| EngineError::WorkerGone)?;
         let (reply, answer) = oneshot::channel();
-        Ok((Job { input, queued_at: Instant::now(), reply, place: Some(place) }, answer))
+        Ok((Job { input, priority, queued_at: Instant::now(), reply, place: Some(place) }, answer))
     }
 
     /// When the longest of the forward passes that are running now began; `None` while all engines are idle. A watchdog
@@ -118,13 +123,13 @@ impl Drop for ModelWorker {
 type Answer = oneshot::Receiver<Result<Output, EngineError>>;
 
 impl Announced<'_> {
-    /// As [`ModelWorker::submit`]; keeps the promise.
+    /// As [`ModelWorker::submit`], as soon as was announced; keeps the promise.
     ///
     /// # Errors
     /// As [`ModelWorker::submit`].
     pub async fn submit(mut self, input: Vec<f32>) -> Result<Output, EngineError> {
         check_input(&input, self.worker.input_len)?;
-        let (job, answer) = self.worker.job(input).await?;
+        let (job, answer) = self.worker.job(input, self.priority).await?;
         // In one step, so that the batcher never sees neither the promise nor the image.
         self.is_kept = true;
         self.worker.queue.push(job, true);
@@ -135,7 +140,7 @@ impl Announced<'_> {
 impl Drop for Announced<'_> {
     fn drop(&mut self) {
         if !self.is_kept {
-            self.worker.queue.withdraw();
+            self.worker.queue.withdraw(self.priority);
         }
     }
 }
@@ -206,11 +211,13 @@ mod tests {
     #[tokio::test]
     async fn an_announcement_is_withdrawn_when_it_is_kept_or_dropped() {
         let worker = worker();
-        drop(worker.announce());
-        let announced = worker.announce();
-        assert_eq!(worker.queue.announced(), 1);
-        assert_eq!(announced.submit(vec![3.0]).await.unwrap().logits, [3.0]);
-        assert_eq!(worker.queue.announced(), 0);
+        for priority in [Priority::Routine, Priority::Stat] {
+            drop(worker.announce(priority));
+            let announced = worker.announce(priority);
+            assert_eq!(worker.queue.announced(priority), 1);
+            assert_eq!(announced.submit(vec![3.0]).await.unwrap().logits, [3.0]);
+            assert_eq!(worker.queue.announced(priority), 0);
+        }
         assert_eq!(worker.busy_since(), None);
     }
 }

@@ -4,6 +4,7 @@
 
 mod support;
 
+use hilum_events::Priority;
 use hilum_infer::{BatchSettings, Engine, EngineDescription, EngineError, ModelWorker, Output};
 use std::num::NonZeroUsize;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -23,7 +24,7 @@ async fn twenty_images_at_the_same_time_get_what_each_gets_alone() {
     let mut tasks = JoinSet::new();
     for (number, input) in inputs.into_iter().enumerate() {
         let worker = Arc::clone(&worker);
-        tasks.spawn(async move { (number, worker.announce().submit(input).await.unwrap()) });
+        tasks.spawn(async move { (number, worker.announce(Priority::Routine).submit(input).await.unwrap()) });
     }
     let together = tasks.join_all().await;
     assert_eq!(together.len(), 20);
@@ -45,13 +46,27 @@ const NOT_FINITE: f32 = -3.0;
 /// Gives each input's value back, fails on marked ones, and waits for the gate before each pass.
 struct Scripted {
     gate: Receiver<()>,
-    sizes: Arc<Mutex<Vec<usize>>>,
+    passes: Passes,
+}
+
+/// The values of each pass.
+#[derive(Clone, Default)]
+struct Passes(Arc<Mutex<Vec<Vec<f32>>>>);
+
+impl Passes {
+    fn all(&self) -> Vec<Vec<f32>> {
+        self.0.lock().unwrap().clone()
+    }
+
+    fn sizes(&self) -> Vec<usize> {
+        self.all().iter().map(Vec::len).collect()
+    }
 }
 
 impl Engine for Scripted {
     fn forward(&mut self, batch: &[&[f32]]) -> Result<Vec<Output>, EngineError> {
         self.gate.recv().ok();
-        self.sizes.lock().unwrap().push(batch.len());
+        self.passes.0.lock().unwrap().push(batch.iter().map(|input| input[0]).collect());
         if batch.iter().any(|input| input[0] == FAIL) {
             return Err(EngineError::Forward { reason: "as marked".into() });
         }
@@ -77,20 +92,20 @@ impl Engine for Scripted {
 struct Bench {
     worker: Arc<ModelWorker>,
     gate: Sender<()>,
-    sizes: Arc<Mutex<Vec<usize>>>,
+    passes: Passes,
     tasks: JoinSet<(usize, Result<Output, EngineError>)>,
 }
 
 impl Bench {
     fn new(queue_len: usize) -> Self {
         let (gate, wait) = channel();
-        let sizes = Arc::new(Mutex::new(Vec::new()));
-        let engine = Scripted { gate: wait, sizes: Arc::clone(&sizes) };
+        let passes = Passes::default();
+        let engine = Scripted { gate: wait, passes: passes.clone() };
         let queue_len = NonZeroUsize::new(queue_len).unwrap();
         let settings =
             BatchSettings { queue_len, max_wait: Duration::from_secs(60), ..BatchSettings::default() };
         let worker = Arc::new(ModelWorker::start(vec![Box::new(engine)], settings).unwrap());
-        Self { worker, gate, sizes, tasks: JoinSet::new() }
+        Self { worker, gate, passes, tasks: JoinSet::new() }
     }
 
     fn submit(&mut self, number: usize, value: f32) {
@@ -98,14 +113,19 @@ impl Bench {
         self.tasks.spawn(async move { (number, worker.submit(vec![value]).await) });
     }
 
-    /// Holds the model in a pass of one image while the others queue up, then lets all passes run.
-    async fn read(mut self, values: &[f32]) -> Vec<Result<Output, EngineError>> {
+    /// Holds the model in a pass of one image while the others queue up.
+    async fn queue_up(&mut self, values: &[f32]) {
         self.submit(usize::MAX, 0.5);
         until(|| self.worker.busy_since().is_some()).await;
         for (number, value) in values.iter().enumerate() {
             self.submit(number, *value);
         }
         tokio::task::yield_now().await;
+    }
+
+    /// Lets them queue up and then all passes run.
+    async fn read(mut self, values: &[f32]) -> Vec<Result<Output, EngineError>> {
+        self.queue_up(values).await;
         drop(self.gate);
         let mut answers = self.tasks.join_all().await;
         answers.sort_by_key(|(number, _)| *number);
@@ -129,12 +149,12 @@ fn logit(answer: &Result<Output, EngineError>) -> f32 {
 #[tokio::test]
 async fn images_that_queue_up_are_read_in_batches_of_at_most_eight() {
     let bench = Bench::new(32);
-    let sizes = Arc::clone(&bench.sizes);
+    let passes = bench.passes.clone();
     let answers = bench.read(&(1..=20u8).map(f32::from).collect::<Vec<_>>()).await;
     for (number, answer) in answers.iter().enumerate() {
         assert_eq!(logit(answer), number as f32 + 1.0);
     }
-    assert_eq!(*sizes.lock().unwrap(), [1, 8, 8, 4]);
+    assert_eq!(passes.sizes(), [1, 8, 8, 4]);
 }
 
 #[tokio::test]
@@ -154,17 +174,28 @@ async fn an_image_on_which_the_model_panics_does_not_fail_its_batch() {
 #[tokio::test]
 async fn an_output_that_is_not_finite_fails_its_own_image_only() {
     let bench = Bench::new(32);
-    let sizes = Arc::clone(&bench.sizes);
+    let passes = bench.passes.clone();
     let answers = bench.read(&[1.0, NOT_FINITE, 3.0]).await;
     assert_eq!((logit(&answers[0]), logit(&answers[2])), (1.0, 3.0));
     assert!(matches!(answers[1], Err(EngineError::OutputNotFinite)));
-    assert_eq!(*sizes.lock().unwrap(), [1, 3], "nothing is read twice for it");
+    assert_eq!(passes.sizes(), [1, 3], "nothing is read twice for it");
 }
 
 #[tokio::test]
 async fn a_full_queue_makes_callers_wait_and_loses_none() {
     let answers = Bench::new(2).read(&(1..=30u8).map(f32::from).collect::<Vec<_>>()).await;
     assert!(answers.iter().enumerate().all(|(number, answer)| logit(answer) == number as f32 + 1.0));
+}
+
+#[tokio::test]
+async fn an_urgent_image_is_in_the_next_batch_however_many_wait_inside_and_outside_the_queue() {
+    let mut bench = Bench::new(16);
+    bench.queue_up(&(1..=30u8).map(f32::from).collect::<Vec<_>>()).await;
+    let urgent = bench.worker.announce(Priority::Stat).submit(vec![99.0]);
+    let (answer, ()) = tokio::join!(urgent, async { drop(bench.gate) });
+    assert_eq!(logit(&answer), 99.0);
+    assert_eq!(bench.passes.all()[..2], [vec![0.5], vec![99.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]]);
+    bench.tasks.join_all().await;
 }
 
 #[tokio::test]

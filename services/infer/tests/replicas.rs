@@ -4,6 +4,7 @@
 
 mod support;
 
+use hilum_events::Priority;
 use hilum_infer::{
     BatchSettings, Choice, Engine, EngineDescription, EngineError, EngineKind, ModelWorker, Output,
     Simulation, Wanted, choose,
@@ -96,7 +97,7 @@ async fn read(engines: Vec<Box<dyn Engine>>, company: usize, images: usize) -> (
     let mut tasks = JoinSet::new();
     for _ in 0..images {
         let (worker, input) = (Arc::clone(&worker), blank.clone());
-        tasks.spawn(async move { worker.announce().submit(input).await.unwrap() });
+        tasks.spawn(async move { worker.announce(Priority::Routine).submit(input).await.unwrap() });
     }
     assert_eq!(tasks.join_all().await.len(), images);
     let sizes = sizes.lock().unwrap().clone();
