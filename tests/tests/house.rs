@@ -11,6 +11,7 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("hilum-runtime", &[]),
         ("hilum-servers", &[]),
         ("hilum-log", &["hilum-events"]),
+        ("hilum-answers", &["hilum-events"]),
         ("hilum-blobs", &["hilum-events"]),
         ("hilum-imaging", &["hilum-events"]),
         ("hilum-models", &["hilum-events"]),
