@@ -1,6 +1,6 @@
 //! The decision: the first job with a content asks for its reading, the others share it. No IO and no clock.
 
-use hilum_events::{DuplicateLinked, Event, ImageStored, InferenceRequested, ModelIdentity, ReadingId};
+use hilum_events::{ImageStored, InferenceRequested, ModelIdentity, ReadingId};
 
 /// The model that readings are asked of.
 #[derive(Debug, Clone)]
@@ -35,24 +35,10 @@ pub(crate) fn again(before: &InferenceRequested, owner: Option<&ImageStored>) ->
     request
 }
 
-/// What follows when `winner` had claimed the content before: nothing if the job itself did, in an earlier
-/// delivery.
-pub(crate) fn link(stored: &ImageStored, winner: &InferenceRequested) -> Option<Event> {
-    if winner.job_id == stored.job_id {
-        return None;
-    }
-    Some(Event::DuplicateLinked(DuplicateLinked {
-        job_id: stored.job_id,
-        study_id: stored.study_id,
-        reading_id: winner.reading_id,
-        primary_job_id: winner.job_id,
-    }))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hilum_events::samples;
+    use hilum_events::{Event, samples};
 
     fn stored(number: u128, content: &str) -> ImageStored {
         match samples::image_stored(number, content, 0).event {
@@ -79,25 +65,11 @@ mod tests {
     }
 
     #[test]
-    fn the_later_job_is_linked_to_the_first() {
-        let winner = claim(&stored(1, "a"), &model("demo@1"));
-        let Some(Event::DuplicateLinked(link)) = link(&stored(2, "a"), &winner) else { panic!() };
-        assert_eq!((link.job_id, link.primary_job_id), (samples::job_id(2), samples::job_id(1)));
-        assert_eq!(link.reading_id, winner.reading_id);
-    }
-
-    #[test]
     fn a_further_attempt_is_the_same_reading_for_whoever_asks() {
         let (first, later) = (claim(&stored(1, "a"), &model("demo@1")), stored(2, "a"));
         let (redriven, renewed) = (again(&first, None), again(&first, Some(&later)));
         assert_eq!((redriven.attempt, redriven.job_id), (2, samples::job_id(1)));
         assert_eq!((renewed.attempt, renewed.job_id), (2, samples::job_id(2)));
         assert_eq!((redriven.reading_id, renewed.reading_id), (first.reading_id, first.reading_id));
-    }
-
-    #[test]
-    fn a_second_delivery_of_the_first_job_links_nothing() {
-        let image = stored(1, "a");
-        assert_eq!(link(&image, &claim(&image, &model("demo@1"))), None);
     }
 }

@@ -5,14 +5,14 @@
 //! first, among any number of copies of this service and without a lock.
 
 use hilum_events::{
-    DeadLetterResolved, Envelope, Event, ImageStored, InferenceRequested, NameError, Resolution,
-    completed_filter, dead_letter_filter,
+    DeadLetterResolved, DuplicateLinked, Envelope, Event, ImageStored, InferenceRequested, NameError,
+    Resolution, completed_filter, dead_letter_filter,
 };
 use hilum_log::{AppendError, Delivery, Failure, Handle, Log, Recorded};
 use hilum_models::ModelIdentity;
 use jiff::Timestamp;
 
-use crate::domain::{Model, again, claim, link};
+use crate::domain::{Model, again, claim};
 
 /// The handler of stored images.
 pub(crate) struct Dedupe {
@@ -81,9 +81,10 @@ impl Dedupe {
                 Err(error) => return Err(error.into()),
             }
         }
-        let Some(linked) = link(stored, winner) else { return Ok("linked") };
-        match self.log.append(&cause.next(Timestamp::now(), linked)).await {
-            // A redrive of an image that was linked before leads to what stands there.
+        // None if the job itself had claimed it, in an earlier delivery.
+        let Some(linked) = DuplicateLinked::between(stored, winner) else { return Ok("linked") };
+        match self.log.append(&cause.next(Timestamp::now(), Event::DuplicateLinked(linked))).await {
+            // The door may have written it; a redrive of an image that was linked before leads to what stands there.
             Ok(_) | Err(AppendError::Taken(_)) => Ok("linked"),
             Err(error) => Err(error.into()),
         }

@@ -6,15 +6,16 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::post;
 use axum::{Json, Router};
-use hilum_events::{Event, Site};
+use hilum_answers::JobResult;
+use hilum_events::{Envelope, Event, JobId, Sha256Digest, Site, StudyId};
 use hilum_runtime::linger;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tracing::Instrument as _;
 
 use crate::domain::study_meant;
 use crate::refusal::Refusal;
-use crate::upload::Door;
+use crate::upload::{Accepted, Door};
 
 pub(crate) fn router(door: Door) -> Router {
     Router::new()
@@ -27,6 +28,20 @@ pub(crate) fn router(door: Door) -> Router {
         .with_state(door)
 }
 
+/// The body of a 202.
+#[derive(Serialize)]
+struct Taken {
+    job_id: JobId,
+    status: &'static str,
+    sha256: Sha256Digest,
+    study_id: StudyId,
+    site: Site,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duplicate_of: Option<JobId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<JobResult>,
+}
+
 /// `POST /v1/jobs`: 202 once object and event are durable.
 async fn submit(
     State(door): State<Door>,
@@ -37,19 +52,19 @@ async fn submit(
     let form = form.map_err(|_| Refusal::NotMultipart)?;
     let outcome = door.accept(form).instrument(span).await;
     door.gate.note(&outcome);
-    let stored = outcome?;
+    let Accepted { stored: Envelope { event, site, .. }, result } = outcome?;
     metrics::histogram!("hilum_ingest_upload_seconds").record(begun.elapsed());
-    let Event::ImageStored(image) = &stored.event else {
-        unreachable!("the door makes no other fact of an upload")
-    };
-    let body = json!({
-        "job_id": image.job_id,
-        "status": "QUEUED",
-        "sha256": image.image.blob.sha256,
-        "study_id": image.study_id,
-        "site": stored.site,
-    });
+    let Event::ImageStored(image) = event else { unreachable!("the door makes no other fact of an upload") };
     let location = format!("/v1/jobs/{}", image.job_id);
+    let body = Taken {
+        job_id: image.job_id,
+        status: if result.is_some() { "COMPLETED" } else { "QUEUED" },
+        sha256: image.image.blob.sha256,
+        study_id: image.study_id,
+        site,
+        duplicate_of: result.as_ref().and_then(JobResult::duplicate_of),
+        result,
+    };
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(body)))
 }
 
@@ -71,3 +86,6 @@ async fn close(
     door.close(study_id, &named).instrument(span).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({ "study_id": study_id }))))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! Settings of the ingest service.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
@@ -16,6 +17,10 @@ pub(crate) struct Config {
     /// Where images are kept: file:///folder or s3://bucket (with the usual AWS_… settings)
     #[arg(long, env = "HILUM_STORE_URL")]
     pub(crate) store_url: String,
+    /// Folder of the model that reads the images: what it has read before is answered at once. Without it, or when it
+    /// can't be used, every image is queued
+    #[arg(long, env = "HILUM_MODEL")]
+    pub(crate) model: Option<PathBuf>,
     /// Longest image that is taken, bytes
     #[arg(long, env = "HILUM_MAX_UPLOAD_BYTES", default_value_t = 256 << 20)]
     pub(crate) max_upload_bytes: u64,

@@ -2,9 +2,12 @@
 
 mod admission;
 mod api;
+#[cfg(test)]
+mod bench;
 mod config;
 mod domain;
 mod gate;
+mod known;
 mod pace;
 mod refusal;
 mod upload;
@@ -21,6 +24,7 @@ use tokio::sync::Semaphore;
 
 use crate::config::Config;
 use crate::gate::Gate;
+use crate::known::Readings;
 use crate::upload::Door;
 
 /// A condition of readiness.
@@ -44,6 +48,7 @@ async fn main() -> anyhow::Result<()> {
         log: log.clone(),
         store: store.clone(),
         gate: gate.clone(),
+        readings: config.model.as_deref().and_then(|model| Readings::by_model(&log, model)),
         decoders: DecoderPool::new(decoders),
         slots: Arc::new(Semaphore::new(config.uploads_at_once.max(1))),
         max_upload_bytes: config.max_upload_bytes,

@@ -1,12 +1,14 @@
 //! One upload: bytes to storage while they come, then the fact to the log, then the answer. In this order, so
-//! that an answer of 202 means that both are durable.
+//! that an answer of 202 means that both are durable. Content that was read before is answered with its reading.
 
 use std::sync::Arc;
 
 use axum::extract::Multipart;
 use axum::extract::multipart::{Field, MultipartError};
 use bytes::BytesMut;
+use futures::future::OptionFuture;
 use futures::{StreamExt as _, stream};
+use hilum_answers::JobResult;
 use hilum_blobs::{BlobStore, Received};
 use hilum_events::{
     DicomIdentity, Envelope, Event, JobId, MediaType, Priority, StoredImage, StudyCloseRequested, StudyId,
@@ -20,6 +22,7 @@ use uuid::Uuid;
 
 use crate::domain::{Wishes, image_stored};
 use crate::gate::{Admitted, Gate};
+use crate::known::Readings;
 use crate::refusal::Refusal;
 
 /// Longest text field, bytes.
@@ -32,8 +35,18 @@ pub(crate) struct Door {
     pub(crate) store: BlobStore,
     pub(crate) decoders: DecoderPool,
     pub(crate) gate: Gate,
+    /// Those that the door may answer with.
+    pub(crate) readings: Option<Readings>,
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) max_upload_bytes: u64,
+}
+
+/// An upload that was taken in.
+pub(crate) struct Accepted {
+    /// The fact that it is stored.
+    pub(crate) stored: Envelope,
+    /// What a model said of the same content before, once the job is linked to that.
+    pub(crate) result: Option<JobResult>,
 }
 
 /// What came in, stored or still to be kept.
@@ -44,8 +57,8 @@ struct Arrived {
 }
 
 impl Door {
-    /// Takes one upload in and returns the fact that it is stored.
-    pub(crate) async fn accept(&self, form: Multipart) -> Result<Envelope, Refusal> {
+    /// Takes one upload in.
+    pub(crate) async fn accept(&self, form: Multipart) -> Result<Accepted, Refusal> {
         self.gate.pass()?;
         let _slot = self.slots.try_acquire().map_err(|_| Refusal::Busy)?;
         if !self.log.is_connected() {
@@ -61,18 +74,28 @@ impl Door {
             }
         };
         let media_type = arrived.media_type;
-        let blob = self.store.keep(arrived.received).await?;
+        let content = arrived.received.sha256();
+        let looking = OptionFuture::from(self.readings.as_ref().map(|readings| readings.find(&content)));
+        let (blob, known) = tokio::join!(self.store.keep(arrived.received), looking);
+        let blob = blob?;
         reach("ingest.after-store");
         metrics::counter!("hilum_ingest_bytes_total").increment(blob.size_bytes);
         let job_id = JobId::from_uuid(Uuid::now_v7());
         let image = StoredImage { blob, media_type, dicom };
         let stored = image_stored(job_id, wishes, image, Timestamp::now());
         self.log.append(&stored).await?;
-        arrived.admitted.stored();
         reach("ingest.after-publish");
+        let result = match (&self.readings, known.flatten()) {
+            (Some(readings), Some(known)) => readings.link(&stored, known).await,
+            _ => None,
+        };
+        // What is answered waits for nobody.
+        if result.is_none() {
+            arrived.admitted.stored();
+        }
         metrics::counter!("hilum_ingest_accepted_total", "type" => media_type.as_mime()).increment(1);
-        tracing::info!(%job_id, media_type = media_type.as_mime(), "image stored");
-        Ok(stored)
+        tracing::info!(%job_id, media_type = media_type.as_mime(), known = result.is_some(), "image stored");
+        Ok(Accepted { stored, result })
     }
 
     /// Says in the log that no more images of a study will come.

@@ -5,6 +5,7 @@ mod envelope;
 mod event;
 mod ids;
 mod image;
+mod link;
 mod reading;
 pub mod samples;
 mod subject;

@@ -5,6 +5,7 @@ mod command_line;
 mod corpus;
 mod full_house;
 mod hostile;
+mod known_content;
 mod long_wait;
 mod main_job;
 mod outages;

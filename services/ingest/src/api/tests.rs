@@ -1,0 +1,103 @@
+//! The door from outside: real log, storage in a folder, and readings that others made.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hilum_blobs::{BlobStore, StoreConfig};
+use hilum_events::samples;
+use hilum_imaging::{DecoderConfig, DecoderPool};
+use reqwest::multipart::{Form, Part};
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::admission::Bounds;
+use crate::bench::{Bench, LIMIT, READING_KEY, completed, reading_id};
+use crate::gate::Gate;
+use crate::known::Readings;
+
+/// What the door takes for a PNG. Nobody decodes it here.
+const CONTENT: &[u8] = b"\x89PNG\r\n\x1a\n and so on";
+
+/// A door that serves; its address.
+async fn open(bench: &Bench, readings: Option<Readings>) -> SocketAddr {
+    let store = format!("file://{}", bench.folder.path().join("objects").display());
+    let gate = Gate::new(Bounds { max_wait: None, max_waiting: 100 });
+    let door = Door {
+        log: bench.log.clone(),
+        store: BlobStore::open(&StoreConfig::at(&store)).unwrap(),
+        // Only DICOM needs the program.
+        decoders: DecoderPool::new(DecoderConfig::new("none")),
+        gate: gate.clone(),
+        readings,
+        slots: Arc::new(Semaphore::new(4)),
+        max_upload_bytes: 1 << 20,
+    };
+    let log = bench.log.clone();
+    tokio::spawn(async move { gate.watch(&log, &CancellationToken::new()).await });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router(door)).await });
+    address
+}
+
+/// Sends the content until the door has compared its log and takes it; the answer.
+async fn send(door: SocketAddr) -> Value {
+    let mut beats = tokio::time::interval(Duration::from_millis(50));
+    let taken = async {
+        loop {
+            beats.tick().await;
+            let form = Form::new().part("image", Part::bytes(CONTENT).file_name("image"));
+            let url = format!("http://{door}/v1/jobs");
+            let answer = reqwest::Client::new().post(url).multipart(form).send().await.unwrap();
+            if answer.status() == reqwest::StatusCode::ACCEPTED {
+                return answer.json().await.unwrap();
+            }
+        }
+    };
+    tokio::time::timeout(LIMIT, taken).await.unwrap()
+}
+
+async fn link(bench: &Bench, job_id: &Value) -> Option<Envelope> {
+    let job_id: JobId = job_id.as_str().unwrap().parse().unwrap();
+    let filter = format!("evt.duplicate-linked.*.{}.{job_id}", reading_id(CONTENT));
+    bench.log.last(&filter).await.unwrap()?.content.ok()
+}
+
+#[tokio::test]
+async fn content_that_was_read_before_is_answered_with_its_reading() {
+    let bench = Bench::start().await;
+    let door = open(&bench, Some(Readings::by_key(&bench.log, READING_KEY))).await;
+    let unknown = send(door).await;
+    assert_eq!(unknown["status"], "QUEUED");
+    assert_eq!((unknown.get("duplicate_of"), unknown.get("result")), (None, None));
+
+    bench.read(1, CONTENT).await;
+    let known = send(door).await;
+    assert_eq!(known["status"], "COMPLETED", "{known}");
+    assert_eq!(known["duplicate_of"], json!(samples::job_id(1)));
+    assert_eq!(known["sha256"], unknown["sha256"]);
+    assert_ne!(known["job_id"], unknown["job_id"]);
+    // As text, so that no digits come in that nobody computed.
+    let expected: Value =
+        serde_json::from_str(&serde_json::to_string(&completed(1, CONTENT)).unwrap()).unwrap();
+    let result = &known["result"];
+    assert_eq!((&result["job_id"], &result["duplicate_of"]), (&known["job_id"], &known["duplicate_of"]));
+    assert_eq!(
+        (&result["findings"], &result["reading_id"]),
+        (&expected["findings"], &expected["reading_id"])
+    );
+    let found = link(&bench, &known["job_id"]).await.expect("the answer is given when the link is durable");
+    assert_eq!(json!(found.correlation_id), known["job_id"]);
+    assert!(link(&bench, &unknown["job_id"]).await.is_none());
+}
+
+#[tokio::test]
+async fn a_door_without_a_model_queues_what_was_read_before() {
+    let bench = Bench::start().await;
+    bench.read(1, CONTENT).await;
+    let door = open(&bench, None).await;
+    assert_eq!(send(door).await["status"], "QUEUED");
+}

@@ -1,0 +1,67 @@
+//! What the tests of the door work with: a real nats-server with its streams, and readings that others made.
+
+use std::time::Duration;
+
+use hilum_events::{
+    Envelope, Event, InferenceCompleted, InferenceRequested, ReadingId, Sha256Digest, samples,
+};
+use hilum_log::{Appended, Log, apply_definitions};
+use hilum_servers::{NatsOptions, NatsServer};
+use tempfile::TempDir;
+
+/// Long enough for a loaded machine; nothing waits for it to pass.
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const READING_KEY: &str = "densenet121-demo@1";
+
+pub(crate) struct Bench {
+    pub(crate) nats: NatsServer,
+    pub(crate) log: Log,
+    pub(crate) folder: TempDir,
+}
+
+impl Bench {
+    pub(crate) async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let nats = NatsServer::start(&NatsOptions::in_folder(folder.path().join("nats"))).await.unwrap();
+        let log = Log::connect(&nats.url(), "test").await.unwrap();
+        apply_definitions(&log, 1).await.unwrap();
+        Self { nats, log, folder }
+    }
+
+    pub(crate) async fn append(&self, envelope: &Envelope) -> Appended {
+        self.log.append(envelope).await.unwrap()
+    }
+
+    /// A reading of `content` that job `number` asked for.
+    pub(crate) async fn read(&self, number: u128, content: &[u8]) {
+        let image = samples::image_stored(number, "any", 0);
+        let request = requested(number, content);
+        let request = image.next(samples::at(1), Event::InferenceRequested(request));
+        let completed = request.next(samples::at(2), Event::InferenceCompleted(completed(number, content)));
+        for envelope in [image, request, completed] {
+            self.append(&envelope).await;
+        }
+    }
+}
+
+pub(crate) fn reading_id(content: &[u8]) -> ReadingId {
+    ReadingId::of(&Sha256Digest::of(content), READING_KEY)
+}
+
+pub(crate) fn requested(number: u128, content: &[u8]) -> InferenceRequested {
+    match samples::inference_requested(number, "any", 0).event {
+        Event::InferenceRequested(request) => {
+            InferenceRequested { reading_id: reading_id(content), ..request }
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+pub(crate) fn completed(number: u128, content: &[u8]) -> InferenceCompleted {
+    match samples::inference_completed(number, "any", 0).event {
+        Event::InferenceCompleted(reading) => {
+            InferenceCompleted { reading_id: reading_id(content), ..reading }
+        }
+        other => panic!("{other:?}"),
+    }
+}
