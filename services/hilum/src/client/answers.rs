@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hilum_events::Finding;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// How far a job is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,8 @@ pub(crate) enum JobStatus {
 pub(crate) struct Accepted {
     /// The job.
     pub(crate) job_id: String,
+    /// How far it is: of content that was read before the outcome is known already.
+    pub(crate) status: JobStatus,
     /// Of the bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) sha256: Option<String>,
@@ -35,6 +37,12 @@ pub(crate) struct Accepted {
     /// The site it went to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) site: Option<String>,
+    /// The job whose reading it shares.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) duplicate_of: Option<String>,
+    /// What a model said of the same content before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) result: Option<Reading>,
 }
 
 /// A job.
@@ -104,6 +112,24 @@ impl JobStatus {
     }
 }
 
+impl Accepted {
+    /// The job as far as this answer tells.
+    pub(crate) fn job(&self) -> Job {
+        let known = [("sha256", &self.sha256), ("study_id", &self.study_id), ("site", &self.site)];
+        let known =
+            known.into_iter().filter_map(|(name, text)| Some((name.to_owned(), json!(text.as_ref()?))));
+        Job {
+            job_id: self.job_id.clone(),
+            status: self.status,
+            duplicate_of: self.duplicate_of.clone(),
+            reason: None,
+            created_at: None,
+            ended_at: None,
+            rest: known.collect(),
+        }
+    }
+}
+
 impl Job {
     /// From upload to outcome, seconds.
     pub(crate) fn seconds(&self) -> Option<f64> {
@@ -113,6 +139,11 @@ impl Job {
 }
 
 impl Reading {
+    /// Whether another job asked for it.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.rest.contains_key("duplicate_of")
+    }
+
     /// The findings with the highest operating-point scores, highest first. Labels without an operating point
     /// come last, most probable first, as in reports.
     pub(crate) fn ranked(&self) -> Vec<&Finding> {

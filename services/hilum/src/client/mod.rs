@@ -68,9 +68,9 @@ impl Client {
         self.get(&["v1", "jobs", id], &waiting(wait)).await
     }
 
-    /// `GET /v1/jobs/{id}/result`.
-    pub(crate) async fn reading(&self, id: &str) -> Result<Reading, Error> {
-        self.get(&["v1", "jobs", id, "result"], &[]).await
+    /// `GET /v1/jobs/{id}/result`; with `wait` it answers when the job has ended or that time has passed.
+    pub(crate) async fn reading(&self, id: &str, wait: Option<Duration>) -> Result<Reading, Error> {
+        self.get(&["v1", "jobs", id, "result"], &waiting(wait)).await
     }
 
     /// `GET /v1/studies/{id}`, by id or by the sender's name within a site.

@@ -30,7 +30,7 @@ pub(super) async fn run(args: &JobArgs, output: Output) -> Result<ExitCode, Erro
     let client = args.stack.client()?;
     let job = followed(&client, &args.id, args.wait.map_or(Duration::ZERO, |wait| wait.0)).await?;
     let reading = match job.status {
-        JobStatus::Completed => Some(client.reading(&args.id).await?),
+        JobStatus::Completed => Some(client.reading(&args.id, None).await?),
         _ => None,
     };
     output.object(&json!({ "job": job, "result": reading }));

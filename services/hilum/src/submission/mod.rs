@@ -62,7 +62,7 @@ pub(crate) async fn submit(client: &Client, files: Vec<PathBuf>, plan: &Plan, ou
 async fn send(client: &Client, file: PathBuf, tags: &Tags) -> Sent {
     let began = Instant::now();
     let outcome = match client.upload(Upload { file: &file, tags }).await {
-        Ok(accepted) => Outcome::Accepted(accepted),
+        Ok(accepted) => Outcome::of(accepted),
         Err(Error::Refused { problem }) => {
             Outcome::Refused { status: problem.status, reason: problem.detail }
         }
@@ -86,7 +86,7 @@ async fn outcome_of(client: &Client, job_id: &str, deadline: Instant) -> Result<
         let left = deadline.saturating_duration_since(Instant::now());
         let job = client.job(job_id, Some(left.min(WAIT))).await?;
         if job.status == JobStatus::Completed {
-            let reading = client.reading(job_id).await?;
+            let reading = client.reading(job_id, None).await?;
             return Ok(Outcome::Read { job, reading });
         }
         if job.status.is_final() {
@@ -97,3 +97,6 @@ async fn outcome_of(client: &Client, job_id: &str, deadline: Instant) -> Result<
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::client::{Accepted, Job, Reading};
+use crate::client::{Accepted, Job, JobStatus, Reading};
 
 /// A file and what became of it.
 #[derive(Debug)]
@@ -37,6 +37,14 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
+    /// What is known once a file was taken in: of content that was read before, everything.
+    pub(crate) fn of(mut accepted: Accepted) -> Self {
+        match (accepted.status, accepted.result.take()) {
+            (JobStatus::Completed, Some(reading)) => Self::Read { job: accepted.job(), reading },
+            _ => Self::Accepted(accepted),
+        }
+    }
+
     /// The job, if it was taken in.
     pub(crate) fn job_id(&self) -> Option<&str> {
         match self {
@@ -80,7 +88,7 @@ impl Sent {
     /// For programs.
     pub(crate) fn to_json(&self) -> Value {
         let mut line = match &self.outcome {
-            Outcome::Accepted(accepted) => fields(json!(accepted), json!({ "status": "QUEUED" })),
+            Outcome::Accepted(accepted) => json!(accepted),
             Outcome::Refused { status, reason } => {
                 json!({ "status": "REFUSED", "http_status": status, "reason": reason })
             }

@@ -1,21 +1,26 @@
-//! How much sooner the same bytes are answered the second time.
+//! How much sooner the same bytes are answered the second time: from the first byte sent to the findings in hand, for
+//! readings and for duplicates alike.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::super::contents::Contents;
-use super::super::load::{ReadImage, Seen, read, totals, uploads};
+use super::super::contents::{Content, Contents};
+use super::super::images::SITE;
+use super::super::load::{ReadImage, Seen, totals, uploads};
 use super::super::statistics::{Latencies, ratio};
 use super::super::temporary::Temporary;
+use crate::client::Client;
 use crate::error::Error;
 
-/// Under load, between one duplicate and the next: the load shall stay what it was.
+/// Under load, between one measured upload and the next: the load shall stay what it was.
 const GAP: Duration = Duration::from_millis(100);
+/// What a reading may take.
+const READING_LIMIT: Duration = Duration::from_secs(60);
 
 /// A first answer beside a second one.
 pub(super) struct Pair {
     pub(super) reading: Latencies,
     pub(super) duplicate: Latencies,
-    /// Of the duplicate's time, what its upload took until the 202.
+    /// Of the duplicate's time, what its upload took until the 202: all of it, if that brought the findings.
     pub(super) upload: Latencies,
 }
 
@@ -50,27 +55,42 @@ impl Duplicates {
         rounds: usize,
         users: usize,
     ) -> Result<Self, Error> {
-        let (mut readings, mut duplicates, mut known) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..rounds {
-            let content = contents.next();
-            readings.push(read(&stack.client, &content).await?);
-            duplicates.push(read(&stack.client, &content).await?);
-            known.push(content);
-        }
-        let idle = Pair::of(&readings, &duplicates)?;
-
+        let client = &stack.client;
+        let idle = pair(client, contents, rounds, Duration::ZERO).await?;
         let seen = Seen::default();
-        let sending = async {
-            let mut duplicates = Vec::new();
-            for content in &known {
-                tokio::time::sleep(GAP).await;
-                duplicates.push(read(&stack.client, content).await?);
-            }
+        let beside = async {
+            let loaded = pair(client, contents, rounds, GAP).await?;
             seen.stop();
-            Ok::<_, Error>(duplicates)
+            Ok::<_, Error>(loaded)
         };
-        let (_, duplicates) = tokio::try_join!(seen.closed_loop(&stack.client, contents, users), sending)?;
-        let loaded = Pair::of(&seen.into_read(), &duplicates)?;
+        let (_, loaded) = tokio::try_join!(seen.closed_loop(client, contents, users), beside)?;
         Ok(Self { idle, loaded })
     }
+}
+
+/// So many contents, each sent twice, one upload at a time with a pause before it.
+async fn pair(client: &Client, contents: &Contents, rounds: usize, gap: Duration) -> Result<Pair, Error> {
+    let (mut readings, mut duplicates) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        let content = contents.next();
+        for answers in [&mut readings, &mut duplicates] {
+            tokio::time::sleep(gap).await;
+            answers.push(answered(client, &content).await?);
+        }
+    }
+    Pair::of(&readings, &duplicates)
+}
+
+/// Sends a content and holds what the model says of it: the answer brings it, or it is asked for at once and told as
+/// soon as it is known.
+async fn answered(client: &Client, content: &Content) -> Result<ReadImage, Error> {
+    let began = Instant::now();
+    let tags = (SITE, content.study.as_str());
+    let accepted = client.upload_content(content.pieces(), content.len(), tags).await?;
+    let upload = began.elapsed();
+    let reading = match accepted.result {
+        Some(reading) => reading,
+        None => client.reading(&accepted.job_id, Some(READING_LIMIT)).await?,
+    };
+    Ok(ReadImage { began, upload, total: began.elapsed(), shared: reading.is_shared() })
 }
