@@ -2,9 +2,7 @@
 //! the program over.
 
 use std::convert::Infallible;
-use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
 use std::process::Command;
 
 /// Each is set unless the operator has set it.
@@ -28,13 +26,11 @@ pub fn prepare() {
     }
 }
 
-/// Where the setup keeps what it fetched; `None` for a user without a home.
-pub(crate) fn cache_folder() -> Option<PathBuf> {
-    let set =
-        |name: &str| std::env::var_os(name).filter(|value: &OsString| !value.is_empty()).map(PathBuf::from);
-    set("HILUM_CACHE")
-        .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("hilum")))
-        .or_else(|| set("HOME").map(|folder| folder.join(".cache/hilum")))
+/// Keeps them from a program that is to run as if it had been started by itself.
+pub(crate) fn withhold(command: &mut Command) {
+    for (name, _) in VARIABLES {
+        command.env_remove(name);
+    }
 }
 
 fn start_over(variables: impl Iterator<Item = (&'static str, &'static str)>) -> std::io::Result<Infallible> {

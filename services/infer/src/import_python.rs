@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
-use crate::environment;
+use hilum_runtime::cache_folder;
 
 /// What the conversion imports. The default build of torch brings CUDA libraries, 5 GB on disk; an operator who has an
 /// index with CPU builds names it by `PIP_EXTRA_INDEX_URL` and the build by `HILUM_IMPORT_TORCH`.
@@ -49,7 +49,7 @@ impl Python {
     /// `python3` with packages in the cache folder; they are installed if they are not there. Neither root nor the
     /// `venv` module is needed.
     pub(crate) fn in_cache() -> Result<Self, PythonError> {
-        let packages = environment::cache_folder().ok_or(PythonError::NoCache)?.join(FOLDER);
+        let packages = cache_folder().ok_or(PythonError::NoCache)?.join(FOLDER);
         if !packages.is_dir() {
             install(&packages)?;
         }

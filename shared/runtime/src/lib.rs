@@ -1,6 +1,7 @@
-//! What every service is made of besides its work: settings, logs, traces, metrics, health, stopping. Knows
-//! nothing of images or events.
+//! What every service is made of besides its work: settings, logs, traces, metrics, health, stopping, and where the
+//! setup keeps what it fetched. Knows nothing of images or events.
 
+mod cache;
 mod causes;
 mod health;
 mod lingering;
@@ -10,6 +11,7 @@ mod service;
 mod settings;
 mod telemetry;
 
+pub use cache::{cache_folder, newest_version};
 pub use causes::with_causes;
 pub use health::{Health, Readiness};
 pub use lingering::{LingeringBody, linger};

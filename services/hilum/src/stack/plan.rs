@@ -97,6 +97,8 @@ pub(crate) fn environment(
     if std::env::var_os("HILUM_CORES").is_none() {
         environment.push(("HILUM_CORES", cores.to_string()));
     }
+    let openvino = programs::openvino_library().map(|library| library.display().to_string());
+    environment.extend(openvino.map(|library| ("HILUM_OPENVINO_LIBRARY", library)));
     environment.extend(settings.quiet_time_s.map(|seconds| ("HILUM_QUIET_TIME_S", seconds.to_string())));
     environment.extend(settings.otlp_endpoint.clone().map(|url| ("HILUM_OTLP_ENDPOINT", url)));
     environment

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use crate::environment;
+use hilum_runtime::{cache_folder, newest_version};
 
 /// Where the library is, if nobody calls [`use_library`].
 const VARIABLE: &str = "HILUM_OPENVINO_LIBRARY";
@@ -38,22 +38,9 @@ fn path() -> Option<PathBuf> {
     PATH.get().cloned().or_else(by_variable)
 }
 
-/// The library of the highest version in a cache folder, as the setup lays it there.
-fn newest_in(cache: &Path) -> Option<PathBuf> {
-    let version = |path: &PathBuf| -> Vec<u32> {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        name.split(['-', '.']).filter_map(|part| part.parse().ok()).collect()
-    };
-    let folders = std::fs::read_dir(cache).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
-    let is_runtime =
-        |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("openvino-"));
-    let newest = folders.filter(is_runtime).max_by_key(version)?.join("libopenvino_c.so");
-    newest.exists().then_some(newest)
-}
-
 fn load(path: Option<PathBuf>) -> Result<String, String> {
     let named = path.is_some();
-    let fetched = || newest_in(&environment::cache_folder()?);
+    let fetched = || newest_version(&cache_folder()?, "openvino-", "libopenvino_c.so");
     let Some(path) = path.or_else(openvino_sys::library::find).or_else(fetched) else {
         return Err(format!("its library libopenvino_c.so was not found; {ADVICE}"));
     };
@@ -74,17 +61,6 @@ fn load(path: Option<PathBuf>) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_the_setup_fetched_last_is_found() {
-        let cache = tempfile::tempdir().unwrap();
-        assert_eq!(newest_in(cache.path()), None);
-        for version in ["openvino-2026.4.1", "openvino-2026.10.0", "libtorch-9"] {
-            std::fs::create_dir(cache.path().join(version)).unwrap();
-            std::fs::write(cache.path().join(version).join("libopenvino_c.so"), "").unwrap();
-        }
-        assert_eq!(newest_in(cache.path()), Some(cache.path().join("openvino-2026.10.0/libopenvino_c.so")));
-    }
 
     #[test]
     fn a_file_that_is_no_library_is_refused_with_the_reason_and_what_to_do() {
