@@ -149,7 +149,8 @@ fn map_difference(output: &Output, case: &GoldenCase) -> Result<f32, CheckError>
     Ok(largest)
 }
 
-fn largest_difference(found: &[f32], expected: &[f32]) -> f32 {
+/// Of two of the same length; infinite if they are not, and NaN where one is.
+pub(crate) fn largest_difference(found: &[f32], expected: &[f32]) -> f32 {
     if found.len() != expected.len() {
         return f32::INFINITY;
     }

@@ -11,10 +11,13 @@ use hilum_models::{Architecture, ModelFolder, demo::write_demo};
 use serde::Serialize;
 
 use super::Form;
+use super::comparison::{Comparison, median};
+use super::engine_view::show;
 use super::peak::operations_per_s;
+use super::pytorch::Pytorch;
 use crate::calibrate::measure;
 use crate::candidates::{Machine, Possibility, candidates};
-use crate::engine::EngineDescription;
+use crate::engine::{Engine, EngineDescription};
 use crate::engine_options::EngineOptions;
 use crate::engine_settings::{EngineKind, EngineSettings};
 use crate::load::load_engine;
@@ -31,7 +34,10 @@ pub(super) const ABOUT: &str = "Milliseconds per image for each engine and arith
 Every engine runs as in the service: all its replicas at the same time, on all cores that it is given. The time per image is
 what one image costs then; the latency is that of a single image while nothing else runs. The fastest pass counts. The share
 is that of the speed of a large matrix product in the same arithmetic, measured just before. What does not prove itself on
-the model's golden cases is shown, and said so.";
+the model's golden cases is shown, and said so.
+
+With --pytorch the same network runs in PyTorch's eager mode before and after the engines, on as many threads as there are
+cores. How many times as fast the best engine is, is said of medians on both sides.";
 
 #[derive(Debug, Args)]
 pub(super) struct EngineArgs {
@@ -44,32 +50,37 @@ pub(super) struct EngineArgs {
     /// Passes of each size, of which the fastest counts
     #[arg(long, value_name = "N", default_value_t = 8)]
     passes: u32,
+    /// A Python that has torch: its eager mode is measured beside the engines
+    #[arg(long, value_name = "PYTHON", env = "HILUM_IMPORT_PYTHON")]
+    pytorch: Option<PathBuf>,
     #[command(flatten)]
     engine: EngineOptions,
 }
 
 /// What was measured.
 #[derive(Debug, Serialize)]
-struct Outcome {
+pub(super) struct Outcome {
     benchmark: &'static str,
-    cores: usize,
-    batches: Vec<NonZeroUsize>,
-    engines: Vec<Row>,
+    pub(super) cores: usize,
+    pub(super) batches: Vec<NonZeroUsize>,
+    pub(super) engines: Vec<Row>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) pytorch: Option<Comparison>,
 }
 
 /// One engine in one arithmetic.
 #[derive(Debug, Serialize)]
-struct Row {
-    engine: &'static str,
-    precision: &'static str,
-    device: String,
+pub(super) struct Row {
+    pub(super) engine: &'static str,
+    pub(super) precision: &'static str,
+    pub(super) device: String,
     #[serde(flatten)]
-    result: Trial,
+    pub(super) result: Trial,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-enum Trial {
+pub(super) enum Trial {
     Measured(Measured),
     /// Why it does not run here.
     NotRun {
@@ -78,23 +89,40 @@ enum Trial {
 }
 
 #[derive(Debug, Serialize)]
-struct Measured {
+pub(super) struct Measured {
     version: String,
-    replicas: NonZeroUsize,
-    threads_of_each: NonZeroUsize,
+    pub(super) replicas: NonZeroUsize,
+    pub(super) threads_of_each: NonZeroUsize,
     memory_bytes: u64,
     /// A single image while nothing else runs.
-    latency_ms: f64,
+    pub(super) latency_ms: f64,
     /// For each size of a batch, all replicas at work.
-    ms_per_image: Vec<f64>,
-    best_images_per_s: f64,
+    pub(super) ms_per_image: Vec<f64>,
+    /// Of single images, all replicas at work; only beside PyTorch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    median_ms_at_batch_1: Option<f64>,
+    pub(super) best_images_per_s: f64,
     /// Of a large matrix product, floating-point operations per second.
-    peak_operations_per_s: f64,
+    pub(super) peak_operations_per_s: f64,
     /// Of the best throughput in the peak; `None` for a network whose operations nobody has counted.
-    share_of_peak: Option<f64>,
-    largest_logit_difference: Option<f32>,
+    pub(super) share_of_peak: Option<f64>,
+    pub(super) largest_logit_difference: Option<f32>,
     /// Within the bounds of its arithmetic on the golden cases; `None` if there are none.
-    is_proved: Option<bool>,
+    pub(super) is_proved: Option<bool>,
+}
+
+impl Row {
+    /// What it is, in words.
+    pub(super) fn name(&self) -> String {
+        format!("{} {} {}", self.engine, self.precision, self.device)
+    }
+
+    /// Its name and its median, if it proved itself.
+    fn proved(&self) -> Option<(String, f64)> {
+        let Trial::Measured(measured) = &self.result else { return None };
+        let median = measured.median_ms_at_batch_1.filter(|_| measured.is_proved == Some(true))?;
+        Some((self.name(), median))
+    }
 }
 
 pub(super) fn run(args: &EngineArgs, form: &Form, out: &mut dyn Write) -> anyhow::Result<()> {
@@ -104,11 +132,17 @@ pub(super) fn run(args: &EngineArgs, form: &Form, out: &mut dyn Write) -> anyhow
         Some(folder) => ModelFolder::open(folder)?,
         None => write_demo(&made.path().join("model"))?,
     };
+    let cores = args.engine.cores;
+    let prepare = |python: &PathBuf| Pytorch::prepare(python, &folder, cores, args.passes);
+    let pytorch = args.pytorch.as_ref().map(prepare).transpose()?;
+    let pytorch_once = || pytorch.as_ref().map(Pytorch::run).transpose();
+    let before = pytorch_once()?;
     let mut outcome = Outcome {
         benchmark: "engine",
-        cores: args.engine.cores.get(),
+        cores: cores.get(),
         batches: args.batches.clone(),
         engines: Vec::new(),
+        pytorch: None,
     };
     for Possibility { settings, obstacle } in candidates(&args.engine.wanted(), &Machine::here()) {
         let measured = match obstacle {
@@ -123,6 +157,8 @@ pub(super) fn run(args: &EngineArgs, form: &Form, out: &mut dyn Write) -> anyhow
             result: measured.map_or_else(not_run, Trial::Measured),
         });
     }
+    let runs: Vec<_> = [before, pytorch_once()?].into_iter().flatten().collect();
+    outcome.pytorch = Comparison::of(&runs, cores, outcome.engines.iter().filter_map(Row::proved));
     form.show(&outcome, out, show)
 }
 
@@ -148,6 +184,7 @@ fn measured(folder: &ModelFolder, args: &EngineArgs, settings: &EngineSettings) 
         Ok(measure(&mut crew.engines, *batch, args.passes)?.per_image.as_secs_f64() * 1000.0)
     };
     let ms_per_image = args.batches.iter().map(per_image).collect::<anyhow::Result<Vec<f64>>>()?;
+    let beside = args.pytorch.as_ref().map(|_| median_of_singles(&mut crew.engines, 2 * args.passes));
     let best_ms = ms_per_image.iter().copied().fold(f64::INFINITY, f64::min);
     let is_counted = folder.manifest().architecture == Architecture::Densenet121;
     Ok(Measured {
@@ -157,6 +194,7 @@ fn measured(folder: &ModelFolder, args: &EngineArgs, settings: &EngineSettings) 
         memory_bytes: resident().since(before).0,
         latency_ms: latency.as_secs_f64() * 1000.0,
         ms_per_image,
+        median_ms_at_batch_1: beside.transpose()?.flatten(),
         best_images_per_s: 1000.0 / best_ms,
         peak_operations_per_s: peak,
         share_of_peak: is_counted.then_some(DENSENET121_OPERATIONS * 1000.0 / best_ms / peak),
@@ -165,41 +203,8 @@ fn measured(folder: &ModelFolder, args: &EngineArgs, settings: &EngineSettings) 
     })
 }
 
-fn show(outcome: &Outcome, out: &mut dyn Write) -> anyhow::Result<()> {
-    writeln!(out, "ms per image on {} cores, all replicas at work", outcome.cores)?;
-    write!(out, "{:<22} {:>9} {:>8}", "engine", "replicas", "alone")?;
-    for batch in &outcome.batches {
-        write!(out, " {:>8}", format!("batch {batch}"))?;
-    }
-    writeln!(out, " {:>9} {:>7} {:>6} {:>8}", "images/s", "TFLOP/s", "share", "logits")?;
-    for row in &outcome.engines {
-        write!(out, "{:<22} ", format!("{} {} {}", row.engine, row.precision, row.device))?;
-        match &row.result {
-            Trial::NotRun { reason } => writeln!(out, "not run: {reason}")?,
-            Trial::Measured(measured) => write_measured(measured, out)?,
-        }
-    }
-    writeln!(
-        out,
-        "TFLOP/s is the machine's own, in a large matrix product; share is the engine's part of it."
-    )?;
-    writeln!(out, "logits is the largest difference from the golden cases.")?;
-    Ok(())
-}
-
-fn write_measured(measured: &Measured, out: &mut dyn Write) -> std::io::Result<()> {
-    let layout = format!("{} × {}", measured.replicas, measured.threads_of_each);
-    write!(out, "{layout:>9} {:>8.1}", measured.latency_ms)?;
-    for ms in &measured.ms_per_image {
-        write!(out, " {ms:>8.1}")?;
-    }
-    let share = measured.share_of_peak.map_or("-".to_owned(), |share| format!("{:.0} %", share * 100.0));
-    let logits = measured.largest_logit_difference.map_or("-".to_owned(), |logits| format!("{logits:.0e}"));
-    let verdict = if measured.is_proved == Some(false) { " FAILED: not used" } else { "" };
-    writeln!(
-        out,
-        " {:>9.1} {:>7.2} {share:>6} {logits:>8}{verdict}",
-        measured.best_images_per_s,
-        measured.peak_operations_per_s / 1e12
-    )
+/// Milliseconds per image, of passes counted one by one as PyTorch's are.
+fn median_of_singles(engines: &mut [Box<dyn Engine>], passes: u32) -> anyhow::Result<Option<f64>> {
+    let pass = |_| Ok(measure(engines, NonZeroUsize::MIN, 1)?.per_image.as_secs_f64() * 1000.0);
+    Ok(median(&(0..passes.max(1)).map(pass).collect::<anyhow::Result<Vec<f64>>>()?))
 }

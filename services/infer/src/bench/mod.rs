@@ -1,9 +1,12 @@
 //! `hilum-infer bench …`: what this machine can do, without a service around it. Knows no measurement itself.
 
+mod comparison;
 mod engine;
+mod engine_view;
 mod ideal;
 mod peak;
 mod preprocess;
+mod pytorch;
 
 use std::io::Write;
 use std::path::PathBuf;
