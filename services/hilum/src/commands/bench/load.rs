@@ -13,8 +13,8 @@ use crate::error::Error;
 
 /// What one request waits.
 const WAIT: Duration = Duration::from_secs(30);
-/// What a reading may take at all.
-const READING_LIMIT: Duration = Duration::from_secs(600);
+/// What a reading may take at all, behind whatever queue.
+const READING_LIMIT: Duration = Duration::from_secs(1800);
 /// Pause after a refusal in a loop of users, who would come again at once.
 const PAUSE_AFTER_REFUSAL: Duration = Duration::from_millis(100);
 
@@ -118,10 +118,20 @@ impl Accepted {
 
 /// As [`send`], of a picture that must be read.
 pub(super) async fn read(client: &Client, content: &Content) -> Result<ReadImage, Error> {
-    match send(client, content).await? {
-        Outcome::Read(image) => Ok(image),
-        Outcome::Failed(why) => Err(failed(&why)),
-        Outcome::Full => Err(Error::Unmeasured("the stack was full".to_owned())),
+    send(client, content).await?.image()
+}
+
+impl Outcome {
+    /// The picture, if it was read.
+    ///
+    /// # Errors
+    /// It was not.
+    pub(super) fn image(self) -> Result<ReadImage, Error> {
+        match self {
+            Self::Read(image) => Ok(image),
+            Self::Failed(why) => Err(failed(&why)),
+            Self::Full => Err(Error::Unmeasured("the stack was full".to_owned())),
+        }
     }
 }
 

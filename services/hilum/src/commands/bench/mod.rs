@@ -88,7 +88,7 @@ pub(super) async fn run(args: BenchArgs, output: Output) -> Result<ExitCode, Err
     match args.benchmark {
         Benchmark::Engine(args) => pass_on(&place.passed_on("engine"), &args, output),
         Benchmark::Preprocess(args) => pass_on(&place.passed_on("preprocess"), &args, output),
-        Benchmark::Poison(args) => Box::pin(poison::run(args, output)).await,
+        Benchmark::Poison(args) => Box::pin(poison::run(args, place)).await,
         Benchmark::Pipeline(args) => Box::pin(pipeline::run(args, place)).await,
         Benchmark::Capacity(args) => Box::pin(capacity::run(args, place)).await,
         Benchmark::Logging(args) => Box::pin(logging::run(args, place)).await,

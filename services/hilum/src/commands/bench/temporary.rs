@@ -65,7 +65,6 @@ pub(super) struct Temporary {
     pub(super) state: StackState,
     pub(super) client: Client,
     pub(super) log: Log,
-    folder: StateFolder,
 }
 
 /// Workers that are held still; they go on when this is dropped.
@@ -152,7 +151,7 @@ async fn on_stacks_in<T>(
         let state = up::detached(folder, &settings, output).await?;
         let client = Client::new(&state.base_url)?;
         let log = streams::connect(&state.nats_url()).await?;
-        stacks.push(Temporary { state, client, log, folder: (*folder).clone() });
+        stacks.push(Temporary { state, client, log });
     }
     measure(&stacks).await
 }
@@ -172,11 +171,6 @@ fn new_folder(base: &Path, name: &str) -> Result<StateFolder, Error> {
 }
 
 impl Temporary {
-    /// Where a measurement may write files of its own.
-    pub(super) fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
     /// Stops the workers that read images in the middle of whatever they do, so that a queue can be filled.
     pub(super) fn hold_workers(&self) -> Held {
         let is_worker = |name: &str| name == "infer" || name.starts_with("infer-");

@@ -1,5 +1,6 @@
 //! `hilum bench logging`: what logs cost an upload. The measurement step by step; what is shown of it is in `view`.
 
+mod ratios;
 mod view;
 
 use std::process::ExitCode;
@@ -7,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
+use self::ratios::Ratios;
 use self::view::{Outcome, Sink, Sinks};
 use super::Place;
 use super::contents::Contents;
@@ -26,22 +28,24 @@ Starts three stacks of its own side by side (free ports, folders that are remove
 into files as by default, and with logs into pipes that are full from the start and that nobody reads. First each has \
 to read images: that the third one does is the proof that a blocked log blocks no work.
 
-Then uploads are timed, from the start of POST /v1/jobs to its 202: --uploads to one stack, then to the next, in \
---rounds whose order changes, so that all three see the same machine. The workers are held still meanwhile; the images \
-wait and go with the stacks.
+Then uploads are timed for --seconds, from the start of POST /v1/jobs to its 202: one to each stack by turns, off, on, \
+blocked, the same picture to all three, in orders that change so that each stack follows each other one equally often. \
+The workers are held still meanwhile; the images wait and go with the stacks.
 
-Logs may cost 2 percent: the median of uploads with logs against that without, each the median of all rounds.";
+Logs may cost 2 percent: the median of how many times as long an upload with logs took as that of the same picture \
+without. The interval beside it is where that median is 19 times of 20.";
+
+/// Orders in which the stacks are served: each comes before each other one equally often, also from the end of one order
+/// to the begin of the next.
+const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [2, 1, 0], [1, 0, 2], [1, 2, 0], [2, 0, 1]];
 
 #[derive(Debug, Args)]
 pub(super) struct LoggingArgs {
     #[command(flatten)]
     pictures: PictureArgs,
-    /// Rounds, each over all three stacks
-    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..))]
-    rounds: u16,
-    /// Uploads to each stack in a round
-    #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u16).range(1..))]
-    uploads: u16,
+    /// Seconds of uploads; at least each file goes to each stack in each order
+    #[arg(long, value_name = "N", default_value_t = 45)]
+    seconds: u64,
     /// What is logged where logs are on, as HILUM_LOG
     #[arg(long, value_name = "FILTER", default_value = "info")]
     level: String,
@@ -76,47 +80,66 @@ async fn measure(args: &LoggingArgs, stacks: [&Temporary; 3], output: Output) ->
         contents.push(stack.warm_up(args.pictures.contents()?, output).await?);
     }
     let held = stacks.map(Temporary::hold_workers);
-    let rounds = usize::from(args.rounds);
-    let bar = output.progress(rounds, "uploading");
-    let mut took: [Vec<Vec<Duration>>; 3] = Default::default();
-    for round in 0..rounds {
-        for place in 0..stacks.len() {
-            let index = (round + place) % stacks.len();
-            took[index].push(uploads(stacks[index], &contents[index], args.uploads).await?);
-        }
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
+    let length = Duration::from_secs(args.seconds);
+    output.note(format_args!("uploading for {} s …", args.seconds));
+    let took = by_turns(stacks, &contents, length).await?;
     drop(held);
     let mut sinks = Vec::new();
-    for (rounds, stack) in took.into_iter().zip(stacks) {
-        let dropped = metric_of(&stack.state, "ingest", "hilum_log_lines_dropped_total").await;
-        sinks.push(sink(rounds, dropped)?);
+    for (stack, uploads) in stacks.iter().zip(&took) {
+        let dropped_lines = metric_of(&stack.state, "ingest", "hilum_log_lines_dropped_total").await;
+        let against_off = Ratios::of(uploads, &took[0]).ok_or_else(nothing)?;
+        let uploads = Latencies::of(uploads.clone()).ok_or_else(nothing)?;
+        sinks.push(Sink { uploads, against_off, dropped_lines });
     }
     let sinks: Sinks = sinks.try_into().map_err(|_| nothing())?;
     Ok(Outcome { sinks, level: args.level.clone(), kinds: contents[0].kinds() })
 }
 
-/// One after the other, each until its 202.
-async fn uploads(stack: &Temporary, contents: &Contents, count: u16) -> Result<Vec<Duration>, Error> {
-    let mut took = Vec::new();
-    for _ in 0..count {
-        let content = contents.next();
-        let began = Instant::now();
-        let tags = (SITE, content.study.as_str());
-        stack.client.upload_content(content.pieces(), content.len(), tags).await?;
-        took.push(began.elapsed());
+/// What each upload to each stack took: those at the same place are of the same picture, moments apart. Ends when the
+/// time is up and all orders had their turn with all files.
+async fn by_turns(
+    stacks: [&Temporary; 3],
+    contents: &[Contents],
+    length: Duration,
+) -> Result<[Vec<Duration>; 3], Error> {
+    let mut took: [Vec<Duration>; 3] = Default::default();
+    let began = Instant::now();
+    while took[0].is_empty() || began.elapsed() < length {
+        for order in ORDERS {
+            for _ in 0..contents[0].templates() {
+                for index in order {
+                    took[index].push(upload(stacks[index], &contents[index]).await?);
+                }
+            }
+        }
     }
     Ok(took)
 }
 
-fn sink(rounds: Vec<Vec<Duration>>, dropped_lines: Option<u64>) -> Result<Sink, Error> {
-    let medians = rounds.iter().filter_map(|round| Some(Latencies::of(round.clone())?.p50())).collect();
-    let median_of_rounds = Latencies::of(medians).ok_or_else(nothing)?.p50();
-    let uploads = Latencies::of(rounds.concat()).ok_or_else(nothing)?;
-    Ok(Sink { uploads, median_of_rounds, dropped_lines })
+/// Until its 202.
+async fn upload(stack: &Temporary, contents: &Contents) -> Result<Duration, Error> {
+    let content = contents.next();
+    let began = Instant::now();
+    let tags = (SITE, content.study.as_str());
+    stack.client.upload_content(content.pieces(), content.len(), tags).await?;
+    Ok(began.elapsed())
 }
 
 fn nothing() -> Error {
     Error::Unmeasured("nothing was uploaded".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_stack_follows_each_other_one_equally_often() {
+        let served: Vec<usize> = ORDERS.concat();
+        let mut followed = [[0; 3]; 3];
+        for (place, index) in served.iter().enumerate() {
+            followed[*index][served[(place + 1) % served.len()]] += 1;
+        }
+        assert_eq!(followed, [[0, 3, 3], [3, 0, 3], [3, 3, 0]]);
+    }
 }

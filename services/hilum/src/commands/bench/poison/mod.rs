@@ -13,9 +13,12 @@ use hilum_servers::wait_until;
 
 use self::messages::Poison;
 use self::view::Outcome;
-use super::images::{Batch, Picture, all_read};
+use super::Place;
+use super::contents::{Contents, Kind};
+use super::images::Hospital;
 use super::statistics::Latencies;
 use super::temporary::{Temporary, TemporaryArgs, on_temporary_stack};
+use super::worker_metrics::forward_passes;
 use crate::error::Error;
 use crate::output::Output;
 
@@ -34,7 +37,8 @@ until all before them have failed once;
 for --cycling-s, or until none of them is tried again; in rounds of --images.
 The promise is about 4 against 1: its p95 is at most 3 times as long. 2 and 3 are told and not judged.
 
-A poisoned message is a request for a reading by a model that no worker has: a real failure that the workers try \
+All good images are different ones: variants of the PNG files among the samples with other pixels and the same cost, so \
+that each has to be read. A poisoned message is a request for a reading by a model that no worker has: a real failure that the workers try \
 again and again, with ever longer waits, before they park it as a dead letter minutes later. All images have \
 routine priority.
 
@@ -45,8 +49,6 @@ runs.";
 
 /// The consumer that good and poisoned requests share.
 const CONSUMER: &str = "infer-routine";
-/// Images that are read before anything is measured: the first ones find caches cold.
-const WARM_UP: usize = 5;
 /// What a queue may take to fill, or to be gone through once.
 const QUEUE_LIMIT: Duration = Duration::from_secs(1800);
 
@@ -64,29 +66,33 @@ pub(super) struct PoisonArgs {
     /// Seconds for which good images are sent beside the cycling ones, up to the end of a round
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     cycling_s: u64,
-    /// Where the good image comes from: a list in TOML or a folder; by default tests/data/demo.toml of the checkout
+    /// Where the good images come from: a list in TOML or a folder; by default tests/data/demo.toml of the checkout
     #[arg(long, value_name = "PATH")]
     samples: Option<PathBuf>,
     #[command(flatten)]
     stack: TemporaryArgs,
 }
 
-pub(super) async fn run(args: PoisonArgs, output: Output) -> Result<ExitCode, Error> {
+pub(super) async fn run(args: PoisonArgs, place: Place) -> Result<ExitCode, Error> {
+    let output = place.output;
     // Before a stack is started in vain.
-    Picture::of_samples(args.samples.as_deref(), &std::env::temp_dir())?;
-    let stack = args.stack.with_patient_door();
+    let contents = Contents::of(args.samples.as_deref(), &[Kind::Png])?;
+    // Reports are written beside all measurements, not only beside the last ones.
+    let stack = args.stack.reporting_soon().with_patient_door();
     let measured = on_temporary_stack(&stack, output, async |stack: &Temporary| {
-        Box::pin(Bench::new(&args, stack, output)?.measure()).await
+        let contents = stack.warm_up(contents, output).await?;
+        Box::pin(Bench { args: &args, stack, contents, output }.measure()).await
     });
     let outcome = Box::pin(measured).await?;
     outcome.show(output);
+    place.object(&outcome.object())?;
     Ok(if outcome.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 struct Bench<'a> {
     args: &'a PoisonArgs,
     stack: &'a Temporary,
-    picture: Picture,
+    contents: Contents,
     output: Output,
 }
 
@@ -96,23 +102,15 @@ struct Burst {
     first_pass: Duration,
 }
 
-impl<'a> Bench<'a> {
-    fn new(args: &'a PoisonArgs, stack: &'a Temporary, output: Output) -> Result<Self, Error> {
-        let folder = stack.path().join("images");
-        Ok(Self { args, stack, picture: Picture::of_samples(args.samples.as_deref(), &folder)?, output })
-    }
-
+impl Bench<'_> {
     async fn measure(self) -> Result<Outcome, Error> {
-        let bar = self.output.progress(WARM_UP, "warming up");
-        let warm_up = self.picture.batch("warm-up", WARM_UP)?;
-        warm_up.send_steadily(&self.stack.client, self.gap(), &bar).await?;
-        bar.finish_and_clear();
-
-        let unloaded = self.steadily("unloaded", "unloaded").await?;
-        let alone = self.burst("alone", &mut Poison::none()).await?.latencies;
+        let forwards = forward_passes(&self.stack.state).await;
+        let unloaded = self.steadily("unloaded").await?;
+        let alone = self.burst(&mut Poison::none()).await?.latencies;
         let mut poison = Poison::none();
         let behind = self.burst_behind(&mut poison).await?;
         let (cycling, storm) = self.while_they_cycle(&poison).await?;
+        let all_forwards = forward_passes(&self.stack.state).await;
         Ok(Outcome {
             poisoned: self.args.poisoned,
             gap: self.gap(),
@@ -124,13 +122,13 @@ impl<'a> Bench<'a> {
             alone,
             behind: behind.latencies,
             storm,
+            forwards: all_forwards.zip(forwards).map(|(after, before)| after.saturating_sub(before)),
         })
     }
 
-    async fn steadily(&self, study: &str, what: &'static str) -> Result<Latencies, Error> {
-        let batch = self.batch(study)?;
-        let bar = self.output.progress(usize::from(self.args.images), what);
-        let latencies = batch.send_steadily(&self.stack.client, self.gap(), &bar).await;
+    async fn steadily(&self, what: &'static str) -> Result<Latencies, Error> {
+        let bar = self.output.progress(self.images(), what);
+        let latencies = self.hospital().send_steadily(self.images(), self.gap(), &bar).await;
         bar.finish_and_clear();
         latencies
     }
@@ -140,8 +138,8 @@ impl<'a> Bench<'a> {
     async fn while_they_cycle(&self, poison: &Poison) -> Result<(Option<Latencies>, Duration), Error> {
         let began = Instant::now();
         let mut all: Option<Latencies> = None;
-        for round in 1.. {
-            let latencies = self.steadily(&format!("cycling-{round}"), "poisoned").await?;
+        loop {
+            let latencies = self.steadily("poisoned").await?;
             let over = began.elapsed() >= Duration::from_secs(self.args.cycling_s);
             if poison.cycling_share(self.stack).await? == 0.0 {
                 break;
@@ -159,23 +157,23 @@ impl<'a> Bench<'a> {
 
     async fn burst_behind(&self, poison: &mut Poison) -> Result<Burst, Error> {
         poison.wanted = self.args.poisoned;
-        self.burst("behind", poison).await
+        self.burst(poison).await
     }
 
     /// Fills the queue while the workers are held, the poisoned messages first; then lets them go.
-    async fn burst(&self, study: &str, poison: &mut Poison) -> Result<Burst, Error> {
-        let (stack, batch) = (self.stack, self.batch(study)?);
+    async fn burst(&self, poison: &mut Poison) -> Result<Burst, Error> {
+        let (stack, hospital) = (self.stack, self.hospital());
         self.until_queue(|queued| queued == 0, "the queue did not empty").await?;
         let held = stack.hold_workers();
         poison.append(stack, self.output).await?;
-        let sent = batch.send_at_once(&stack.client).await?;
+        let sent = hospital.send_at_once(self.images()).await?;
         let all = u64::from(poison.wanted) + sent.len() as u64;
         self.until_queue(|queued| queued >= all, "the queue did not fill").await?;
         let began = Instant::now();
         drop(held);
         let bar = self.output.progress(sent.len(), "at once");
         let (latencies, first_pass) =
-            tokio::try_join!(all_read(&sent, &stack.client, began, &bar), self.first_pass(poison, began),)?;
+            tokio::try_join!(hospital.all_read(sent, began, &bar), self.first_pass(poison, began))?;
         bar.finish_and_clear();
         Ok(Burst { latencies, first_pass })
     }
@@ -205,8 +203,12 @@ impl<'a> Bench<'a> {
         if reached.await { Ok(()) } else { Err(Error::Unmeasured(otherwise.to_owned())) }
     }
 
-    fn batch(&self, study: &str) -> Result<Batch, Error> {
-        self.picture.batch(study, usize::from(self.args.images))
+    fn hospital(&self) -> Hospital<'_> {
+        Hospital { client: &self.stack.client, contents: &self.contents }
+    }
+
+    fn images(&self) -> usize {
+        usize::from(self.args.images)
     }
 
     fn gap(&self) -> Duration {

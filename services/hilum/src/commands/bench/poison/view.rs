@@ -26,6 +26,8 @@ pub(super) struct Outcome {
     pub(super) behind: Latencies,
     /// For how long good images were sent after the first pass.
     pub(super) storm: Duration,
+    /// Pictures that went through the model meanwhile; `None` when a worker does not tell.
+    pub(super) forwards: Option<u64>,
 }
 
 impl Outcome {
@@ -67,8 +69,17 @@ impl Outcome {
         if cfg!(debug_assertions) {
             output.note("this is a debug build: its times say little");
         }
+        if self.is_not_of_readings() {
+            output.say("NOT A MEASUREMENT OF READINGS: fewer images went through the model than came back");
+        }
         output.say(self.verdict());
-        output.object(&self.object());
+    }
+
+    /// Some good images were not read but made use of another's reading. A round that did not count was read too.
+    fn is_not_of_readings(&self) -> bool {
+        let counted = [Some(&self.unloaded), self.cycling.as_ref(), Some(&self.alone), Some(&self.behind)];
+        let images: usize = counted.into_iter().flatten().map(Latencies::count).sum();
+        self.forwards.is_some_and(|forwards| forwards < images as u64)
     }
 
     fn verdict(&self) -> String {
@@ -84,7 +95,8 @@ impl Outcome {
         )
     }
 
-    fn object(&self) -> Value {
+    /// For programs.
+    pub(super) fn object(&self) -> Value {
         json!({
             "benchmark": "poison",
             "poisoned": self.poisoned,
@@ -98,6 +110,7 @@ impl Outcome {
             "append_s": self.append.as_secs_f64(),
             "first_pass_s": self.first_pass.as_secs_f64(),
             "storm_s": self.storm.as_secs_f64(),
+            "forward_passes_of_images": self.forwards,
             "p50_ratio": self.p50_ratio(),
             "p95_ratio": self.p95_ratio(),
             "promised_p95_ratio": PROMISED_RATIO,
@@ -129,6 +142,7 @@ mod tests {
             append: Duration::ZERO,
             first_pass: Duration::ZERO,
             storm: Duration::ZERO,
+            forwards: Some(4),
             unloaded: of_ms(100),
             cycling: cycling_ms.map(of_ms),
             alone: of_ms(1),
@@ -140,6 +154,13 @@ mod tests {
     fn the_promise_is_kept_up_to_three_times_the_unloaded_p95() {
         assert!(outcome(Some(300)).holds());
         assert!(!outcome(Some(301)).holds());
+    }
+
+    #[test]
+    fn images_that_the_model_did_not_see_are_told_of() {
+        let with = |forwards| Outcome { forwards, ..outcome(Some(100)) };
+        assert!(with(Some(3)).is_not_of_readings());
+        assert!(!with(Some(4)).is_not_of_readings() && !with(None).is_not_of_readings());
     }
 
     #[test]
