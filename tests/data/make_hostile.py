@@ -140,6 +140,8 @@ FILES = {
     "nested_sequences.dcm": nested(1000),
     "length_beyond_the_end.dcm": meta(EXPLICIT) + struct.pack("<HH2sHI", 9, 0x1010, b"OB", 0, 0xFFFFFFF0) + b"abc",
     "text_length_beyond_the_end.dcm": meta(EXPLICIT) + struct.pack("<HH2sHI", 8, 0x119, b"UC", 0, 0x7FFFFFFE) + b"x",
+    "length_beyond_the_end_in_an_item.dcm": meta(IMPLICIT) + struct.pack("<HHI", 8, 0x1140, UNDEFINED)
+    + item(struct.pack("<HHI", 8, 0x119, 0xFFFFFFF0), UNDEFINED) + b"x" * 64,
     "meta_length_beyond_the_end.dcm": b"\0" * 128 + b"DICM" + element(2, 0, "UL", b"\xff\xff\xff\xff"),
     "item_length_beyond_the_end.dcm": meta(EXPLICIT) + header() + struct.pack(
         "<HH2sHI", 0x7FE0, 0x10, b"OB", 0, UNDEFINED) + item(b"", 0xFFFFFFFE),

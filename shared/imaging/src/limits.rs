@@ -7,7 +7,7 @@ use crate::error::{Refusal, RefusalCode};
 /// Bounds that are checked against the header of a file before its pixels are decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
-    /// Largest file, bytes.
+    /// Largest file, and the most that a deflated one may become, bytes.
     pub max_file_bytes: u64,
     /// Most pixels in a picture.
     pub max_pixels: u64,

@@ -125,32 +125,18 @@ async fn refused(media: MediaType, bytes: &[u8]) -> RefusalCode {
 }
 
 #[tokio::test]
-async fn deeply_nested_sequences_cost_a_process_at_most() {
-    let pool = pool();
+async fn deeply_nested_sequences_are_refused() {
     for levels in [1_000, 20_000, 1_000_000] {
-        let error = pool.inspect(&nested(levels)).await.unwrap_err();
-        assert!(error.is_permanent(), "{levels} levels: {error}");
-        assert_alive(&pool).await;
+        let error = pool().inspect(&nested(levels)).await.unwrap_err();
+        assert!(error.to_string().contains("sequences within each other"), "{levels} levels: {error}");
     }
+    assert_eq!(refused(MediaType::Dicom, &nested(1_000_000)).await, RefusalCode::Damaged);
 }
 
 #[tokio::test]
-async fn a_stack_overflow_is_told_apart() {
+async fn a_deflate_bomb_is_refused_for_what_it_becomes() {
     let pool = pool();
-    let error = pool.inspect(&nested(1_000_000)).await.unwrap_err();
-    assert!(matches!(error, DecodeError::Crashed(CrashCause::Stack)), "{error:?}");
-    assert!(error.to_string().contains("nested too deeply"));
-    // The same on a process that has answered before: a fresh one confirms it.
-    assert_alive(&pool).await;
-    let error = pool.inspect(&nested(1_000_000)).await.unwrap_err();
-    assert!(matches!(error, DecodeError::Crashed(CrashCause::Stack)), "{error:?}");
-}
-
-#[tokio::test]
-async fn a_deflate_bomb_meets_the_memory_cap() {
-    let pool = pool();
-    let error = pool.inspect(&deflate_bomb(20)).await.unwrap_err();
-    assert!(error.is_permanent(), "{error:?}");
+    assert_eq!(support::refusal(pool.inspect(&deflate_bomb(20)).await), RefusalCode::FileTooLarge);
     assert_alive(&pool).await;
 }
 
@@ -182,13 +168,30 @@ async fn empty_and_tiny_files_are_refused() {
 }
 
 #[tokio::test]
-async fn a_length_beyond_the_end_of_the_file_allocates_nothing() {
+async fn a_length_beyond_the_end_of_the_file_is_refused_as_a_cut_file() {
     let mut file = file_meta(EXPLICIT_LE);
-    file.extend([0x09, 0, 0x10, 0, b'O', b'B', 0, 0, 0xF0, 0xFF, 0xFF, 0xFF, 1, 2, 3]);
-    let pool = pool();
-    let error = pool.inspect(&file).await.unwrap_err();
-    assert!(error.is_permanent(), "{error:?}");
-    assert_alive(&pool).await;
+    file.extend([0x09, 0, 0x10, 0x10, b'O', b'B', 0, 0, 0xF0, 0xFF, 0xFF, 0xFF, 1, 2, 3]);
+    assert_eq!(refused(MediaType::Dicom, &file).await, RefusalCode::Truncated);
+    let head = pool().inspect_head(&file).await.unwrap_err();
+    assert!(head.to_string().contains("no pixel data begins"), "{head}");
+    assert_eq!(support::refusal(Err::<(), _>(head)), RefusalCode::Truncated);
+}
+
+/// Also of the compressed ones, whose decoders might make a picture of what there is.
+#[tokio::test]
+async fn a_file_that_ends_within_its_pixel_data_is_refused_as_a_cut_file() {
+    for name in [
+        "chest_mhh_19073f37.dcm",
+        "chest_mhh_5f619d7e_jpegls.dcm",
+        "MR_small_jp2klossless.dcm",
+        "MR_small_RLE.dcm",
+    ] {
+        let whole = image(name);
+        let cut = &whole[..whole.len() - whole.len() / 4];
+        assert_eq!(refused(MediaType::Dicom, cut).await, RefusalCode::Truncated, "{name}");
+        // The door has only the beginning of a long file.
+        assert!(pool().inspect_head(cut).await.is_ok(), "{name}");
+    }
 }
 
 #[tokio::test]
@@ -243,15 +246,17 @@ async fn what_takes_too_long_is_stopped() {
 
 #[tokio::test]
 async fn a_file_that_brings_a_process_down_takes_no_other_with_it() {
-    let (pool, preparation) = (pool(), Preparation::default());
-    let (png, nested) = (image("mhh_1479fa94.png"), nested(1_000_000));
+    let mut config = config();
+    config.memory_limit_bytes = 256 << 20;
+    let (pool, preparation) = (DecoderPool::new(config), Preparation::default());
+    let (good, bad) = (image("mhh_1479fa94.png"), png_of(16_384, 6_100, 16));
     for _ in 0..3 {
         let (good, bad) = tokio::join!(
-            pool.prepare(MediaType::Png, &png, &preparation),
-            pool.prepare(MediaType::Dicom, &nested, &preparation),
+            pool.prepare(MediaType::Png, &good, &preparation),
+            pool.prepare(MediaType::Png, &bad, &preparation),
         );
         assert_eq!(good.unwrap().input.values.len(), 224 * 224);
-        assert!(matches!(bad, Err(DecodeError::Crashed(CrashCause::Stack))), "{bad:?}");
+        assert!(matches!(bad, Err(DecodeError::Crashed(CrashCause::Memory))), "{bad:?}");
     }
 }
 

@@ -1,8 +1,10 @@
 //! File bytes to pixels. Runs only inside the decoder process: what is called from here may run out of memory
 //! or stack, or be killed, on hostile bytes. Knows no process, protocol or network.
 
+mod averages;
 mod dicom;
 mod jpeg;
+mod levels;
 mod png;
 mod preview;
 
@@ -53,20 +55,10 @@ pub(crate) fn decode_and_show(
     limits: &Limits,
     max_side_px: Option<u32>,
 ) -> Result<Decoded, Refusal> {
-    check_type(&bytes, media)?;
-    let picture = match media {
-        MediaType::Png => png::decode(&bytes, limits)?,
-        MediaType::Jpeg => jpeg::decode(&bytes, limits)?,
-        MediaType::Dicom => {
-            let instance = dicom::Instance::read(bytes, limits)?;
-            let facts = Some(instance.facts());
-            let frame = instance.decode(limits)?;
-            let preview = max_side_px.map(|side| preview::encode(frame.to_grey(), side)).transpose()?;
-            return Ok(Decoded { picture: frame.into_picture(values)?, facts, preview });
-        }
-    };
-    let preview = max_side_px.map(|side| preview::encode(preview::of_picture(&picture), side)).transpose()?;
-    Ok(Decoded { picture, facts: None, preview })
+    let image = Image::read(media, bytes, limits)?;
+    let preview = max_side_px.map(|side| image.preview(side)).transpose()?;
+    let (picture, facts) = image.into_picture(values)?;
+    Ok(Decoded { picture, facts, preview })
 }
 
 /// A grey PNG for people, no side longer than `max_side_px`.
@@ -76,13 +68,42 @@ pub(crate) fn preview(
     limits: &Limits,
     max_side_px: u32,
 ) -> Result<Preview, Refusal> {
-    check_type(&bytes, media)?;
-    let grey = match media {
-        MediaType::Png => preview::of_picture(&png::decode(&bytes, limits)?),
-        MediaType::Jpeg => preview::of_picture(&jpeg::decode(&bytes, limits)?),
-        MediaType::Dicom => dicom::Instance::read(bytes, limits)?.decode(limits)?.to_grey(),
-    };
-    preview::encode(grey, max_side_px)
+    Image::read(media, bytes, limits)?.preview(max_side_px)
+}
+
+/// Decoded, before it is known what of it is wanted.
+enum Image {
+    Picture(Picture),
+    Dicom { frame: dicom::Frame, facts: DicomFacts },
+}
+
+impl Image {
+    fn read(media: MediaType, bytes: Vec<u8>, limits: &Limits) -> Result<Self, Refusal> {
+        check_type(&bytes, media)?;
+        match media {
+            MediaType::Png => png::decode(&bytes, limits).map(Self::Picture),
+            MediaType::Jpeg => jpeg::decode(&bytes, limits).map(Self::Picture),
+            MediaType::Dicom => {
+                let instance = dicom::Instance::read(bytes, limits)?;
+                let facts = instance.facts();
+                Ok(Self::Dicom { frame: instance.decode(limits)?, facts })
+            }
+        }
+    }
+
+    fn preview(&self, max_side_px: u32) -> Result<Preview, Refusal> {
+        match self {
+            Self::Picture(picture) => preview::of_picture(picture, max_side_px),
+            Self::Dicom { frame, .. } => frame.preview(max_side_px),
+        }
+    }
+
+    fn into_picture(self, values: DicomValues) -> Result<(Picture, Option<DicomFacts>), Refusal> {
+        match self {
+            Self::Picture(picture) => Ok((picture, None)),
+            Self::Dicom { frame, facts } => Ok((frame.into_picture(values)?, Some(facts))),
+        }
+    }
 }
 
 fn check_type(bytes: &[u8], media: MediaType) -> Result<(), Refusal> {

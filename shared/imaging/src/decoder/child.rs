@@ -21,7 +21,7 @@ use crate::wire::{self, Operation, PictureHeader, PreparedHeader, Reply, Request
 /// Ends the process when its caps could not be set, or its input is not what the parent writes.
 const EXIT_NOT_READY: u8 = super::process::EXIT_NOT_READY;
 
-/// Nested DICOM sequences recurse; this carries some tens of thousands of levels.
+/// Nested DICOM sequences recurse; this carries some tens of thousands of levels, far more than are let through.
 const STACK_BYTES: usize = 64 << 20;
 
 /// Runs the decoder process until its standard input ends. `memory_limit_bytes` is its only argument, a number; 1 GiB

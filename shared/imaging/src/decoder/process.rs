@@ -146,3 +146,28 @@ fn death(status: ExitStatus, last_words: &str) -> Death {
         _ => Death::OfItself(CrashCause::Other(signal)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[ignore = "ends its process: the test below starts it in one of its own"]
+    fn overflows_its_stack() {
+        fn descend(level: u64) -> u64 {
+            let more = std::hint::black_box([level; 64])[0] < u64::MAX;
+            if more { 1 + descend(level + 1) } else { 0 }
+        }
+        assert_eq!(descend(0), u64::MAX);
+    }
+
+    /// No file is known to do it.
+    #[test]
+    fn a_stack_overflow_is_told_apart() {
+        let mut program = std::process::Command::new(std::env::current_exe().unwrap());
+        program.args(["--ignored", "--exact", "--nocapture", "decoder::process::tests::overflows_its_stack"]);
+        let ended = program.output().unwrap();
+        let death = death(ended.status, &String::from_utf8_lossy(&ended.stderr));
+        assert!(matches!(death, Death::OfItself(CrashCause::Stack)), "{ended:?}");
+    }
+}

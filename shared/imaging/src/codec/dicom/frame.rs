@@ -9,17 +9,16 @@ use dicom_encoding::adapters::PixelDataObject;
 use dicom_encoding::transfer_syntax::{Codec, TransferSyntaxIndex};
 use dicom_object::DefaultDicomObject;
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
-use image::GrayImage;
 
 use super::codestream::{self, FrameHeader};
 use super::header::{Encoding, Header};
 use super::shading::Shading;
 use super::unsupported_transfer_syntax;
-use crate::codec::jpeg;
+use crate::codec::{jpeg, preview};
 use crate::dicom_values::DicomValues;
 use crate::error::{Refusal, RefusalCode};
 use crate::limits::Limits;
-use crate::picture::{Picture, Samples};
+use crate::picture::{Picture, Preview, Samples};
 
 /// The stored values of a single-frame grey image.
 pub(in crate::codec) struct Frame {
@@ -59,19 +58,20 @@ impl Frame {
     }
 
     /// As a viewer shows it: through its VOI LUT or window if the header names a usable one, else from the smallest
-    /// to the largest value there is.
-    pub(in crate::codec) fn to_grey(&self) -> GrayImage {
-        let range = self.samples.range();
-        let shading = match &self.shading {
-            Ok(shading) => shading.clone().stretched(range),
-            Err(_) => Shading::plain(range),
-        };
-        let levels = shading.levels(&self.samples, |brightness| {
-            let level = (brightness * f64::from(u8::MAX)).round() as u8;
-            if self.header.inverted { u8::MAX - level } else { level }
-        });
-        let (width, height) = self.header.size();
-        GrayImage::from_raw(width, height, levels).unwrap_or_default()
+    /// to the largest value that the preview has.
+    pub(in crate::codec) fn preview(&self, max_side_px: u32) -> Result<Preview, Refusal> {
+        preview::of(self.header.size(), &self.samples, max_side_px, |samples| {
+            let range = samples.range();
+            let shading = match &self.shading {
+                Ok(shading) => shading.clone().stretched(range),
+                Err(_) => Shading::plain(range),
+            };
+            let levels = shading.levels(samples, |brightness| {
+                let level = (brightness * f64::from(u8::MAX)).round() as u8;
+                if self.header.inverted { u8::MAX - level } else { level }
+            });
+            levels.into()
+        })
     }
 }
 

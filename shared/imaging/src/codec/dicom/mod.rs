@@ -4,8 +4,10 @@
 mod codestream;
 mod frame;
 mod header;
+mod lengths;
 mod lut;
 mod shading;
+mod walk;
 mod window;
 
 use std::error::Error;
@@ -17,8 +19,9 @@ use dicom_object::file::ReadPreamble;
 use dicom_object::{DefaultDicomObject, InMemDicomObject, OpenFileOptions, ReadError, Tag};
 use hilum_events::DicomIdentity;
 
-use self::frame::Frame;
+pub(in crate::codec) use self::frame::Frame;
 use self::header::Header;
+use self::walk::Part;
 use crate::dicom_values::DicomFacts;
 use crate::error::{Refusal, RefusalCode};
 use crate::limits::Limits;
@@ -32,11 +35,7 @@ pub(super) struct Instance {
 impl Instance {
     /// Parses up to the end of the pixel data and checks what the headers claim. Decodes nothing.
     pub(super) fn read(bytes: Vec<u8>, limits: &Limits) -> Result<Self, Refusal> {
-        let object = OpenFileOptions::new()
-            .read_preamble(ReadPreamble::Always)
-            .read_to(tags::PIXEL_DATA)
-            .from_reader(bytes.as_slice())
-            .map_err(|error| refusal(&error))?;
+        let object = checked(&bytes, Part::Whole, limits)?;
         drop(bytes);
         if object.get(tags::PIXEL_DATA).is_none() {
             return Err(RefusalCode::NoPixelData.into());
@@ -48,15 +47,11 @@ impl Instance {
 
     /// Parses up to where the pixel data begins, so that the first bytes of a long file are enough.
     pub(super) fn read_head(bytes: &[u8], limits: &Limits) -> Result<Self, Refusal> {
-        let object = OpenFileOptions::new()
-            .read_preamble(ReadPreamble::Always)
-            .read_until(tags::PIXEL_DATA)
-            .from_reader(bytes)
-            .map_err(|error| match refusal(&error) {
-                refusal if refusal.code == RefusalCode::Truncated => RefusalCode::Truncated
-                    .with(format!("no pixel data begins within the first {} bytes", bytes.len())),
-                refusal => refusal,
-            })?;
+        let object = checked(bytes, Part::Head, limits).map_err(|refusal| match refusal.code {
+            RefusalCode::Truncated => RefusalCode::Truncated
+                .with(format!("no pixel data begins within the first {} bytes", bytes.len())),
+            _ => refusal,
+        })?;
         let header = Header::of(&object, limits)?;
         Ok(Self { object, header })
     }
@@ -75,6 +70,21 @@ impl Instance {
     pub(super) fn decode(self, limits: &Limits) -> Result<Frame, Refusal> {
         frame::decode(self.object, self.header, limits)
     }
+}
+
+/// Parsed after what it promises was found to be there.
+fn checked(bytes: &[u8], part: Part, limits: &Limits) -> Result<DefaultDicomObject, Refusal> {
+    lengths::check(bytes, part, limits)?;
+    parsed(bytes, part).map_err(|error| refusal(&error))
+}
+
+fn parsed(bytes: &[u8], part: Part) -> Result<DefaultDicomObject, ReadError> {
+    let options = OpenFileOptions::new().read_preamble(ReadPreamble::Always);
+    let options = match part {
+        Part::Whole => options.read_to(tags::PIXEL_DATA),
+        Part::Head => options.read_until(tags::PIXEL_DATA),
+    };
+    options.from_reader(bytes)
 }
 
 /// The identifiers that Hilum keeps.

@@ -7,6 +7,7 @@ use dicom_object::InMemDicomObject;
 use super::header::{Header, number};
 use super::lut::Lut;
 use super::window::Window;
+use crate::codec::levels;
 use crate::error::{Refusal, RefusalCode};
 use crate::picture::Samples;
 
@@ -80,17 +81,9 @@ impl Shading {
         }
     }
 
-    /// What `level` makes of the brightness of each sample. It is asked once for every value from the smallest to the
-    /// largest, which are at most 65536.
+    /// What `level` makes of the brightness of each sample.
     pub(super) fn levels<T: Copy>(&self, samples: &Samples, level: impl Fn(f64) -> T) -> Vec<T> {
-        let (smallest, largest) = samples.range();
-        let table: Vec<T> = (smallest..=largest).map(|stored| level(self.brightness(stored))).collect();
-        let level_of = |stored: i32| table[(stored - smallest) as usize];
-        match samples {
-            Samples::Bytes(values) => values.iter().map(|value| level_of(i32::from(*value))).collect(),
-            Samples::Unsigned(values) => values.iter().map(|value| level_of(i32::from(*value))).collect(),
-            Samples::Signed(values) => values.iter().map(|value| level_of(*value)).collect(),
-        }
+        levels::of(samples, |stored| level(self.brightness(stored)))
     }
 }
 
