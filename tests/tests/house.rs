@@ -15,6 +15,7 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("hilum-blobs", &["hilum-events"]),
         ("hilum-imaging", &["hilum-events"]),
         ("hilum-models", &["hilum-events"]),
+        ("hilum-reports", &["hilum-events"]),
     ])
 }
 

@@ -30,6 +30,7 @@ use hilum_runtime::Problem;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use self::report::Desks;
 use self::throttle::Throttle;
 use crate::progress::Progress;
 use crate::queries::Queries;
@@ -50,6 +51,7 @@ pub struct Api {
     shutdown: CancellationToken,
     waiting: Arc<Semaphore>,
     decisions: Arc<Throttle>,
+    desks: Desks,
 }
 
 impl Api {
@@ -62,7 +64,8 @@ impl Api {
         shutdown: CancellationToken,
     ) -> Self {
         let waiting = Arc::new(Semaphore::new(WAITING_MAX));
-        Self { queries, log, blobs, progress, shutdown, waiting, decisions: Arc::default() }
+        let (decisions, desks) = (Arc::default(), Desks::default());
+        Self { queries, log, blobs, progress, shutdown, waiting, decisions, desks }
     }
 }
 

@@ -66,12 +66,12 @@ pub struct Report {
     pub completed: u32,
     /// Images without.
     pub failed: u32,
-    /// Machine-readable form.
+    /// The document.
     #[serde(skip_serializing)]
     pub json: BlobRef,
-    /// Page for people.
+    /// The page for people, as reports of the first version kept it.
     #[serde(skip_serializing)]
-    pub html: BlobRef,
+    pub html: Option<BlobRef>,
 }
 
 /// Which jobs are listed.

@@ -109,7 +109,7 @@ pub struct ReportRow {
     pub issued_at: Timestamp,
     pub cause: ReportCause,
     pub json: BlobRef,
-    pub html: BlobRef,
+    pub html: Option<BlobRef>,
     pub completed: u32,
     pub failed: u32,
 }

@@ -1,23 +1,23 @@
-//! Facts to document. Pure: what it says follows from the brief and the facts the brief names.
+//! Facts to document. Pure: what it says follows from the brief, the facts the brief names, and the pictures that were
+//! made of images whose reading kept none.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use hilum_events::{
     BlobRef, Envelope, Event, ImageStored, InferenceCompleted, InferenceFailed, JobDeadLettered, JobId,
+    Sha256Digest, StoredImage,
+};
+use hilum_reports::{
+    ChangeEntry, ChangeKind, DISCLAIMER, EventEntry, FORMAT, ImageEntry, ImageStatus, ModelEntry,
+    ObjectEntry, Provenance, ReadingEntry, Report, Summary, UNTRAINED_NOTICE,
 };
 use jiff::Timestamp;
 
-use crate::document::{
-    ChangeEntry, ChangeKind, DISCLAIMER, EventEntry, FORMAT, ImageEntry, ImageStatus, ModelEntry, ModelKey,
-    ObjectEntry, Provenance, ReadingEntry, Report, Summary, UNTRAINED_NOTICE,
-};
 use crate::domain::{Brief, BriefImage, Change};
 
 #[cfg(test)]
-pub(crate) mod tests;
-
-/// Labels named in [`ReadingEntry::top_findings`].
-const TOP_FINDINGS: usize = 3;
+mod tests;
 
 /// A fact as it was read back from the log.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,7 +28,19 @@ pub(crate) struct StoredFact {
 }
 
 /// The facts that a brief names, by position.
-pub(crate) type Story = BTreeMap<u64, StoredFact>;
+pub(crate) type Story = BTreeMap<u64, Arc<StoredFact>>;
+
+/// The picture for people of an image whose reading kept none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Preview {
+    /// It was made and is in storage.
+    Made(BlobRef),
+    /// There won't be one.
+    Missing { reason: String },
+}
+
+/// Such pictures by the content of the images' files.
+pub(crate) type Previews = BTreeMap<Sha256Digest, Preview>;
 
 /// The log does not say what the fold of it said.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,8 +60,21 @@ pub(crate) fn needed(brief: &Brief) -> BTreeSet<u64> {
     images.chain([brief.cause_seq]).collect()
 }
 
-/// Makes the document.
-pub(crate) fn compose(brief: &Brief, story: &Story) -> Result<Report, ComposeError> {
+/// The images without a picture that was kept when they were read: one of each content, in the order they came.
+pub(crate) fn without_preview(brief: &Brief, story: &Story) -> Result<Vec<StoredImage>, ComposeError> {
+    let mut contents = BTreeSet::new();
+    let mut images = Vec::new();
+    for image in &brief.images {
+        let stored = &arrival(story, image)?.image;
+        if kept_preview(story, image)?.is_none() && contents.insert(stored.blob.sha256) {
+            images.push(stored.clone());
+        }
+    }
+    Ok(images)
+}
+
+/// Makes the document. `previews` are the pictures of the images [`without_preview`].
+pub(crate) fn compose(brief: &Brief, story: &Story, previews: &Previews) -> Result<Report, ComposeError> {
     let cause = fact(story, brief.cause_seq)?;
     let mut images = Vec::with_capacity(brief.images.len());
     let mut models: Vec<ModelEntry> = Vec::new();
@@ -60,7 +85,12 @@ pub(crate) fn compose(brief: &Brief, story: &Story) -> Result<Report, ComposeErr
         study_ref = study_ref.or_else(|| stored.study_ref.clone());
         let blob = &stored.image.blob;
         objects.insert(ObjectEntry { sha256: blob.sha256, key: blob.key.clone() });
-        images.push(image_entry(story, image, stored, &mut models)?);
+        let mut entry = image_entry(story, image, stored, &mut models)?;
+        (entry.preview, entry.preview_missing) = match kept_preview(story, image)? {
+            Some(kept) => (Some(kept.clone()), None),
+            None => made_preview(previews, &blob.sha256),
+        };
+        images.push(entry);
     }
     let change = |image: &BriefImage| {
         let change = match image.change? {
@@ -85,7 +115,7 @@ pub(crate) fn compose(brief: &Brief, story: &Story) -> Result<Report, ComposeErr
         provenance: Provenance {
             cause_event_id: cause.envelope.event_id,
             previous_revision: brief.previous_revision,
-            events: story.values().map(event_entry).collect(),
+            events: story.values().map(|fact| event_entry(fact)).collect(),
             objects: objects.into_iter().collect(),
         },
     })
@@ -111,59 +141,49 @@ fn image_entry(
         reason: None,
         what_to_do: None,
         reading: None,
+        preview: None,
+        preview_missing: None,
     };
     let outcome = fact(story, image.outcome_seq)?;
     match &outcome.envelope.event {
         Event::InferenceCompleted(e) if image.reading_id == Some(e.reading_id) => {
             note_model(models, e);
             entry.status = ImageStatus::Completed;
-            entry.reading = Some(reading_entry(e));
+            entry.reading = Some(ReadingEntry::of(e));
         }
-        Event::InferenceFailed(e) if image.reading_id == Some(e.reading_id) => entry.fail(e),
-        Event::JobDeadLettered(e) => entry.give_up(e),
+        Event::InferenceFailed(e) if image.reading_id == Some(e.reading_id) => fail(&mut entry, e),
+        Event::JobDeadLettered(e) => give_up(&mut entry, e),
         other => return Err(ComposeError::Unexpected { seq: image.outcome_seq, found: other.name() }),
     }
     Ok(entry)
 }
 
-impl ImageEntry {
-    fn fail(&mut self, e: &InferenceFailed) {
-        self.reason_code = Some(e.code.clone());
-        self.reason = Some(e.reason.clone());
-        let what_to_do = "Send a sound file as a new image of this study; the report will then be revised.";
-        self.what_to_do = Some(what_to_do.to_owned());
-    }
-
-    fn give_up(&mut self, e: &JobDeadLettered) {
-        self.reason_code = Some("dead_lettered".to_owned());
-        self.reason = Some(e.reason.clone());
-        let times = if e.deliveries == 1 { "once".to_owned() } else { format!("{} times", e.deliveries) };
-        let what_to_do = format!(
-            "The step {} tried it {times} and gave up. The operator of this installation can see the whole story \
-             with `hilum dlq` and have it tried again; the report will then be revised.",
-            e.consumer
-        );
-        self.what_to_do = Some(what_to_do);
-    }
+fn fail(entry: &mut ImageEntry, e: &InferenceFailed) {
+    entry.reason_code = Some(e.code.clone());
+    entry.reason = Some(e.reason.clone());
+    let what_to_do = "Send a sound file as a new image of this study; the report will then be revised.";
+    entry.what_to_do = Some(what_to_do.to_owned());
 }
 
-fn reading_entry(e: &InferenceCompleted) -> ReadingEntry {
-    let mut reading = ReadingEntry {
-        model: ModelKey::of(&e.model),
-        trained: e.model.trained,
-        engine: e.engine.clone(),
-        top_findings: Vec::new(),
-        findings: e.findings.clone(),
-        activation_maps: e.activation_maps.clone(),
-        region: e.region,
-        pixel_digest: e.pixel_digest,
-        times: e.times,
-        notices: e.notices.clone(),
-        reused_from: e.reused_from,
-    };
-    reading.top_findings =
-        reading.ranked().into_iter().take(TOP_FINDINGS).map(|finding| finding.label.clone()).collect();
-    reading
+fn give_up(entry: &mut ImageEntry, e: &JobDeadLettered) {
+    entry.reason_code = Some("dead_lettered".to_owned());
+    entry.reason = Some(e.reason.clone());
+    let times = if e.deliveries == 1 { "once".to_owned() } else { format!("{} times", e.deliveries) };
+    let what_to_do = format!(
+        "The step {} tried it {times} and gave up. The operator of this installation can see the whole story \
+         with `hilum dlq` and have it tried again; the report will then be revised.",
+        e.consumer
+    );
+    entry.what_to_do = Some(what_to_do);
+}
+
+/// The picture, or why there is none.
+fn made_preview(previews: &Previews, content: &Sha256Digest) -> (Option<BlobRef>, Option<String>) {
+    match previews.get(content) {
+        Some(Preview::Made(blob)) => (Some(blob.clone()), None),
+        Some(Preview::Missing { reason }) => (None, Some(reason.clone())),
+        None => (None, None),
+    }
 }
 
 fn note_model(models: &mut Vec<ModelEntry>, e: &InferenceCompleted) {
@@ -200,8 +220,7 @@ fn event_entry(fact: &StoredFact) -> EventEntry {
     }
 }
 
-/// The arrival of an image.
-pub(crate) fn arrival<'a>(story: &'a Story, image: &BriefImage) -> Result<&'a ImageStored, ComposeError> {
+fn arrival<'a>(story: &'a Story, image: &BriefImage) -> Result<&'a ImageStored, ComposeError> {
     match &fact(story, image.image_seq)?.envelope.event {
         Event::ImageStored(e) if e.job_id == image.job_id => Ok(e),
         other => Err(ComposeError::Unexpected { seq: image.image_seq, found: other.name() }),
@@ -209,9 +228,9 @@ pub(crate) fn arrival<'a>(story: &'a Story, image: &BriefImage) -> Result<&'a Im
 }
 
 /// The picture for people that was stored when the image was read.
-pub(crate) fn kept_preview(story: &Story, image: &BriefImage) -> Result<Option<BlobRef>, ComposeError> {
+fn kept_preview<'a>(story: &'a Story, image: &BriefImage) -> Result<Option<&'a BlobRef>, ComposeError> {
     match &fact(story, image.outcome_seq)?.envelope.event {
-        Event::InferenceCompleted(e) => Ok(e.preview.clone()),
+        Event::InferenceCompleted(e) => Ok(e.preview.as_ref()),
         _ => Ok(None),
     }
 }
@@ -226,5 +245,5 @@ fn duplicate_of(story: &Story, image: &BriefImage) -> Result<Option<JobId>, Comp
 }
 
 pub(crate) fn fact(story: &Story, seq: u64) -> Result<&StoredFact, ComposeError> {
-    story.get(&seq).ok_or(ComposeError::Missing { seq })
+    story.get(&seq).map(|fact| &**fact).ok_or(ComposeError::Missing { seq })
 }

@@ -7,6 +7,9 @@ use hilum_runtime::ServiceSettings;
 
 use crate::shell::Pace;
 
+/// Some 20,000 facts: all that happens to thousands of images.
+const REMEMBER_BYTES: usize = 64 << 20;
+
 /// Gathers the readings of a study and issues its report
 #[derive(Debug, Parser)]
 #[command(name = "hilum-report", version)]
@@ -32,6 +35,7 @@ impl Config {
             quiet: self.quiet_time_s,
             studies_at_once: self.studies_at_once.max(1),
             drain_limit: self.service.drain_limit(),
+            remember_bytes: REMEMBER_BYTES,
         }
     }
 }

@@ -3,12 +3,12 @@
 
 mod compose;
 mod config;
-pub mod document;
 mod domain;
+mod facts;
 mod health;
 mod issue;
-mod page;
 mod previews;
+mod recent;
 mod setbacks;
 mod shell;
 

@@ -14,6 +14,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{Due, Fact, State, decide, evolve};
+use crate::facts::Facts;
 use crate::health::{CAUGHT_UP, watch};
 use crate::issue::{IssueError, Issued, Issuer};
 use crate::previews::Previewer;
@@ -35,6 +36,8 @@ pub struct Pace {
     pub studies_at_once: usize,
     /// After a stop, how long the reports in hand may take; another copy or the next start makes the rest.
     pub drain_limit: Duration,
+    /// Memory for the newest facts, bytes: reports made of them need not ask the log again.
+    pub remember_bytes: usize,
 }
 
 /// The service without its frame.
@@ -64,7 +67,8 @@ impl Reporter {
     /// Puts the parts together; nothing runs yet.
     pub fn new(log: Log, blobs: BlobStore, previewer: Previewer, health: Health, pace: Pace) -> Self {
         health.wait_for(CAUGHT_UP, "reading the event log");
-        Self { issuer: Arc::new(Issuer { log, blobs, previewer }), health, pace }
+        let facts = Facts::new(log.clone(), pace.remember_bytes);
+        Self { issuer: Arc::new(Issuer { log, facts, blobs, previewer }), health, pace }
     }
 
     /// Issues reports until `shutdown`. Waits whenever the log or the storage is away.
@@ -168,7 +172,7 @@ impl Desk {
         let next_look = self.next_look();
         let look = tokio::time::sleep_until(next_look.unwrap_or_else(Instant::now).into());
         tokio::select! {
-            facts = follower.next_batch(BATCH) => self.fold(&facts),
+            facts = follower.next_batch(BATCH) => self.fold(facts),
             Some(made) = self.making.join_next_with_id() => self.settle(made),
             () = look, if next_look.is_some() => return,
         }
@@ -177,7 +181,7 @@ impl Desk {
         metrics::gauge!("hilum_report_stuck").set(self.setbacks.stuck() as f64);
     }
 
-    fn fold(&mut self, facts: &[Recorded]) {
+    fn fold(&mut self, facts: Vec<Recorded>) {
         for recorded in facts {
             let seq = recorded.seq;
             self.seen_seq = seq;
@@ -189,6 +193,7 @@ impl Desk {
                             .retain(|study_id, revision| *study_id != e.study_id || *revision > e.revision);
                         self.setbacks.clear(e.study_id);
                     }
+                    self.issuer.facts.take(recorded);
                 }
                 Err(source @ DecodeError::Unknown { .. }) => {
                     self.halted = Some(RunError::NewerEvent { seq, source: source.clone() });

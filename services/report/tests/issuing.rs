@@ -4,12 +4,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use futures::{FutureExt as _, StreamExt as _};
 use hilum_blobs::{BlobStore, StoreConfig};
-use hilum_events::{Envelope, Event, EventId, ReportIssued, StoredImage, samples};
+use hilum_events::{BlobRef, Envelope, Event, EventId, ReportIssued, StoredImage, samples};
 use hilum_imaging::DecoderConfig;
 use hilum_log::{Log, apply_definitions};
-use hilum_report::document::{ChangeKind, Report};
 use hilum_report::{Pace, Previewer, Reporter};
+use hilum_reports::{ChangeKind, Choice, Picture, Pictures, Report, html, reduced};
 use hilum_runtime::Health;
 use hilum_servers::{NatsOptions, NatsServer, wait_until};
 use jiff::Timestamp;
@@ -17,6 +18,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 const LIMIT: Duration = Duration::from_secs(30);
+/// Room for all facts of a test.
+const REMEMBER_BYTES: usize = 1 << 20;
 
 /// A log, a store and a study in them.
 struct Site {
@@ -50,12 +53,17 @@ impl Site {
     }
 
     async fn start(&self, quiet_ms: u64) -> Copy {
+        self.start_remembering(quiet_ms, REMEMBER_BYTES).await
+    }
+
+    async fn start_remembering(&self, quiet_ms: u64, remember_bytes: usize) -> Copy {
         let log = Log::connect(&self.nats.url(), "hilum-report").await.unwrap();
         let previewer = Previewer::new(DecoderConfig::new(&self.decoder));
         let pace = Pace {
             quiet: Duration::from_millis(quiet_ms),
             studies_at_once: 2,
             drain_limit: Duration::from_secs(5),
+            remember_bytes,
         };
         let (health, shutdown) = (Health::default(), CancellationToken::new());
         let reporter = Reporter::new(log, self.blobs.clone(), previewer, health.clone(), pace);
@@ -73,11 +81,11 @@ impl Site {
         self.log.append(&envelope).await.unwrap().seq()
     }
 
-    /// An image arrives and is read.
+    /// An image arrives and is read; nothing was kept of it for people, as in events of the first version.
     async fn read_image(&self, number: u128, content: &str, image: &StoredImage) {
         self.append(with_image(samples::image_stored(number, content, 0), image)).await;
         self.append(with_image(samples::inference_requested(number, content, 0), image)).await;
-        self.append(samples::inference_completed(number, content, 0)).await;
+        self.append(with_preview(samples::inference_completed(number, content, 0), None)).await;
     }
 
     async fn issued(&self, revision: u32) -> (ReportIssued, Envelope) {
@@ -101,11 +109,30 @@ impl Site {
     }
 
     async fn document(&self, issued: &ReportIssued) -> Report {
-        serde_json::from_slice(&self.blobs.get(&issued.json).await.unwrap()).unwrap()
+        assert_eq!(issued.html, None, "a page is made when somebody asks");
+        Report::from_json(&self.blobs.get(&issued.json).await.unwrap()).unwrap()
     }
 
     async fn page(&self, issued: &ReportIssued) -> String {
-        String::from_utf8(self.blobs.get(&issued.html).await.unwrap().to_vec()).unwrap()
+        let report = self.document(issued).await;
+        let Choice::Shown { previews, max_side_px } = html::choice(&report) else { panic!("too many") };
+        let mut pictures = Pictures::new();
+        for preview in previews {
+            let picture = match self.blobs.get(&preview).await {
+                Ok(png) => reduced(png.to_vec(), max_side_px),
+                Err(error) => Picture::Missing { reason: error.to_string() },
+            };
+            pictures.insert(preview.sha256, picture);
+        }
+        html::render(&report, &pictures, &issued.json.sha256)
+    }
+
+    /// The same log as seen by another client: what is asked of it from now on.
+    async fn overheard(&self) -> async_nats::Subscriber {
+        let client = async_nats::connect(self.nats.url()).await.unwrap();
+        let asked = client.subscribe("$JS.API.>").await.unwrap();
+        client.flush().await.unwrap();
+        asked
     }
 
     /// A picture like the one that the samples' region describes.
@@ -133,6 +160,12 @@ fn with_image(mut envelope: Envelope, image: &StoredImage) -> Envelope {
         Event::InferenceRequested(e) => e.image = image.clone(),
         other => panic!("{} has no image", other.name()),
     }
+    envelope
+}
+
+fn with_preview(mut envelope: Envelope, kept: Option<BlobRef>) -> Envelope {
+    let Event::InferenceCompleted(e) = &mut envelope.event else { panic!("no reading") };
+    e.preview = kept;
     envelope
 }
 
@@ -190,13 +223,16 @@ async fn two_copies_issue_each_revision_once_and_make_the_same_report() {
     again.read_image(1, "a", &again.picture().await).await;
     let (repeated, _) = again.issued(1).await;
     let (mut one, mut other) = (site.document(&first).await, again.document(&repeated).await);
-    for report in [&mut one, &mut other] {
-        report.as_of = samples::at(0);
-        report.images.iter_mut().for_each(|image| image.received_at = samples::at(0));
-        report.provenance.events.iter_mut().for_each(|event| event.stored_at = samples::at(0));
-    }
+    [&mut one, &mut other].into_iter().for_each(timeless);
     assert_eq!(one, other);
     service.stop().await;
+}
+
+/// Takes out of a report what the server's clock says.
+fn timeless(report: &mut Report) {
+    report.as_of = samples::at(0);
+    report.images.iter_mut().for_each(|image| image.received_at = samples::at(0));
+    report.provenance.events.iter_mut().for_each(|event| event.stored_at = samples::at(0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -270,10 +306,70 @@ async fn images_that_cannot_be_shown_do_not_hold_up_the_report() {
 
     let (issued, _) = site.issued(1).await;
     assert_eq!((issued.completed, issued.failed), (1, 1));
+    assert_eq!(issued.previews, []);
     let page = site.page(&issued).await;
     assert_eq!(page.matches("No preview: ").count(), 2);
     assert!(page.contains("is not in storage"));
+    let document = site.document(&issued).await;
+    let missing = |index: usize| document.images[index].preview_missing.clone().unwrap();
+    assert!(missing(1).contains("is not in storage"), "{}", missing(1));
+    assert!(document.images.iter().all(|image| image.preview.is_none()));
     service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_picture_that_was_kept_is_named_and_one_is_made_only_where_none_was() {
+    let site = Site::new().await;
+    let service = site.start(100).await;
+    let picture = site.picture().await;
+    // Named without a look: whoever makes a page of the document finds what is wrong with it.
+    let kept = samples::image("kept and lost since").blob;
+    site.append(with_image(samples::image_stored(1, "a", 0), &picture)).await;
+    site.append(with_image(samples::inference_requested(1, "a", 0), &picture)).await;
+    site.append(with_preview(samples::inference_completed(1, "a", 0), Some(kept.clone()))).await;
+    // An image that can be shown and that no model reads.
+    site.append(with_image(samples::image_stored(2, "b", 0), &picture)).await;
+    site.append(with_image(samples::inference_requested(2, "b", 0), &picture)).await;
+    site.append(samples::inference_failed(2, "b", 0)).await;
+
+    let (issued, _) = site.issued(1).await;
+    let document = site.document(&issued).await;
+    assert_eq!(document.images[0].preview, Some(kept));
+    let made = document.images[1].preview.clone().unwrap();
+    assert_eq!(issued.previews, [made.clone()], "the event names what was stored for the report");
+    let png = site.blobs.get(&made).await.unwrap();
+    let size = image::load_from_memory(&png).unwrap();
+    assert_eq!((size.width(), size.height()), (512, 419));
+    let page = site.page(&issued).await;
+    assert_eq!(
+        (page.matches("data:image/png;base64,").count(), page.matches("No preview: ").count()),
+        (1, 1)
+    );
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn facts_that_were_just_followed_are_not_asked_for_again_and_forgotten_ones_are() {
+    let mut documents = Vec::new();
+    for (remember_bytes, asked_again) in [(REMEMBER_BYTES, false), (0, true)] {
+        let site = Site::new().await;
+        let service = site.start_remembering(100, remember_bytes).await;
+        let mut asked = site.overheard().await;
+        site.read_image(1, "a", &site.picture().await).await;
+        let (issued, _) = site.issued(1).await;
+        let mut document = site.document(&issued).await;
+        service.stop().await;
+        // The test itself asks for the newest message of a subject only.
+        let mut gets = 0;
+        while let Some(Some(message)) = asked.next().now_or_never() {
+            let request: serde_json::Value = serde_json::from_slice(&message.payload).unwrap_or_default();
+            gets += usize::from(message.subject.contains(".GET.") && request["seq"].is_u64());
+        }
+        assert_eq!(gets > 0, asked_again, "{gets} facts were asked for");
+        timeless(&mut document);
+        documents.push(document);
+    }
+    assert_eq!(documents[0], documents[1]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -369,7 +465,7 @@ fn eighteen_labels(number: u128, content: &str, (width, height): (u32, u32)) -> 
         "Lung Opacity",
         "Enlarged Cardiomediastinum",
     ];
-    let mut envelope = samples::inference_completed(number, content, 0);
+    let mut envelope = with_preview(samples::inference_completed(number, content, 0), None);
     envelope.event_id = EventId::following(uuid::Uuid::from_u128(number), content);
     let Event::InferenceCompleted(e) = &mut envelope.event else { unreachable!() };
     e.model.trained = number.is_multiple_of(2);

@@ -97,16 +97,16 @@ impl Census {
         listed_after_seq: u64,
     ) {
         let Some(envelope) = recorded.envelope() else { return };
-        let (job_id, blobs) = match &envelope.event {
-            Event::ImageStored(e) => (Some(e.job_id), vec![&e.image.blob]),
-            Event::ReportIssued(e) => (None, vec![&e.json, &e.html]),
+        // A job is only lost with its image: without a picture for people its reading is what it was.
+        let job_id = match &envelope.event {
+            Event::ImageStored(e) => Some(e.job_id),
             Event::JobDeadLettered(e) => {
                 self.given_up.insert(e.job_id);
-                return;
+                None
             }
-            _ => return,
+            _ => None,
         };
-        for blob in blobs {
+        for blob in envelope.event.objects() {
             self.named += 1;
             let found = stored.get_mut(&blob.sha256);
             let fits = found.is_some_and(|object| {

@@ -407,15 +407,42 @@ async fn events_whose_objects_are_missing_or_changed_are_parked_once_under_the_s
 }
 
 impl Site {
-    /// A report over the jobs 1 to `jobs`, with a page of its own.
+    /// A report over the jobs 1 to `jobs`, with a page of its own as those of the first version.
     async fn linked_report(&self, jobs: u128) -> BlobRef {
         let (json, html) = (self.store("{}").await, self.store("<html>").await);
         let mut report = samples::report_issued(1, &(1..=jobs).collect::<Vec<_>>(), 0);
         let Event::ReportIssued(e) = &mut report.event else { unreachable!() };
-        (e.json, e.html) = (json, html.clone());
+        (e.json, e.html, e.previews) = (json, Some(html.clone()), Vec::new());
         self.append(report).await;
         html
     }
+}
+
+#[tokio::test]
+async fn pictures_that_a_reading_or_a_report_names_are_looked_for_and_no_job_is_lost_with_them() {
+    let site = site().await;
+    let deep = Mode { deep: true, ..DRY };
+    site.linked_image(1, "a").await;
+    let (kept, made) = (site.store("kept with a reading").await, site.store("made for a report").await);
+    let mut reading = samples::inference_completed(1, "a", 0);
+    let Event::InferenceCompleted(e) = &mut reading.event else { unreachable!() };
+    e.preview = Some(kept.clone());
+    site.append(reading).await;
+    let mut report = samples::report_issued(1, &[1], 0);
+    let Event::ReportIssued(e) = &mut report.event else { unreachable!() };
+    (e.json, e.previews) = (site.store("{}").await, vec![made.clone()]);
+    site.append(report).await;
+    site.age(&kept);
+    site.age(&made);
+    site.finds(deep, &[]).await;
+
+    std::fs::remove_file(site.path(&kept)).unwrap();
+    std::fs::remove_file(site.path(&made)).unwrap();
+    let lost = [3, 4].map(|position| (Kind::EventWithoutObject, Some(position), Action::Park));
+    site.finds(deep, &lost).await;
+    site.sweep(Mode { deep: true, ..WET }).await;
+    assert!(site.log.last("evt.job-dead-lettered.>").await.unwrap().is_none());
+    site.finds(deep, &[]).await;
 }
 
 #[tokio::test]

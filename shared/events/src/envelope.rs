@@ -142,7 +142,7 @@ impl Event {
     /// The version in which this release writes the event.
     pub fn version(&self) -> u32 {
         match self {
-            Self::InferenceCompleted(_) => 2,
+            Self::InferenceCompleted(_) | Self::ReportIssued(_) => 2,
             _ => 1,
         }
     }
@@ -186,7 +186,8 @@ fn upgrade(name: &str, version: u32, payload: Value) -> Result<Event, DecodeErro
         ("job-dead-lettered", 1) => read(name, version, &payload).map(Event::JobDeadLettered),
         ("dead-letter-resolved", 1) => read(name, version, &payload).map(Event::DeadLetterResolved),
         ("study-close-requested", 1) => read(name, version, &payload).map(Event::StudyCloseRequested),
-        ("report-issued", 1) => read(name, version, &payload).map(Event::ReportIssued),
+        // Version 1 always names a page, version 2 none; the pictures that version 2 added are empty in version 1.
+        ("report-issued", 1 | 2) => read(name, version, &payload).map(Event::ReportIssued),
         _ => Err(DecodeError::Unknown { name: name.to_owned(), version }),
     }
 }

@@ -222,10 +222,15 @@ pub struct ReportIssued {
     pub revision: u32,
     /// Why now.
     pub cause: ReportCause,
-    /// Machine-readable form.
+    /// The document: all other forms are made of it.
     pub json: BlobRef,
-    /// Page for people.
-    pub html: BlobRef,
+    /// The page for people as version 1 kept it. `None` since version 2: it is made when somebody asks.
+    #[serde(default)]
+    pub html: Option<BlobRef>,
+    /// Pictures for people that were made for this report. Those that were kept with a reading are named by its fact.
+    /// Since version 2.
+    #[serde(default)]
+    pub previews: Vec<BlobRef>,
     /// The jobs it covers, in the order their images came.
     pub job_ids: Vec<JobId>,
     /// How many of them have a reading.

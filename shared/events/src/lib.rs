@@ -6,6 +6,7 @@ mod event;
 mod ids;
 mod image;
 mod link;
+mod objects;
 mod reading;
 pub mod samples;
 mod subject;

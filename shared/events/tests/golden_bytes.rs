@@ -48,6 +48,19 @@ fn a_reading_of_the_first_version_has_no_notice_and_was_not_reused() {
 }
 
 #[test]
+fn a_report_of_the_first_version_names_its_page_and_a_new_one_has_none() {
+    let report = |version: u32| {
+        let bytes = std::fs::read(folder().join(format!("report-issued.v{version}.cbor"))).unwrap();
+        let Event::ReportIssued(report) = Envelope::decode(&bytes).unwrap().event else { panic!() };
+        report
+    };
+    let (first, second) = (report(1), report(2));
+    assert_eq!(first.html, Some(samples::image("html").blob));
+    assert_eq!(first.objects().count(), 2, "the document and the page");
+    assert_eq!((second.html, second.previews.len()), (None, 1));
+}
+
+#[test]
 fn an_event_of_a_newer_release_is_named_in_the_error() {
     let bytes = samples::image_stored(1, "a", 0).encode();
     let mut value: ciborium::Value = ciborium::from_reader(bytes.as_slice()).unwrap();

@@ -24,7 +24,7 @@ pub use definition::{
 };
 pub use failpoint::{reach, reach_with};
 pub use follow::Follower;
-pub use recorded::Recorded;
+pub use recorded::{Recorded, Trace};
 pub use retry::{Attempts, retry};
 pub use retry_ticket::Try;
 pub use same::{OtherLog, SEAL_RECORD, Seal, SealError};

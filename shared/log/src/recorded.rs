@@ -52,20 +52,32 @@ impl Recorded {
 
     /// Makes `span` a child of the span that wrote this fact.
     pub fn continue_trace_in(&self, span: &tracing::Span) {
-        let context = opentelemetry::global::get_text_map_propagator(|propagator| {
+        self.trace().continue_in(span);
+    }
+
+    /// The story that this fact belongs to, for who keeps the fact without its message.
+    pub fn trace(&self) -> Trace {
+        Trace(opentelemetry::global::get_text_map_propagator(|propagator| {
             propagator.extract(&HeaderReader(&self.headers))
-        });
-        // Fails only when no trace is collected at all.
-        let _ = span.set_parent(context);
+        }))
     }
 
     /// The W3C trace id of the story, 32 hexadecimal digits.
     pub fn trace_id(&self) -> Option<String> {
-        let context = opentelemetry::global::get_text_map_propagator(|propagator| {
-            propagator.extract(&HeaderReader(&self.headers))
-        });
-        let span = context.span().span_context().clone();
+        let span = self.trace().0.span().span_context().clone();
         span.is_valid().then(|| span.trace_id().to_string())
+    }
+}
+
+/// The span that wrote a fact.
+#[derive(Debug, Clone, Default)]
+pub struct Trace(opentelemetry::Context);
+
+impl Trace {
+    /// Makes `span` a child of it.
+    pub fn continue_in(&self, span: &tracing::Span) {
+        // Fails only when no trace is collected at all.
+        let _ = span.set_parent(self.0.clone());
     }
 }
 

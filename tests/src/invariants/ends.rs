@@ -133,7 +133,7 @@ pub(super) fn every_study_is_reported(evidence: &Evidence) -> Vec<Violation> {
             );
             violations.push(violation(Harm::Wrong, what));
         }
-        for blob in [&report.json, &report.html] {
+        for blob in report.objects() {
             if evidence.objects.get(&blob.key) != Some(&blob.sha256) {
                 let what = format!("a file of the report of study {study_id} is not in storage");
                 violations.push(violation(Harm::Lost, what));

@@ -45,7 +45,7 @@ pub(super) fn healthy() -> Evidence {
     let mut report = report_issued(1, &[1, 2, 3, 4], 0);
     if let Event::ReportIssued(report) = &mut report.event {
         (report.completed, report.failed) = (2, 2);
-        for blob in [&report.json, &report.html] {
+        for blob in report.objects() {
             evidence.objects.insert(blob.key.clone(), blob.sha256);
         }
     }

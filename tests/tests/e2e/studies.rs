@@ -1,6 +1,8 @@
 //! Several images, one report; a late image, a new revision.
 
-use hilum_tests::{Stack, StackOptions, Upload};
+use hilum_events::Event;
+use hilum_servers::wait_until;
+use hilum_tests::{LIMIT, Stack, StackOptions, Upload};
 use reqwest::StatusCode;
 
 #[tokio::test]
@@ -44,33 +46,48 @@ async fn close(stack: &Stack) {
 }
 
 const ROUTINE: u8 = 16;
+/// With one engine that reads one image at a time, and one decoder.
+const RUNNING: usize = 2;
+/// And the next for each.
+const IN_HAND: u64 = 4;
+/// Many times what passes between the request and the decoder.
+const MS_PER_IMAGE: u64 = 500;
 
 #[tokio::test]
-async fn a_stat_image_overtakes_routine_ones_that_wait() {
-    let alone = ["HILUM_MAX_BATCH", "HILUM_DECODERS", "HILUM_REPLICAS"].map(|name| (name, "1".to_owned()));
-    let mut stack = Stack::start(StackOptions { environment: alone.into(), ..StackOptions::default() }).await;
-    stack.end("infer", nix::sys::signal::Signal::SIGTERM).await;
+async fn a_stat_image_waits_for_what_already_runs_and_for_none_of_the_routine_ones_in_hand() {
+    let one = ["HILUM_MAX_BATCH", "HILUM_DECODERS", "HILUM_REPLICAS"].map(|name| (name, "1".to_owned()));
+    let paced = [("HILUM_ENGINE", "simulated".to_owned()), ("HILUM_SIMULATED_MS", MS_PER_IMAGE.to_string())];
+    let environment = one.into_iter().chain(paced).collect();
+    let stack = Stack::start(StackOptions { environment, ..StackOptions::default() }).await;
     for number in 0..ROUTINE {
         // Its last byte is a pixel: each is another picture, so that none takes over the reading of another.
         let mut picture = std::fs::read(hilum_tests::sample("chest_mhh_19073f37.dcm")).unwrap();
         *picture.last_mut().unwrap() = number;
         stack.submit(Upload::bytes(&picture)).await;
     }
-    let urgent = Upload::sample("mhh_90070cbc_gray_q40.jpg").with("priority", "stat");
-    let urgent = stack.submit(urgent).await;
-    let requested = || async { stack.count("inference-requested").await == usize::from(ROUTINE) + 1 };
-    assert!(hilum_servers::wait_until(hilum_tests::LIMIT, requested).await);
-    stack.start_again("infer").await;
+    let hands_are_full = || async {
+        let depths = stack.log.queue_depths().await.unwrap();
+        depths.iter().any(|depth| depth.consumer == "infer-routine" && depth.in_hand >= IN_HAND)
+    };
+    assert!(wait_until(LIMIT, hands_are_full).await);
+    let urgent = stack.submit(Upload::sample("mhh_90070cbc_gray_q40.jpg").with("priority", "stat")).await;
     stack.result(&urgent).await;
-    let events = stack.events().await;
-    let completed: Vec<_> = events
-        .iter()
-        .filter_map(|envelope| match &envelope.event {
-            hilum_events::Event::InferenceCompleted(completed) => Some(completed.job_id.to_string()),
-            _ => None,
-        })
-        .collect();
-    // It came last; what is in hand already, in the decoder's and the model's turn, may be ahead of it.
-    let place = completed.iter().position(|job| *job == urgent).unwrap();
-    assert!(place <= usize::from(ROUTINE) / 2, "{urgent} in {completed:?}");
+
+    let (mut waiting, mut overtaking) = (0, None);
+    for envelope in stack.events().await {
+        match envelope.event {
+            Event::InferenceRequested(request) if request.job_id.to_string() == urgent => {
+                assert!(waiting as u64 >= IN_HAND, "the flood was over: {waiting} wait");
+                overtaking = Some(0);
+            }
+            Event::InferenceRequested(_) => waiting += 1,
+            Event::InferenceCompleted(reading) if reading.job_id.to_string() == urgent => break,
+            Event::InferenceCompleted(_) => {
+                waiting -= 1;
+                overtaking = overtaking.map(|before| before + 1);
+            }
+            _ => {}
+        }
+    }
+    assert!(overtaking.is_some_and(|before| before <= RUNNING), "{overtaking:?} were read before it");
 }

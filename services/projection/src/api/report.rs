@@ -1,10 +1,16 @@
-//! `GET /v1/studies/{id}/report`: the bytes of a report as they were issued, verified.
+//! `GET /v1/studies/{id}/report`: a report in the form that is asked for. What was stored is given as it was issued,
+//! verified; other forms are made of the document.
 
+mod form;
+mod page;
+
+use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use hilum_blobs::GetError;
-use hilum_events::{BlobRef, StudyId};
+use hilum_events::{BlobRef, Sha256Digest, StudyId};
+use hilum_reports::html;
 use hilum_runtime::Problem;
 use serde::Deserialize;
 use tokio::time::Instant;
@@ -13,6 +19,8 @@ use super::Api;
 use super::error::{conflict, database, internal};
 use super::params::{Params, Wait};
 use crate::queries::Report;
+use form::{Format, accepted};
+pub(super) use page::Desks;
 
 #[derive(Deserialize)]
 pub(super) struct Wanted {
@@ -23,11 +31,11 @@ pub(super) struct Wanted {
     wait: Wait,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Format {
-    Json,
-    Html,
+/// A report in one form.
+struct Answer {
+    bytes: Bytes,
+    /// `None` for bytes that may be others the next time.
+    tag: Option<Sha256Digest>,
 }
 
 pub(super) async fn show(
@@ -42,23 +50,55 @@ pub(super) async fn show(
     };
     let study_id = api.study(&name, wanted.site.as_deref()).await?.study_id;
     let report = issued(&api, study_id, &wanted).await?;
-    let blob = match format {
-        Format::Json => &report.json,
-        Format::Html => &report.html,
-    };
-    let bytes = api.blobs.get(blob).await.map_err(|error| not_to_be_had(blob, &error))?;
-    let headers = [
-        (header::CONTENT_TYPE, format.media_type().to_owned()),
-        (header::ETAG, format!("\"{}\"", blob.sha256)),
-        (HeaderName::from_static("hilum-report-revision"), report.revision.to_string()),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+    let revision = (HeaderName::from_static("hilum-report-revision"), report.revision.to_string());
+    let tag = tag(format, &report);
+    if is_known(&headers, &tag) {
+        return Ok((StatusCode::NOT_MODIFIED, [revision, etag(&tag)]).into_response());
+    }
+    let answer = answer(&api, format, &report, tag).await?;
+    let fixed = [
+        (header::CONTENT_TYPE, format.media_type()),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         // A report needs no script and nothing from elsewhere.
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'unsafe-inline'; img-src data:".to_owned(),
-        ),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; img-src data:"),
     ];
-    Ok((headers, bytes).into_response())
+    let tag = answer.tag.as_ref().map(|tag| [etag(tag)]);
+    Ok((fixed, [revision], tag, answer.bytes).into_response())
+}
+
+/// Names the bytes of a form without making them.
+fn tag(format: Format, report: &Report) -> Sha256Digest {
+    match (format, &report.html) {
+        (Format::Json, _) => report.json.sha256,
+        (Format::Html, Some(stored)) => stored.sha256,
+        (Format::Html, None) => html::FORM.tag(&report.json.sha256),
+    }
+}
+
+async fn answer(api: &Api, format: Format, report: &Report, tag: Sha256Digest) -> Result<Answer, Problem> {
+    let stored = match (format, &report.html) {
+        (Format::Json, _) => &report.json,
+        // Reports of the first version kept their page.
+        (Format::Html, Some(stored)) => stored,
+        (Format::Html, None) => {
+            let page = page::make(api, &report.json).await?;
+            return Ok(Answer { bytes: page.html.into(), tag: page.is_whole.then_some(tag) });
+        }
+    };
+    let bytes = api.blobs.get(stored).await.map_err(|error| not_to_be_had(stored, &error))?;
+    Ok(Answer { bytes, tag: Some(tag) })
+}
+
+fn etag(tag: &Sha256Digest) -> (HeaderName, String) {
+    (header::ETAG, format!("\"{tag}\""))
+}
+
+/// Whether the client says that it has these bytes (RFC 9110, 13.1.2).
+fn is_known(headers: &HeaderMap, tag: &Sha256Digest) -> bool {
+    let known = headers.get_all(header::IF_NONE_MATCH).into_iter().filter_map(|value| value.to_str().ok());
+    let tag = format!("\"{tag}\"");
+    let is_it = |listed: &str| listed == "*" || listed.strip_prefix("W/").unwrap_or(listed) == tag;
+    known.flat_map(|value| value.split(',').map(str::trim)).any(is_it)
 }
 
 /// The revision that is wanted, else the latest; waits for it if asked to.
@@ -98,53 +138,18 @@ fn not_issued(latest: Option<u32>) -> Problem {
 }
 
 fn not_to_be_had(blob: &BlobRef, error: &GetError) -> Problem {
-    let error_ref: &dyn std::error::Error = error;
     if error.is_transient() {
-        tracing::warn!(error = error_ref, key = blob.key, "cannot read a report");
-        return Problem::unavailable("the object storage is away; try again, nothing is lost");
+        return storage_is_away(blob, error);
     }
-    tracing::error!(error = error_ref, key = blob.key, "a report is not what was issued");
+    let error: &dyn std::error::Error = error;
+    tracing::error!(error, key = blob.key, "a report is not what was issued");
     internal("the stored report is missing or damaged and is not shown; tell the operator")
 }
 
-impl Format {
-    fn media_type(self) -> &'static str {
-        match self {
-            Self::Json => "application/json",
-            Self::Html => "text/html; charset=utf-8",
-        }
-    }
-}
-
-/// What the client likes best, JSON if it has no preference.
-fn accepted(headers: &HeaderMap) -> Result<Format, Problem> {
-    let Some(accept) = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()) else {
-        return Ok(Format::Json);
-    };
-    preferred(accept).ok_or_else(|| {
-        let detail =
-            "the report comes as application/json and as text/html; add ?format=json or ?format=html";
-        Problem::new(StatusCode::NOT_ACCEPTABLE, "not-acceptable", "not acceptable", detail)
-    })
-}
-
-/// Picks by the quality values of RFC 9110, the first of equals.
-fn preferred(accept: &str) -> Option<Format> {
-    let mut best: Option<(f32, Format)> = None;
-    for range in accept.split(',') {
-        let mut parts = range.split(';').map(str::trim);
-        let format = match parts.next().unwrap_or_default() {
-            "application/json" | "application/*" | "*/*" => Format::Json,
-            "text/html" | "text/*" => Format::Html,
-            _ => continue,
-        };
-        let quality = parts.find_map(|part| part.strip_prefix("q=")).map_or(Some(1.0), |q| q.parse().ok());
-        let Some(quality) = quality.filter(|quality| *quality > 0.0) else { continue };
-        if best.is_none_or(|(found, _)| quality > found) {
-            best = Some((quality, format));
-        }
-    }
-    best.map(|(_, format)| format)
+fn storage_is_away(blob: &BlobRef, error: &GetError) -> Problem {
+    let error: &dyn std::error::Error = error;
+    tracing::warn!(error, key = blob.key, "cannot read a report");
+    Problem::unavailable("the object storage is away; try again, nothing is lost")
 }
 
 #[cfg(test)]
@@ -152,12 +157,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_form_is_what_the_client_likes_best() {
-        let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
-        assert_eq!(preferred(browser), Some(Format::Html));
-        assert_eq!(preferred("*/*"), Some(Format::Json));
-        assert_eq!(preferred("text/html;q=0.2, application/json"), Some(Format::Json));
-        assert_eq!(preferred("application/pdf"), None);
-        assert_eq!(preferred("text/html;q=0"), None);
+    fn what_the_client_has_is_told_by_its_tag_in_every_way_it_may_be_listed() {
+        let (tag, other) = (Sha256Digest::of(b"one"), Sha256Digest::of(b"other"));
+        let known = |listed: String| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::IF_NONE_MATCH, listed.parse().unwrap());
+            is_known(&headers, &tag)
+        };
+        assert!(
+            known(format!("\"{tag}\""))
+                && known(format!("\"{other}\", W/\"{tag}\""))
+                && known("*".to_owned())
+        );
+        assert!(!known(format!("\"{other}\"")) && !known(tag.to_string()) && !known(String::new()));
+        assert!(!is_known(&HeaderMap::new(), &tag));
     }
 }

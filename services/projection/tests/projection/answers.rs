@@ -1,11 +1,10 @@
 //! What the API answers, and with which problem it refuses.
 
-use bytes::Bytes;
 use hilum_events::samples::{
     at, duplicate_linked, image_stored, inference_completed, inference_failed, inference_requested,
-    job_dead_lettered, job_id, report_issued, study_close_requested, study_id,
+    job_dead_lettered, job_id, study_close_requested, study_id,
 };
-use hilum_events::{Envelope, Event, EventId, Site, StudyId};
+use hilum_events::{Envelope, Event, Site, StudyId};
 use hilum_projection::queries::Queries;
 use serde_json::{Value, json};
 
@@ -183,38 +182,6 @@ async fn a_study_is_found_by_id_and_by_name_and_an_ambiguous_name_is_refused() {
     assert_eq!((status, &problem["type"]), (409, &json!("/problems/ambiguous-study")));
     assert!(problem["detail"].as_str().unwrap().contains("default, north"));
     assert_eq!(copy.ok("/v1/studies/S-1?site=north").await["site"], "north");
-}
-
-#[tokio::test]
-async fn a_report_is_given_as_it_was_issued_and_never_damaged() {
-    let world = World::start().await;
-    let copy = world.projection().await;
-    let seq = world.append(&[image_stored(1, "a", 0)]).await;
-    copy.folded(seq).await;
-    let (status, problem) = copy.get("/v1/studies/S-1/report").await;
-    assert_eq!((status, &problem["type"]), (409, &json!("/problems/report-not-issued")));
-
-    let json_blob = world.blobs.put(Bytes::from_static(b"{\"revision\":1}")).await.unwrap();
-    let html_blob = world.blobs.put(Bytes::from_static(b"<p>Report</p>")).await.unwrap();
-    let mut issued = report_issued(1, &[1], 5);
-    if let Event::ReportIssued(event) = &mut issued.event {
-        (event.json, event.html) = (json_blob, html_blob.clone());
-    }
-    // Its objects were never stored.
-    let mut second = report_issued(2, &[1], 6);
-    second.event_id = EventId::following(issued.event_id.as_uuid(), "next revision");
-    let seq = world.append(&[issued, second]).await;
-    copy.folded(seq).await;
-    assert_eq!(copy.ok("/v1/studies/S-1/report?revision=1").await, json!({"revision": 1}));
-    let url = format!("{}/v1/studies/{}/report?revision=1", copy.base, study_id());
-    let page = reqwest::Client::new().get(url).header("accept", "text/html").send().await.unwrap();
-    assert_eq!(page.headers()["etag"], format!("\"{}\"", html_blob.sha256));
-    assert_eq!(page.headers()["hilum-report-revision"], "1");
-    assert_eq!(page.text().await.unwrap(), "<p>Report</p>");
-    assert_eq!(copy.get("/v1/studies/S-1/report?revision=3").await.0, 404);
-    assert_eq!(copy.get("/v1/studies/S-1/report").await.0, 500);
-    let study = copy.ok("/v1/studies/S-1").await;
-    assert_eq!(keys(&study["reports"][0]), ["cause", "completed", "failed", "issued_at", "revision"]);
 }
 
 #[tokio::test]

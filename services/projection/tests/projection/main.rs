@@ -9,4 +9,5 @@ mod harness;
 mod outages;
 mod pool;
 mod program;
+mod reports;
 mod waiting;

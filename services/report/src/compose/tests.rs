@@ -1,15 +1,25 @@
-//! Documents of small stories; the tests of the page use them too.
+//! Documents of small stories.
 
 use hilum_events::{Envelope, Event, samples};
+use hilum_reports::samples::{
+    NOT_SHOWN, facts_of_one_of_each as one_of_each, facts_of_revised as revised, made_preview,
+};
 use jiff::SignedDuration;
 
 use super::*;
 use crate::domain::{Fact, State, decide, evolve};
 
 /// The report that is due once all of `facts` are known and quiet.
-pub(crate) fn report_of(facts: &[Envelope]) -> Report {
+fn report_of(facts: &[Envelope]) -> Report {
     let (brief, story) = brief_of(facts);
-    compose(&brief, &story).expect("the story is whole")
+    compose(&brief, &story, &previews()).expect("the story is whole")
+}
+
+/// Of the images without a reading one can be shown.
+fn previews() -> Previews {
+    let [failed, given_up] = ["b", "c"].map(|content| samples::image(content).blob.sha256);
+    let missing = Preview::Missing { reason: NOT_SHOWN.to_owned() };
+    Previews::from([(failed, Preview::Made(made_preview())), (given_up, missing)])
 }
 
 fn brief_of(facts: &[Envelope]) -> (Brief, Story) {
@@ -17,41 +27,13 @@ fn brief_of(facts: &[Envelope]) -> (Brief, Story) {
     for (seq, envelope) in (1..).zip(facts) {
         let stored_at = envelope.occurred_at;
         evolve(&mut state, &Fact { seq, stored_at, envelope });
-        log.insert(seq, StoredFact { seq, stored_at, envelope: envelope.clone() });
+        log.insert(seq, Arc::new(StoredFact { seq, stored_at, envelope: envelope.clone() }));
     }
     let due = decide(&state, samples::at(100_000), SignedDuration::from_secs(10));
     let brief = state.brief(due.first().expect("a report is due")).expect("due");
     let needed = needed(&brief);
     log.retain(|seq, _| needed.contains(seq));
     (brief, log)
-}
-
-/// Image 1 is read, 2 shares its reading, 3 failed, 4 was given up.
-pub(crate) fn one_of_each() -> Vec<Envelope> {
-    vec![
-        samples::image_stored(1, "a", 0),
-        samples::inference_requested(1, "a", 1),
-        samples::image_stored(2, "a", 2),
-        samples::duplicate_linked(2, 1, "a", 2),
-        samples::inference_completed(1, "a", 3),
-        samples::image_stored(3, "b", 4),
-        samples::inference_requested(3, "b", 4),
-        samples::inference_failed(3, "b", 5),
-        samples::image_stored(4, "c", 6),
-        samples::inference_requested(4, "c", 6),
-        samples::job_dead_lettered(4, "c", 7),
-    ]
-}
-
-/// [`one_of_each`], reported, and a late image after that.
-pub(crate) fn revised() -> Vec<Envelope> {
-    let mut facts = one_of_each();
-    let mut issued = samples::report_issued(1, &[1, 2, 3, 4], 20);
-    issued.causation_id = facts.last().map(|fact| fact.event_id);
-    facts.push(issued);
-    facts.push(samples::image_stored(5, "a", 30));
-    facts.push(samples::duplicate_linked(5, 1, "a", 31));
-    facts
 }
 
 #[test]
@@ -101,11 +83,27 @@ fn findings_without_an_operating_point_rank_last() {
 }
 
 #[test]
-fn the_document_is_read_back_as_it_was_written() {
-    let report = report_of(&revised());
-    let json = report.to_json().expect("has a JSON form");
-    assert_eq!(serde_json::from_slice::<Report>(&json).expect("is a report"), report);
-    assert!(json.starts_with(b"{\n  \"format\": \"hilum-report/1\",\n  \"disclaimer\""));
+fn the_samples_of_the_library_are_what_is_made_of_their_facts() {
+    assert_eq!(report_of(&one_of_each()), hilum_reports::samples::one_of_each());
+    assert_eq!(report_of(&revised()), hilum_reports::samples::revised());
+}
+
+#[test]
+fn a_picture_is_made_once_for_each_content_whose_reading_kept_none() {
+    let without = |facts: &[Envelope]| {
+        let (brief, story) = brief_of(facts);
+        let images = without_preview(&brief, &story).expect("the story is whole");
+        images.into_iter().map(|image| image.blob.sha256).collect::<Vec<_>>()
+    };
+    let [read, failed, given_up] = ["a", "b", "c"].map(|content| samples::image(content).blob.sha256);
+    assert_eq!(without(&one_of_each()), [failed, given_up]);
+    // As an event of the first version tells of a reading.
+    let mut facts = one_of_each();
+    let Event::InferenceCompleted(e) = &mut facts[4].event else { unreachable!() };
+    e.preview = None;
+    assert_eq!(without(&facts), [read, failed, given_up]);
+    let report = report_of(&facts);
+    assert_eq!((&report.images[0].preview, &report.images[0].preview_missing), (&None, &None));
 }
 
 #[test]
@@ -113,11 +111,13 @@ fn a_log_that_does_not_say_what_was_folded_makes_no_report() {
     let (brief, story) = brief_of(&one_of_each());
     let mut gap = story.clone();
     gap.remove(&5);
-    assert_eq!(compose(&brief, &gap), Err(ComposeError::Missing { seq: 5 }));
+    assert_eq!(compose(&brief, &gap, &previews()), Err(ComposeError::Missing { seq: 5 }));
     let mut other = story;
-    let swapped = other[&1].envelope.clone();
-    other.get_mut(&8).expect("there").envelope = swapped;
-    assert_eq!(compose(&brief, &other), Err(ComposeError::Unexpected { seq: 8, found: "image-stored" }));
+    other.insert(8, other[&1].clone());
+    assert_eq!(
+        compose(&brief, &other, &previews()),
+        Err(ComposeError::Unexpected { seq: 8, found: "image-stored" })
+    );
 }
 
 #[test]
@@ -125,6 +125,6 @@ fn a_word_in_the_log_of_another_reading_is_not_taken_for_this_one() {
     let (mut brief, story) = brief_of(&one_of_each());
     brief.images[0].reading_id = Some(samples::reading_id("b"));
     assert!(matches!(story[&5].envelope.event, Event::InferenceCompleted(_)));
-    let found = compose(&brief, &story);
+    let found = compose(&brief, &story, &previews());
     assert_eq!(found, Err(ComposeError::Unexpected { seq: 5, found: "inference-completed" }));
 }

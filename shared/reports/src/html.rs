@@ -1,44 +1,43 @@
-//! A report as one self-contained HTML page for people: no script, no request to anywhere. Pure: document and
-//! previews in, text out. Knows no storage and no log.
+//! A report as one self-contained HTML page for people: no script, no request to anywhere.
 
 mod bars;
 mod card;
+mod made_of;
 mod overlay;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use hilum_events::{ReportCause, Sha256Digest};
 use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::document::{ChangeKind, ImageEntry, ImageStatus, ModelEntry, Report, UNTRAINED_NOTICE};
+use crate::document::{ChangeKind, ImageEntry, ImageStatus, Report, UNTRAINED_NOTICE};
+use crate::form::Form;
+use crate::pictures::{Choice, Picture, Pictures, choose};
+use card::Sight;
 
-const STYLE: &str = include_str!("page/style.css");
+/// The page as a form of the report.
+pub const FORM: Form = Form { name: "html", media_type: "text/html; charset=utf-8", version: 1 };
+
+const STYLE: &str = include_str!("html/style.css");
 /// A printed sheet that is parted from the others shall still say so.
 const UNTRAINED_SHEET: &str = "@page { @bottom-center { content: \"UNTRAINED network: numbers mean nothing\"; font: bold 8pt sans-serif; } }";
 /// The page asks nothing of anybody, and a browser shall hold it to that.
 const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
 /// Images shown in full; further ones get a line each, so that the page of a huge study can still be opened.
 const CARDS: usize = 200;
-/// Events listed on the page; all are in the machine-readable form.
-const EVENTS: usize = 60;
+/// Pictures of a report, and the longest side of each, pixels: a page stays below some 10 MB.
+const SIDES: [(usize, u32); 3] = [(16, 512), (64, 256), (256, 128)];
 
-/// A small picture of an image, or why there is none.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Preview {
-    /// A PNG.
-    Shown { png: Vec<u8> },
-    /// None, for good.
-    Missing { reason: String },
+/// The pictures that [`render`] wants of those that the document names.
+pub fn choice(report: &Report) -> Choice {
+    choose(report, CARDS, &SIDES)
 }
 
-/// The previews of a report's images by the content of their files.
-pub(crate) type Previews = BTreeMap<Sha256Digest, Preview>;
-
-/// Makes the page. `json_sha256` names the machine-readable form of the same revision.
-pub(crate) fn render(report: &Report, previews: &Previews, json_sha256: &Sha256Digest) -> String {
+/// Makes the page of the document whose bytes have the hash `json_sha256`, with the pictures of [`choice`].
+pub fn render(report: &Report, pictures: &Pictures, json_sha256: &Sha256Digest) -> String {
     let title = format!("Study {}, revision {}", report.study_name(), report.revision);
     let page = html! {
         (DOCTYPE)
@@ -55,10 +54,10 @@ pub(crate) fn render(report: &Report, previews: &Previews, json_sha256: &Sha256D
                 header { (head(report)) }
                 main {
                     (changes(report))
-                    (cards(report, previews))
+                    (cards(report, pictures))
                     @if report.summary.completed > 0 { (how_to_read(report)) }
-                    (models(&report.models))
-                    (provenance(report, json_sha256))
+                    (made_of::models(&report.models))
+                    (made_of::provenance(report, json_sha256))
                 }
                 footer { p { (report.disclaimer) " Study " (report.study_name()) ", revision " (report.revision) "." } }
             }
@@ -126,12 +125,13 @@ fn changes(report: &Report) -> Markup {
     }
 }
 
-fn cards(report: &Report, previews: &Previews) -> Markup {
+fn cards(report: &Report, pictures: &Pictures) -> Markup {
     let (shown, further) = report.images.split_at(report.images.len().min(CARDS));
-    let mut drawn = std::collections::BTreeSet::new();
+    let choice = choice(report);
+    let mut drawn = BTreeSet::new();
     html! {
         @for (number, image) in (1..).zip(shown) {
-            (card::card(number, image, previews.get(&image.sha256), drawn.insert(image.sha256)))
+            (card::card(number, image, sight(image, &choice, pictures), &mut drawn))
         }
         @if !further.is_empty() {
             section {
@@ -151,6 +151,19 @@ fn cards(report: &Report, previews: &Previews) -> Markup {
                 } }
             }
         }
+    }
+}
+
+/// What stands in the place of an image's picture.
+fn sight<'a>(image: &'a ImageEntry, choice: &'a Choice, pictures: &'a Pictures) -> Sight<'a> {
+    let Some(preview) = &image.preview else {
+        return Sight::Missing(image.preview_missing.as_deref().unwrap_or("none was kept"));
+    };
+    match (choice, pictures.get(&preview.sha256)) {
+        (Choice::Nothing { reason }, _) => Sight::Missing(reason),
+        (_, Some(Picture::Missing { reason })) => Sight::Missing(reason),
+        (_, Some(Picture::Shown { png })) => Sight::Shown { png, sha256: &preview.sha256 },
+        (_, None) => Sight::Missing("it was not fetched"),
     }
 }
 
@@ -187,63 +200,6 @@ fn how_to_read(report: &Report) -> Markup {
                     anything: a cell can light up for what lies beside it."
                 }
                 li { strong { "Hatched" } ": cut off before the network saw the picture, so not analysed." }
-            }
-        }
-    }
-}
-
-fn models(models: &[ModelEntry]) -> Markup {
-    html! {
-        @for model in models {
-            section {
-                h2 { "Model" }
-                div.scroll { table.facts { tbody {
-                    @if let Some(notice) = &model.notice {
-                        tr { th scope="row" { "Notice" } td { strong.untrained-text { (notice) } } }
-                    }
-                    tr { th scope="row" { "Name" } td { (model.identity.name) } }
-                    tr { th scope="row" { "Version" } td { (model.identity.version) } }
-                    tr { th scope="row" { "Weights SHA-256" } td { code { (model.identity.weights_sha256) } } }
-                    tr { th scope="row" { "Preprocessing" } td { code { (model.identity.preprocessing_id) } } }
-                    @for engine in &model.engines {
-                        tr {
-                            th scope="row" { "Engine" }
-                            td { (engine.engine) " " (engine.version) ", " (engine.precision) ", " (engine.device) }
-                        }
-                    }
-                } } }
-            }
-        }
-    }
-}
-
-fn provenance(report: &Report, json_sha256: &Sha256Digest) -> Markup {
-    let provenance = &report.provenance;
-    let shown = provenance.events.len().min(EVENTS);
-    html! {
-        section.provenance {
-            h2 { "Provenance" }
-            p {
-                "Made of " (counted(u32::try_from(provenance.events.len()).unwrap_or(u32::MAX), "event"))
-                " of the log; caused by " code { (provenance.cause_event_id) } ". Machine-readable form: SHA-256 "
-                code { (json_sha256) } "."
-            }
-            div.scroll { table.small {
-                thead { tr {
-                    th scope="col" { "Position" } th scope="col" { "Event" } th scope="col" { "Recorded" }
-                    th scope="col" { "Id" }
-                } }
-                tbody {
-                    @for event in &provenance.events[..shown] {
-                        tr {
-                            td { (event.stream_seq) } td { (event.name) } td { (time(event.stored_at)) }
-                            td { code { (event.event_id) } }
-                        }
-                    }
-                }
-            } }
-            @if shown < provenance.events.len() {
-                p { "The other " (provenance.events.len() - shown) " are in the machine-readable form." }
             }
         }
     }

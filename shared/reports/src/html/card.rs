@@ -1,15 +1,32 @@
 //! One image of the report: its picture, what the model said or why it said nothing.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use hilum_events::Sha256Digest;
 use maud::{Markup, html};
 
 use super::overlay::Overlay;
-use super::{Preview, bars, label, time};
+use super::{bars, label, time};
 use crate::document::{ImageEntry, ImageStatus, ReadingEntry, UNTRAINED_NOTICE};
 
-/// Draws the card. `first` tells whether no card before shows the same content: its picture is sent only once.
-pub(super) fn card(number: usize, image: &ImageEntry, preview: Option<&Preview>, first: bool) -> Markup {
+/// What stands in the place of an image's picture.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Sight<'a> {
+    /// A PNG.
+    Shown { png: &'a [u8], sha256: &'a Sha256Digest },
+    /// The reason why there is none.
+    Missing(&'a str),
+}
+
+/// Draws the card. `drawn` are the pictures of the cards before it: each is sent only once.
+pub(super) fn card(
+    number: usize,
+    image: &ImageEntry,
+    sight: Sight<'_>,
+    drawn: &mut BTreeSet<String>,
+) -> Markup {
     html! {
         section.card id=(format!("image-{number}")) {
             h2 {
@@ -26,7 +43,7 @@ pub(super) fn card(number: usize, image: &ImageEntry, preview: Option<&Preview>,
             @for notice in image.reading.iter().flat_map(|reading| &reading.notices) {
                 p.notice { strong { "Please note: " } (notice.text) "." }
             }
-            (pictures(number, image, preview, first))
+            (pictures(number, image, sight, drawn))
             @if let Some(reading) = &image.reading { (findings(reading)) }
             (identity(image))
         }
@@ -45,11 +62,10 @@ fn failure(image: &ImageEntry) -> Markup {
     }
 }
 
-fn pictures(number: usize, image: &ImageEntry, preview: Option<&Preview>, first: bool) -> Markup {
-    let png = match preview {
-        Some(Preview::Shown { png }) => png,
-        Some(Preview::Missing { reason }) => return html! { p.no-preview { "No preview: " (reason) "." } },
-        None => return html! { p.no-preview { "No preview." } },
+fn pictures(number: usize, image: &ImageEntry, sight: Sight<'_>, drawn: &mut BTreeSet<String>) -> Markup {
+    let (png, sha256) = match sight {
+        Sight::Shown { png, sha256 } => (png, sha256),
+        Sight::Missing(reason) => return html! { p.no-preview { "No preview: " (reason) "." } },
     };
     let Some(reading) = &image.reading else {
         return html! {
@@ -59,8 +75,10 @@ fn pictures(number: usize, image: &ImageEntry, preview: Option<&Preview>, first:
             } }
         };
     };
-    let picture_id = format!("picture-{}", &image.sha256.to_string()[..16]);
     let (width, height) = (reading.region.picture_width, reading.region.picture_height);
+    // Pictures of two sizes can be the same once they are reduced, and each has to fill its own.
+    let picture_id = format!("picture-{}-{width}x{height}", &sha256.to_string()[..16]);
+    let first = drawn.insert(picture_id.clone());
     let overlay = reading.top_map().and_then(|map| Overlay::new(number, map, reading.region));
     html! {
         div.pictures {

@@ -1,0 +1,200 @@
+//! What a reader must find on the page, and what must never get onto it.
+
+use hilum_events::{AnalysedRegion, BlobRef, Sha256Digest, samples::job_id};
+
+use super::*;
+use crate::document::ReadingEntry;
+use crate::samples::{NOT_SHOWN, made_preview, one_of_each, revised};
+
+/// What the document names: the readings' picture, and that of the failed image is damaged.
+fn pictures(report: &Report) -> Pictures {
+    let mut pictures = Pictures::new();
+    for preview in report.previews(report.images.len()) {
+        let picture = match *preview == made_preview() {
+            true => Picture::Missing { reason: "object made in storage is damaged".to_owned() },
+            false => Picture::Shown { png: b"png".to_vec() },
+        };
+        pictures.insert(preview.sha256, picture);
+    }
+    pictures
+}
+
+fn page(report: &Report) -> String {
+    render(report, &pictures(report), &Sha256Digest::of(b"json"))
+}
+
+/// The story's report, with `change` in what the model says of its images.
+fn with_reading(change: impl Fn(&mut ReadingEntry)) -> Report {
+    let mut report = one_of_each();
+    report.images.iter_mut().filter_map(|image| image.reading.as_mut()).for_each(change);
+    report
+}
+
+fn count(page: &str, what: &str) -> usize {
+    page.matches(what).count()
+}
+
+#[test]
+fn the_page_says_what_it_is_not() {
+    let page = page(&one_of_each());
+    assert!(page.contains("For research use only. Not a diagnosis."));
+    // In the head, beside each of two readings and their maps, in the explanations and at the model.
+    assert_eq!(count(&page, UNTRAINED_NOTICE), 5);
+    assert_eq!(count(&page, "Untrained: meaningless."), 2);
+}
+
+#[test]
+fn a_trained_model_gets_no_untrained_banner() {
+    let mut report = with_reading(|reading| reading.trained = true);
+    report.models[0].identity.trained = true;
+    report.models[0].notice = None;
+    let page = page(&report);
+    assert_eq!(count(&page, UNTRAINED_NOTICE), 0);
+    assert!(page.contains("▲"), "a score above the operating point is marked");
+}
+
+#[test]
+fn what_came_from_outside_is_escaped() {
+    let mut report = with_reading(|reading| {
+        reading.findings[0].label = "<b>Effusion</b>".to_owned();
+        reading.activation_maps[0].label = "<b>Effusion</b>".to_owned();
+        reading.model.name = "\"><img src=x>".to_owned();
+    });
+    report.images[2].reason = Some("<script>alert(1)</script> & \"quoted\"".to_owned());
+    report.models[0].identity.name = "\"><img src=x>".to_owned();
+    let page = page(&report);
+    assert!(!page.contains("<script") && !page.contains("<b>") && !page.contains("<img src=x"));
+    assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;quoted&quot;"));
+    assert!(page.contains("the file is &lt;damaged&gt;"));
+}
+
+#[test]
+fn the_page_asks_nothing_of_anybody() {
+    let page = page(&one_of_each());
+    assert!(page.contains("default-src 'none'"));
+    for outside in ["http://", "https://", "src=\"/", "<script", "<link", "@import"] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+}
+
+#[test]
+fn failed_images_say_why_and_what_to_do() {
+    let page = page(&one_of_each());
+    assert!(page.contains("the file ends before its picture does; send it again"));
+    assert!(page.contains("tried it 5 times and gave up"));
+    assert_eq!(count(&page, "What to do: "), 2);
+    assert_eq!(count(&page, "No preview: "), 2);
+}
+
+#[test]
+fn duplicates_name_their_job_and_send_their_picture_once() {
+    let page = page(&one_of_each());
+    assert!(page.contains(&format!("Same content as job <code>{}</code>, reading shared.", job_id(1))));
+    assert_eq!(count(&page, "data:image/png;base64,"), 1);
+}
+
+#[test]
+fn the_map_lies_over_what_was_analysed_and_only_what_is_positive_is_coloured() {
+    let page = page(&one_of_each());
+    // 640 x 524, square at x 58: two margins; 48 of 49 values are positive; each twice, for the duplicate.
+    assert_eq!(count(&page, "<title>+"), 2 * 48);
+    assert_eq!(count(&page, "url(#hatch-1)"), 2);
+    assert!(
+        page.contains(
+            "<rect x=\"0.00\" y=\"0.00\" width=\"58.00\" height=\"524.00\" fill=\"url(#hatch-1)\">"
+        )
+    );
+    // Row 0, column 1 of the map.
+    assert!(page.contains("<rect x=\"132.86\" y=\"0.00\" width=\"74.86\" height=\"74.86\""));
+    assert!(page.contains("not analysed"));
+    assert!(page.contains("only positive ones are coloured"));
+}
+
+#[test]
+fn maps_that_do_not_fit_their_picture_are_left_out() {
+    let report = with_reading(|reading| {
+        reading.activation_maps[0].rows = 4_000_000_000;
+        reading.region = AnalysedRegion { side: 0, ..reading.region };
+    });
+    assert_eq!(count(&page(&report), "Activation map of"), 0);
+}
+
+#[test]
+fn a_map_without_positive_cells_says_so() {
+    let page = page(&with_reading(|reading| reading.activation_maps[0].values = vec![-1.0; 49]));
+    assert!(page.contains("No cell contributes positively: nothing is coloured."));
+    assert_eq!(count(&page, "<title>+"), 0);
+}
+
+#[test]
+fn a_revision_lists_what_changed() {
+    let page = page(&revised());
+    assert!(page.contains("Changes since revision 1"));
+    assert!(page.contains("<a href=\"#image-5\">Image 5</a>: added"));
+}
+
+#[test]
+fn a_huge_study_gets_a_page_that_can_be_opened() {
+    let mut report = one_of_each();
+    let image = report.images[0].clone();
+    report.images = vec![image; CARDS + 50];
+    let page = page(&report);
+    assert_eq!(count(&page, "<section class=\"card\""), CARDS);
+    assert!(page.contains(&format!("<tr id=\"image-{}\">", CARDS + 50)));
+}
+
+#[test]
+fn a_picture_that_is_missing_is_a_sentence_that_says_why() {
+    let page = page(&one_of_each());
+    assert!(page.contains("No preview: object made in storage is damaged."));
+    let escaped = NOT_SHOWN.replace('<', "&lt;").replace('>', "&gt;");
+    assert!(page.contains(&format!("No preview: {escaped}.")));
+    let nothing = render(&one_of_each(), &Pictures::new(), &Sha256Digest::of(b"json"));
+    assert_eq!(count(&nothing, "No preview: it was not fetched."), 3);
+}
+
+#[test]
+fn too_many_pictures_are_not_shown_and_the_page_says_so() {
+    let mut report = one_of_each();
+    let image = report.images[0].clone();
+    let numbered = |number: u32| {
+        let sha256 = Sha256Digest::of(&number.to_be_bytes());
+        let preview = BlobRef { key: format!("sha256/{sha256}"), sha256, size_bytes: 1000 };
+        ImageEntry { preview: Some(preview), ..image.clone() }
+    };
+    report.images = (0..257).map(numbered).collect();
+    let full = page(&report);
+    assert_eq!(count(&full, "No preview: the study has 257 pictures, too many to show here."), CARDS);
+    assert_eq!(count(&full, "data:image/png"), 0);
+    report.images.truncate(256);
+    let full = page(&report);
+    assert_eq!(count(&full, "data:image/png"), CARDS);
+    let Choice::Shown { previews, max_side_px } = choice(&report) else { panic!("they are shown") };
+    assert_eq!((previews.len(), max_side_px), (CARDS, 128));
+}
+
+#[test]
+fn the_same_reduced_picture_of_two_sizes_is_sent_for_each() {
+    let mut report = one_of_each();
+    report.images[1].sha256 = Sha256Digest::of(b"twice as large");
+    let region = &mut report.images[1].reading.as_mut().unwrap().region;
+    (region.picture_width, region.picture_height) = (1280, 1048);
+    let page = page(&report);
+    assert_eq!(count(&page, "data:image/png;base64,"), 2);
+    assert!(page.contains("width=\"1280\" height=\"1048\""));
+}
+
+#[test]
+fn a_failed_image_that_is_shown_first_does_not_take_the_picture_from_a_reading() {
+    let mut report = one_of_each();
+    report.images.swap(0, 2);
+    report.images[0].preview = report.images[2].preview.clone();
+    let page = page(&report);
+    assert_eq!(count(&page, "<img src=\"data:image/png;base64,"), 1);
+    assert_eq!(count(&page, "<image id=\"picture-"), 1);
+}
+
+#[test]
+fn the_page_is_the_same_each_time() {
+    assert_eq!(page(&revised()), page(&revised()));
+}
