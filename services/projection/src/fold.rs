@@ -7,20 +7,17 @@ use std::time::{Duration, Instant};
 
 use hilum_log::{Attempts, Log, Recorded, UnavailableError};
 use hilum_runtime::{Health, with_causes};
-use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::batch::{park, project_span, rows_of};
 use crate::domain::Rows;
+use crate::pace::Pace;
 use crate::position::{Mismatch, Position};
 use crate::progress::{Progress, Touched};
 use crate::store::{Store, StoreError};
 
 /// Messages folded in one transaction.
 const BATCH_MAX: usize = 500;
-/// Between the beginnings of two transactions: a busy log is folded in fewer, larger ones. After a rest, an event is
-/// folded at once.
-const SHORTEST_GAP: Duration = Duration::from_millis(10);
 /// After this time without a message, log and tables are looked at.
 const IDLE_CHECK: Duration = Duration::from_secs(2);
 /// How often a standing-by copy looks at the position.
@@ -119,10 +116,8 @@ impl Projection {
     /// Folds batch after batch until another copy moves the position.
     async fn lead(&self, mut position: Position, goal: u64) -> Result<(), FoldError> {
         let mut follower = self.log.follow(position.last_seq, &[]);
-        let mut pace = tokio::time::interval(SHORTEST_GAP);
-        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut pace = Pace::new(Instant::now());
         loop {
-            pace.tick().await;
             let batch = tokio::time::timeout(IDLE_CHECK, follower.next_batch(BATCH_MAX)).await;
             let log = self.log.position().await?;
             position.check_log(&log)?;
@@ -133,6 +128,8 @@ impl Projection {
                 report_lag(&position, log.last_seq);
                 continue;
             };
+            let begun = Instant::now();
+            let far_behind = batch.last().is_some_and(|last| last.pending > BATCH_MAX as u64);
             let touched = match self.fold(&position, &batch).await? {
                 Some((next, touched)) => {
                     position = next;
@@ -142,6 +139,10 @@ impl Projection {
             };
             self.tell(&position, goal, touched);
             report_lag(&position, log.last_seq);
+            let next = pace.after(begun, Instant::now());
+            if !far_behind {
+                tokio::time::sleep_until(next.into()).await;
+            }
         }
     }
 

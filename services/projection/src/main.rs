@@ -13,30 +13,34 @@ use hilum_projection::queries::Queries;
 use hilum_projection::store::Store;
 use hilum_runtime::Service;
 
-/// Connections to Postgres: one for the fold, the others for answers.
-const CONNECTIONS: u32 = 10;
+/// Connections to Postgres for the fold; it uses one at a time.
+const WRITING: u32 = 2;
+/// Connections to Postgres for answers.
+const READING: u32 = 8;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let config = Config::parse();
     let service = Service::start("hilum-projection", &config.service)?;
-    let pool = pool::open(&config.database_url, CONNECTIONS).context("cannot use the database address")?;
+    let writing = pool::open(&config.database_url, WRITING).context("cannot use the database address")?;
+    let reading = pool::open_for_reading(&config.database_url, READING)?;
     let blobs = BlobStore::open(&StoreConfig::at(&config.store_url))?;
     let log = Log::connect(&config.service.nats_url, "hilum-projection").await?;
     let progress = Progress::default();
 
     let projection = Projection {
-        store: Store::new(pool.clone(), &config.database_url),
+        store: Store::new(writing.clone(), &config.database_url),
         log: log.clone(),
         progress: progress.clone(),
         health: service.health.clone(),
     };
-    let api = Api::new(Queries::new(pool.clone()), log, blobs, progress, service.shutdown.clone());
+    let api = Api::new(Queries::new(reading.clone()), log, blobs, progress, service.shutdown.clone());
     let fold = async {
         projection.run(&service.shutdown).await;
         anyhow::Ok(())
     };
     let outcome = Box::pin(service.run(api::router(api), config.service.drain_limit(), fold)).await;
-    pool.close().await;
+    reading.close().await;
+    writing.close().await;
     outcome
 }

@@ -17,7 +17,7 @@ const SESSION: [(&str, &str); 3] = [
     ("client_min_messages", "error"),
 ];
 
-/// A pool on the database at `url`; connects when it is first used.
+/// A pool for what writes to the database at `url`; connects when it is first used.
 ///
 /// sqlx 0.9.0 forgets a transaction whose `begin()` was cancelled (issue 4385): the connection goes back open in
 /// a transaction, and what the next user writes is lost without an error. The rollback at every return costs
@@ -26,16 +26,31 @@ const SESSION: [(&str, &str); 3] = [
 /// # Errors
 /// When the address can't be used.
 pub fn open(url: &str, max_connections: u32) -> Result<PgPool, Error> {
-    let options = PgConnectOptions::from_str(url)?.application_name("hilum-projection").options(SESSION);
-    let pool = PgPoolOptions::new()
-        .max_connections(max_connections)
-        .acquire_timeout(ACQUIRE_LIMIT)
+    let pool = options(max_connections)
         .after_release(|connection, _| {
             Box::pin(async move {
                 connection.execute("ROLLBACK").await?;
                 Ok(true)
             })
         })
-        .connect_lazy_with(options);
+        .connect_lazy_with(session(url)?);
     Ok(pool)
+}
+
+/// A pool for what only reads. Nothing can be written through it, so nothing can be lost in a forgotten transaction,
+/// and it needs no rollback at every return.
+///
+/// # Errors
+/// When the address can't be used.
+pub fn open_for_reading(url: &str, max_connections: u32) -> Result<PgPool, Error> {
+    let session = session(url)?.options([("default_transaction_read_only", "on")]);
+    Ok(options(max_connections).connect_lazy_with(session))
+}
+
+fn session(url: &str) -> Result<PgConnectOptions, Error> {
+    Ok(PgConnectOptions::from_str(url)?.application_name("hilum-projection").options(SESSION))
+}
+
+fn options(max_connections: u32) -> PgPoolOptions {
+    PgPoolOptions::new().max_connections(max_connections).acquire_timeout(ACQUIRE_LIMIT)
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::error::{bad_request, conflict, database, log};
 use super::params::Wait;
 use super::{Api, WAITING_MAX};
-use crate::job::{Job, Step, Story};
+use crate::job::{Job, Status, Step, Story};
 use crate::queries::Study;
 
 /// How long an id that is not in the tables is looked for.
@@ -23,9 +23,47 @@ impl Api {
     /// 404 only if the log has no such job; 503 when that can't be told.
     pub(super) async fn story(&self, job_id: JobId) -> Result<Story, Problem> {
         let sighting = self.queries.story(job_id).await.map_err(database)?;
-        if let Some(story) = sighting.story {
-            return Ok(story);
+        match sighting.story {
+            // The door may have answered more than the tables say by now: known content is linked right behind it.
+            Some(story) if story.job.status == Status::Queued => {
+                // Without the log the tables are still an answer.
+                let _ = self.caught_up().await;
+                Ok(self.queries.story(job_id).await.map_err(database)?.story.unwrap_or(story))
+            }
+            Some(story) => Ok(story),
+            None => self.story_of_late(job_id).await,
         }
+    }
+
+    /// A job once it has ended, or as it is when `wait` is over.
+    ///
+    /// # Errors
+    /// As for [`Self::story`].
+    pub(super) async fn ended_story(&self, job_id: JobId, wait: Wait) -> Result<Story, Problem> {
+        if wait.0.is_zero() {
+            return self.story(job_id).await;
+        }
+        let mut changes = self.progress.changes();
+        let deadline = Instant::now() + wait.0;
+        let mut place = None;
+        while Instant::now() < deadline && !self.shutdown.is_cancelled() {
+            let watched = match self.queries.story(job_id).await.map_err(database)?.story {
+                Some(story) if story.job.status.has_ended() => return Ok(story),
+                Some(story) => story.job.watched(),
+                // Taken in a moment ago; the tables will say how it went on.
+                None if self.is_in_log(job_id).await? => vec![job_id.as_uuid()],
+                None => return self.story(job_id).await,
+            };
+            if place.is_none() {
+                place = Some(self.place_to_wait()?);
+            }
+            self.sleep_until(changes.end_of(&watched), deadline).await;
+        }
+        self.story(job_id).await
+    }
+
+    /// A job that was not in the tables a moment ago.
+    async fn story_of_late(&self, job_id: JobId) -> Result<Story, Problem> {
         let last_seq = self.log.position().await.map_err(log)?.last_seq;
         self.progress.reached(last_seq, CATCH_UP_LIMIT).await;
         let sighting = self.queries.story(job_id).await.map_err(database)?;
@@ -38,24 +76,8 @@ impl Api {
         self.story_from_log(job_id).await
     }
 
-    /// A job once it has ended, or as it is when `wait` is over.
-    ///
-    /// # Errors
-    /// As for [`Self::story`].
-    pub(super) async fn ended_story(&self, job_id: JobId, wait: Wait) -> Result<Story, Problem> {
-        let mut changes = self.progress.changes();
-        let deadline = Instant::now() + wait.0;
-        let mut story = self.story(job_id).await?;
-        if wait.0.is_zero() || story.job.status.has_ended() {
-            return Ok(story);
-        }
-        let _place = self.place_to_wait()?;
-        while !story.job.status.has_ended() && Instant::now() < deadline && !self.shutdown.is_cancelled() {
-            let watched = story.job.watched();
-            self.sleep_until(changes.end_of(&watched), deadline).await;
-            story = self.story(job_id).await?;
-        }
-        Ok(story)
+    async fn is_in_log(&self, job_id: JobId) -> Result<bool, Problem> {
+        Ok(self.log.last(&job_image_filter(job_id)).await.map_err(log)?.is_some())
     }
 
     /// Whether the tables hold all that the log holds now; waits a little until they do.

@@ -75,6 +75,17 @@ async fn lost_writes(pool: &PgPool, table: &'static str) -> i64 {
 }
 
 #[tokio::test]
+async fn nothing_can_be_written_through_the_pool_for_reading() {
+    let world = World::start().await;
+    let pool = pool::open_for_reading(&world.postgres.url("postgres"), 1).unwrap();
+    let one: i32 = sqlx::query_scalar("SELECT 1").fetch_one(&pool).await.unwrap();
+    assert_eq!(one, 1);
+    let refused = sqlx::raw_sql("CREATE TABLE written (number int)").execute(&pool).await.unwrap_err();
+    let code = refused.as_database_error().and_then(|error| error.code());
+    assert_eq!(code.as_deref(), Some("25006"), "{refused}");
+}
+
+#[tokio::test]
 async fn a_cancelled_begin_does_not_lose_later_writes() {
     let world = World::start().await;
     let server_port = world.postgres.port();
