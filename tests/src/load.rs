@@ -1,6 +1,8 @@
 //! A sender under load: several sites, studies and priorities, the same content at the same time, and patience.
 //! Each upload is sent again until it is accepted, never after that.
 
+mod contents;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -15,23 +17,11 @@ use serde_json::Value;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::api::sample;
 use crate::journal::{Answer, Attempt, Journal};
 
-/// Small real images; bytes after their end make another content of the same picture.
-const IMAGES: [&str; 5] = [
-    "hopper_gray.jpg",
-    "mhh_90070cbc_gray_q40.jpg",
-    "mhh_5f619d7e_progressive_q85.jpg",
-    "mhh_19073f37_rgb420_q85.jpg",
-    "chest_mhh_5f619d7e_jpegls.dcm",
-];
-/// It is taken in and then can't be decoded.
-const BROKEN: &str = "broken_data_stream.png";
 const SITES: [&str; 3] = ["north", "south", "west"];
 /// Of all images, how many bring the content of one before.
 const DUPLICATES: f64 = 0.3;
-const BROKEN_ONES: f64 = 0.08;
 /// An upload takes no longer, or its answer is unknown.
 const PATIENCE: Duration = Duration::from_secs(20);
 const BEFORE_NEXT_TRY: Duration = Duration::from_millis(400);
@@ -175,8 +165,7 @@ impl LoadPlan {
         {
             return Shipment { site, study, priority, ..other.clone() };
         }
-        let name = if random.random_bool(BROKEN_ONES) { BROKEN } else { IMAGES.choose(random).unwrap() };
-        let bytes = distinct(name, &format!("{}/{number}", self.name));
+        let bytes = contents::new(random, &format!("{}/{number}", self.name));
         Shipment { sha256: Sha256Digest::of(&bytes), bytes: Arc::new(bytes), site, study, priority }
     }
 }
@@ -186,17 +175,4 @@ impl Shipment {
     pub fn sha256(&self) -> Sha256Digest {
         self.sha256
     }
-}
-
-/// The picture of a sample image in a file that no one else has.
-fn distinct(name: &str, mark: &str) -> Vec<u8> {
-    let mut bytes = std::fs::read(sample(name)).unwrap();
-    if name.ends_with(".dcm") {
-        // The preamble of a DICOM file is free for any use.
-        let digest = Sha256Digest::of(mark.as_bytes());
-        bytes[..32].copy_from_slice(digest.as_bytes());
-    } else {
-        bytes.extend_from_slice(mark.as_bytes());
-    }
-    bytes
 }

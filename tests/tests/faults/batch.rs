@@ -84,6 +84,7 @@ async fn nothing_is_lost_doubled_or_silent_whatever_fails() {
     table.save("faults.json");
     let again = "repeat one with HILUM_FAULT_RUNS=1 HILUM_FAULT_SEED=<seed>";
     assert!(table.failures.is_empty(), "{:#?}\n{again}", table.failures);
+    assert!(table.read() > 0, "no image went through the model");
 }
 
 async fn run(course: &mut Course, seed: u64) -> Outcome {

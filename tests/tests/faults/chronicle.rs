@@ -115,7 +115,7 @@ async fn objects(stack: &Stack, facts: &[Fact]) -> BTreeMap<String, Sha256Digest
     for fact in facts {
         match &fact.envelope.event {
             Event::ImageStored(stored) => blobs.push(&stored.image.blob),
-            Event::ReportIssued(report) => blobs.extend([&report.json, &report.html]),
+            Event::ReportIssued(report) => blobs.extend(report.objects()),
             _ => {}
         }
     }

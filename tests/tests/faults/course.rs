@@ -17,6 +17,10 @@ use crate::chronicle::{Chronicle, facts, folded_to};
 pub(crate) struct Outcome {
     pub(crate) accepted: usize,
     pub(crate) completed: usize,
+    /// Contents that went through the model.
+    pub(crate) read: usize,
+    /// Contents that took over the reading of the same pixels in another file.
+    pub(crate) reused: usize,
     pub(crate) dead_lettered: usize,
     /// Dead-lettered though nothing was wrong with them.
     pub(crate) innocent: usize,
@@ -128,6 +132,8 @@ impl Course {
         Outcome {
             accepted: under_load.sender.journal.count(Answer::is_accepted),
             completed: evidence.answers.values().filter(|answer| answer.status == "COMPLETED").count(),
+            read: count(|event| matches!(event, Event::InferenceCompleted(it) if it.reused_from.is_none())),
+            reused: count(|event| matches!(event, Event::InferenceCompleted(it) if it.reused_from.is_some())),
             dead_lettered: count(|event| matches!(event, Event::JobDeadLettered(_))),
             innocent: innocent(&evidence.facts, &evidence.damaged),
             took: under_load.begun.elapsed(),

@@ -17,6 +17,8 @@ pub(crate) struct Table {
 struct Row {
     runs: usize,
     accepted: usize,
+    read: usize,
+    reused: usize,
     dead_lettered: usize,
     innocent: usize,
     lost: usize,
@@ -32,6 +34,8 @@ impl Table {
         let row = self.rows.entry(kind).or_default();
         row.runs += 1;
         row.accepted += outcome.accepted;
+        row.read += outcome.read;
+        row.reused += outcome.reused;
         row.dead_lettered += outcome.dead_lettered;
         row.innocent += outcome.innocent;
         row.slowest_drain_s = row.slowest_drain_s.max(outcome.drained_in.as_secs_f64());
@@ -42,9 +46,12 @@ impl Table {
         row.silent += with(Harm::Silent);
         row.wrong += with(Harm::Wrong);
         eprintln!(
-            "seed {seed}: {fault}: {} accepted, {} completed, {} dead-lettered ({} innocent), drained in {:.1} s, {:.1} s",
+            "seed {seed}: {fault}: {} accepted, {} completed ({} read, {} of known pixels), {} dead-lettered ({} innocent), \
+             drained in {:.1} s, {:.1} s",
             outcome.accepted,
             outcome.completed,
+            outcome.read,
+            outcome.reused,
             outcome.dead_lettered,
             outcome.innocent,
             outcome.drained_in.as_secs_f64(),
@@ -59,17 +66,35 @@ impl Table {
         }
     }
 
+    /// How many contents went through the model.
+    pub(crate) fn read(&self) -> usize {
+        self.rows.values().map(|row| row.read).sum()
+    }
+
     /// Prints the table.
     pub(crate) fn print(&self) {
         eprintln!(
-            "{:<42} {:>5} {:>8} {:>6} {:>8} {:>5} {:>8} {:>7} {:>6} {:>6}",
-            "fault", "runs", "images", "parked", "innocent", "lost", "doubled", "silent", "wrong", "drain"
+            "{:<42} {:>5} {:>8} {:>6} {:>6} {:>6} {:>8} {:>5} {:>8} {:>7} {:>6} {:>6}",
+            "fault",
+            "runs",
+            "images",
+            "read",
+            "known",
+            "parked",
+            "innocent",
+            "lost",
+            "doubled",
+            "silent",
+            "wrong",
+            "drain"
         );
         for (fault, row) in &self.rows {
             eprintln!(
-                "{fault:<42} {:>5} {:>8} {:>6} {:>8} {:>5} {:>8} {:>7} {:>6} {:>5.1}s",
+                "{fault:<42} {:>5} {:>8} {:>6} {:>6} {:>6} {:>8} {:>5} {:>8} {:>7} {:>6} {:>5.1}s",
                 row.runs,
                 row.accepted,
+                row.read,
+                row.reused,
                 row.dead_lettered,
                 row.innocent,
                 row.lost,
@@ -88,6 +113,8 @@ impl Table {
                 "fault": fault,
                 "runs": row.runs,
                 "accepted": row.accepted,
+                "read": row.read,
+                "reused": row.reused,
                 "dead_lettered": row.dead_lettered,
                 "innocent": row.innocent,
                 "lost": row.lost,
