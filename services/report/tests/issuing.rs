@@ -336,7 +336,11 @@ async fn a_picture_that_was_kept_is_named_and_one_is_made_only_where_none_was() 
     let document = site.document(&issued).await;
     assert_eq!(document.images[0].preview, Some(kept));
     let made = document.images[1].preview.clone().unwrap();
-    assert_eq!(issued.previews, [made.clone()], "the event names what was stored for the report");
+    assert_eq!(
+        issued.previews,
+        std::slice::from_ref(&made),
+        "the event names what was stored for the report"
+    );
     let png = site.blobs.get(&made).await.unwrap();
     let size = image::load_from_memory(&png).unwrap();
     assert_eq!((size.width(), size.height()), (512, 419));
