@@ -154,7 +154,9 @@ impl<S: Source> Walk<'_, S> {
             self.signed = false;
             if read >= 2 {
                 let mut word = [0; 2];
-                self.source.read_exact(&mut word).map_err(|_| RefusalCode::Truncated)?;
+                let cut =
+                    |_| RefusalCode::Truncated.with(format!("less than 2 of {len} bytes of an element"));
+                self.source.read_exact(&mut word).map_err(cut)?;
                 self.signed = word != [0; 2];
                 read -= 2;
             }
