@@ -126,8 +126,9 @@ async fn replicas_of_a_network_read_at_the_same_time_what_one_reads_alone() {
     let meets = |inner| -> Box<dyn Engine> {
         Box::new(Meets { inner, meeting: Arc::clone(&meeting), company: 2, sizes: Arc::default() })
     };
-    let worker = ModelWorker::start(vec![meets(alone), meets(replica)], BatchSettings::default()).unwrap();
-    let worker = Arc::new(worker);
+    // Six images are more than one batch, so that the first to read must meet the second.
+    let settings = BatchSettings { max_batch: NonZeroUsize::new(3).unwrap(), ..BatchSettings::default() };
+    let worker = Arc::new(ModelWorker::start(vec![meets(alone), meets(replica)], settings).unwrap());
     let mut tasks = JoinSet::new();
     for (number, input) in inputs.into_iter().enumerate() {
         let worker = Arc::clone(&worker);
