@@ -24,7 +24,16 @@ pub(crate) fn image_stored(job_id: JobId, wishes: Wishes, image: StoredImage, no
         }
         _ => StudyId::of_lone_job(job_id),
     };
-    let event = Event::ImageStored(ImageStored { job_id, study_id, study_ref: study, image, priority });
+    let event = Event::ImageStored(ImageStored {
+        job_id,
+        study_id,
+        study_ref: study,
+        image,
+        priority,
+        series: Vec::new(),
+        expected_images: None,
+        prior_study_id: None,
+    });
     Envelope::first(job_id.as_uuid(), site, now, event)
 }
 

@@ -61,7 +61,12 @@ impl Rows {
             Event::ReportIssued(event) => self.report_issued(fact, event),
             Event::DeadLetterResolved(event) => self.dead_letter_resolved(fact, event),
             // Only history: whether a study may still grow is for the report service to say.
-            Event::StudyCloseRequested(_) => {}
+            Event::StudyCloseRequested(_)
+            | Event::StudyManifestReceived(_)
+            | Event::StudyFlagged(_)
+            | Event::ReportDelivered(_)
+            | Event::DeliveryFailed(_)
+            | Event::DeliveryRequested(_) => {}
         }
     }
 
@@ -249,7 +254,12 @@ fn subjects_of(event: &Event) -> (Option<JobId>, Option<ReadingId>, Option<Study
         Event::JobDeadLettered(e) => (Some(e.job_id), e.reading_id, None),
         Event::DeadLetterResolved(e) => (Some(e.job_id), e.reading_id, None),
         Event::StudyCloseRequested(e) => (None, None, Some(e.study_id)),
+        Event::StudyManifestReceived(e) => (None, None, Some(e.study_id)),
+        Event::StudyFlagged(e) => (Some(e.job_id), None, Some(e.study_id)),
         Event::ReportIssued(e) => (None, None, Some(e.study_id)),
+        Event::ReportDelivered(e) => (None, None, Some(e.study_id)),
+        Event::DeliveryFailed(e) => (None, None, Some(e.study_id)),
+        Event::DeliveryRequested(e) => (None, None, Some(e.study_id)),
     }
 }
 

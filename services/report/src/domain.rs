@@ -73,6 +73,12 @@ pub(crate) fn evolve(state: &mut State, fact: &Fact<'_>) {
         Event::StudyCloseRequested(e) => state.study_close_requested(fact, e.study_id),
         // What follows from it has facts of its own.
         Event::DeadLetterResolved(_) => {}
+        // Not for the report to say when it is due.
+        Event::StudyManifestReceived(_)
+        | Event::StudyFlagged(_)
+        | Event::ReportDelivered(_)
+        | Event::DeliveryFailed(_)
+        | Event::DeliveryRequested(_) => {}
         Event::ReportIssued(e) => state.report_issued(fact, e),
     }
 }

@@ -193,6 +193,8 @@ fn report_issued(cause: &Envelope, brief: &Brief, report: &Report, objects: Obje
         job_ids: brief.images.iter().map(|image| image.job_id).collect(),
         completed: report.summary.completed,
         failed: report.summary.failed,
+        pending: 0,
+        complete: true,
     });
     let step = format!("report-issued/{}/{}", brief.study_id, brief.revision);
     Envelope {

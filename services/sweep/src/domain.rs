@@ -136,7 +136,12 @@ pub(crate) fn evolve(state: &mut State, fact: &Fact<'_>) {
         Event::JobDeadLettered(e) => state.job_dead_lettered(fact, e),
         Event::DeadLetterResolved(e) => state.dead_letter_resolved(fact, e),
         Event::ReportIssued(e) => state.studies.report_issued(&e.job_ids),
-        Event::StudyCloseRequested(_) => {}
+        Event::StudyCloseRequested(_)
+        | Event::StudyManifestReceived(_)
+        | Event::StudyFlagged(_)
+        | Event::ReportDelivered(_)
+        | Event::DeliveryFailed(_)
+        | Event::DeliveryRequested(_) => {}
     }
 }
 

@@ -142,7 +142,8 @@ impl Event {
     /// The version in which this release writes the event.
     pub fn version(&self) -> u32 {
         match self {
-            Self::InferenceCompleted(_) | Self::ReportIssued(_) => 2,
+            Self::ReportIssued(_) => 3,
+            Self::ImageStored(_) | Self::InferenceCompleted(_) => 2,
             _ => 1,
         }
     }
@@ -170,14 +171,20 @@ fn payload_value(event: &Event) -> Value {
         Event::JobDeadLettered(e) => Value::serialized(e),
         Event::DeadLetterResolved(e) => Value::serialized(e),
         Event::StudyCloseRequested(e) => Value::serialized(e),
+        Event::StudyManifestReceived(e) => Value::serialized(e),
+        Event::StudyFlagged(e) => Value::serialized(e),
         Event::ReportIssued(e) => Value::serialized(e),
+        Event::ReportDelivered(e) => Value::serialized(e),
+        Event::DeliveryFailed(e) => Value::serialized(e),
+        Event::DeliveryRequested(e) => Value::serialized(e),
     };
     value.expect("payloads are plain structs with CBOR forms")
 }
 
 fn upgrade(name: &str, version: u32, payload: Value) -> Result<Event, DecodeError> {
     match (name, version) {
-        ("image-stored", 1) => read(name, version, &payload).map(Event::ImageStored),
+        // What version 2 added is empty in version 1.
+        ("image-stored", 1 | 2) => read(name, version, &payload).map(Event::ImageStored),
         ("inference-requested", 1) => read(name, version, &payload).map(Event::InferenceRequested),
         ("duplicate-linked", 1) => read(name, version, &payload).map(Event::DuplicateLinked),
         // What version 2 added is empty in version 1.
@@ -186,8 +193,14 @@ fn upgrade(name: &str, version: u32, payload: Value) -> Result<Event, DecodeErro
         ("job-dead-lettered", 1) => read(name, version, &payload).map(Event::JobDeadLettered),
         ("dead-letter-resolved", 1) => read(name, version, &payload).map(Event::DeadLetterResolved),
         ("study-close-requested", 1) => read(name, version, &payload).map(Event::StudyCloseRequested),
+        ("study-manifest-received", 1) => read(name, version, &payload).map(Event::StudyManifestReceived),
+        ("study-flagged", 1) => read(name, version, &payload).map(Event::StudyFlagged),
+        ("report-delivered", 1) => read(name, version, &payload).map(Event::ReportDelivered),
+        ("delivery-failed", 1) => read(name, version, &payload).map(Event::DeliveryFailed),
+        ("delivery-requested", 1) => read(name, version, &payload).map(Event::DeliveryRequested),
         // Version 1 always names a page, version 2 none; the pictures that version 2 added are empty in version 1.
-        ("report-issued", 1 | 2) => read(name, version, &payload).map(Event::ReportIssued),
+        // Reports before version 3 were complete.
+        ("report-issued", 1..=3) => read(name, version, &payload).map(Event::ReportIssued),
         _ => Err(DecodeError::Unknown { name: name.to_owned(), version }),
     }
 }

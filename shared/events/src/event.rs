@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{JobId, ReadingId, Sha256Digest, StudyId, StudyRef};
+use crate::ids::{DeliveryTarget, JobId, ReadingId, RuleName, SeriesName, Sha256Digest, StudyId, StudyRef};
 use crate::image::{DicomIdentity, MediaType};
 use crate::reading::{
     ActivationMap, AnalysedRegion, EngineIdentity, Finding, ModelIdentity, Notice, ReadingTimes,
@@ -65,6 +65,15 @@ pub struct ImageStored {
     pub image: StoredImage,
     /// How soon it is wanted.
     pub priority: Priority,
+    /// The site's names for the series that this image belongs to, told by its rules from the header. Since version 2.
+    #[serde(default)]
+    pub series: Vec<SeriesName>,
+    /// How many images the sender says its study has. Since version 2.
+    #[serde(default)]
+    pub expected_images: Option<u32>,
+    /// An earlier study of the same patient, as the sender says. Since version 2.
+    #[serde(default)]
+    pub prior_study_id: Option<StudyId>,
 }
 
 /// A job was the first with its content and model: the content shall be read.
@@ -203,6 +212,144 @@ pub struct StudyCloseRequested {
     pub request_id: uuid::Uuid,
 }
 
+/// Somebody said what a study consists of. The newest of a study counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StudyManifestReceived {
+    /// The study.
+    pub study_id: StudyId,
+    /// Tells one manifest from the next.
+    pub request_id: uuid::Uuid,
+    /// How many images it has in all.
+    pub images: u32,
+    /// Images by the SHA-256 of their files, if the sender knows them.
+    pub sha256: Vec<Sha256Digest>,
+    /// Images by SOP Instance UID, if the sender knows them.
+    pub sop_instance_uids: Vec<String>,
+}
+
+/// What is to be done about a study that a rule flagged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FlagAction {
+    /// Its images are read before routine ones.
+    RaisePriority,
+    /// The rule's targets are told.
+    Notify,
+    /// It is marked in the worklist.
+    Worklist,
+}
+
+/// What of a finding a rule compares with its threshold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Measure {
+    /// The probability, 0 to 1.
+    Probability,
+    /// The operating-point score, 0 to 1, 0.5 at the operating point.
+    OperatingPointScore,
+}
+
+/// A triage rule matched a reading of a study. Once for each rule and study.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StudyFlagged {
+    /// The study.
+    pub study_id: StudyId,
+    /// The rule's name.
+    pub rule: RuleName,
+    /// The image.
+    pub job_id: JobId,
+    /// Its reading.
+    pub reading_id: ReadingId,
+    /// The label.
+    pub label: String,
+    /// What the rule compares.
+    pub measure: Measure,
+    /// What it found, 0 to 1.
+    pub value: f32,
+    /// The rule matches at this value and above, 0 to 1.
+    pub threshold: f32,
+    /// What the rule wants done.
+    pub actions: Vec<FlagAction>,
+    /// Who is to be told, when `actions` has [`FlagAction::Notify`].
+    pub targets: Vec<DeliveryTarget>,
+}
+
+/// What is delivered to a target.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Matter {
+    /// A revision of the study's report.
+    Report(u32),
+    /// The flag of this rule.
+    Flag(RuleName),
+}
+
+/// An object as it was handed to a target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliveredObject {
+    /// The form, such as `dicom-sr`.
+    pub form: String,
+    /// SHA-256 of its bytes.
+    pub sha256: Sha256Digest,
+    /// Length in bytes.
+    pub size_bytes: u64,
+}
+
+/// A target took what was delivered, and said so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportDelivered {
+    /// The study.
+    pub study_id: StudyId,
+    /// Its report or a flag.
+    pub matter: Matter,
+    /// The target.
+    pub target: DeliveryTarget,
+    /// 1 for the first round of tries, one more with each redrive.
+    pub attempt: u32,
+    /// What was handed over.
+    pub objects: Vec<DeliveredObject>,
+    /// How the target said so, such as `HTTP 201` or `C-STORE 0x0000`.
+    pub receipt: String,
+}
+
+/// A target did not take what was to be delivered, and trying was given up; its story is in the dead-letter stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliveryFailed {
+    /// The study.
+    pub study_id: StudyId,
+    /// Its report or a flag.
+    pub matter: Matter,
+    /// The target.
+    pub target: DeliveryTarget,
+    /// Which round of tries failed.
+    pub attempt: u32,
+    /// The consumer that gave up.
+    pub consumer: String,
+    /// Position in the event stream of the message it gave up on.
+    pub stream_seq: u64,
+    /// How often it was tried.
+    pub tries: u64,
+    /// Sentence for people.
+    pub reason: String,
+}
+
+/// Somebody wants a delivery tried once more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliveryRequested {
+    /// The study.
+    pub study_id: StudyId,
+    /// Its report or a flag.
+    pub matter: Matter,
+    /// The target.
+    pub target: DeliveryTarget,
+    /// One more than the attempt that failed.
+    pub attempt: u32,
+    /// Who wants it.
+    pub by: String,
+    /// Why.
+    pub why: String,
+}
+
 /// Why a report was issued when it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -211,6 +358,12 @@ pub enum ReportCause {
     QuietTime,
     /// All known images had an outcome and the sender had closed the study.
     Closed,
+    /// As many images as the sender had announced, or all that its manifest names, had an outcome. Since version 3.
+    Expected,
+    /// Every series that the site expects had come, and all images had an outcome. Since version 3.
+    ExpectedSeries,
+    /// The time that the site gives a study was over: what was there is reported, and what is missing. Since version 3.
+    TimeLimit,
 }
 
 /// A revision of a study's report was issued and is durable.
@@ -237,6 +390,16 @@ pub struct ReportIssued {
     pub completed: u32,
     /// How many failed.
     pub failed: u32,
+    /// How many had no outcome yet: more than none only when the time limit was over. Since version 3.
+    #[serde(default)]
+    pub pending: u32,
+    /// Whether nothing that was expected is missing. Since version 3; reports before it were complete.
+    #[serde(default = "complete")]
+    pub complete: bool,
+}
+
+fn complete() -> bool {
+    true
 }
 
 /// A fact of the log.
@@ -251,5 +414,10 @@ pub enum Event {
     JobDeadLettered(JobDeadLettered),
     DeadLetterResolved(DeadLetterResolved),
     StudyCloseRequested(StudyCloseRequested),
+    StudyManifestReceived(StudyManifestReceived),
+    StudyFlagged(StudyFlagged),
     ReportIssued(ReportIssued),
+    ReportDelivered(ReportDelivered),
+    DeliveryFailed(DeliveryFailed),
+    DeliveryRequested(DeliveryRequested),
 }

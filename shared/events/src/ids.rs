@@ -215,16 +215,39 @@ macro_rules! checked_name {
     };
 }
 
+fn is_token(text: &str) -> bool {
+    (1..=32).contains(&text.len())
+        && !text.starts_with('-')
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
 checked_name!(
     /// The hospital or department an image came from; a token of every subject.
     Site,
     "site",
     "1 to 32 of a-z, 0-9 and '-', starting with a letter or digit",
-    |text| {
-        (1..=32).contains(&text.len())
-            && !text.starts_with('-')
-            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-    }
+    is_token
+);
+checked_name!(
+    /// Where reports go, as the site's settings name it; a token of subjects.
+    DeliveryTarget,
+    "target",
+    "1 to 32 of a-z, 0-9 and '-', starting with a letter or digit",
+    is_token
+);
+checked_name!(
+    /// A triage rule of a site's settings; a token of subjects.
+    RuleName,
+    "rule",
+    "1 to 32 of a-z, 0-9 and '-', starting with a letter or digit",
+    is_token
+);
+checked_name!(
+    /// A series that a site expects in its studies, as its settings name it.
+    SeriesName,
+    "series",
+    "1 to 32 of a-z, 0-9 and '-', starting with a letter or digit",
+    is_token
 );
 checked_name!(
     /// The sender's own name for a study. It must not be a patient's name or number.

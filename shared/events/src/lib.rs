@@ -13,11 +13,15 @@ mod subject;
 
 pub use envelope::{DecodeError, Envelope};
 pub use event::{
-    BlobRef, DeadLetterResolved, DuplicateLinked, Event, ImageStored, InferenceCompleted, InferenceFailed,
-    InferenceRequested, JobDeadLettered, Priority, ReportCause, ReportIssued, Resolution, StoredImage,
-    StudyCloseRequested,
+    BlobRef, DeadLetterResolved, DeliveredObject, DeliveryFailed, DeliveryRequested, DuplicateLinked, Event,
+    FlagAction, ImageStored, InferenceCompleted, InferenceFailed, InferenceRequested, JobDeadLettered,
+    Matter, Measure, Priority, ReportCause, ReportDelivered, ReportIssued, Resolution, StoredImage,
+    StudyCloseRequested, StudyFlagged, StudyManifestReceived,
 };
-pub use ids::{EventId, JobId, NameError, PictureId, ReadingId, Sha256Digest, Site, StudyId, StudyRef};
+pub use ids::{
+    DeliveryTarget, EventId, JobId, NameError, PictureId, ReadingId, RuleName, SeriesName, Sha256Digest,
+    Site, StudyId, StudyRef,
+};
 pub use image::{DicomIdentity, MediaType};
 pub use reading::{
     ActivationMap, AnalysedRegion, EngineIdentity, Finding, ModelIdentity, Notice, ReadingTimes,

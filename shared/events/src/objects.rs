@@ -14,7 +14,12 @@ impl Event {
             | Self::InferenceFailed(_)
             | Self::JobDeadLettered(_)
             | Self::DeadLetterResolved(_)
-            | Self::StudyCloseRequested(_) => Vec::new(),
+            | Self::StudyCloseRequested(_)
+            | Self::StudyManifestReceived(_)
+            | Self::StudyFlagged(_)
+            | Self::ReportDelivered(_)
+            | Self::DeliveryFailed(_)
+            | Self::DeliveryRequested(_) => Vec::new(),
         }
     }
 }

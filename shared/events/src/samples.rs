@@ -5,11 +5,12 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::{
-    ActivationMap, AnalysedRegion, BlobRef, DeadLetterResolved, DicomIdentity, DuplicateLinked,
-    EngineIdentity, Envelope, Event, Finding, ImageStored, InferenceCompleted, InferenceFailed,
-    InferenceRequested, JobDeadLettered, JobId, MediaType, ModelIdentity, Notice, Priority, ReadingId,
-    ReadingTimes, ReportCause, ReportIssued, Resolution, Sha256Digest, Site, StoredImage,
-    StudyCloseRequested, StudyId,
+    ActivationMap, AnalysedRegion, BlobRef, DeadLetterResolved, DeliveredObject, DeliveryFailed,
+    DeliveryRequested, DicomIdentity, DuplicateLinked, EngineIdentity, Envelope, Event, Finding, FlagAction,
+    ImageStored, InferenceCompleted, InferenceFailed, InferenceRequested, JobDeadLettered, JobId, Matter,
+    Measure, MediaType, ModelIdentity, Notice, Priority, ReadingId, ReadingTimes, ReportCause,
+    ReportDelivered, ReportIssued, Resolution, Sha256Digest, Site, StoredImage, StudyCloseRequested,
+    StudyFlagged, StudyId, StudyManifestReceived,
 };
 
 /// The job with this number.
@@ -78,6 +79,9 @@ pub fn image_stored(number: u128, content: &str, seconds: i64) -> Envelope {
         study_ref: Some("S-1".parse().expect("fits the rule")),
         image: image(content),
         priority: Priority::Routine,
+        series: vec!["frontal".parse().expect("fits the rule")],
+        expected_images: None,
+        prior_study_id: None,
     });
     Envelope::first(job_id(number).as_uuid(), site(), at(seconds), event)
 }
@@ -208,8 +212,85 @@ pub fn report_issued(revision: u32, jobs: &[u128], seconds: i64) -> Envelope {
         job_ids: jobs.iter().copied().map(job_id).collect(),
         completed: u32::try_from(jobs.len()).expect("a short story"),
         failed: 0,
+        pending: 0,
+        complete: true,
     });
     image_stored(1, "a", seconds).next(at(seconds), event)
+}
+
+/// The sender said what the study consists of.
+pub fn study_manifest_received(request: u128, images: u32, seconds: i64) -> Envelope {
+    let request_id = Uuid::from_u128(request);
+    let event = Event::StudyManifestReceived(StudyManifestReceived {
+        study_id: study_id(),
+        request_id,
+        images,
+        sha256: vec![Sha256Digest::of(b"a")],
+        sop_instance_uids: vec!["2.25.3".to_owned()],
+    });
+    Envelope::first(request_id, site(), at(seconds), event)
+}
+
+/// A rule matched the reading of `content`, claimed by job `number`.
+pub fn study_flagged(number: u128, content: &str, seconds: i64) -> Envelope {
+    let event = Event::StudyFlagged(StudyFlagged {
+        study_id: study_id(),
+        rule: "effusion".parse().expect("fits the rule"),
+        job_id: job_id(number),
+        reading_id: reading_id(content),
+        label: "Effusion".to_owned(),
+        measure: Measure::OperatingPointScore,
+        value: 0.566_7,
+        threshold: 0.5,
+        actions: vec![FlagAction::RaisePriority, FlagAction::Notify, FlagAction::Worklist],
+        targets: vec!["pager".parse().expect("fits the rule")],
+    });
+    inference_completed(number, content, seconds).next(at(seconds), event)
+}
+
+/// The target `pacs` took revision `revision` of the report.
+pub fn report_delivered(revision: u32, seconds: i64) -> Envelope {
+    let event = Event::ReportDelivered(ReportDelivered {
+        study_id: study_id(),
+        matter: Matter::Report(revision),
+        target: "pacs".parse().expect("fits the rule"),
+        attempt: 1,
+        objects: vec![DeliveredObject {
+            form: "dicom-sr".to_owned(),
+            sha256: Sha256Digest::of(b"sr"),
+            size_bytes: 2,
+        }],
+        receipt: "C-STORE 0x0000".to_owned(),
+    });
+    report_issued(revision, &[1, 2], seconds).next(at(seconds), event)
+}
+
+/// The target `pacs` did not take revision `revision` of the report.
+pub fn delivery_failed(revision: u32, seconds: i64) -> Envelope {
+    let event = Event::DeliveryFailed(DeliveryFailed {
+        study_id: study_id(),
+        matter: Matter::Report(revision),
+        target: "pacs".parse().expect("fits the rule"),
+        attempt: 1,
+        consumer: "deliver-pacs".to_owned(),
+        stream_seq: 9,
+        tries: 10,
+        reason: "the PACS refused the association".to_owned(),
+    });
+    report_issued(revision, &[1, 2], seconds).next(at(seconds), event)
+}
+
+/// An operator wants revision `revision` delivered to `pacs` once more.
+pub fn delivery_requested(revision: u32, seconds: i64) -> Envelope {
+    let event = Event::DeliveryRequested(DeliveryRequested {
+        study_id: study_id(),
+        matter: Matter::Report(revision),
+        target: "pacs".parse().expect("fits the rule"),
+        attempt: 2,
+        by: "operator".to_owned(),
+        why: "the PACS is back".to_owned(),
+    });
+    delivery_failed(revision, seconds).next(at(seconds), event)
 }
 
 /// One of each event, in an order that can happen.
@@ -223,6 +304,11 @@ pub fn one_of_each() -> Vec<Envelope> {
         job_dead_lettered(4, "c", 5),
         dead_letter_resolved(4, "c", Resolution::Redrive, 6),
         study_close_requested(9, 6),
+        study_manifest_received(10, 2, 6),
+        study_flagged(1, "a", 6),
         report_issued(1, &[1, 2], 7),
+        report_delivered(1, 8),
+        delivery_failed(2, 9),
+        delivery_requested(2, 10),
     ]
 }

@@ -1,6 +1,6 @@
 //! Where each fact stands in the log, and the filters by which facts are found.
 
-use crate::event::Event;
+use crate::event::{Event, Matter};
 use crate::ids::{JobId, ReadingId, Site, StudyId};
 
 impl Event {
@@ -15,7 +15,12 @@ impl Event {
             Self::JobDeadLettered(_) => "job-dead-lettered",
             Self::DeadLetterResolved(_) => "dead-letter-resolved",
             Self::StudyCloseRequested(_) => "study-close-requested",
+            Self::StudyManifestReceived(_) => "study-manifest-received",
+            Self::StudyFlagged(_) => "study-flagged",
             Self::ReportIssued(_) => "report-issued",
+            Self::ReportDelivered(_) => "report-delivered",
+            Self::DeliveryFailed(_) => "delivery-failed",
+            Self::DeliveryRequested(_) => "delivery-requested",
         }
     }
 
@@ -44,7 +49,18 @@ impl Event {
             Self::JobDeadLettered(e) => format!("evt.{name}.{site}.{}.{}", e.job_id, e.stream_seq),
             Self::DeadLetterResolved(e) => format!("evt.{name}.{site}.{}.{}", e.job_id, e.stream_seq),
             Self::StudyCloseRequested(e) => format!("evt.{name}.{site}.{}.{}", e.study_id, e.request_id),
+            Self::StudyManifestReceived(e) => format!("evt.{name}.{site}.{}.{}", e.study_id, e.request_id),
+            Self::StudyFlagged(e) => format!("evt.{name}.{site}.{}.{}", e.study_id, e.rule),
             Self::ReportIssued(e) => format!("evt.{name}.{site}.{}.{}", e.study_id, e.revision),
+            Self::ReportDelivered(e) => {
+                format!("evt.{name}.{site}.{}.{}.{}.{}", e.study_id, e.matter.token(), e.target, e.attempt)
+            }
+            Self::DeliveryFailed(e) => {
+                format!("evt.{name}.{site}.{}.{}.{}.{}", e.study_id, e.matter.token(), e.target, e.attempt)
+            }
+            Self::DeliveryRequested(e) => {
+                format!("evt.{name}.{site}.{}.{}.{}.{}", e.study_id, e.matter.token(), e.target, e.attempt)
+            }
         }
     }
 
@@ -54,6 +70,16 @@ impl Event {
         match self {
             Self::InferenceRequested(e) => claim_filter(e.reading_id),
             _ => self.subject(site),
+        }
+    }
+}
+
+impl Matter {
+    /// The token used in subjects.
+    pub fn token(&self) -> String {
+        match self {
+            Self::Report(revision) => format!("report-{revision}"),
+            Self::Flag(rule) => format!("flag-{rule}"),
         }
     }
 }

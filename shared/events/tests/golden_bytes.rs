@@ -61,6 +61,18 @@ fn a_report_of_the_first_version_names_its_page_and_a_new_one_has_none() {
 }
 
 #[test]
+fn what_was_written_before_studies_could_be_incomplete_was_complete() {
+    let event = |name: &str| {
+        let bytes = std::fs::read(folder().join(format!("{name}.cbor"))).unwrap();
+        Envelope::decode(&bytes).unwrap().event
+    };
+    let Event::ReportIssued(report) = event("report-issued.v2") else { panic!() };
+    assert_eq!((report.pending, report.complete), (0, true));
+    let Event::ImageStored(image) = event("image-stored.v1") else { panic!() };
+    assert_eq!((image.series.len(), image.expected_images, image.prior_study_id), (0, None, None));
+}
+
+#[test]
 fn an_event_of_a_newer_release_is_named_in_the_error() {
     let bytes = samples::image_stored(1, "a", 0).encode();
     let mut value: ciborium::Value = ciborium::from_reader(bytes.as_slice()).unwrap();

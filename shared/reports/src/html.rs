@@ -100,6 +100,9 @@ fn cause(cause: ReportCause) -> &'static str {
     match cause {
         ReportCause::QuietTime => "all images had an outcome and no more came for a while",
         ReportCause::Closed => "all images had an outcome and the sender closed the study",
+        ReportCause::Expected => "all images that the sender announced had an outcome",
+        ReportCause::ExpectedSeries => "every expected series had come and all images had an outcome",
+        ReportCause::TimeLimit => "the time for the study was over",
     }
 }
 

@@ -48,7 +48,7 @@ fn fits(fact: &Fact, cause: &Fact) -> Option<Violation> {
 /// What leads to a fact; nothing for those that begin a story.
 fn causes_of(event: &Event) -> &'static [&'static str] {
     match event {
-        Event::ImageStored(_) | Event::StudyCloseRequested(_) => &[],
+        Event::ImageStored(_) | Event::StudyCloseRequested(_) | Event::StudyManifestReceived(_) => &[],
         Event::InferenceRequested(_) => &["image-stored", "dead-letter-resolved"],
         Event::DuplicateLinked(_) => &["image-stored", "dead-letter-resolved"],
         Event::InferenceCompleted(_) | Event::InferenceFailed(_) => &["inference-requested"],
@@ -63,7 +63,12 @@ fn causes_of(event: &Event) -> &'static [&'static str] {
             "job-dead-lettered",
             "dead-letter-resolved",
             "study-close-requested",
+            "study-manifest-received",
         ],
+        Event::StudyFlagged(_) => &["inference-completed", "duplicate-linked"],
+        Event::ReportDelivered(_) => &["report-issued", "study-flagged", "delivery-requested"],
+        Event::DeliveryFailed(_) => &["report-issued", "study-flagged", "delivery-requested"],
+        Event::DeliveryRequested(_) => &["delivery-failed"],
     }
 }
 

@@ -85,7 +85,13 @@ impl<'a> Stories<'a> {
                     self.jobs.entry(e.job_id).or_default().redriven += 1;
                 }
             }
-            Event::StudyCloseRequested(_) | Event::ReportIssued(_) => {}
+            Event::StudyCloseRequested(_)
+            | Event::StudyManifestReceived(_)
+            | Event::StudyFlagged(_)
+            | Event::ReportIssued(_)
+            | Event::ReportDelivered(_)
+            | Event::DeliveryFailed(_)
+            | Event::DeliveryRequested(_) => {}
         }
     }
 

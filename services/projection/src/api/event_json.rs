@@ -26,7 +26,12 @@ fn payload(event: &Event) -> Value {
         Event::JobDeadLettered(event) => json!(event),
         Event::DeadLetterResolved(event) => json!(event),
         Event::StudyCloseRequested(event) => json!(event),
+        Event::StudyManifestReceived(event) => json!(event),
+        Event::StudyFlagged(event) => json!(event),
         Event::ReportIssued(event) => json!(event),
+        Event::ReportDelivered(event) => json!(event),
+        Event::DeliveryFailed(event) => json!(event),
+        Event::DeliveryRequested(event) => json!(event),
     }
 }
 

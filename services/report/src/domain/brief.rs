@@ -24,6 +24,9 @@ impl Due {
         match self.why {
             ReportCause::QuietTime => "quiet_time",
             ReportCause::Closed => "closed",
+            ReportCause::Expected => "expected",
+            ReportCause::ExpectedSeries => "expected_series",
+            ReportCause::TimeLimit => "time_limit",
         }
     }
 }
