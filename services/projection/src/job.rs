@@ -140,6 +140,32 @@ pub struct Story {
 }
 
 impl Story {
+    /// Takes in that the job, which was queued until now, shares a reading; the reading, if `envelope` says so.
+    pub fn link(&mut self, seq: u64, envelope: &Envelope) -> Option<ReadingId> {
+        let Event::DuplicateLinked(link) = &envelope.event else { return None };
+        if self.job.status != Status::Queued {
+            return None;
+        }
+        self.job.status = Status::InProgress;
+        self.job.reading_id = Some(link.reading_id);
+        self.job.duplicate_of = Some(link.primary_job_id);
+        self.job.started_at = Some(envelope.occurred_at);
+        let event = envelope.event.name().to_owned();
+        self.history.push(Step { seq, event, at: envelope.occurred_at, resolution: None });
+        Some(link.reading_id)
+    }
+
+    /// Takes in that the reading which the job shares was made, as the log says at `seq`.
+    pub fn complete(&mut self, seq: u64, at: Timestamp) {
+        self.job.status = Status::Completed;
+        self.job.ended_at = self.job.started_at.max(Some(at));
+        // A reading that was there before the job shared it is no step of the job.
+        if self.history.last().is_some_and(|step| step.seq < seq) {
+            let event = "inference-completed".to_owned();
+            self.history.push(Step { seq, event, at, resolution: None });
+        }
+    }
+
     /// The job's status after each of its steps; after the last one, the status it has now.
     pub fn statuses(&self) -> Vec<Status> {
         let mut before = (Status::Queued, false);

@@ -27,5 +27,6 @@ pub use reading::{
     ActivationMap, AnalysedRegion, EngineIdentity, Finding, ModelIdentity, Notice, ReadingTimes,
 };
 pub use subject::{
-    claim_filter, completed_filter, dead_letter_filter, job_image_filter, study_images_filter,
+    claim_filter, completed_filter, dead_letter_filter, job_image_filter, job_link_filter,
+    study_images_filter,
 };

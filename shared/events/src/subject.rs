@@ -100,6 +100,11 @@ pub fn dead_letter_filter(job_id: JobId, stream_seq: u64) -> String {
     format!("evt.job-dead-lettered.*.{job_id}.{stream_seq}")
 }
 
+/// Filter that finds the reading that a job shares. The server walks all readings for it: keep it for the rare case.
+pub fn job_link_filter(job_id: JobId) -> String {
+    format!("evt.duplicate-linked.*.*.{job_id}")
+}
+
 /// Filter that finds the images of a study.
 pub fn study_images_filter(study_id: StudyId) -> String {
     format!("evt.image-stored.*.{study_id}.*")

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hilum_events::{JobId, Site, StudyId, job_image_filter};
+use hilum_events::{JobId, Site, StudyId, completed_filter, job_image_filter, job_link_filter};
 use hilum_runtime::Problem;
 use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
@@ -26,9 +26,10 @@ impl Api {
         match sighting.story {
             // The door may have answered more than the tables say by now: known content is linked right behind it.
             Some(story) if story.job.status == Status::Queued => {
+                let caught_up = self.caught_up().await.unwrap_or(false);
+                let story = self.queries.story(job_id).await.map_err(database)?.story.unwrap_or(story);
                 // Without the log the tables are still an answer.
-                let _ = self.caught_up().await;
-                Ok(self.queries.story(job_id).await.map_err(database)?.story.unwrap_or(story))
+                Ok(if caught_up { story } else { self.linked_by_log(story).await.0 })
             }
             Some(story) => Ok(story),
             None => self.story_of_late(job_id).await,
@@ -151,7 +152,7 @@ impl Api {
         Err(Problem::not_found("there is no such job"))
     }
 
-    /// The tables are too far behind: the log itself tells at least that the job is queued.
+    /// The tables are too far behind: the log itself tells that the job is queued, or whose reading it shares.
     async fn story_from_log(&self, job_id: JobId) -> Result<Story, Problem> {
         let found = self.log.last(&job_image_filter(job_id)).await.map_err(log)?;
         let Some(recorded) = found else {
@@ -163,6 +164,27 @@ impl Api {
         };
         let event = "image-stored".to_owned();
         let step = Step { seq: recorded.seq, event, at: job.created_at, resolution: None };
-        Ok(Story { job, history: vec![step] })
+        let (story, asked) = self.linked_by_log(Story { job, history: vec![step] }).await;
+        asked.map(|()| story)
+    }
+
+    /// A job that the tables know as queued at most, with the reading that the log says it shares. The job as it was,
+    /// with the problem, when the log does not answer.
+    async fn linked_by_log(&self, mut story: Story) -> (Story, Result<(), Problem>) {
+        let asked = async {
+            let Some(link) = self.log.last(&job_link_filter(story.job.job_id)).await.map_err(log)? else {
+                return Ok(());
+            };
+            let Some(reading_id) = link.envelope().and_then(|fact| story.link(link.seq, fact)) else {
+                return Ok(());
+            };
+            let read = self.log.last(&completed_filter(reading_id)).await.map_err(log)?;
+            if let Some((seq, envelope)) = read.as_ref().and_then(|read| Some((read.seq, read.envelope()?))) {
+                story.complete(seq, envelope.occurred_at);
+            }
+            Ok(())
+        };
+        let asked = asked.await;
+        (story, asked)
     }
 }

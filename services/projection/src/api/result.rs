@@ -3,11 +3,11 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use hilum_answers::JobResult;
-use hilum_events::ReadingId;
+use hilum_events::{Event, InferenceCompleted, ReadingId, completed_filter};
 use hilum_runtime::Problem;
 
 use super::Api;
-use super::error::{conflict, database, internal};
+use super::error::{conflict, database, internal, log};
 use super::jobs::Waiting;
 use super::params::{Params, job_id};
 use crate::job::{Job, Status};
@@ -19,9 +19,20 @@ pub(super) async fn show(
 ) -> Result<Json<JobResult>, Problem> {
     let job = api.ended_story(job_id(&id)?, waiting.wait).await?.job;
     let reading_id = completed_reading(&job)?;
-    let reading = api.queries.reading(reading_id).await.map_err(database)?;
-    let reading = reading.ok_or_else(|| internal("the job is completed but its reading is not there"))?;
+    let reading = match api.queries.reading(reading_id).await.map_err(database)? {
+        Some(reading) => reading,
+        // The tables are behind and the log said that the job is completed.
+        None => from_log(&api, reading_id).await?,
+    };
     Ok(Json(JobResult::of(job.job_id, job.duplicate_of, reading)))
+}
+
+async fn from_log(api: &Api, reading_id: ReadingId) -> Result<InferenceCompleted, Problem> {
+    let found = api.log.last(&completed_filter(reading_id)).await.map_err(log)?;
+    match found.and_then(|recorded| recorded.content.ok()).map(|envelope| envelope.event) {
+        Some(Event::InferenceCompleted(reading)) => Ok(reading),
+        _ => Err(internal("the job is completed but its reading is not there")),
+    }
 }
 
 fn completed_reading(job: &Job) -> Result<ReadingId, Problem> {

@@ -139,6 +139,46 @@ async fn a_job_is_never_unknown_while_the_fold_is_behind() {
     assert_eq!(status, 404);
 }
 
+/// Job 1 was folded and job 2 only as queued, then the fold got stuck: what the log says of the shared reading counts.
+#[tokio::test]
+async fn a_job_that_shares_a_reading_is_not_told_as_queued_while_the_fold_is_behind() {
+    let world = World::start().await;
+    let copy = world.projection().await;
+    let seq = world.append(&[image_stored(1, "a", 0), image_stored(2, "a", 3)]).await;
+    copy.folded(seq).await;
+    copy.stop().await;
+    let stuck = Copy::without_fold(&world, &world.log).await;
+    let path = |number| format!("/v1/jobs/{}", job_id(number));
+    assert_eq!(stuck.ok(&path(2)).await["status"], "QUEUED");
+
+    world.append(&[inference_requested(1, "a", 1), duplicate_linked(2, 1, "a", 4)]).await;
+    let job = stuck.ok(&path(2)).await;
+    assert_eq!(
+        (&job["status"], &job["duplicate_of"]),
+        (&json!("IN_PROGRESS"), &json!(job_id(1).to_string()))
+    );
+    assert_eq!(stuck.get(&format!("{}/result", path(2))).await.0, 409);
+
+    world
+        .append(&[inference_completed(1, "a", 5), image_stored(3, "a", 6), duplicate_linked(3, 1, "a", 7)])
+        .await;
+    for (number, events) in [
+        (2, &["image-stored", "duplicate-linked", "inference-completed"][..]),
+        // The tables know nothing of this one, and its reading was there before it.
+        (3, &["image-stored", "duplicate-linked"]),
+    ] {
+        let job = stuck.ok(&path(number)).await;
+        let history: Vec<&str> =
+            job["history"].as_array().unwrap().iter().map(|step| step["event"].as_str().unwrap()).collect();
+        assert_eq!((&job["status"], history.as_slice()), (&json!("COMPLETED"), events));
+        let result = stuck.ok(&format!("{}/result", path(number))).await;
+        assert_eq!(
+            (&result["top_label"], &result["duplicate_of"]),
+            (&json!("Effusion"), &job["duplicate_of"])
+        );
+    }
+}
+
 #[tokio::test]
 async fn jobs_are_listed_newest_first_in_pages() {
     let world = World::start().await;
