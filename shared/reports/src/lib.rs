@@ -5,8 +5,12 @@
 mod document;
 mod form;
 pub mod html;
+mod overlay;
+pub mod pdf;
 mod pictures;
 pub mod samples;
+mod sight;
+mod words;
 
 pub use document::{
     ChangeEntry, ChangeKind, ComparedFinding, Comparison, Completeness, DISCLAIMER, EventEntry, FORMAT,
@@ -15,3 +19,4 @@ pub use document::{
 };
 pub use form::Form;
 pub use pictures::{Choice, Picture, Pictures, reduced};
+pub use words::Language;

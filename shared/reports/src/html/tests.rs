@@ -3,7 +3,8 @@
 use hilum_events::{AnalysedRegion, BlobRef, Sha256Digest, samples::job_id};
 
 use super::*;
-use crate::document::ReadingEntry;
+use crate::document::{ImageEntry, ReadingEntry, UNTRAINED_NOTICE};
+use crate::pictures::Picture;
 use crate::samples::{NOT_SHOWN, made_preview, one_of_each, revised};
 
 /// What the document names: the readings' picture, and that of the failed image is damaged.
@@ -20,7 +21,7 @@ fn pictures(report: &Report) -> Pictures {
 }
 
 fn page(report: &Report) -> String {
-    render(report, &pictures(report), &Sha256Digest::of(b"json"))
+    render(report, &pictures(report), &Sha256Digest::of(b"json"), Language::English)
 }
 
 /// The story's report, with `change` in what the model says of its images.
@@ -149,7 +150,7 @@ fn a_picture_that_is_missing_is_a_sentence_that_says_why() {
     assert!(page.contains("No preview: object made in storage is damaged."));
     let escaped = NOT_SHOWN.replace('<', "&lt;").replace('>', "&gt;");
     assert!(page.contains(&format!("No preview: {escaped}.")));
-    let nothing = render(&one_of_each(), &Pictures::new(), &Sha256Digest::of(b"json"));
+    let nothing = render(&one_of_each(), &Pictures::new(), &Sha256Digest::of(b"json"), Language::English);
     assert_eq!(count(&nothing, "No preview: it was not fetched."), 3);
 }
 
