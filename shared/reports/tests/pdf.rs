@@ -3,8 +3,8 @@
 
 use hilum_events::{BlobRef, Sha256Digest};
 use hilum_reports::{
-    Choice, DISCLAIMER, ImageEntry, Language, Picture, Pictures, Report, UNTRAINED_NOTICE, pdf, reduced,
-    samples,
+    Choice, DISCLAIMER, ImageEntry, Language, Missing, Picture, Pictures, Report, UNTRAINED_NOTICE, pdf,
+    reduced, samples,
 };
 use lopdf::{Document, Object};
 
@@ -112,6 +112,49 @@ fn in_korean_it_says_the_same_and_keeps_the_words_of_the_document() {
 }
 
 #[test]
+fn what_is_missing_flagged_and_earlier_is_said_in_both_languages() {
+    let report = samples::incomplete();
+    let english = pages(&rendered(&report, Language::English));
+    let first = squeezed(&english[0]);
+    for sentence in [
+        "5 of 6 expected images arrived",
+        "the series lateral did not arrive",
+        "Image 5 arrived and has no outcome yet",
+        "Effusion: score 0.57, probability 0.2227, threshold 0.50; flagged by rule effusion-first; Image 1",
+        "Study S-0, revision 1, as of 2025-12-31 00:00:00 UTC.",
+        "0.28 0.57 +0.28 0.1114 0.2227",
+    ] {
+        assert_says(&first, sentence);
+    }
+    for page in &english {
+        assert_says(&squeezed(page), "INCOMPLETE: not all that was expected is in this report.");
+    }
+    assert_says(&squeezed(&english.concat()), "It had no outcome yet when this report had to be issued.");
+    let korean = text(&rendered(&report, Language::Korean));
+    for sentence in [
+        "미완결 보고서: 예정된 항목 중 일부가 빠져 있습니다.",
+        "예정된 영상 6건 중 5건만 도착함",
+        "규칙 effusion-first에 따라 표시",
+        "이전 검사와 비교",
+        "이 보고서를 발행할 때까지 결과가 나오지 않았습니다.",
+    ] {
+        assert_says(&korean, sentence);
+    }
+    let whole = text(&rendered(&samples::revised(), Language::English));
+    assert!(!whole.contains("INCOMPLETE") && !whole.contains("Flagged") && !whole.contains("earlierstudy"));
+}
+
+#[test]
+fn numbers_of_other_models_are_not_set_beside_each_other() {
+    let mut report = samples::incomplete();
+    let comparison = report.comparison.as_mut().unwrap();
+    comparison.same_model = false;
+    comparison.findings.clear();
+    let text = text(&rendered(&report, Language::English));
+    assert_says(&text, "read by different models, so their numbers cannot be compared.");
+}
+
+#[test]
 fn every_page_says_what_the_report_is_not_and_which_page_it_is() {
     let report = samples::revised();
     for (language, disclaimer, untrained) in [
@@ -174,12 +217,16 @@ fn a_letter_that_the_faces_lack_is_not_lost() {
 
 #[test]
 fn no_text_that_a_document_can_hold_makes_it_fail() {
-    let mut report = samples::one_of_each();
+    let mut report = samples::incomplete();
     let nasty = "\u{0}\u{7}\u{feff}\u{fffe}\u{e000}\u{10ffff}\u{200b}\u{ad}\r\n\t\u{1100}\u{1161}\u{202e}한 ";
     report.images[2].reason = Some(nasty.repeat(300));
     report.images[2].what_to_do = Some(String::new());
     report.images[3].reason = Some("한".repeat(20_000));
     report.models[0].identity.name = nasty.to_owned();
+    report.flags[0].rule = nasty.repeat(50);
+    report.flags[0].label = nasty.to_owned();
+    report.completeness.as_mut().unwrap().missing.push(Missing::Series { name: nasty.repeat(50) });
+    report.comparison.as_mut().unwrap().findings[0].label = nasty.repeat(20);
     let reading = report.images[0].reading.as_mut().unwrap();
     reading.findings[0].label = nasty.repeat(20);
     reading.activation_maps[0].label = nasty.repeat(20);
@@ -266,7 +313,7 @@ fn a_study_of_two_hundred_images_makes_a_file_that_can_be_opened() {
 fn the_file_has_the_bytes_of_its_version() {
     let folder = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden");
     for language in Language::ALL {
-        for (what, report) in [("first", samples::one_of_each()), ("revised", samples::revised())] {
+        for (what, report) in [("first", samples::one_of_each()), ("incomplete", samples::incomplete())] {
             let found = Sha256Digest::of(&rendered(&report, language)).to_string();
             let path = folder.join(format!("{what}.{}.pdf.v{}.sha256", language.tag(), pdf::FORM.version));
             if std::env::var_os("HILUM_WRITE_NEW_GOLDEN").is_some() && !path.exists() {
