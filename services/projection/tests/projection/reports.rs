@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use hilum_events::samples::{image_stored, report_issued, study_id};
 use hilum_events::{BlobRef, Envelope, Event, EventId};
-use hilum_reports::{Picture, Pictures, Report, html, reduced, samples};
+use hilum_reports::{Language, Picture, Pictures, Report, html, reduced, samples};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -47,7 +47,7 @@ async fn expected_page(world: &World, report: &Report, json: &BlobRef, max_side_
         pictures.insert(preview.sha256, reduced(png.to_vec(), max_side_px));
     }
     assert!(pictures.values().all(|picture| matches!(picture, Picture::Shown { .. })));
-    html::render(report, &pictures, &json.sha256)
+    html::render(report, &pictures, &json.sha256, Language::English)
 }
 
 async fn fetch(copy: &Copy, query: &str, header: (&str, &str)) -> Response {

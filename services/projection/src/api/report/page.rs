@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use hilum_events::{BlobRef, Sha256Digest};
-use hilum_reports::{Choice, Picture, Pictures, Report, html, reduced};
+use hilum_reports::{Choice, Language, Picture, Pictures, Report, html, reduced};
 use hilum_runtime::Problem;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -82,7 +82,7 @@ pub(super) async fn make(api: &Api, json: &BlobRef) -> Result<Page, Problem> {
     };
     let is_whole = pictures.values().all(|picture| matches!(picture, Picture::Shown { .. }));
     let json_sha256 = json.sha256;
-    let html = at(&desk, move || html::render(&report, &pictures, &json_sha256)).await?;
+    let html = at(&desk, move || html::render(&report, &pictures, &json_sha256, Language::English)).await?;
     Ok(Page { html, is_whole })
 }
 
