@@ -6,9 +6,11 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hilum_events::{JobId, ReadingFlaw, Sha256Digest, check_reading};
+use hilum_events::{JobId, ModelIdentity, ReadingFlaw, Sha256Digest, check_reading};
 
-use crate::document::{FORMAT, ImageEntry, ImageStatus, ModelKey, ReadingEntry, Report, Summary};
+use crate::document::{
+    Completeness, FORMAT, ImageEntry, ImageStatus, Missing, ModelKey, ReadingEntry, Report, Summary,
+};
 
 /// What is wrong with a report. Such a report is not to be given to anybody.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -53,6 +55,38 @@ pub enum Flaw {
     /// Nobody could tell what it was made of.
     #[error("the event that caused the report is not among its events")]
     CauseUnknown,
+    /// It says that nothing is missing and names something, or the other way round.
+    #[error("the report says that it is complete: {complete}, and names {missing} things that are missing")]
+    Completeness {
+        /// What it says.
+        complete: bool,
+        /// How many things it names.
+        missing: usize,
+    },
+    /// It waits for the outcome of an image that has one, or that it does not have.
+    #[error("the report says that the outcome of job {job_id} is missing, and has no such image without one")]
+    NotMissing {
+        /// The job it names.
+        job_id: JobId,
+    },
+    /// Something was pointed out that nobody could look up.
+    #[error("the rule {rule:?} flagged job {job_id}, and the report has no such image")]
+    FlagOfNoImage {
+        /// The rule.
+        rule: String,
+        /// The job it names.
+        job_id: JobId,
+    },
+    /// A number beside others that is none.
+    #[error("the report has the number {number} for {label:?} {place}, which is not from 0 to 1")]
+    Number {
+        /// Where it stands.
+        place: &'static str,
+        /// The label.
+        label: String,
+        /// As it is.
+        number: f32,
+    },
     /// A model that was not trained looks like one that was.
     #[error("the model {name:?} was not trained, and the report does not say so beside it")]
     UntrainedUnmarked {
@@ -112,6 +146,9 @@ pub enum ImageFlaw {
     /// It was read, and there is a reason why not.
     #[error("is said to be completed, and has a reason for a failure")]
     CompletedWithReason,
+    /// It has no outcome, and one is told.
+    #[error("is said to have no outcome yet, and has a reading or a reason for a failure")]
+    PendingWithOutcome,
     /// A reading without a name.
     #[error("has a reading and no reading id")]
     NoReadingId,
@@ -140,6 +177,8 @@ pub fn check(report: &Report) -> Result<(), Flaw> {
             return Err(Flaw::ChangeOfNoImage { job_id: change.job_id });
         }
     }
+    check_missing(report)?;
+    check_beside(report, &contents)?;
     let objects: BTreeSet<_> = report.provenance.objects.iter().map(|object| object.sha256).collect();
     for image in &report.images {
         let job_id = image.job_id;
@@ -176,6 +215,7 @@ fn check_summary(report: &Report) -> Result<(), Flaw> {
         match image.status {
             ImageStatus::Completed => counted.completed += 1,
             ImageStatus::Failed => counted.failed += 1,
+            ImageStatus::Pending => {}
         }
         counted.duplicates += u32::from(image.duplicate_of.is_some());
     }
@@ -186,6 +226,53 @@ fn check_models(report: &Report) -> Result<(), Flaw> {
     let marked = |notice: &Option<String>| notice.as_ref().is_some_and(|notice| !notice.trim().is_empty());
     let unmarked = report.models.iter().find(|model| !model.identity.trained && !marked(&model.notice));
     unmarked.map_or(Ok(()), |model| Err(Flaw::UntrainedUnmarked { name: model.identity.name.clone() }))
+}
+
+fn check_missing(report: &Report) -> Result<(), Flaw> {
+    let Some(Completeness { complete, missing }) = &report.completeness else { return Ok(()) };
+    if *complete != missing.is_empty() {
+        return Err(Flaw::Completeness { complete: *complete, missing: missing.len() });
+    }
+    let pending = report.images.iter().filter(|image| image.status == ImageStatus::Pending);
+    let pending: BTreeSet<_> = pending.map(|image| image.job_id).collect();
+    let named = missing.iter().filter_map(|missing| match missing {
+        Missing::Outcome { job_id } => Some(*job_id),
+        Missing::Images { .. } | Missing::Series { .. } => None,
+    });
+    named
+        .into_iter()
+        .find(|job_id| !pending.contains(job_id))
+        .map_or(Ok(()), |job_id| Err(Flaw::NotMissing { job_id }))
+}
+
+/// What stands beside the readings: flags, and the numbers of an earlier study.
+fn check_beside(report: &Report, contents: &BTreeMap<JobId, Sha256Digest>) -> Result<(), Flaw> {
+    for flag in &report.flags {
+        if !contents.contains_key(&flag.job_id) {
+            return Err(Flaw::FlagOfNoImage { rule: flag.rule.clone(), job_id: flag.job_id });
+        }
+        let numbers = [Some(flag.probability), flag.score, Some(flag.threshold)];
+        check_numbers("in a flag", &flag.label, numbers)?;
+    }
+    for compared in report.comparison.iter().flat_map(|comparison| &comparison.findings) {
+        let earlier = [Some(compared.earlier_probability), compared.earlier_score];
+        let current = [Some(compared.probability), compared.score];
+        check_numbers("of the earlier study", &compared.label, earlier)?;
+        check_numbers("beside an earlier study", &compared.label, current)?;
+    }
+    Ok(())
+}
+
+fn check_numbers(
+    place: &'static str,
+    label: &str,
+    numbers: impl IntoIterator<Item = Option<f32>>,
+) -> Result<(), Flaw> {
+    // Of NaN it does not hold either.
+    match numbers.into_iter().flatten().find(|number| !(0.0..=1.0).contains(number)) {
+        Some(number) => Err(Flaw::Number { place, label: label.to_owned(), number }),
+        None => Ok(()),
+    }
 }
 
 /// The contents of the images' files by job.
@@ -215,7 +302,9 @@ fn check_image(
         }
         (ImageStatus::Failed, Some(_)) => return Err(ImageFlaw::FailedWithReading),
         (ImageStatus::Failed, None) if !reasoned => return Err(ImageFlaw::NoReason),
-        (ImageStatus::Completed, Some(_)) | (ImageStatus::Failed, None) => {}
+        (ImageStatus::Pending, Some(_)) => return Err(ImageFlaw::PendingWithOutcome),
+        (ImageStatus::Pending, None) if image.reason.is_some() => return Err(ImageFlaw::PendingWithOutcome),
+        (ImageStatus::Completed, Some(_)) | (ImageStatus::Failed | ImageStatus::Pending, None) => {}
     }
     if let Some(primary) = image.duplicate_of {
         if primary == image.job_id {
@@ -236,8 +325,9 @@ fn check_entry(report: &Report, job_id: JobId, reading: &ReadingEntry) -> Result
     if let Some(unknown) = reading.top_findings.iter().find(|label| !labels.remove(label)) {
         return Err(Flaw::TopFinding { job_id, label: unknown.clone() });
     }
-    let model = report.models.iter().find(|model| ModelKey::of(&model.identity) == reading.model);
-    if model.is_some_and(|model| model.identity.trained == reading.trained) {
+    let is_it =
+        |model: &ModelIdentity| ModelKey::of(model) == reading.model && model.trained == reading.trained;
+    if report.models.iter().any(|model| is_it(&model.identity)) {
         Ok(())
     } else {
         Err(Flaw::ModelUnknown { job_id, name: reading.model.name.clone() })

@@ -3,7 +3,7 @@
 
 /// A coding scheme that is not ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scheme {
+pub enum Scheme {
     /// DICOM PS3.16.
     Dicom,
     /// LOINC.
@@ -14,7 +14,7 @@ pub(crate) enum Scheme {
 
 impl Scheme {
     /// Its name in FHIR.
-    pub(crate) fn uri(self) -> &'static str {
+    pub fn uri(self) -> &'static str {
         match self {
             Self::Dicom => "http://dicom.nema.org/resources/ontology/DCM",
             Self::Loinc => "http://loinc.org",
@@ -23,7 +23,7 @@ impl Scheme {
     }
 
     /// Its name in HL7 v2 (table 0396) and in DICOM.
-    pub(crate) fn designator(self) -> &'static str {
+    pub fn designator(self) -> &'static str {
         match self {
             Self::Dicom => "DCM",
             Self::Loinc => "LN",
@@ -34,28 +34,31 @@ impl Scheme {
 
 /// A code with its meaning as the scheme words it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Code {
-    pub(crate) scheme: Scheme,
-    pub(crate) value: &'static str,
-    pub(crate) meaning: &'static str,
+pub struct Code {
+    /// Whose code it is.
+    pub scheme: Scheme,
+    /// The code itself.
+    pub value: &'static str,
+    /// What it means, in the scheme's words.
+    pub meaning: &'static str,
 }
 
 /// What a report is.
-pub(crate) const IMAGING_REPORT: Code = loinc("18748-4", "Diagnostic imaging study");
+pub const IMAGING_REPORT: Code = loinc("18748-4", "Diagnostic imaging study");
 /// The department it belongs to.
-pub(crate) const RADIOLOGY: Code = loinc("LP29684-5", "Radiology");
+pub const RADIOLOGY: Code = loinc("LP29684-5", "Radiology");
 /// In HL7 v2: the value is a Study Instance UID.
-pub(crate) const DICOM_STUDY: Code = dicom("113014", "DICOM Study");
+pub const DICOM_STUDY: Code = dicom("113014", "DICOM Study");
 
 /// The scheme of the model's own labels and of what else has no code elsewhere, as HL7 v2 and DICOM name it.
-pub(crate) const LOCAL_DESIGNATOR: &str = "99HILUM";
-/// The same as FHIR names it: an OID made of [`crate::identity::NAMESPACE`].
-pub(crate) const LOCAL_URI: &str = "urn:oid:2.25.125277674886478512621136209912966763494";
+pub const LOCAL_DESIGNATOR: &str = "99HILUM";
+/// The same as FHIR names it: an OID made of the namespace of [`crate::identity`].
+pub const LOCAL_URI: &str = "urn:oid:2.25.125277674886478512621136209912966763494";
 
 /// The code of what a model for chest radiographs calls `label`. Each was compared with the dictionary of DICOM
 /// (PS3.16, CID 3700, 6102, 6104 and 8134) or with SNOMED CT as others publish it. For `Pleural_Thickening`, `Hernia`,
 /// `Lung Lesion` and `Enlarged Cardiomediastinum` there is none that says the same.
-pub(crate) fn of_label(label: &str) -> Option<Code> {
+pub fn of_label(label: &str) -> Option<Code> {
     let code = match label {
         "Atelectasis" => snomed("46621007", "Atelectasis"),
         "Cardiomegaly" => snomed("8186001", "Cardiomegaly"),

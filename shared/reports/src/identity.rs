@@ -21,14 +21,14 @@ pub(crate) fn of_image(job_id: JobId, what: &str) -> Uuid {
 
 /// A model as a device. Other weights or another preparation of its input are another device, as IHE AIR wants of a
 /// model that was trained again.
-pub(crate) fn of_device(model: &ModelKey) -> Uuid {
+pub fn of_device(model: &ModelKey) -> Uuid {
     let ModelKey { name, version, weights_sha256, preprocessing_id } = model;
     let name = format!("device/{name}/{version}/{weights_sha256}/{preprocessing_id}");
     Uuid::new_v5(&NAMESPACE, name.as_bytes())
 }
 
 /// The UUID as an OID and DICOM UID (PS3.5 B.2).
-pub(crate) fn oid(uuid: Uuid) -> String {
+pub fn oid(uuid: Uuid) -> String {
     format!("2.25.{}", uuid.as_u128())
 }
 

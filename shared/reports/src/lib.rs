@@ -3,13 +3,13 @@
 //! no clock. Nothing that was uploaded is read here: the pictures are small PNGs that Hilum made itself.
 
 mod check;
-mod codes;
+pub mod codes;
 mod document;
 pub mod fhir;
 mod form;
 pub mod hl7;
 pub mod html;
-mod identity;
+pub mod identity;
 mod pictures;
 pub mod samples;
 mod sentences;

@@ -4,7 +4,7 @@
 use hilum_events::EngineIdentity;
 use jiff::Timestamp;
 
-use crate::document::{ImageEntry, ModelEntry, ReadingEntry, Report, UNTRAINED_NOTICE};
+use crate::document::{FlagEntry, ImageEntry, Missing, ModelEntry, ReadingEntry, Report, UNTRAINED_NOTICE};
 
 /// How the two numbers of a finding are to be taken.
 pub(crate) const NUMBERS: &str = "The probability is the raw output of the network and not calibrated. The score is 0 to \
@@ -19,14 +19,46 @@ pub(crate) fn summary(report: &Report) -> String {
     let summary = report.summary;
     let images =
         if summary.images == 1 { "1 image".to_owned() } else { format!("{} images", summary.images) };
+    let pending = summary.images.saturating_sub(summary.completed.saturating_add(summary.failed));
+    let pending = if pending > 0 { format!(" {pending} without an outcome yet,") } else { String::new() };
     format!(
-        "Study {}, revision {}: {images}, {} read, {} without a reading, {} with the content of another.",
+        "Study {}, revision {}: {images}, {} read, {} without a reading,{pending} {} with the content of another.",
         report.study_name(),
         report.revision,
         summary.completed,
         summary.failed,
         summary.duplicates
     )
+}
+
+/// What was expected and is not in the report; empty if nothing was or all is.
+pub(crate) fn missing(report: &Report) -> Vec<String> {
+    let missing = report.completeness.iter().flat_map(|completeness| &completeness.missing);
+    missing
+        .map(|missing| match missing {
+            Missing::Images { expected, arrived } => {
+                format!("Incomplete: {expected} images were expected and {arrived} arrived.")
+            }
+            Missing::Series { name } => format!("Incomplete: the series {name} did not arrive."),
+            Missing::Outcome { job_id } => {
+                format!("Incomplete: the image of job {job_id} has no outcome yet.")
+            }
+        })
+        .collect()
+}
+
+/// What rules of the site pointed out.
+pub(crate) fn flags(report: &Report) -> Vec<String> {
+    let flags = report.flags.iter().map(|flag| {
+        let label = label(&flag.label);
+        let number = match flag.score {
+            Some(score) => format!("score {score}"),
+            None => format!("probability {}", flag.probability),
+        };
+        let FlagEntry { rule, threshold, job_id, .. } = flag;
+        format!("Flagged by the rule {rule}: {label} with {number}, from {threshold} on, in the image of job {job_id}.")
+    });
+    flags.collect()
 }
 
 /// What to bear in mind about an image and its reading, most important first.
@@ -85,13 +117,35 @@ mod tests {
     use hilum_events::samples as events;
 
     use super::*;
-    use crate::samples::one_of_each;
+    use crate::samples::{incomplete, one_of_each};
 
     #[test]
     fn the_summary_names_study_revision_and_counts() {
         let told =
             "Study S-1, revision 1: 4 images, 2 read, 2 without a reading, 1 with the content of another.";
         assert_eq!(summary(&one_of_each()), told);
+    }
+
+    #[test]
+    fn what_is_missing_or_flagged_is_told() {
+        assert_eq!(missing(&one_of_each()), [] as [String; 0]);
+        let report = incomplete();
+        assert!(
+            summary(&report).contains("5 images, 2 read, 2 without a reading, 1 without an outcome yet,")
+        );
+        let (fifth, first) = (events::job_id(5), events::job_id(1));
+        assert_eq!(
+            missing(&report),
+            [
+                "Incomplete: 6 images were expected and 5 arrived.".to_owned(),
+                "Incomplete: the series lateral did not arrive.".to_owned(),
+                format!("Incomplete: the image of job {fifth} has no outcome yet."),
+            ]
+        );
+        let flag = format!(
+            "Flagged by the rule effusion-first: Effusion with score 0.5667, from 0.5 on, in the image of job {first}."
+        );
+        assert_eq!(flags(&report), [flag]);
     }
 
     #[test]

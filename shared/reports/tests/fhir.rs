@@ -41,7 +41,7 @@ fn mixed() -> Report {
 
 #[test]
 fn types_that_are_not_ours_take_every_element_of_it() {
-    for report in [samples::one_of_each(), samples::revised(), trained(), mixed()] {
+    for report in [samples::one_of_each(), samples::revised(), samples::incomplete(), trained(), mixed()] {
         let written = bundle(&report);
         let read: Bundle = serde_json::from_value(written.clone()).unwrap();
         let resources = || read.entry.iter().flatten().map(|entry| entry.resource.as_ref().unwrap());
@@ -49,7 +49,7 @@ fn types_that_are_not_ours_take_every_element_of_it() {
         assert_eq!(count(|resource| matches!(resource, Resource::DiagnosticReport(_))), 1);
         assert_eq!(count(|resource| matches!(resource, Resource::Device(_))), 1);
         // Two findings of each image that was read, and one for each that was not.
-        let expected = report.summary.completed * 2 + report.summary.failed;
+        let expected = report.summary.images + report.summary.completed;
         assert_eq!(count(|resource| matches!(resource, Resource::Observation(_))), expected as usize);
         // An element that the types do not know would be lost on the way.
         assert_eq!(serde_json::to_value(&read).unwrap(), written);
@@ -60,7 +60,7 @@ fn types_that_are_not_ours_take_every_element_of_it() {
 fn the_schema_that_hl7_publishes_finds_nothing_wrong_with_it() {
     let schema: Value = serde_json::from_str(include_str!("../schema/fhir-r4-excerpt.schema.json")).unwrap();
     let schema = jsonschema::options().build(&schema).unwrap();
-    for report in [samples::one_of_each(), samples::revised(), trained(), mixed()] {
+    for report in [samples::one_of_each(), samples::revised(), samples::incomplete(), trained(), mixed()] {
         let bundle = bundle(&report);
         let errors: Vec<_> =
             schema.iter_errors(&bundle).map(|error| format!("{}: {error}", error.instance_path())).collect();
@@ -155,6 +155,20 @@ fn an_image_without_a_reading_says_why() {
             "the object in storage does not match its hash (dead_lettered)"
         ]
     );
+}
+
+#[test]
+fn what_is_not_there_yet_is_registered_and_told() {
+    let bundle = bundle(&samples::incomplete());
+    let registered: Vec<_> = resources(&bundle, "Observation")
+        .into_iter()
+        .filter(|observation| observation["status"] == "registered")
+        .map(|observation| &observation["dataAbsentReason"]["coding"][0]["code"])
+        .collect();
+    assert_eq!(registered, ["temp-unknown"]);
+    let conclusion = resources(&bundle, "DiagnosticReport")[0]["conclusion"].as_str().unwrap();
+    assert!(conclusion.contains("6 images were expected and 5 arrived"), "{conclusion}");
+    assert!(conclusion.contains("Flagged by the rule effusion-first"), "{conclusion}");
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn its_segments_come_in_the_order_of_the_standard_and_are_numbered() {
     assert!(names[4..].iter().all(|name| *name == "OBX"));
     for (number, segment) in (1..).zip(message.segments().filter(|segment| segment.name == "OBX")) {
         assert_eq!(text(&message, segment, 1), number.to_string());
-        assert!(["P", "X", "O"].contains(&&*text(&message, segment, 11)), "nothing in it is final");
+        assert!(["P", "X", "I", "O"].contains(&&*text(&message, segment, 11)), "nothing in it is final");
     }
 }
 
@@ -115,6 +115,18 @@ fn an_image_without_a_reading_says_why() {
     let reasons: Vec<_> =
         observations(&message, "reason").into_iter().map(|segment| text(&message, segment, 5)).collect();
     assert_eq!(reasons[0], "the file ends before its picture does; send it again");
+}
+
+#[test]
+fn what_is_not_there_yet_is_pending_and_told() {
+    let written = hl7::oru_r01(&samples::incomplete());
+    let message = Message::parse(&written).unwrap();
+    let states: Vec<_> =
+        observations(&message, "reading").into_iter().map(|segment| text(&message, segment, 11)).collect();
+    assert_eq!(states, ["X", "X", "I"]);
+    assert_eq!(observations(&message, "missing").len(), 3);
+    let flag = text(&message, observations(&message, "flag")[0], 5);
+    assert!(flag.starts_with("Flagged by the rule effusion-first: Effusion with score 0.5667"), "{flag}");
 }
 
 #[test]

@@ -18,13 +18,14 @@ fn errors(document: &Value) -> Vec<String> {
 }
 
 fn document() -> Value {
-    serde_json::from_slice(&samples::revised().to_json().unwrap()).unwrap()
+    serde_json::from_slice(&samples::incomplete().to_json().unwrap()).unwrap()
 }
 
 #[test]
 fn the_documents_of_the_story_and_those_of_earlier_releases_fit() {
     let earlier = include_bytes!("../golden/document-without-pictures.json");
-    let documents = [samples::one_of_each().to_json().unwrap(), samples::revised().to_json().unwrap()];
+    let reports = [samples::one_of_each(), samples::revised(), samples::incomplete()];
+    let documents = reports.map(|report| report.to_json().unwrap());
     for bytes in documents.iter().map(Vec::as_slice).chain([&earlier[..]]) {
         let document = serde_json::from_slice(bytes).unwrap();
         assert_eq!(errors(&document), [] as [String; 0]);
@@ -89,6 +90,11 @@ fn every_value_outside_of_its_range_is_refused() {
         ("/images/0/reading/region/side", json!(0)),
         ("/images/0/reading/times/forward_ms", json!(-1)),
         ("/images/0/reading/activation_maps/0/values", json!(["1"])),
+        ("/images/4/reason", json!("no outcome yet, and yet a reason")),
+        ("/completeness/complete", json!(true)),
+        ("/flags/0/threshold", json!(1.5)),
+        ("/comparison/findings/0/earlier_probability", json!("low")),
+        ("/comparison/same_model", json!(false)),
         ("/provenance/events", json!([])),
     ] {
         let mut document = document();

@@ -3,7 +3,7 @@
 use hilum_events::samples as events;
 
 use super::*;
-use crate::samples::{one_of_each, revised};
+use crate::samples::{incomplete, one_of_each, revised};
 
 /// The flaw of the second revision of the story's report after `break_it`.
 fn flaw(break_it: impl FnOnce(&mut Report)) -> Flaw {
@@ -32,6 +32,45 @@ fn reading_flaw(break_it: impl FnOnce(&mut ReadingEntry)) -> ReadingFlaw {
 fn the_reports_of_the_story_have_no_flaw() {
     assert_eq!(check(&one_of_each()), Ok(()));
     assert_eq!(check(&revised()), Ok(()));
+    assert_eq!(check(&incomplete()), Ok(()));
+}
+
+/// The flaw of the report that had to be issued early after `break_it`.
+fn early_flaw(break_it: impl FnOnce(&mut Report)) -> Flaw {
+    let mut report = incomplete();
+    break_it(&mut report);
+    check(&report).expect_err("it has a flaw")
+}
+
+#[test]
+fn what_is_missing_is_missing() {
+    let complete = |report: &mut Report| report.completeness.as_mut().expect("told").complete = true;
+    assert_eq!(early_flaw(complete), Flaw::Completeness { complete: true, missing: 3 });
+    let job_id = events::job_id(1);
+    let known = |report: &mut Report| {
+        report.completeness.as_mut().expect("told").missing[2] = Missing::Outcome { job_id };
+    };
+    assert_eq!(early_flaw(known), Flaw::NotMissing { job_id });
+    let told = early_flaw(|report| report.images[4].reason = Some("torn".to_owned()));
+    let Flaw::Image { flaw, .. } = told else { panic!("{told}") };
+    assert_eq!(flaw, ImageFlaw::PendingWithOutcome);
+}
+
+#[test]
+fn a_flag_is_of_an_image_and_numbers_beside_others_are_in_their_range() {
+    let job_id = events::job_id(77);
+    let elsewhere = early_flaw(|report| report.flags[0].job_id = job_id);
+    assert_eq!(elsewhere, Flaw::FlagOfNoImage { rule: "effusion-first".to_owned(), job_id });
+    for break_it in [
+        |report: &mut Report| report.flags[0].probability = 1.5,
+        |report: &mut Report| report.flags[0].score = Some(-0.5),
+        |report: &mut Report| report.flags[0].threshold = f32::NAN,
+        |report: &mut Report| report.comparison.as_mut().expect("told").findings[0].earlier_probability = 2.0,
+        |report: &mut Report| report.comparison.as_mut().expect("told").findings[0].score = Some(2.0),
+    ] {
+        let found = early_flaw(break_it);
+        assert!(matches!(found, Flaw::Number { .. }), "{found}");
+    }
 }
 
 #[test]

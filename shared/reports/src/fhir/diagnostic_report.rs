@@ -66,7 +66,11 @@ fn category() -> CodeableConcept {
 }
 
 fn conclusion(report: &Report) -> String {
-    let untrained = report.is_untrained().then(|| format!(" {UNTRAINED_NOTICE}."));
-    let untrained = untrained.unwrap_or_default();
-    format!("{}{untrained} {} {}", report.disclaimer, sentences::summary(report), sentences::NUMBERS)
+    let mut said = vec![report.disclaimer.clone()];
+    said.extend(report.is_untrained().then(|| format!("{UNTRAINED_NOTICE}.")));
+    said.push(sentences::summary(report));
+    said.extend(sentences::missing(report));
+    said.extend(sentences::flags(report));
+    said.push(sentences::NUMBERS.to_owned());
+    said.join(" ")
 }

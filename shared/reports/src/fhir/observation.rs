@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::types::{Annotation, CodeableConcept, Coding, Identifier, Quantity, Reference, annotations};
 use super::{device, imaging_study};
-use crate::document::{ImageEntry, ReadingEntry, Report};
+use crate::document::{ImageEntry, ImageStatus, ReadingEntry, Report};
 use crate::{codes, identity, sentences};
 
 /// The name of the resource.
@@ -73,7 +73,7 @@ pub(super) fn of(report: &Report) -> Vec<Observation> {
             Some(reading) => {
                 observations.extend(reading.findings.iter().map(|one| finding(place, reading, one)));
             }
-            None => observations.push(failure(place)),
+            None => observations.push(without_reading(place)),
         }
     }
     observations
@@ -95,21 +95,28 @@ fn finding(place: Place<'_>, reading: &ReadingEntry, finding: &Finding) -> Obser
     }
 }
 
-/// Of an image without a reading: what R4 calls a measurement that was not completed.
-fn failure(place: Place<'_>) -> Observation {
+/// Of an image without a reading: what R4 calls a measurement that was not completed, or one of which nothing is known yet.
+fn without_reading(place: Place<'_>) -> Observation {
     let image = place.image;
     let what = "Reading of the image";
     let code = CodeableConcept::coded([Coding::local("reading", what)], what);
-    let reason = image.reason.as_deref().unwrap_or("the reason was not recorded");
-    let word = image.reason_code.as_deref().map(|word| format!(" ({word})")).unwrap_or_default();
-    let error = Coding::new(ABSENT_REASONS, "error", "Error");
-    let mut failure = Observation {
-        status: "cancelled",
-        data_absent_reason: Some(CodeableConcept::coded([error], &format!("{reason}{word}"))),
-        ..observation(place, "fhir/reading", code)
+    let (status, absent) = match image.status {
+        ImageStatus::Pending => {
+            let unknown = Coding::new(ABSENT_REASONS, "temp-unknown", "Temporarily Unknown");
+            ("registered", CodeableConcept::coded([unknown], "the image has no outcome yet"))
+        }
+        ImageStatus::Completed | ImageStatus::Failed => {
+            let reason = image.reason.as_deref().unwrap_or("the reason was not recorded");
+            let word = image.reason_code.as_deref().map(|word| format!(" ({word})")).unwrap_or_default();
+            let error = Coding::new(ABSENT_REASONS, "error", "Error");
+            ("cancelled", CodeableConcept::coded([error], &format!("{reason}{word}")))
+        }
     };
-    failure.note.extend(annotations(image.what_to_do.clone()));
-    failure
+    let data_absent_reason = Some(absent);
+    let mut observation =
+        Observation { status, data_absent_reason, ..observation(place, "fhir/reading", code) };
+    observation.note.extend(annotations(image.what_to_do.clone()));
+    observation
 }
 
 /// What all observations of an image have in common. `what` tells this one from the others.

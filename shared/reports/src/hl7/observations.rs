@@ -7,12 +7,13 @@ use hilum_events::Finding;
 use super::segment::{Segment, lines};
 use super::time;
 use crate::codes::{self, DICOM_STUDY, LOCAL_DESIGNATOR};
-use crate::document::{ImageEntry, ReadingEntry, Report, UNTRAINED_NOTICE};
+use crate::document::{ImageEntry, ImageStatus, ReadingEntry, Report, UNTRAINED_NOTICE};
 use crate::{identity, sentences};
 
 /// States of an observation, table 0085.
 const PRELIMINARY: &str = "P";
 const NO_RESULT: &str = "X";
+const PENDING: &str = "I";
 const ORDER_DETAIL: &str = "O";
 
 /// All segments, those of the study first, then image by image.
@@ -29,6 +30,8 @@ fn of_study(report: &Report) -> Vec<Segment> {
     let mut segments = text("disclaimer", "Disclaimer", "", &report.disclaimer);
     segments.extend(untrained.into_iter().flatten());
     segments.extend(text("summary", "Summary", "", &sentences::summary(report)));
+    segments.extend(several("missing", "Missing", &sentences::missing(report)));
+    segments.extend(several("flag", "Flag", &sentences::flags(report)));
     segments.extend(text("numbers", "How to take the numbers", "", sentences::NUMBERS));
     let mut seen = BTreeSet::new();
     let dicom = report.images.iter().filter_map(|image| image.dicom.as_ref());
@@ -54,6 +57,7 @@ fn of_image(number: usize, image: &ImageEntry) -> Vec<Segment> {
             let said = reading.findings.iter().flat_map(|one| finding(reading, one, &place));
             segments.extend(said.map(|segment| by_model(segment, image, reading)));
         }
+        None if image.status == ImageStatus::Pending => segments.push(without_reading(&place, PENDING)),
         None => segments.extend(failure(image, &place)),
     }
     segments
@@ -98,14 +102,23 @@ fn by_model(segment: Segment, image: &ImageEntry, reading: &ReadingEntry) -> Seg
 
 fn failure(image: &ImageEntry, place: &str) -> Vec<Segment> {
     let reason = image.reason.as_deref().unwrap_or("the reason was not recorded");
-    let code = ["reading", "Reading of the image", LOCAL_DESIGNATOR];
-    let mut segments = vec![observation("ST", &code, place).text(11, NO_RESULT)];
+    let mut segments = vec![without_reading(place, NO_RESULT)];
     segments
         .extend(image.reason_code.as_deref().map(|word| named("reason-code", "Reason code", place, word)));
     segments.extend(text("reason", "Reason", place, reason));
     let what_to_do = image.what_to_do.as_deref().map(|said| text("what-to-do", "What to do", place, said));
     segments.extend(what_to_do.into_iter().flatten());
     segments
+}
+
+fn without_reading(place: &str, state: &str) -> Segment {
+    observation("ST", &["reading", "Reading of the image", LOCAL_DESIGNATOR], place).text(11, state)
+}
+
+/// Texts of the whole study under one code.
+fn several(code: &str, meaning: &str, said: &[String]) -> Vec<Segment> {
+    let texts = (1_u32..).zip(said).flat_map(|(number, said)| text(code, meaning, &number.to_string(), said));
+    texts.collect()
 }
 
 /// A text, one segment for each line. `place` is empty for what is said of the whole study.
