@@ -10,12 +10,21 @@ use crate::DicomError;
 use crate::codes::Code;
 use crate::uid;
 
+/// The character set of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CharacterSet {
+    /// That of what was copied: Specific Character Set (0008,0005), its values parted by `\\`.
+    pub(crate) copied: String,
+    /// Whether what was copied reads the same in UTF-8.
+    pub(crate) may_be_utf8: bool,
+}
+
 /// Which characters our own words may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Repertoire {
+enum Repertoire {
     /// All: the file is in UTF-8.
     Unicode,
-    /// Those that every character set of DICOM has: the file keeps that of its source.
+    /// Those that every character set of DICOM has.
     Ascii,
 }
 
@@ -111,7 +120,7 @@ impl DataSet {
         self,
         sop_class_uid: &str,
         sop_instance_uid: &str,
-        repertoire: Repertoire,
+        character_set: &CharacterSet,
     ) -> Result<Vec<u8>, DicomError> {
         let meta = FileMetaTableBuilder::new()
             .media_storage_sop_class_uid(sop_class_uid)
@@ -121,13 +130,36 @@ impl DataSet {
             .implementation_version_name("HILUM_1")
             .build()
             .map_err(|_| DicomError::Unwritable { what: "file meta information" })?;
-        let mut file = Vec::new();
-        fitted(self.0, repertoire)
+        let (mut file, (data_set, repertoire)) = (Vec::new(), self.with_character_set(character_set));
+        fitted(data_set.0, repertoire)
             .with_exact_meta(meta)
             .write_all(&mut file)
             .map_err(|_| DicomError::Unwritable { what: "data set" })?;
         Ok(file)
     }
+
+    /// UTF-8 only where our words need it and it can be: not every reader knows it.
+    fn with_character_set(self, character_set: &CharacterSet) -> (Self, Repertoire) {
+        use dicom_dictionary_std::tags::SPECIFIC_CHARACTER_SET;
+        let CharacterSet { copied, may_be_utf8 } = character_set;
+        if *may_be_utf8 && !has_only_ascii(&self.0) {
+            return (self.text(SPECIFIC_CHARACTER_SET, VR::CS, "ISO_IR 192"), Repertoire::Unicode);
+        }
+        let data_set = match copied.as_str() {
+            "" => self,
+            copied => self.texts(SPECIFIC_CHARACTER_SET, VR::CS, copied.split('\\')),
+        };
+        (data_set, Repertoire::Ascii)
+    }
+}
+
+/// Of our own words; what was copied is bytes.
+fn has_only_ascii(object: &InMemDicomObject) -> bool {
+    object.iter().all(|element| match element.value() {
+        Value::Primitive(PrimitiveValue::Str(text)) => text.is_ascii(),
+        Value::Sequence(sequence) => sequence.items().iter().all(has_only_ascii),
+        _ => true,
+    })
 }
 
 /// With all our words cut to what their value representations and the character set hold.

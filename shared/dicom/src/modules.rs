@@ -6,7 +6,7 @@ use hilum_imaging::HeaderText;
 use hilum_reports::{Form, ModelEntry, ModelKey};
 use jiff::civil::DateTime;
 
-use crate::data_set::{DataSet, Repertoire};
+use crate::data_set::DataSet;
 use crate::subject::Subject;
 use crate::{DicomError, Instance, codes, uid};
 
@@ -45,7 +45,7 @@ pub(crate) fn instance(
         .and(common(subject, plan, &sop_instance_uid));
     Ok(Instance {
         sop_class_uid: plan.sop_class_uid,
-        file: data_set.file(plan.sop_class_uid, &sop_instance_uid, subject.repertoire())?,
+        file: data_set.file(plan.sop_class_uid, &sop_instance_uid, &subject.character_set())?,
         sop_instance_uid,
         series_instance_uid,
         study_instance_uid: subject.study_instance_uid(),
@@ -120,20 +120,14 @@ fn contribution(model: &ModelEntry) -> DataSet {
 
 fn common(subject: &Subject<'_>, plan: &Plan<'_>, sop_instance_uid: &str) -> DataSet {
     let made = subject.local(subject.report.as_of);
-    let data_set = DataSet::new()
+    DataSet::new()
         .text(tags::SOP_CLASS_UID, VR::UI, plan.sop_class_uid)
         .text(tags::SOP_INSTANCE_UID, VR::UI, sop_instance_uid)
         .text(tags::INSTANCE_CREATION_DATE, VR::DA, date(made))
         .text(tags::INSTANCE_CREATION_TIME, VR::TM, time(made))
         .text(tags::SERIES_DATE, VR::DA, date(made))
         .text(tags::SERIES_TIME, VR::TM, time(made))
-        .text(tags::TIMEZONE_OFFSET_FROM_UTC, VR::SH, offset(subject));
-    let set = subject.header.map_or("", |header| header.specific_character_set.as_str());
-    match subject.repertoire() {
-        Repertoire::Unicode => data_set.text(tags::SPECIFIC_CHARACTER_SET, VR::CS, "ISO_IR 192"),
-        Repertoire::Ascii if set.is_empty() => data_set,
-        Repertoire::Ascii => data_set.texts(tags::SPECIFIC_CHARACTER_SET, VR::CS, set.split('\\')),
-    }
+        .text(tags::TIMEZONE_OFFSET_FROM_UTC, VR::SH, offset(subject))
 }
 
 /// When the content was made: when the analysis began.
@@ -152,10 +146,9 @@ fn time(at: DateTime) -> String {
     at.strftime("%H%M%S%.6f").to_string()
 }
 
-/// A moment with its offset, such as `20260101000007.123456+0000`.
+/// A moment, such as `20260101000007`.
 pub(crate) fn moment(subject: &Subject<'_>) -> String {
-    let at = subject.local(subject.report.as_of);
-    format!("{}{}{}", date(at), time(at), offset(subject))
+    subject.local(subject.report.as_of).strftime("%Y%m%d%H%M%S").to_string()
 }
 
 /// Such as `+0900`.

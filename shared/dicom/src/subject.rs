@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
 
-use crate::data_set::Repertoire;
+use crate::data_set::CharacterSet;
 use crate::{DicomError, IMAGES_MAX, Sources, uid};
 
 /// A report and whose it is.
@@ -93,9 +93,11 @@ impl<'a> Subject<'a> {
         requests.min().unwrap_or(self.report.as_of)
     }
 
-    /// Whether the file can be in UTF-8: when what is copied reads the same in it.
-    pub(crate) fn repertoire(&self) -> Repertoire {
-        let Some(header) = self.header else { return Repertoire::Unicode };
+    /// That of what is copied.
+    pub(crate) fn character_set(&self) -> CharacterSet {
+        let Some(header) = self.header else {
+            return CharacterSet { copied: String::new(), may_be_utf8: true };
+        };
         let texts = [
             &header.patient_name,
             &header.patient_id,
@@ -110,6 +112,6 @@ impl<'a> Subject<'a> {
         // An escape would switch to another set, and a backslash is a yen sign in some.
         let is_plain = |byte: &u8| byte.is_ascii() && *byte >= b' ' && *byte != b'\\' && *byte != b'~';
         let is_ascii = texts.iter().all(|text| text.as_bytes().iter().all(is_plain));
-        if is_utf8 || is_ascii { Repertoire::Unicode } else { Repertoire::Ascii }
+        CharacterSet { copied: header.specific_character_set.clone(), may_be_utf8: is_utf8 || is_ascii }
     }
 }
