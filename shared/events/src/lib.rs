@@ -3,6 +3,7 @@
 
 mod envelope;
 mod event;
+mod flaw;
 mod ids;
 mod image;
 mod link;
@@ -17,6 +18,7 @@ pub use event::{
     InferenceRequested, JobDeadLettered, Priority, ReportCause, ReportIssued, Resolution, StoredImage,
     StudyCloseRequested,
 };
+pub use flaw::{ReadingFlaw, check_labels, check_reading, is_label};
 pub use ids::{EventId, JobId, NameError, PictureId, ReadingId, Sha256Digest, Site, StudyId, StudyRef};
 pub use image::{DicomIdentity, MediaType};
 pub use reading::{
