@@ -81,6 +81,7 @@ fn capture(
         .texts(tags::IMAGE_TYPE, VR::CS, ["DERIVED", "SECONDARY"])
         .text(tags::DERIVATION_DESCRIPTION, VR::ST, derivation(reading))
         .empty(tags::PATIENT_ORIENTATION, VR::CS)
+        .empty(tags::LATERALITY, VR::CS)
         .and(content_time(subject))
         .and(pixels(canvas));
     let content = match image.header {

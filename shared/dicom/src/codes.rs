@@ -1,5 +1,6 @@
-//! Coded terms: those of DICOM's templates, and of what models say. What has no certain code gets one of our own scheme:
-//! a code that is nearly right is wrong.
+//! Coded terms of DICOM's templates, and of our own scheme for what has no certain code elsewhere.
+
+use hilum_reports::codes::{self, LOCAL_DESIGNATOR as LOCAL};
 
 /// A code with its meaning.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,10 +20,13 @@ impl From<Term> for Code {
     }
 }
 
+impl From<codes::Code> for Code {
+    fn from(code: codes::Code) -> Self {
+        Term(code.value, code.scheme.designator(), code.meaning).into()
+    }
+}
+
 const DCM: &str = "DCM";
-const SCT: &str = "SCT";
-/// Of labels and of what else has no code elsewhere.
-const LOCAL: &str = "99HILUM";
 
 pub(crate) const MEASUREMENT_REPORT: Term = Term("126000", DCM, "Imaging Measurement Report");
 pub(crate) const LANGUAGE: Term = Term("121049", DCM, "Language of Content Item and Descendants");
@@ -35,7 +39,7 @@ pub(crate) const OBSERVER_MANUFACTURER: Term = Term("121014", DCM, "Device Obser
 pub(crate) const OBSERVER_MODEL: Term = Term("121015", DCM, "Device Observer Model Name");
 pub(crate) const OBSERVER_SERIAL: Term = Term("121016", DCM, "Device Observer Serial Number");
 pub(crate) const PROCEDURE_REPORTED: Term = Term("121058", DCM, "Procedure reported");
-pub(crate) const IMAGING_PROCEDURE: Term = Term("363679005", SCT, "Imaging procedure");
+pub(crate) const IMAGING_PROCEDURE: Term = Term("363679005", "SCT", "Imaging procedure");
 pub(crate) const IMAGE_LIBRARY: Term = Term("111028", DCM, "Image Library");
 pub(crate) const IMAGE_LIBRARY_GROUP: Term = Term("126200", DCM, "Image Library Group");
 pub(crate) const MODALITY: Term = Term("121139", DCM, "Modality");
@@ -53,13 +57,15 @@ pub(crate) const SOURCE_OF_MEASUREMENT: Term = Term("121112", DCM, "Source of Me
 pub(crate) const QUALITATIVE_EVALUATIONS: Term = Term("C0034375", "UMLS", "Qualitative Evaluations");
 pub(crate) const PROCESSING_EQUIPMENT: Term = Term("109102", DCM, "Processing Equipment");
 pub(crate) const SOURCE_IMAGE: Term = Term("121322", DCM, "Source image for image processing operation");
-pub(crate) const IMAGING_STUDY: Term = Term("18748-4", "LN", "Diagnostic imaging study");
 pub(crate) const NO_UNITS: Term = Term("1", "UCUM", "no units");
 pub(crate) const PIXELS: Term = Term("{pixels}", "UCUM", "Pixels");
 
 pub(crate) const DISCLAIMER: Term = Term("disclaimer", LOCAL, "Disclaimer");
 pub(crate) const UNTRAINED: Term = Term("untrained", LOCAL, "Network that was not trained");
 pub(crate) const NOT_READ: Term = Term("not-read", LOCAL, "Image without a reading");
+pub(crate) const MISSING: Term = Term("missing", LOCAL, "What was expected and is not there");
+pub(crate) const FLAG: Term = Term("flag", LOCAL, "What a rule of the site pointed out");
+pub(crate) const EARLIER: Term = Term("earlier", LOCAL, "Number of an earlier study");
 pub(crate) const NOTICE: Term = Term("notice", LOCAL, "What to bear in mind about an image");
 pub(crate) const NOT_TOLD: Term = Term("not-told", LOCAL, "What is not in this object");
 pub(crate) const PROBABILITY: Term = Term("probability", LOCAL, "Network output, 0 to 1, not calibrated");
@@ -70,10 +76,8 @@ pub(crate) const AT_OR_ABOVE: Term = Term("at-or-above", LOCAL, "At or above the
 
 /// What a model calls `label`.
 pub(crate) fn finding(label: &str) -> Code {
-    match label {
-        "Pneumothorax" => Term("36118008", SCT, "Pneumothorax").into(),
-        _ => Code { value: label.to_owned(), scheme: LOCAL, meaning: spoken(label) },
-    }
+    let local = || Code { value: label.to_owned(), scheme: LOCAL, meaning: spoken(label) };
+    codes::of_label(label).map_or_else(local, Code::from)
 }
 
 /// A modality code of DICOM as a coded term, for those that models here are made for.

@@ -3,12 +3,13 @@
 use dicom_core::VR;
 use dicom_dictionary_std::tags;
 use hilum_imaging::HeaderText;
+use hilum_reports::identity::{of_device, oid};
 use hilum_reports::{Form, ModelEntry, ModelKey};
 use jiff::civil::DateTime;
 
 use crate::data_set::DataSet;
 use crate::subject::Subject;
-use crate::{DicomError, Instance, codes, uid};
+use crate::{DicomError, Instance, codes};
 
 /// What makes one object: its class, the series it is in, and its UIDs' roles.
 pub(crate) struct Plan<'a> {
@@ -114,7 +115,7 @@ fn contribution(model: &ModelEntry) -> DataSet {
         .text(tags::MANUFACTURER, VR::LO, "not stated by the model")
         .text(tags::MANUFACTURER_MODEL_NAME, VR::LO, &identity.name)
         .text(tags::SOFTWARE_VERSIONS, VR::LO, &identity.version)
-        .text(tags::DEVICE_UID, VR::UI, uid::of_device(&ModelKey::of(identity)))
+        .text(tags::DEVICE_UID, VR::UI, oid(of_device(&ModelKey::of(identity))))
         .text(tags::CONTRIBUTION_DESCRIPTION, VR::ST, description)
 }
 

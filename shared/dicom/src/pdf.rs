@@ -4,12 +4,13 @@ use dicom_core::VR;
 use dicom_dictionary_std::{tags, uids};
 use hilum_events::Sha256Digest;
 use hilum_reports::Report;
+use hilum_reports::codes::IMAGING_REPORT;
 
 use crate::data_set::DataSet;
 use crate::evidence::{instances, source};
 use crate::modules::{Plan, content_time, instance};
 use crate::subject::Subject;
-use crate::{DicomError, ENCAPSULATED_PDF, Instance, Sources, codes};
+use crate::{DicomError, ENCAPSULATED_PDF, Instance, Sources};
 
 /// Wraps the PDF that was made of the document whose bytes have the hash `json_sha256`. Another PDF of the same document
 /// is another object.
@@ -44,7 +45,7 @@ pub fn encapsulated_pdf(
         // The pictures in it may show what was burned into the images.
         .text(tags::BURNED_IN_ANNOTATION, VR::CS, "YES")
         .text(tags::DOCUMENT_TITLE, VR::ST, title)
-        .code(tags::CONCEPT_NAME_CODE_SEQUENCE, codes::IMAGING_STUDY)
+        .code(tags::CONCEPT_NAME_CODE_SEQUENCE, IMAGING_REPORT)
         .text(tags::VERIFICATION_FLAG, VR::CS, "UNVERIFIED")
         .text(tags::MIME_TYPE_OF_ENCAPSULATED_DOCUMENT, VR::LO, "application/pdf")
         .bytes(tags::ENCAPSULATED_DOCUMENT, VR::OB, padded)

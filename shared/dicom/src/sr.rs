@@ -36,10 +36,13 @@ pub fn sr(report: &Report, json_sha256: &Sha256Digest, sources: &Sources) -> Res
 
 /// The general part: what the document is, not what it says.
 fn document(subject: &Subject<'_>) -> DataSet {
-    let failed = subject.report.images.iter().filter(|image| image.reading.is_none()).count();
-    let (flag, description) = match failed {
-        0 => ("COMPLETE", "All images have a reading".to_owned()),
-        _ => ("PARTIAL", format!("{failed} of {} images have no reading", subject.report.images.len())),
+    let report = subject.report;
+    let not_read = report.images.iter().filter(|image| image.reading.is_none()).count();
+    let lacks_some = report.completeness.as_ref().is_some_and(|completeness| !completeness.complete);
+    let (flag, description) = match (not_read, lacks_some) {
+        (0, false) => ("COMPLETE", "All images have a reading".to_owned()),
+        (0, true) => ("PARTIAL", "Something that was expected is missing".to_owned()),
+        _ => ("PARTIAL", format!("{not_read} of {} images have no reading", report.images.len())),
     };
     DataSet::new()
         .text(tags::COMPLETION_FLAG, VR::CS, flag)

@@ -1,6 +1,6 @@
 //! What every object of a report is made from: the document, its hash, whose it is and when.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use hilum_events::Sha256Digest;
 use hilum_imaging::StudyHeader;
@@ -39,16 +39,18 @@ impl<'a> Subject<'a> {
         Ok(Self { report, json_sha256, sources, header: sources.patient(report)? })
     }
 
-    /// The images that are told of, each content once.
+    /// The images that are told of: each content once, apart by whether it has a reading.
     pub(crate) fn images(&self) -> Vec<Image<'a>> {
         let mut images: Vec<Image<'a>> = Vec::new();
-        let mut seen = BTreeSet::new();
+        let mut places = BTreeMap::new();
         for (number, entry) in (1..).zip(&self.report.images) {
-            if seen.insert(entry.sha256) {
-                let header = self.sources.of(&entry.sha256);
-                images.push(Image { number, again: Vec::new(), entry, header });
-            } else if let Some(first) = images.iter_mut().find(|image| image.entry.sha256 == entry.sha256) {
-                first.again.push(number);
+            let place = *places.entry((entry.sha256, entry.reading.is_some())).or_insert(images.len());
+            match images.get_mut(place) {
+                Some(first) => first.again.push(number),
+                None => {
+                    let header = self.sources.of(&entry.sha256);
+                    images.push(Image { number, again: Vec::new(), entry, header });
+                }
             }
         }
         images.truncate(IMAGES_MAX);

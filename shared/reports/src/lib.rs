@@ -12,7 +12,7 @@ pub mod html;
 pub mod identity;
 mod pictures;
 pub mod samples;
-mod sentences;
+pub mod sentences;
 
 pub use check::{Flaw, ImageFlaw, check};
 pub use document::{

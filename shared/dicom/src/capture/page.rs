@@ -122,7 +122,7 @@ fn table(canvas: &mut Canvas, reading: &ReadingEntry, top: i32) -> i32 {
     let (ranked, mut y) = (reading.ranked(), top + ROW);
     for finding in ranked.iter().take(ROWS_MAX) {
         let [label, score, output] = words::finding(finding);
-        let is_above = finding.operating_point_score.is_some_and(|score| score >= 0.5);
+        let is_above = reading.trained && finding.operating_point_score.is_some_and(|score| score >= 0.5);
         let (face, colour) = if is_above { (&bold, WHITE) } else { (&face, GREY) };
         face.draw(canvas, RIGHT, y, colour, &face.shortened(&label, (BAR - 8) as f32));
         if let Some(score) = finding.operating_point_score {

@@ -23,8 +23,9 @@ fn group(subject: &Subject<'_>, image: &Image<'_>, reading: &ReadingEntry, findi
     items.extend(algorithm(reading));
     items.extend(image.header.map(|header| self::image(Some(codes::SOURCE_OF_MEASUREMENT), header)));
     items.extend(numbers(finding));
-    items.extend(relation_to_the_operating_point(finding));
-    if !reading.trained {
+    if reading.trained {
+        items.extend(relation_to_the_operating_point(finding));
+    } else {
         items.push(text(Relation::Contains, codes::UNTRAINED, UNTRAINED_NOTICE));
     }
     container(codes::MEASUREMENT_GROUP, items).and(template("1501"))
@@ -64,7 +65,7 @@ fn numbers(finding: &Finding) -> impl Iterator<Item = DataSet> {
     })
 }
 
-/// So that nobody takes the name of a finding for its presence.
+/// So that nobody takes the name of a finding for its presence. Of a network that was not trained it means nothing.
 fn relation_to_the_operating_point(finding: &Finding) -> Option<DataSet> {
     let relation = if finding.operating_point_score? >= 0.5 { codes::AT_OR_ABOVE } else { codes::BELOW };
     Some(code(Relation::Contains, codes::OPERATING_POINT, relation))

@@ -1,6 +1,6 @@
 //! What the report says in sentences: what it is not, what was not read and why.
 
-use hilum_reports::{ImageEntry, UNTRAINED_NOTICE};
+use hilum_reports::{Comparison, ImageEntry, UNTRAINED_NOTICE, sentences};
 
 use crate::codes::{self, Term};
 use crate::content::{Relation, text};
@@ -14,6 +14,9 @@ pub(super) fn remarks(subject: &Subject<'_>) -> Vec<DataSet> {
     if report.is_untrained() {
         remarks.push(remark(codes::UNTRAINED, UNTRAINED_NOTICE.to_owned()));
     }
+    remarks.extend(sentences::missing(report).into_iter().map(|words| remark(codes::MISSING, words)));
+    remarks.extend(sentences::flags(report).into_iter().map(|words| remark(codes::FLAG, words)));
+    remarks.extend(report.comparison.iter().flat_map(earlier).map(|words| remark(codes::EARLIER, words)));
     let images = subject.images();
     for image in &images {
         if image.entry.reading.is_none() {
@@ -36,6 +39,28 @@ pub(super) fn remarks(subject: &Subject<'_>) -> Vec<DataSet> {
         ));
     }
     remarks
+}
+
+/// The numbers of an earlier study beside those of this one.
+fn earlier(comparison: &Comparison) -> Vec<String> {
+    let Comparison { study_id, study_ref, revision, same_model, findings, .. } = comparison;
+    let name = study_ref.as_ref().map_or_else(|| study_id.to_string(), ToString::to_string);
+    let study = format!("study {name}, revision {revision}");
+    if !same_model {
+        return vec![format!("Another model read the earlier {study}: its numbers can't be compared")];
+    }
+    let findings = findings.iter().map(|it| {
+        let label = codes::spoken(&it.label);
+        let scores = match (it.earlier_score, it.score) {
+            (Some(earlier), Some(now)) => format!(", score {earlier:.2}, now {now:.2}"),
+            _ => String::new(),
+        };
+        format!(
+            "{label} in {study}: network output {:.3}, now {:.3}{scores}",
+            it.earlier_probability, it.probability
+        )
+    });
+    findings.collect()
 }
 
 /// Such as `Image 1 (and 3)`.

@@ -129,6 +129,7 @@ fn the_structured_report_says_what_the_document_says() {
         .collect();
     assert_eq!(findings.len(), 18, "each label once: image 2 has the content of image 1");
     assert_eq!(findings[3], ("SCT".to_owned(), "36118008".to_owned()));
+    assert_eq!(findings[9], ("99HILUM".to_owned(), "Pleural_Thickening".to_owned()));
     assert_eq!(findings[17], ("99HILUM".to_owned(), "Enlarged Cardiomediastinum".to_owned()));
 
     assert_eq!(texts(&object, "disclaimer"), ["For research use only. Not a diagnosis."]);
@@ -142,7 +143,8 @@ fn the_structured_report_says_what_the_document_says() {
 
 #[test]
 fn numbers_are_those_of_the_document_and_say_how_they_stand_to_the_operating_point() {
-    let story = Story::radiograph();
+    let mut story = Story::radiograph();
+    story.report.images[0].reading.as_mut().unwrap().trained = true;
     let object = read(&story.sr());
     let findings = &story.report.images[0].reading.as_ref().unwrap().findings;
     let named = |value: &str| -> Vec<&InMemDicomObject> {
@@ -167,6 +169,43 @@ fn numbers_are_those_of_the_document_and_say_how_they_stand_to_the_operating_poi
         code(item, tags::CONCEPT_CODE_SEQUENCE).is_some_and(|(_, value)| value == "at-or-above")
     });
     assert_eq!(above.count(), scores.iter().filter(|score| **score >= 0.5).count());
+}
+
+#[test]
+fn what_is_missing_flagged_or_of_an_earlier_study_is_told() {
+    let object = read(&Story::full().sr());
+    assert_eq!(text(&object, tags::COMPLETION_FLAG), "PARTIAL");
+    let missing = texts(&object, "missing");
+    assert_eq!(
+        missing[..2],
+        [
+            "Incomplete: 6 images were expected and 5 arrived.",
+            "Incomplete: the series lateral did not arrive.",
+        ]
+    );
+    assert!(texts(&object, "flag")[0].starts_with("Flagged by the rule effusion-first: Effusion"));
+    assert!(
+        texts(&object, "earlier")[0]
+            .starts_with("Effusion in study S-0, revision 1: network output 0.111, now")
+    );
+    assert!(
+        texts(&object, "not-read").iter().any(|words| words.starts_with("Image 5: it has no outcome yet"))
+    );
+    assert_eq!(texts(&object, "untrained"), [""; 0]);
+}
+
+#[test]
+fn a_label_outside_ascii_makes_the_file_utf8_when_the_patient_reads_the_same_in_it() {
+    let mut story = Story::full();
+    let object = read(&story.sr());
+    assert_eq!(text(&object, tags::SPECIFIC_CHARACTER_SET), "ISO_IR 192");
+    assert!(texts(&object, "112039").contains(&"Image 1 = image 2, 결절".to_owned()));
+    let latin = StudyHeader { patient_name: HeaderText::new(b"M\xfcller"), ..header(0) };
+    story.sources = [(Sha256Digest::of(b"a"), latin)].into_iter().collect();
+    let object = read(&story.sr());
+    assert_eq!(text(&object, tags::SPECIFIC_CHARACTER_SET), "ISO_IR 100");
+    assert_eq!(text(&object, tags::PATIENT_NAME), "Müller");
+    assert!(texts(&object, "112039").contains(&"Image 1 = image 2, ??".to_owned()));
 }
 
 #[test]

@@ -88,6 +88,19 @@ impl Story {
         story
     }
 
+    /// With all that a document can say, by a network that was trained and has a label outside ASCII.
+    pub(crate) fn full() -> Self {
+        let mut story = Self { report: samples::incomplete(), ..Self::new() };
+        for model in &mut story.report.models {
+            (model.identity.trained, model.notice) = (true, None);
+        }
+        for reading in story.report.images.iter_mut().filter_map(|image| image.reading.as_mut()) {
+            reading.trained = true;
+            reading.findings[1].label = "결절".to_owned();
+        }
+        story
+    }
+
     /// As [`Self::new`], of a PNG.
     pub(crate) fn png() -> Self {
         let mut story = Self::new();

@@ -9,10 +9,14 @@ use tempfile::TempDir;
 
 use crate::story::{PDF, Story};
 
+/// What DCMTK says of itself: of a file in UTF-8 it can't check the lengths of texts. Lines it parts its words by.
+const OF_ITSELF: [&str; 2] =
+    ["", "W: The VR checker does not support this Specific Character Set: ISO_IR 192"];
+
 /// All objects of two reports as files.
 pub(crate) fn written() -> TempDir {
     let folder = TempDir::new().unwrap();
-    for (name, story) in [("dicom", Story::radiograph()), ("png", Story::png())] {
+    for (name, story) in [("dicom", Story::radiograph()), ("png", Story::png()), ("full", Story::full())] {
         let folder = folder.path().join(name);
         std::fs::create_dir(&folder).unwrap();
         for (name, instance) in story.files() {
@@ -42,7 +46,7 @@ fn highdicom_reads_the_structured_report_and_pydicom_the_rest() {
         return;
     };
     let (folder, script) = (written(), concat!(env!("CARGO_MANIFEST_DIR"), "/tests/check.py"));
-    for kind in ["dicom", "png"] {
+    for kind in ["dicom", "png", "full"] {
         let run = Command::new(&python).arg(script).arg(folder.path().join(kind)).output().unwrap();
         let said = String::from_utf8_lossy(&run.stdout);
         assert!(run.status.success(), "{kind}: {said}{}", String::from_utf8_lossy(&run.stderr));
@@ -57,11 +61,12 @@ fn dcmtk_reads_everything_without_a_word_of_complaint() {
     for (program, files) in checks {
         let Some(program) = dcmtk(program) else { return };
         for (kind, file) in
-            ["dicom", "png"].into_iter().flat_map(|kind| files.iter().map(move |file| (kind, file)))
+            ["dicom", "png", "full"].into_iter().flat_map(|kind| files.iter().map(move |file| (kind, file)))
         {
             let run = Command::new(&program).arg(folder.path().join(kind).join(file)).output().unwrap();
-            let complaints = String::from_utf8_lossy(&run.stderr);
-            assert!(run.status.success() && complaints.is_empty(), "{file} of {kind}: {complaints}");
+            let said = String::from_utf8_lossy(&run.stderr);
+            let complaints: Vec<_> = said.lines().filter(|line| !OF_ITSELF.contains(line)).collect();
+            assert!(run.status.success() && complaints.is_empty(), "{file} of {kind}: {complaints:?}");
             assert!(run.stdout.len() > 500, "{file} of {kind}");
         }
     }
