@@ -16,14 +16,16 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("hilum-imaging", &["hilum-events"]),
         ("hilum-models", &["hilum-events"]),
         ("hilum-reports", &["hilum-events"]),
+        ("hilum-dicom", &["hilum-events", "hilum-imaging", "hilum-reports"]),
     ])
 }
 
-const HEAVY: [(&str, &str); 4] = [
-    ("tch", "hilum-infer"),
-    ("openvino", "hilum-infer"),
-    ("sqlx", "hilum-projection"),
-    ("dicom-object", "hilum-imaging"),
+/// What is large or parses what was uploaded, and who may need it. `hilum-dicom` only writes DICOM.
+const HEAVY: [(&str, &[&str]); 4] = [
+    ("tch", &["hilum-infer"]),
+    ("openvino", &["hilum-infer"]),
+    ("sqlx", &["hilum-projection"]),
+    ("dicom-object", &["hilum-imaging", "hilum-dicom"]),
 ];
 
 #[test]
@@ -51,15 +53,15 @@ fn dependencies_point_one_way() {
 }
 
 #[test]
-fn heavy_libraries_stay_in_their_one_crate() {
+fn heavy_libraries_stay_in_their_crates() {
     let metadata = MetadataCommand::new().no_deps().exec().unwrap();
     for package in &metadata.packages {
         for dependency in &package.dependencies {
-            for (library, home) in HEAVY {
+            for (library, homes) in HEAVY {
                 let elsewhere = dependency.name == library
                     && dependency.kind == DependencyKind::Normal
-                    && package.name.as_str() != home;
-                assert!(!elsewhere, "{} needs {library}, which only {home} may", package.name);
+                    && !homes.contains(&package.name.as_str());
+                assert!(!elsewhere, "{} needs {library}, which only {homes:?} may", package.name);
             }
         }
     }

@@ -31,6 +31,7 @@ pub fn all_roads(media: MediaType, bytes: &[u8]) {
             assert!(preview.is_ok(), "what a model can see can't be shown to people");
         }
         let _ = codec::inspect_head(bytes, &LIMITS);
+        let _ = codec::study_header(bytes, &LIMITS);
         let inspected = codec::inspect(bytes.to_vec(), &LIMITS).map(|_| ());
         let passes =
             inspected.as_ref().err().is_none_or(|refusal| refusal.code == RefusalCode::MissingIdentifier);

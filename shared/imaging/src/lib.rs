@@ -5,7 +5,8 @@
 //!
 //! - `ingest` asks [`DecoderPool::inspect`] for the identifiers of a DICOM object;
 //! - `infer` asks [`DecoderPool::prepare`] for the numbers that its model takes;
-//! - `report` asks [`DecoderPool::preview`] for a small PNG.
+//! - `report` asks [`DecoderPool::preview`] for a small PNG;
+//! - who makes DICOM objects of a report asks [`DecoderPool::study_header`] whose they are.
 
 pub mod bench;
 mod codec;
@@ -19,6 +20,7 @@ mod limits;
 mod picture;
 mod preparation;
 mod preprocess;
+mod study_header;
 mod wire;
 
 pub use decoder::child_main;
@@ -29,3 +31,4 @@ pub use limits::Limits;
 pub use picture::{Picture, PictureError, Preview, Samples};
 pub use preparation::{Preparation, Prepared};
 pub use preprocess::{ModelInput, Preprocessing, ResizeMethod, preprocess};
+pub use study_header::{HeaderText, StudyHeader};

@@ -16,6 +16,7 @@ use crate::limits::Limits;
 use crate::picture::{Picture, Preview, Samples};
 use crate::preparation::{Preparation, Prepared};
 use crate::preprocess::ModelInput;
+use crate::study_header::StudyHeader;
 
 const HEADER_MAX_BYTES: u32 = 64 * 1024;
 
@@ -34,6 +35,8 @@ pub(crate) enum Operation {
     Inspect,
     /// Answered by [`Reply::Identity`].
     InspectHead,
+    /// Answered by [`Reply::StudyHeader`].
+    StudyHeader,
     /// Answered by [`Reply::Picture`].
     Decode { media: MediaType, values: DicomValues },
     /// Answered by [`Reply::Prepared`].
@@ -51,7 +54,7 @@ impl Operation {
         const PNG_OVERHEAD_BYTES: u64 = 64 * 1024;
         let preview = |side: u64| side.saturating_mul(side).saturating_add(PNG_OVERHEAD_BYTES);
         match self {
-            Self::Inspect | Self::InspectHead | Self::Measure { .. } => 0,
+            Self::Inspect | Self::InspectHead | Self::StudyHeader | Self::Measure { .. } => 0,
             Self::Decode { .. } => limits.max_pixels.saturating_mul(4),
             Self::Preview { .. } => limits.max_pixels.saturating_add(PNG_OVERHEAD_BYTES),
             Self::Prepare { preparation, preview_side_px, .. } => {
@@ -67,6 +70,7 @@ impl Operation {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Reply {
     Identity(DicomIdentity),
+    StudyHeader(Box<StudyHeader>),
     Picture(PictureHeader),
     Prepared(PreparedHeader),
     Cost(FileCost),

@@ -14,7 +14,7 @@ mod overlay;
 pub mod pdf;
 mod pictures;
 pub mod samples;
-mod sentences;
+pub mod sentences;
 mod sight;
 mod words;
 

@@ -32,7 +32,7 @@ pub(crate) fn summary(report: &Report) -> String {
 }
 
 /// What was expected and is not in the report; empty if nothing was or all is.
-pub(crate) fn missing(report: &Report) -> Vec<String> {
+pub fn missing(report: &Report) -> Vec<String> {
     let missing = report.completeness.iter().flat_map(|completeness| &completeness.missing);
     missing
         .map(|missing| match missing {
@@ -48,7 +48,7 @@ pub(crate) fn missing(report: &Report) -> Vec<String> {
 }
 
 /// What rules of the site pointed out.
-pub(crate) fn flags(report: &Report) -> Vec<String> {
+pub fn flags(report: &Report) -> Vec<String> {
     let flags = report.flags.iter().map(|flag| {
         let label = label(&flag.label);
         let number = match flag.score {

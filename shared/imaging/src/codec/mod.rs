@@ -14,6 +14,7 @@ use crate::dicom_values::{DicomFacts, DicomValues};
 use crate::error::{Refusal, RefusalCode};
 use crate::limits::Limits;
 use crate::picture::{Picture, Preview};
+use crate::study_header::StudyHeader;
 
 /// The identifiers of a DICOM object, after everything its headers can tell against it has been checked.
 pub(crate) fn inspect(bytes: Vec<u8>, limits: &Limits) -> Result<DicomIdentity, Refusal> {
@@ -25,6 +26,12 @@ pub(crate) fn inspect(bytes: Vec<u8>, limits: &Limits) -> Result<DicomIdentity, 
 pub(crate) fn inspect_head(bytes: &[u8], limits: &Limits) -> Result<DicomIdentity, Refusal> {
     check_type(bytes, MediaType::Dicom)?;
     dicom::identity(&dicom::Instance::read_head(bytes, limits)?)
+}
+
+/// Which patient and study a DICOM object belongs to, whether its pixels can be read or not.
+pub(crate) fn study_header(bytes: &[u8], limits: &Limits) -> Result<StudyHeader, Refusal> {
+    check_type(bytes, MediaType::Dicom)?;
+    dicom::study_header(bytes, limits)
 }
 
 /// What a file shows.

@@ -97,6 +97,9 @@ fn handle(operation: &Operation, bytes: Vec<u8>, limits: &Limits) -> Result<(Rep
     match *operation {
         Operation::Inspect => Ok((Reply::Identity(codec::inspect(bytes, limits)?), Vec::new())),
         Operation::InspectHead => Ok((Reply::Identity(codec::inspect_head(&bytes, limits)?), Vec::new())),
+        Operation::StudyHeader => {
+            Ok((Reply::StudyHeader(Box::new(codec::study_header(&bytes, limits)?)), Vec::new()))
+        }
         Operation::Decode { media, values } => {
             let (header, samples) =
                 PictureHeader::split(codec::decode(media, bytes, values, limits)?.picture);

@@ -14,6 +14,7 @@ use crate::dicom_values::DicomValues;
 use crate::error::{CrashCause, DecodeError, RefusalCode};
 use crate::picture::{Picture, Preview};
 use crate::preparation::{Preparation, Prepared};
+use crate::study_header::StudyHeader;
 use crate::wire::{Operation, Reply, Request};
 
 /// A bounded set of decoder processes. Clones share it; dropping the last one ends the processes.
@@ -71,6 +72,18 @@ impl DecoderPool {
     pub async fn inspect_head(&self, bytes: &[u8]) -> Result<DicomIdentity, DecodeError> {
         match self.call(Operation::InspectHead, bytes).await? {
             (Reply::Identity(identity), _) => Ok(identity),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Which patient and study a DICOM object belongs to, for an object that is to stand beside it in an archive. Its
+    /// pixels are not looked at: an image that can't be read has a header too. What comes back names a person.
+    ///
+    /// # Errors
+    /// Also when one of its UIDs is missing.
+    pub async fn study_header(&self, bytes: &[u8]) -> Result<StudyHeader, DecodeError> {
+        match self.call(Operation::StudyHeader, bytes).await? {
+            (Reply::StudyHeader(header), _) => header.sound().ok_or_else(unexpected),
             _ => Err(unexpected()),
         }
     }

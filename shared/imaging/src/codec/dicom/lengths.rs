@@ -39,7 +39,7 @@ pub(super) fn check(bytes: &[u8], part: Part, limits: &Limits) -> Result<(), Ref
 }
 
 /// The file meta group and what comes after it; `None` if the parser will refuse the former.
-fn after_meta(bytes: &[u8]) -> Result<Option<(FileMetaTable, &[u8])>, Refusal> {
+pub(super) fn after_meta(bytes: &[u8]) -> Result<Option<(FileMetaTable, &[u8])>, Refusal> {
     const PREAMBLE_LEN: usize = 128;
     let Some(mut rest) = bytes.get(PREAMBLE_LEN..) else { return Ok(None) };
     check_meta(rest)?;

@@ -1,5 +1,6 @@
 //! DICOM file to identifiers, codes or pixel values. Only the file meta group, the identifiers, three codes and what
-//! makes pixels visible are looked at; no patient attribute is read, and no text of the file enters a refusal.
+//! makes pixels visible are looked at; patient attributes are read in one place, [`study_header`], and no text of the
+//! file enters a refusal.
 
 mod codestream;
 mod frame;
@@ -7,6 +8,7 @@ mod header;
 mod lengths;
 mod lut;
 mod shading;
+mod study_header;
 mod walk;
 mod window;
 
@@ -21,6 +23,7 @@ use hilum_events::DicomIdentity;
 
 pub(in crate::codec) use self::frame::Frame;
 use self::header::Header;
+pub(in crate::codec) use self::study_header::study_header;
 use self::walk::Part;
 use crate::dicom_values::DicomFacts;
 use crate::error::{Refusal, RefusalCode};

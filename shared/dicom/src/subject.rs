@@ -1,0 +1,119 @@
+//! What every object of a report is made from: the document, its hash, whose it is and when.
+
+use std::collections::BTreeMap;
+
+use hilum_events::Sha256Digest;
+use hilum_imaging::StudyHeader;
+use hilum_reports::{Form, ImageEntry, Report};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
+
+use crate::data_set::CharacterSet;
+use crate::{DicomError, IMAGES_MAX, Sources, uid};
+
+/// A report and whose it is.
+pub(crate) struct Subject<'a> {
+    pub(crate) report: &'a Report,
+    pub(crate) json_sha256: &'a Sha256Digest,
+    pub(crate) sources: &'a Sources,
+    /// The header that patient and study are copied of; `None` for a study without DICOM images.
+    pub(crate) header: Option<&'a StudyHeader>,
+}
+
+/// An image of the report, with those that have the same content.
+pub(crate) struct Image<'a> {
+    pub(crate) number: usize,
+    /// Numbers of further images with the same content.
+    pub(crate) again: Vec<usize>,
+    pub(crate) entry: &'a ImageEntry,
+    pub(crate) header: Option<&'a StudyHeader>,
+}
+
+impl<'a> Subject<'a> {
+    pub(crate) fn new(
+        report: &'a Report,
+        json_sha256: &'a Sha256Digest,
+        sources: &'a Sources,
+    ) -> Result<Self, DicomError> {
+        Ok(Self { report, json_sha256, sources, header: sources.patient(report)? })
+    }
+
+    /// The images that are told of: each content once, apart by whether it has a reading.
+    pub(crate) fn images(&self) -> Vec<Image<'a>> {
+        let mut images: Vec<Image<'a>> = Vec::new();
+        let mut places = BTreeMap::new();
+        for (number, entry) in (1..).zip(&self.report.images) {
+            let place = *places.entry((entry.sha256, entry.reading.is_some())).or_insert(images.len());
+            match images.get_mut(place) {
+                Some(first) => first.again.push(number),
+                None => {
+                    let header = self.sources.of(&entry.sha256);
+                    images.push(Image { number, again: Vec::new(), entry, header });
+                }
+            }
+        }
+        images.truncate(IMAGES_MAX);
+        images
+    }
+
+    pub(crate) fn study_instance_uid(&self) -> String {
+        self.header
+            .map_or_else(|| uid::of_study(self.report.study_id), |header| header.study_instance_uid.clone())
+    }
+
+    /// A UID of this form of the document. It also follows from which headers were there: with fewer it is another
+    /// object. Their values don't enter it, only the hashes of their files.
+    pub(crate) fn uid(&self, form: Form, role: &str) -> String {
+        let sources = Sources::wanted(self.report)
+            .into_iter()
+            .filter(|image| self.sources.of(&image.sha256).is_some())
+            .fold(String::new(), |all, image| format!("{all}{}", image.sha256));
+        let sources = Sha256Digest::of(sources.as_bytes());
+        uid::of_document(self.json_sha256, &format!("{}/{}/{sources}/{role}", form.name, form.version))
+    }
+
+    /// The offset that the object's times have from UTC: that of its source, whose times are copied, or none.
+    pub(crate) fn offset(&self) -> Offset {
+        let offset = self.header.map_or("", |header| header.timezone_offset_from_utc.as_str());
+        let number = |digits: Option<&str>| digits.and_then(|digits| digits.parse::<i32>().ok()).unwrap_or(0);
+        let seconds = number(offset.get(1..3)) * 3600 + number(offset.get(3..5)) * 60;
+        let seconds = if offset.starts_with('-') { -seconds } else { seconds };
+        Offset::from_seconds(seconds).unwrap_or(Offset::UTC)
+    }
+
+    /// A time of the document as the object writes it.
+    pub(crate) fn local(&self, at: Timestamp) -> DateTime {
+        self.offset().to_datetime(at)
+    }
+
+    /// When the analysis began: when the first reading was requested.
+    pub(crate) fn began_at(&self) -> Timestamp {
+        let events = self.report.provenance.events.iter();
+        let requests =
+            events.filter(|event| event.name == "inference-requested").map(|event| event.stored_at);
+        requests.min().unwrap_or(self.report.as_of)
+    }
+
+    /// That of what is copied.
+    pub(crate) fn character_set(&self) -> CharacterSet {
+        let Some(header) = self.header else {
+            return CharacterSet { copied: String::new(), may_be_utf8: true };
+        };
+        let texts = [
+            &header.patient_name,
+            &header.patient_id,
+            &header.issuer_of_patient_id,
+            &header.accession_number,
+            &header.study_id,
+            &header.referring_physician_name,
+            &header.study_description,
+        ];
+        let is_utf8 = header.specific_character_set.trim() == "ISO_IR 192"
+            && texts.iter().all(|text| str::from_utf8(text.as_bytes()).is_ok());
+        // An escape would switch to another set, and a backslash is a yen sign in some.
+        let is_plain = |byte: &u8| byte.is_ascii() && *byte >= b' ' && *byte != b'\\' && *byte != b'~';
+        let is_ascii = texts.iter().all(|text| text.as_bytes().iter().all(is_plain));
+        CharacterSet { copied: header.specific_character_set.clone(), may_be_utf8: is_utf8 || is_ascii }
+    }
+}
