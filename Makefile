@@ -45,11 +45,13 @@ fuzz: $(TOOLS)/bin/cargo-fuzz
 # What this machine reaches, in some ten minutes: tables here, JSON in target/bench. Run it on an idle machine.
 # HILUM_BENCH_IMAGES names a folder of other images, HILUM_MODEL another model. docs/performance.md explains it all.
 BENCH_IMAGES := $(if $(HILUM_BENCH_IMAGES),--images $(HILUM_BENCH_IMAGES))
-BENCHMARKS := engine preprocess pipeline capacity logging
+BENCHMARKS := engine preprocess pipeline capacity study fairness logging
 BENCH_engine :=
 BENCH_preprocess := $(BENCH_IMAGES)
 BENCH_pipeline := --cores $(BENCH_IMAGES)
 BENCH_capacity := --step-s 10 --steady-s 40 $(BENCH_IMAGES)
+BENCH_study :=
+BENCH_fairness :=
 BENCH_logging := $(BENCH_IMAGES)
 
 bench: build

@@ -2,14 +2,15 @@
 //!
 //! A batch is closed when it is full or the engine's fair share, when nothing else is on the way, or when its first
 //! image has waited long enough. So a lone image never waits for company that does not come, and no engine takes what
-//! an idle one could read. Urgent images go first, and none of them waits for company that is not urgent.
+//! an idle one could read. Urgent images go first, and none of them waits for company that is not urgent. Among equals
+//! the sites go in turn: what one site has queued stands before no other's next image.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use hilum_events::Priority;
+use hilum_events::{Priority, Site};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::engine::{EngineError, Output};
@@ -65,6 +66,7 @@ impl<T> Lanes<T> {
 pub(crate) struct Job {
     pub(crate) input: Vec<f32>,
     pub(crate) priority: Priority,
+    pub(crate) site: Site,
     pub(crate) queued_at: Instant,
     pub(crate) reply: oneshot::Sender<Result<Output, EngineError>>,
     /// Its place in the queue, free again once the job is in a batch.
@@ -86,6 +88,9 @@ struct State {
     /// Engines that have nothing to do.
     idle: usize,
     closed: bool,
+    /// How many images were taken, and which of them was the last of each site.
+    taken: u64,
+    last_taken: Lanes<HashMap<Site, u64>>,
 }
 
 /// What an idle engine does now.
@@ -215,15 +220,31 @@ impl State {
 
     /// The next images, no more than there are.
     fn take(&mut self, size: usize, now: Instant) -> Vec<Job> {
+        std::iter::from_fn(|| self.take_one(now)).take(size).collect()
+    }
+
+    fn take_one(&mut self, now: Instant) -> Option<Job> {
         let has_waited_long = |job: &Job| now.duration_since(job.queued_at) > OVERTAKEN_FOR_AT_MOST;
-        let next = || {
-            if self.jobs.urgent.is_empty() || self.jobs.routine.front().is_some_and(has_waited_long) {
-                self.jobs.routine.pop_front()
-            } else {
-                self.jobs.urgent.pop_front()
-            }
+        let overtaken = self.jobs.routine.front().is_some_and(has_waited_long);
+        let (lane, place) = if overtaken {
+            (Priority::Routine, 0)
+        } else if self.jobs.urgent.is_empty() {
+            (Priority::Routine, self.next_in_turn(Priority::Routine)?)
+        } else {
+            (Priority::Stat, self.next_in_turn(Priority::Stat)?)
         };
-        std::iter::from_fn(next).take(size).collect()
+        let job = self.jobs.of_mut(lane).remove(place)?;
+        self.taken += 1;
+        self.last_taken.of_mut(lane).insert(job.site.clone(), self.taken);
+        Some(job)
+    }
+
+    /// The first image of the site whose last one was taken longest ago. The queue is short: it is bounded by its places.
+    fn next_in_turn(&self, lane: Priority) -> Option<usize> {
+        let last_taken = self.last_taken.of(lane);
+        let turn = |site: &Site| last_taken.get(site).copied().unwrap_or(0);
+        let jobs = self.jobs.of(lane).iter().enumerate();
+        jobs.min_by_key(|(place, job)| (turn(&job.site), *place)).map(|(place, _)| place)
     }
 
     /// Forgets images for which nobody waits any more.

@@ -43,7 +43,8 @@ impl Wanted {
         }
     }
 
-    /// Replicas × threads are never more than the cores, whatever was asked for.
+    /// Replicas × threads are never more than the cores, whatever was asked for; except of simulated engines, which take
+    /// no core.
     pub(crate) fn layout(&self, kind: EngineKind, device: DeviceChoice) -> (NonZeroUsize, NonZeroUsize) {
         let cores = self.cores;
         let shared_by =
@@ -56,7 +57,8 @@ impl Wanted {
                 shared_by(self.threads.unwrap_or(NonZeroUsize::MIN))
             }
         };
-        let replicas = self.replicas.unwrap_or(by_themselves).min(cores);
+        let most = if matches!(kind, EngineKind::Simulated(_)) { NonZeroUsize::MAX } else { cores };
+        let replicas = self.replicas.unwrap_or(by_themselves).min(most);
         let threads = self.threads.unwrap_or(cores).min(shared_by(replicas));
         (threads, replicas)
     }
@@ -232,6 +234,14 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn simulated_engines_may_be_more_than_the_cores() {
+        let simulated = EngineKind::Simulated(crate::Simulation::default());
+        let wanted = Wanted { replicas: Some(cores(17)), ..Wanted::automatic(cores(2)) };
+        assert_eq!(wanted.layout(simulated, DeviceChoice::Cpu), (cores(1), cores(17)));
+        assert_eq!(wanted.layout(EngineKind::Tch, DeviceChoice::Cpu), (cores(1), cores(2)));
     }
 
     #[test]

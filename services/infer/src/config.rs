@@ -49,15 +49,15 @@ pub struct Config {
 }
 
 impl Config {
-    /// Batches of the chosen engine. Waiting longer for company than a pass takes gains nothing.
+    /// Batches of the chosen engine. Waiting longer for company than a pass takes gains nothing. What is in hand has its
+    /// place among those that wait: before a full queue a site's first image would wait behind all others.
     pub(crate) fn batches(&self, chosen: &Chosen) -> BatchSettings {
-        let passes_in_hand = chosen.engines.len().saturating_mul(2);
+        let in_hand = self.in_hand(chosen.max_batch, chosen.engines.len());
         BatchSettings {
             max_batch: chosen.max_batch,
             max_wait: Duration::from_millis(self.max_batch_wait_ms).min(chosen.pass),
-            queue_len: chosen
-                .max_batch
-                .saturating_mul(NonZeroUsize::new(passes_in_hand).unwrap_or(NonZeroUsize::MIN)),
+            // With the quarter more that sites may have which have none in hand, and another one for what is urgent.
+            queue_len: NonZeroUsize::MIN.saturating_add(in_hand + in_hand / 2 + 1),
         }
     }
 
@@ -66,12 +66,16 @@ impl Config {
     }
 
     /// So many images in hand that every engine has its next batch while it reads one, and every decoder has its next
-    /// file while it decodes one. Urgent ones come first, and a few more of them are taken when the hands are full.
+    /// file while it decodes one.
+    fn in_hand(&self, max_batch: NonZeroUsize, replicas: usize) -> usize {
+        (max_batch.get().saturating_mul(replicas) + self.decoders().get()).saturating_mul(2)
+    }
+
+    /// Urgent images come first, and a few more of them are taken when the hands are full.
     pub(crate) fn work(&self, worker: &ModelWorker) -> WorkConfig {
-        let batches = worker.max_batch().get().saturating_mul(worker.replicas());
         WorkConfig {
             consumers: vec!["infer-stat".to_owned(), "infer-routine".to_owned()],
-            concurrency: (batches + self.decoders().get()).saturating_mul(2),
+            concurrency: self.in_hand(worker.max_batch(), worker.replicas()),
             handle_limit: Duration::from_secs(300),
             max_tries: self.max_tries,
             max_unanswered: self.max_unanswered,

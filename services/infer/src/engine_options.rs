@@ -24,7 +24,7 @@ pub struct EngineOptions {
     /// In which arithmetic: auto, fp32, bf16 (processors with AVX512-BF16 or AMX, CUDA devices) or fp16 (CUDA devices)
     #[arg(long, env = "HILUM_PRECISION", default_value = "auto")]
     pub precision: Choice<Precision>,
-    /// Cores for forward passes: replicas × threads are never more
+    /// Cores for forward passes: replicas × threads are never more, except of simulated engines
     #[arg(long, value_name = "N", env = "HILUM_CORES", default_value_t = all_cores())]
     pub cores: NonZeroUsize,
     /// Threads of one forward pass; by default the cores shared among the replicas

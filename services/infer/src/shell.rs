@@ -9,7 +9,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use hilum_blobs::BlobStore;
 use hilum_events::{
-    BlobRef, Envelope, Event, InferenceCompleted, InferenceRequested, ReadingTimes, completed_filter,
+    BlobRef, Envelope, Event, InferenceCompleted, InferenceRequested, ReadingTimes, Site, completed_filter,
 };
 use hilum_imaging::{DecodeError, DecoderPool, ModelInput, Preview};
 use hilum_log::{AppendError, Delivery, Failure, Handle, Log, Recorded, reach_with};
@@ -69,7 +69,7 @@ impl Handle for Reader {
         if self.log.last(&completed_filter(request.reading_id)).await?.is_some() {
             return Ok(());
         }
-        let event = match self.read(request).await {
+        let event = match self.read(request, &cause.site).await {
             Ok(event) => event,
             Err(Unread::Image { code, reason }) => {
                 tracing::warn!(code, "the image can't be read");
@@ -120,8 +120,8 @@ impl Reader {
     }
 
     /// The reading, or why there is none.
-    async fn read(&self, request: &InferenceRequested) -> Result<Event, Unread> {
-        let announced = self.worker.announce(request.priority);
+    async fn read(&self, request: &InferenceRequested, site: &Site) -> Result<Event, Unread> {
+        let announced = self.worker.announce(request.priority, site);
         let (bytes, fetch_ms) = timed("fetch", self.fetch(request)).await;
         let bytes = bytes?;
         let (media, preparation) = (request.image.media_type, &self.model.preparation);

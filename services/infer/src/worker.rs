@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use hilum_events::Priority;
+use hilum_events::{Priority, Site};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::batcher::{BatchSettings, Job, Lanes, Queue};
@@ -29,6 +29,7 @@ pub struct ModelWorker {
 pub struct Announced<'a> {
     worker: &'a ModelWorker,
     priority: Priority,
+    site: Site,
     is_kept: bool,
 }
 
@@ -57,10 +58,11 @@ impl ModelWorker {
         Ok(worker)
     }
 
-    /// Says that an image is being prepared, and how soon its reading is wanted. Call it when its preparation starts.
-    pub fn announce(&self, priority: Priority) -> Announced<'_> {
+    /// Says that an image is being prepared, how soon its reading is wanted and by whom. Call it when its preparation
+    /// starts.
+    pub fn announce(&self, priority: Priority, site: &Site) -> Announced<'_> {
         self.queue.announce(priority);
-        Announced { worker: self, priority, is_kept: false }
+        Announced { worker: self, priority, site: site.clone(), is_kept: false }
     }
 
     /// Has one image read in its turn: row-major, side × side values in the model's range. Waits for a place in the
@@ -70,16 +72,21 @@ impl ModelWorker {
     /// The input or the output is unusable, the model failed on this image, or its thread has ended.
     pub async fn submit(&self, input: Vec<f32>) -> Result<Output, EngineError> {
         check_input(&input, self.input_len)?;
-        let (job, answer) = self.job(input, Priority::Routine).await?;
+        let (job, answer) = self.job(input, Priority::Routine, Site::default()).await?;
         self.queue.push(job, false);
         answer.await.unwrap_or(Err(EngineError::WorkerGone))
     }
 
-    async fn job(&self, input: Vec<f32>, priority: Priority) -> Result<(Job, Answer), EngineError> {
+    async fn job(
+        &self,
+        input: Vec<f32>,
+        priority: Priority,
+        site: Site,
+    ) -> Result<(Job, Answer), EngineError> {
         let places = Arc::clone(self.places.of(priority));
         let place = places.acquire_owned().await.map_err(|_| EngineError::WorkerGone)?;
         let (reply, answer) = oneshot::channel();
-        Ok((Job { input, priority, queued_at: Instant::now(), reply, place: Some(place) }, answer))
+        Ok((Job { input, priority, site, queued_at: Instant::now(), reply, place: Some(place) }, answer))
     }
 
     /// When the longest of the forward passes that are running now began; `None` while all engines are idle. A watchdog
@@ -129,7 +136,7 @@ impl Announced<'_> {
     /// As [`ModelWorker::submit`].
     pub async fn submit(mut self, input: Vec<f32>) -> Result<Output, EngineError> {
         check_input(&input, self.worker.input_len)?;
-        let (job, answer) = self.worker.job(input, self.priority).await?;
+        let (job, answer) = self.worker.job(input, self.priority, self.site.clone()).await?;
         // In one step, so that the batcher never sees neither the promise nor the image.
         self.is_kept = true;
         self.worker.queue.push(job, true);
@@ -212,8 +219,8 @@ mod tests {
     async fn an_announcement_is_withdrawn_when_it_is_kept_or_dropped() {
         let worker = worker();
         for priority in [Priority::Routine, Priority::Stat] {
-            drop(worker.announce(priority));
-            let announced = worker.announce(priority);
+            drop(worker.announce(priority, &Site::default()));
+            let announced = worker.announce(priority, &Site::default());
             assert_eq!(worker.queue.announced(priority), 1);
             assert_eq!(announced.submit(vec![3.0]).await.unwrap().logits, [3.0]);
             assert_eq!(worker.queue.announced(priority), 0);

@@ -4,7 +4,7 @@
 
 mod support;
 
-use hilum_events::Priority;
+use hilum_events::{Priority, Site};
 use hilum_infer::{BatchSettings, Engine, EngineDescription, EngineError, ModelWorker, Output};
 use std::num::NonZeroUsize;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -24,7 +24,9 @@ async fn twenty_images_at_the_same_time_get_what_each_gets_alone() {
     let mut tasks = JoinSet::new();
     for (number, input) in inputs.into_iter().enumerate() {
         let worker = Arc::clone(&worker);
-        tasks.spawn(async move { (number, worker.announce(Priority::Routine).submit(input).await.unwrap()) });
+        tasks.spawn(async move {
+            (number, worker.announce(Priority::Routine, &Site::default()).submit(input).await.unwrap())
+        });
     }
     let together = tasks.join_all().await;
     assert_eq!(together.len(), 20);
@@ -191,7 +193,7 @@ async fn a_full_queue_makes_callers_wait_and_loses_none() {
 async fn an_urgent_image_is_in_the_next_batch_however_many_wait_inside_and_outside_the_queue() {
     let mut bench = Bench::new(16);
     bench.queue_up(&(1..=30u8).map(f32::from).collect::<Vec<_>>()).await;
-    let urgent = bench.worker.announce(Priority::Stat).submit(vec![99.0]);
+    let urgent = bench.worker.announce(Priority::Stat, &Site::default()).submit(vec![99.0]);
     let (answer, ()) = tokio::join!(urgent, async { drop(bench.gate) });
     assert_eq!(logit(&answer), 99.0);
     assert_eq!(bench.passes.all()[..2], [vec![0.5], vec![99.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]]);

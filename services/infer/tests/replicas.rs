@@ -4,7 +4,7 @@
 
 mod support;
 
-use hilum_events::Priority;
+use hilum_events::{Priority, Site};
 use hilum_infer::{
     BatchSettings, Choice, Engine, EngineDescription, EngineError, EngineKind, ModelWorker, Output,
     Simulation, Wanted, choose,
@@ -97,7 +97,9 @@ async fn read(engines: Vec<Box<dyn Engine>>, company: usize, images: usize) -> (
     let mut tasks = JoinSet::new();
     for _ in 0..images {
         let (worker, input) = (Arc::clone(&worker), blank.clone());
-        tasks.spawn(async move { worker.announce(Priority::Routine).submit(input).await.unwrap() });
+        tasks.spawn(async move {
+            worker.announce(Priority::Routine, &Site::default()).submit(input).await.unwrap()
+        });
     }
     assert_eq!(tasks.join_all().await.len(), images);
     let sizes = sizes.lock().unwrap().clone();

@@ -1,11 +1,20 @@
-//! Whether one more image is taken: not when too many wait, and not when it would wait too long. Everything it goes by
-//! comes in: times, what looks at the queues found, what this door took in since. No IO.
+//! Whether one more image of a site is taken: not when too many wait, and not when it would wait too long. Readers serve
+//! the sites in turn, so an image waits for those of its own site and for as many of each other one, whatever more
+//! others have sent. Everything it goes by comes in: times, what looks at the queues found, what this door took in since.
+//! No IO.
 
+mod by_site;
+mod declined;
+
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use hilum_events::Priority;
+use hilum_events::{Priority, Site};
 
 use crate::pace::Pace;
+
+pub(crate) use by_site::{BySite, Lanes};
+pub(crate) use declined::{Cause, Declined};
 
 /// So few never wait long; with fewer the readers may have nothing to do.
 const ALWAYS_TAKEN: u64 = 16;
@@ -13,69 +22,49 @@ const ALWAYS_TAKEN: u64 = 16;
 const BUSY: u64 = ALWAYS_TAKEN / 2;
 /// A closed lane opens again when it is below this share of its bound, so that it does not flap.
 const OPENS_AT: f64 = 0.8;
-/// An estimate that was wrong must not keep senders away.
-const LONGEST_RETRY_S: f64 = 120.0;
+/// While fresh images wait, one in so many that are read is a retry.
+const RETRY_TURN: u64 = 8;
 
 /// What may wait.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
     /// Longest estimated wait for a reading; none for as long as it takes.
     pub(crate) max_wait: Option<Duration>,
-    /// Most images, whatever they wait.
+    /// Most images, whatever they wait. While there are more, each site that has any waiting may have its part of them.
     pub(crate) max_waiting: u64,
+    /// Most sites that images are taken from.
+    pub(crate) max_sites: usize,
 }
 
 /// What a look at the queues found.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Found {
     /// Images on their way to a reading, in hand or not.
     pub(crate) images: u64,
-    /// Of these, those that have not reached the readers' queues; which are urgent can't be seen there.
+    /// Of these, those that have not reached the readers' queues; which are urgent, and whose, can't be seen there.
     pub(crate) before_readers: u64,
     /// Of these, urgent ones in the readers' queues.
     pub(crate) urgent: u64,
+    /// Of these, routine ones that are tried again; whose can't be seen there.
+    pub(crate) routine_retries: u64,
+    /// Of these, those in the queues of single sites. Each site that has a queue is named.
+    pub(crate) sites: BySite,
     /// What the readers have settled, since counting began.
     pub(crate) settled: u64,
 }
 
-/// Images by priority: urgent ones overtake, so those in turn don't count for them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Lanes {
-    urgent: u64,
-    routine: u64,
-}
-
-impl Lanes {
-    fn of(&mut self, lane: Priority) -> &mut u64 {
-        match lane {
-            Priority::Stat => &mut self.urgent,
-            Priority::Routine => &mut self.routine,
-        }
-    }
-}
-
-/// Why a lane is closed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cause {
-    /// Too many images wait.
-    TooMany,
-    /// One more would wait too long.
-    TooSlow,
-}
-
-/// An image that is not taken.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Declined {
-    pub(crate) cause: Cause,
-    /// How long it would wait.
-    pub(crate) wait: Duration,
-    /// When the same image may be taken, from now; 1 at least.
-    pub(crate) retry_after_s: u64,
-}
-
 /// What a look at the queues began with; to be handed back with what it found.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Look(Lanes);
+#[derive(Debug, Clone)]
+pub(crate) struct Look(BySite);
+
+/// A lane of a site was closed, or opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) site: Site,
+    pub(crate) lane: Priority,
+    /// Why it is closed; none when it is open.
+    pub(crate) closed: Option<Cause>,
+}
 
 /// The state of the door.
 #[derive(Debug)]
@@ -83,13 +72,14 @@ pub(crate) struct Admission {
     bounds: Bounds,
     pace: Pace,
     found: Found,
-    /// Everything this door took in, and how much of it before the last look and the one before that.
-    stored: Lanes,
-    stored_at_look: Lanes,
+    /// Everything this door took in, and how much of it before the last look.
+    stored: BySite,
+    stored_at_look: BySite,
+    /// Urgent ones between the last look and the one before that.
     urgent_since_before: u64,
-    under_way: Lanes,
-    urgent_closed: Option<Cause>,
-    routine_closed: Option<Cause>,
+    under_way: BySite,
+    closed: HashMap<(Site, Priority), Cause>,
+    changes: Vec<Change>,
 }
 
 impl Admission {
@@ -98,115 +88,180 @@ impl Admission {
             bounds,
             pace: Pace::new(),
             found: Found::default(),
-            stored: Lanes::default(),
-            stored_at_look: Lanes::default(),
+            stored: BySite::default(),
+            stored_at_look: BySite::default(),
             urgent_since_before: 0,
-            under_way: Lanes::default(),
-            urgent_closed: None,
-            routine_closed: None,
+            under_way: BySite::default(),
+            closed: HashMap::new(),
+            changes: Vec::new(),
         }
     }
 
     /// To be called before the queues are looked at: what is stored from now on may not be seen there.
     pub(crate) fn begin_look(&self) -> Look {
-        Look(self.stored)
+        Look(self.stored.clone())
     }
 
-    /// Takes in what a look found at time `at`. Opens and closes.
+    /// Takes in what a look found at time `at`. Opens what has room again.
     pub(crate) fn end_look(&mut self, look: Look, at: Duration, found: Found) {
-        self.urgent_since_before = look.0.urgent - self.stored_at_look.urgent;
+        self.urgent_since_before = look.0.sum().urgent - self.stored_at_look.sum().urgent;
         self.stored_at_look = look.0;
-        self.found = found;
         let at_readers = found.images.saturating_sub(found.before_readers);
         self.pace.look(at, found.settled, at_readers >= BUSY);
-        for lane in [Priority::Stat, Priority::Routine] {
-            let share = if self.closed(lane).is_some() { OPENS_AT } else { 1.0 };
-            *self.closed_mut(lane) = self.excess(lane, share);
+        self.found = found;
+        let closed: Vec<_> = self.closed.keys().cloned().collect();
+        for (site, lane) in closed {
+            if self.excess(lane, Some(&site), OPENS_AT).is_none() {
+                self.closed.remove(&(site.clone(), lane));
+                self.changes.push(Change { site, lane, closed: None });
+            }
         }
     }
 
-    /// Whether an image may come in on this lane now. Closes the lane if not.
+    /// Whether an image may come in of which neither site nor priority is known yet.
+    ///
+    /// # Errors
+    /// When not even an urgent one of a site that has none here would be taken.
+    pub(crate) fn check_any(&self) -> Result<(), Declined> {
+        let cause = self.excess(Priority::Stat, None, 1.0);
+        cause.map_or(Ok(()), |cause| Err(self.declined(Priority::Stat, None, cause)))
+    }
+
+    /// Whether an image of this site may come in on this lane now. Closes the lane if not.
     ///
     /// # Errors
     /// When it is closed.
-    pub(crate) fn check(&mut self, lane: Priority) -> Result<(), Declined> {
-        if self.closed(lane).is_none() {
-            *self.closed_mut(lane) = self.excess(lane, 1.0);
+    pub(crate) fn check(&mut self, lane: Priority, site: &Site) -> Result<(), Declined> {
+        if !self.knows(site) && self.known_sites() >= self.bounds.max_sites {
+            return Err(self.declined(lane, Some(site), Cause::NewSite));
         }
-        self.closed(lane).map_or(Ok(()), |cause| Err(self.declined(lane, cause)))
+        let closed = self.closed.get(&(site.clone(), lane)).copied();
+        let Some(cause) = closed.or_else(|| self.excess(lane, Some(site), 1.0)) else { return Ok(()) };
+        if closed.is_none() {
+            self.closed.insert((site.clone(), lane), cause);
+            self.changes.push(Change { site: site.clone(), lane, closed: Some(cause) });
+        }
+        Err(self.declined(lane, Some(site), cause))
     }
 
     /// Lets an image in whose upload now begins; to be followed by [`Self::ended`].
     ///
     /// # Errors
     /// When the lane is closed.
-    pub(crate) fn begin(&mut self, lane: Priority) -> Result<(), Declined> {
-        self.check(lane)?;
-        *self.under_way.of(lane) += 1;
+    pub(crate) fn begin(&mut self, lane: Priority, site: &Site) -> Result<(), Declined> {
+        self.check(lane, site)?;
+        *self.under_way.of(site).of(lane) += 1;
         Ok(())
     }
 
     /// An upload has ended; `stored` if its image now waits for its reading.
-    pub(crate) fn ended(&mut self, lane: Priority, stored: bool) {
-        *self.under_way.of(lane) -= 1;
-        *self.stored.of(lane) += u64::from(stored);
-    }
-
-    /// Why a lane is closed; none when it is open.
-    pub(crate) fn closed(&self, lane: Priority) -> Option<Cause> {
-        match lane {
-            Priority::Stat => self.urgent_closed,
-            Priority::Routine => self.routine_closed,
+    pub(crate) fn ended(&mut self, lane: Priority, site: &Site, stored: bool) {
+        *self.under_way.of(site).of(lane) -= 1;
+        self.under_way.forget_if_none(site);
+        if stored {
+            *self.stored.of(site).of(lane) += 1;
         }
     }
 
-    fn closed_mut(&mut self, lane: Priority) -> &mut Option<Cause> {
-        match lane {
-            Priority::Stat => &mut self.urgent_closed,
-            Priority::Routine => &mut self.routine_closed,
-        }
+    /// What was closed and opened since this was asked last.
+    pub(crate) fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
     }
 
-    /// How long an image that came now would wait, by the pace of the readers as it was last seen.
-    pub(crate) fn wait(&self, lane: Priority) -> Duration {
-        Duration::from_secs_f64(self.ahead(lane) as f64 / self.pace.per_s())
+    /// How long an image that came now would wait, by the pace of the readers as it was last seen. Without a site: one of
+    /// a site that has none waiting.
+    pub(crate) fn wait(&self, lane: Priority, site: Option<&Site>) -> Duration {
+        Duration::from_secs_f64(self.ahead(lane, site) as f64 / self.pace.per_s())
+    }
+
+    /// As [`Self::wait`], at the site where it is longest.
+    pub(crate) fn longest_wait(&self, lane: Priority) -> Duration {
+        let of_sites = self.sites().into_iter().map(|site| self.wait(lane, Some(site)));
+        of_sites.max().unwrap_or_else(|| self.wait(lane, None))
     }
 
     /// Images that wait, those under way included.
     pub(crate) fn waiting(&self) -> u64 {
-        self.ahead(Priority::Routine)
+        self.found.images + self.came_since().sum()
+    }
+
+    /// What this door took in that the last look could not see, those under way included.
+    fn came_since(&self) -> Lanes {
+        self.stored.sum().less(self.stored_at_look.sum()).and(self.under_way.sum())
+    }
+
+    /// Images of one site that wait, as far as it is seen whose they are.
+    fn own(&self, site: &Site) -> Lanes {
+        let since = self.stored.get(site).less(self.stored_at_look.get(site));
+        self.found.sites.get(site).and(since).and(self.under_way.get(site))
+    }
+
+    /// All sites that may have images waiting.
+    fn sites(&self) -> HashSet<&Site> {
+        self.found.sites.sites().chain(self.stored.sites()).chain(self.under_way.sites()).collect()
+    }
+
+    fn knows(&self, site: &Site) -> bool {
+        self.found.sites.has(site) || self.stored.has(site) || self.under_way.has(site)
+    }
+
+    fn known_sites(&self) -> usize {
+        self.sites().len()
     }
 
     /// Images that would be read before one that came now.
-    fn ahead(&self, lane: Priority) -> u64 {
-        let urgent = self.stored.urgent - self.stored_at_look.urgent + self.under_way.urgent;
-        let routine = self.stored.routine - self.stored_at_look.routine + self.under_way.routine;
+    fn ahead(&self, lane: Priority, site: Option<&Site>) -> u64 {
+        let in_turn = self.in_turn(lane, site);
+        let Found { before_readers, urgent, routine_retries, ref sites, .. } = self.found;
         match lane {
-            // Of what has not reached the readers, the urgent ones that came last.
+            // Of what has not reached the readers, the urgent ones that came last; of what is tried again, all.
             Priority::Stat => {
-                self.found.urgent + self.found.before_readers.min(self.urgent_since_before) + urgent
+                in_turn
+                    + urgent.saturating_sub(sites.sum().urgent)
+                    + before_readers.min(self.urgent_since_before)
             }
-            Priority::Routine => self.found.images + urgent + routine,
+            Priority::Routine => {
+                let retries = routine_retries.min(in_turn / (RETRY_TURN - 1) + 1);
+                in_turn + retries + before_readers + urgent + self.came_since().urgent
+            }
         }
+    }
+
+    /// Images in the queues of this lane that would be read before one more of this site, when the sites are served in
+    /// turn.
+    fn in_turn(&self, lane: Priority, site: Option<&Site>) -> u64 {
+        let own = site.map_or(0, |site| self.own(site).get(lane));
+        let others = self.sites().into_iter().filter(|other| Some(*other) != site);
+        own + others.map(|other| self.own(other).get(lane).min(own + 1)).sum::<u64>()
     }
 
     /// Which bound would be broken by one more, if each were only this share of itself.
-    fn excess(&self, lane: Priority, share: f64) -> Option<Cause> {
-        if self.waiting() as f64 > self.bounds.max_waiting as f64 * share {
+    fn excess(&self, lane: Priority, site: Option<&Site>, share: f64) -> Option<Cause> {
+        let most = self.bounds.max_waiting as f64 * share;
+        if self.waiting() as f64 > most && self.own_part(site) > most {
             return Some(Cause::TooMany);
         }
         let max_wait = self.bounds.max_wait?;
-        let is_long = self.wait(lane) >= max_wait.mul_f64(share);
-        (is_long && self.ahead(lane) >= ALWAYS_TAKEN).then_some(Cause::TooSlow)
+        let is_long = self.wait(lane, site) >= max_wait.mul_f64(share);
+        (is_long && self.ahead(lane, site) >= ALWAYS_TAKEN).then_some(Cause::TooSlow)
     }
 
-    fn declined(&self, lane: Priority, cause: Cause) -> Declined {
-        let wait = self.wait(lane);
+    /// What would wait if all sites with images had as many as this one. What nobody is known to have sent counts as its.
+    fn own_part(&self, site: Option<&Site>) -> f64 {
+        let sites = self.sites();
+        let others = sites.iter().filter(|other| Some(**other) != site && self.own(other).sum() > 0).count();
+        let known: u64 = sites.iter().map(|site| self.own(site).sum()).sum();
+        let own = site.map_or(0, |site| self.own(site).sum()) + self.waiting().saturating_sub(known);
+        own as f64 * (others + 1) as f64
+    }
+
+    fn declined(&self, lane: Priority, site: Option<&Site>, cause: Cause) -> Declined {
+        let wait = self.wait(lane, site);
         let surplus_s = match (cause, self.bounds.max_wait) {
             (Cause::TooSlow, Some(max_wait)) => wait.saturating_sub(max_wait.mul_f64(OPENS_AT)).as_secs_f64(),
             _ => (self.waiting() as f64 - self.bounds.max_waiting as f64 * OPENS_AT) / self.pace.per_s(),
         };
-        Declined { cause, wait, retry_after_s: (surplus_s.floor() + 1.0).clamp(1.0, LONGEST_RETRY_S) as u64 }
+        Declined::new(cause, wait, surplus_s, self.bounds.max_sites)
     }
 }
 

@@ -35,6 +35,9 @@ pub(crate) struct Config {
     /// as they must, for batches at night. The default is as long as someone waits beside the device
     #[arg(long, env = "HILUM_MAX_WAIT_S", default_value_t = 60)]
     pub(crate) max_wait_s: u64,
+    /// Sites that images are taken from; one more is answered 403. Each has queues of its own, which are served in turn
+    #[arg(long, env = "HILUM_MAX_SITES", default_value_t = 1000)]
+    pub(crate) max_sites: usize,
     /// Child processes that read DICOM headers
     #[arg(long, env = "HILUM_DECODERS", default_value_t = 2)]
     pub(crate) decoders: usize,
@@ -43,6 +46,6 @@ pub(crate) struct Config {
 impl Config {
     pub(crate) fn bounds(&self) -> Bounds {
         let max_wait = (self.max_wait_s > 0).then(|| Duration::from_secs(self.max_wait_s));
-        Bounds { max_wait, max_waiting: self.max_waiting }
+        Bounds { max_wait, max_waiting: self.max_waiting, max_sites: self.max_sites }
     }
 }

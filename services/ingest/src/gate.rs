@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hilum_events::Priority;
+use hilum_events::{Priority, Site};
 use hilum_log::{Log, QueueDepth, service_of};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::admission::{Admission, Bounds, Cause, Found};
+use crate::admission::{Admission, Bounds, Cause, Change, Found};
 use crate::refusal::Refusal;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -35,6 +35,7 @@ struct State {
 pub(crate) struct Admitted {
     gate: Gate,
     lane: Priority,
+    site: Site,
     stored: bool,
 }
 
@@ -47,22 +48,19 @@ impl Gate {
         }))
     }
 
-    /// Whether an upload may begin whose priority is not known yet.
+    /// Whether an upload may begin whose site and priority are not known yet.
     pub(crate) fn pass(&self) -> Result<(), Refusal> {
         if !self.0.trusted.load(Ordering::Relaxed) {
             let source = "it was not yet compared with its seal".into();
             return Err(Refusal::Unavailable("the event log is being checked", source));
         }
-        let Err(declined) = self.decide(|admission| admission.check(Priority::Routine)) else {
-            return Ok(());
-        };
-        self.decide(|admission| admission.check(Priority::Stat)).map_err(|_| declined.into())
+        Ok(self.admission().check_any()?)
     }
 
     /// Lets the image of an upload in, or not.
-    pub(crate) fn admit(&self, lane: Priority) -> Result<Admitted, Refusal> {
-        self.decide(|admission| admission.begin(lane))?;
-        Ok(Admitted { gate: self.clone(), lane, stored: false })
+    pub(crate) fn admit(&self, lane: Priority, site: &Site) -> Result<Admitted, Refusal> {
+        self.decide(|admission| admission.begin(lane, site))?;
+        Ok(Admitted { gate: self.clone(), lane, site: site.clone(), stored: false })
     }
 
     /// Says that uploads are refused because something is away, and that they are taken again: once each, for a
@@ -106,20 +104,18 @@ impl Gate {
     /// Has something decided, and says which lanes it opened or closed.
     fn decide<T>(&self, decide: impl FnOnce(&mut Admission) -> T) -> T {
         let mut admission = self.admission();
-        let before = LANES.map(|lane| admission.closed(lane));
         let decided = decide(&mut admission);
-        for (lane, before) in LANES.into_iter().zip(before) {
-            let (waiting, wait_s) = (admission.waiting(), admission.wait(lane).as_secs());
+        for Change { site, lane, closed } in admission.take_changes() {
+            let (waiting, wait_s) = (admission.waiting(), admission.wait(lane, Some(&site)).as_secs());
             let priority = lane.as_str();
-            match (before, admission.closed(lane)) {
-                (None, Some(Cause::TooMany)) => {
-                    tracing::warn!(priority, waiting, wait_s, "too many images wait; refusing uploads");
+            match closed {
+                Some(Cause::TooMany) => {
+                    tracing::warn!(%site, priority, waiting, wait_s, "too many images wait; refusing uploads");
                 }
-                (None, Some(Cause::TooSlow)) => {
-                    tracing::warn!(priority, waiting, wait_s, "images wait too long; refusing uploads");
+                Some(_) => {
+                    tracing::warn!(%site, priority, waiting, wait_s, "images wait too long; refusing uploads");
                 }
-                (Some(_), None) => tracing::info!(priority, waiting, wait_s, "taking uploads again"),
-                _ => {}
+                None => tracing::info!(%site, priority, waiting, wait_s, "taking uploads again"),
             }
         }
         decided
@@ -129,7 +125,7 @@ impl Gate {
         let admission = self.admission();
         metrics::gauge!("hilum_images_waiting").set(admission.waiting() as f64);
         for lane in LANES {
-            let wait_s = admission.wait(lane).as_secs_f64();
+            let wait_s = admission.longest_wait(lane).as_secs_f64();
             metrics::gauge!("hilum_door_wait_estimate_seconds", "priority" => lane.as_str()).set(wait_s);
         }
     }
@@ -148,7 +144,7 @@ impl Admitted {
 
 impl Drop for Admitted {
     fn drop(&mut self) {
-        self.gate.admission().ended(self.lane, self.stored);
+        self.gate.admission().ended(self.lane, &self.site, self.stored);
     }
 }
 
@@ -163,7 +159,13 @@ fn found(depths: &[QueueDepth]) -> Found {
             continue;
         }
         found.settled += depth.settled;
-        if depth.consumer.starts_with("infer-stat") {
+        let lane = if depth.consumer.starts_with("infer-stat") { Priority::Stat } else { Priority::Routine };
+        match (lane, &depth.site) {
+            (lane, Some(site)) => *found.sites.of(site).of(lane) += images,
+            (Priority::Routine, None) => found.routine_retries += images,
+            (Priority::Stat, None) => {}
+        }
+        if lane == Priority::Stat {
             found.urgent += images;
         }
     }
@@ -176,21 +178,29 @@ mod tests {
 
     #[test]
     fn queues_are_those_of_the_readers_or_before_them_and_the_urgent_ones_are_told_apart() {
-        let depth = |consumer: &str, waiting, in_hand, settled| QueueDepth {
+        let site = |name: &str| Some(name.parse::<Site>().unwrap());
+        let depth = |consumer: &str, site, waiting, in_hand, settled| QueueDepth {
             consumer: consumer.to_owned(),
+            site,
             waiting,
             in_hand,
             settled,
         };
         let depths = [
-            depth("dedupe", 1, 2, 900),
-            depth("dedupe-retry", 3, 0, 900),
-            depth("infer-stat", 10, 5, 7),
-            depth("infer-stat-retry", 20, 0, 8),
-            depth("infer-routine", 100, 50, 70),
-            depth("infer-routine-retry", 200, 0, 80),
+            depth("dedupe", None, 1, 2, 900),
+            depth("dedupe-retry", None, 3, 0, 900),
+            depth("infer-stat", None, 0, 0, 0),
+            depth("infer-stat", site("north"), 10, 5, 7),
+            depth("infer-stat-retry", None, 20, 0, 8),
+            depth("infer-routine", None, 0, 0, 0),
+            depth("infer-routine", site("north"), 60, 50, 30),
+            depth("infer-routine", site("south"), 40, 0, 40),
+            depth("infer-routine-retry", None, 200, 0, 80),
         ];
-        let expected = Found { images: 391, before_readers: 6, urgent: 35, settled: 165 };
-        assert_eq!(found(&depths), expected);
+        let found = found(&depths);
+        assert_eq!((found.images, found.before_readers), (391, 6));
+        assert_eq!((found.urgent, found.routine_retries, found.settled), (35, 200, 165));
+        let [north, south] = ["north", "south"].map(|name| found.sites.get(&name.parse().unwrap()));
+        assert_eq!((north.urgent, north.routine, south.urgent, south.routine), (15, 110, 0, 40));
     }
 }

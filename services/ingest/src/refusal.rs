@@ -51,6 +51,12 @@ pub(crate) enum Refusal {
          {retry_after_s} s; an urgent one may still be taken if the field priority=stat comes before the image"
     )]
     LongWait { wait_s: u64, retry_after_s: u64 },
+    /// Images of so many other sites are taken.
+    #[error(
+        "images are taken here from at most {max_sites} sites, and so many others have sent some; check the name in the \
+         field site, or have the operator allow more with HILUM_MAX_SITES"
+    )]
+    TooManySites { max_sites: usize },
     /// Storage, the log or the decoder is away.
     #[error("{0}; nothing was accepted, try again shortly")]
     Unavailable(&'static str, #[source] Box<dyn Error + Send + Sync>),
@@ -58,10 +64,11 @@ pub(crate) enum Refusal {
 
 impl From<Declined> for Refusal {
     fn from(declined: Declined) -> Self {
-        let Declined { cause, wait, retry_after_s } = declined;
+        let Declined { cause, wait, retry_after_s, max_sites } = declined;
         match cause {
             Cause::TooMany => Self::Full { retry_after_s },
             Cause::TooSlow => Self::LongWait { wait_s: wait.as_secs(), retry_after_s },
+            Cause::NewSite => Self::TooManySites { max_sites },
         }
     }
 }
@@ -117,6 +124,7 @@ impl Refusal {
             Self::Busy => "busy",
             Self::Full { .. } => "full",
             Self::LongWait { .. } => "long-wait",
+            Self::TooManySites { .. } => "too-many-sites",
             Self::Unavailable(..) => "unavailable",
         }
     }
@@ -128,6 +136,7 @@ impl Refusal {
             Self::UnknownType | Self::NotMultipart => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unreadable { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::UnknownStudy(_) => StatusCode::NOT_FOUND,
+            Self::TooManySites { .. } => StatusCode::FORBIDDEN,
             Self::Busy | Self::Full { .. } | Self::LongWait { .. } | Self::Unavailable(..) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }

@@ -143,8 +143,8 @@ impl Door {
                 Err(Refusal::Malformed("the form has two images; send one per request".to_owned()))
             }
             "image" => {
-                // Before its bytes: what comes after them, such as the priority, comes too late for this.
-                let admitted = self.gate.admit(wishes.priority)?;
+                // Before its bytes: what comes after them, such as site and priority, comes too late for this.
+                let admitted = self.gate.admit(wishes.priority, &wishes.site)?;
                 *arrived = Some(self.receive(field, admitted).await?);
                 Ok(())
             }

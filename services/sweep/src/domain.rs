@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use hilum_events::{
     DeadLetterResolved, Envelope, Event, ImageStored, InferenceFailed, InferenceRequested, JobDeadLettered,
-    JobId, Priority, ReadingId, Resolution,
+    JobId, Priority, ReadingId, Resolution, Site,
 };
 use hilum_log::{Advisory, Try};
 use jiff::{SignedDuration, Timestamp};
@@ -68,8 +68,10 @@ pub(crate) struct Open {
     pub(crate) seq: u64,
     /// When it was stored.
     pub(crate) stored_at: Timestamp,
-    /// The consumer that hands it out.
+    /// The consumer that hands it out, as declared.
     pub(crate) consumer: &'static str,
+    /// The site, if each site has a consumer of its own for it.
+    site: Option<Site>,
     /// What is missing if nothing follows.
     missing: Kind,
     /// The job whose message it is.
@@ -248,6 +250,7 @@ impl State {
             seq: fact.seq,
             stored_at: fact.stored_at,
             consumer,
+            site: if consumer == DEDUPE { None } else { site_of(fact.subject) },
             missing,
             job_id: None,
             attempt: 0,
@@ -257,6 +260,11 @@ impl State {
         };
         self.open.entry(work).insert_entry(open).into_mut()
     }
+}
+
+/// The site that a subject names.
+fn site_of(subject: &str) -> Option<Site> {
+    subject.split('.').nth(2)?.parse().ok()
 }
 
 /// The consumer that hands out messages of this subject, as `streams/` says.

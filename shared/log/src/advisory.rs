@@ -11,6 +11,7 @@ use serde::Deserialize;
 use crate::connection::{Log, UnavailableError};
 use crate::definition::{ADVISORIES, RETRIES};
 use crate::retry_ticket::Ticket;
+use crate::share;
 
 /// Why a message is not handed out any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -32,7 +33,7 @@ pub struct Advisory {
     pub kind: AdvisoryKind,
     /// Whether it was handed out by a ticket, which still stands among the retries.
     pub by_ticket: bool,
-    /// The consumer that had handed it out.
+    /// The consumer that had handed it out, as declared.
     pub consumer: String,
     /// Position of the message in the event stream.
     pub stream_seq: u64,
@@ -117,6 +118,7 @@ impl Log {
 impl Body {
     fn at(self, seq: u64) -> Advisory {
         let Self { kind, timestamp, consumer, stream_seq, deliveries, .. } = self;
+        let consumer = share::parts(&consumer).0.to_owned();
         Advisory { seq, kind, by_ticket: false, consumer, stream_seq, deliveries, at: timestamp }
     }
 }

@@ -92,6 +92,8 @@ impl Log {
         self.check_same().await?;
         let subject = envelope.subject();
         let place = envelope.event.unique_among(&envelope.site);
+        let unavailable = |error: UnavailableError| AppendError::Unavailable(error.into());
+        self.ensure_share(&subject, &envelope.site).await.map_err(unavailable)?;
         match self.publish_after(previous_seq, &subject, &place, envelope).await {
             Ok(PublishAck { sequence: seq, duplicate: true, .. }) => Ok(Appended::AlreadyThere { seq }),
             Ok(PublishAck { sequence: seq, .. }) => {

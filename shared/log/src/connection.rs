@@ -7,12 +7,13 @@ use std::time::Duration;
 use async_nats::connection::State;
 use async_nats::jetstream::stream::{RawMessageErrorKind, Stream};
 use async_nats::jetstream::{self, Context};
-use hilum_events::Envelope;
+use hilum_events::{Envelope, Site};
 use tokio_util::sync::CancellationToken;
 
 use crate::definition;
 use crate::recorded::{Place, Recorded, timestamp};
 use crate::same::Known;
+use crate::share::{self, KnownShares};
 
 /// How long a request to the server may take. Appends to a stream that is synced on each write take up to a
 /// second under load.
@@ -24,6 +25,7 @@ pub struct Log {
     pub(crate) client: async_nats::Client,
     pub(crate) context: Context,
     pub(crate) known: Arc<Known>,
+    pub(crate) shares: Arc<KnownShares>,
 }
 
 /// The address can't be used at all; a server that is away is waited for instead.
@@ -63,8 +65,10 @@ pub struct StreamPosition {
 /// What waits at a consumer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueDepth {
-    /// The consumer.
+    /// The consumer, as declared.
     pub consumer: String,
+    /// The site, when this is the queue of one.
+    pub site: Option<Site>,
     /// Messages not yet handed out.
     pub waiting: u64,
     /// Messages handed out and not yet settled.
@@ -76,8 +80,10 @@ pub struct QueueDepth {
 /// How far a consumer has come in the event stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsumerPosition {
-    /// The consumer.
+    /// The consumer, as declared.
     pub consumer: String,
+    /// The site, when this is the consumer of one.
+    pub site: Option<Site>,
     /// The furthest position that it has handed out.
     pub delivered_seq: u64,
     /// All that it handed out up to here is settled.
@@ -105,7 +111,7 @@ impl Log {
             .map_err(|source| ConnectError { url: url.to_owned(), source })?;
         let mut context = jetstream::new(client.clone());
         context.set_timeout(REQUEST_TIMEOUT);
-        Ok(Self { client, context, known: Arc::default() })
+        Ok(Self { client, context, known: Arc::default(), shares: Arc::default() })
     }
 
     /// Whether the connection stands right now.
@@ -175,44 +181,38 @@ impl Log {
         recorded(stream.get_raw_message(seq).await)
     }
 
-    /// How far each consumer that hands out facts as work has come.
+    /// How far each consumer that hands out facts as work has come, those of single sites among them.
     ///
     /// # Errors
     /// When the server does not answer.
     pub async fn consumer_positions(&self) -> Result<Vec<ConsumerPosition>, UnavailableError> {
-        let stream = self.events().await?;
-        let mut positions = Vec::new();
-        for consumer in definition::work_consumers() {
-            let info = stream.consumer_info(&consumer).await;
-            let info = info.map_err(UnavailableError::new("ask how far a consumer has come"))?;
-            positions.push(ConsumerPosition {
-                consumer,
-                delivered_seq: info.delivered.stream_sequence,
-                ack_floor_seq: info.ack_floor.stream_sequence,
-                waiting: info.num_pending,
-                in_hand: info.num_ack_pending as u64,
-            });
-        }
-        Ok(positions)
+        let found = self.consumers_of(definition::EVENTS).await?;
+        let position = |share::Found { consumer, site, info }| ConsumerPosition {
+            consumer,
+            site,
+            delivered_seq: info.delivered.stream_sequence,
+            ack_floor_seq: info.ack_floor.stream_sequence,
+            waiting: info.num_pending,
+            in_hand: info.num_ack_pending as u64,
+        };
+        Ok(found.into_iter().map(position).collect())
     }
 
-    /// What waits at each consumer of the event stream, and among the retries.
+    /// What waits at each consumer of the event stream, those of single sites among them, and among the retries.
     ///
     /// # Errors
     /// When the server does not answer.
     pub async fn queue_depths(&self) -> Result<Vec<QueueDepth>, UnavailableError> {
         let mut depths = Vec::new();
-        for (stream, consumer) in definition::queues() {
-            let stream = self.context.get_stream_no_info(stream).await;
-            let stream = stream.map_err(UnavailableError::new("open a stream"))?;
-            let info = stream.consumer_info(&consumer).await;
-            let info = info.map_err(UnavailableError::new("ask for a consumer's queue"))?;
-            depths.push(QueueDepth {
+        for stream in share::streams_with_consumers() {
+            let found = self.consumers_of(&stream).await?;
+            depths.extend(found.into_iter().map(|share::Found { consumer, site, info }| QueueDepth {
                 consumer,
+                site,
                 waiting: info.num_pending,
                 in_hand: info.num_ack_pending as u64,
                 settled: info.delivered.consumer_sequence.saturating_sub(info.num_ack_pending as u64),
-            });
+            }));
         }
         Ok(depths)
     }

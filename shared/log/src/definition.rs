@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
+use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
 use serde::Deserialize;
 
 use crate::connection::{Log, UnavailableError};
+use crate::share;
 
 /// Name of the event stream.
 pub(crate) const EVENTS: &str = "EVENTS";
@@ -78,6 +79,10 @@ pub struct StreamDefinition {
 pub struct ConsumerDefinition {
     /// Durable name.
     pub name: String,
+    /// Whether each site has a consumer of its own, a share, made after the pattern of this one: see `share`. The first
+    /// `*` of its filters stands for the site.
+    #[serde(default)]
+    pub share_per_site: bool,
     /// What it hands out.
     pub filter_subjects: Vec<String>,
     /// A message that is not settled or reported as in progress for so long goes to another worker, seconds.
@@ -108,20 +113,6 @@ pub enum ApplyError {
 /// The definitions of `streams/`, as built into this release.
 pub fn definitions() -> Vec<StreamDefinition> {
     FILES.iter().map(|text| toml::from_str(text).expect("a test reads the files of streams/")).collect()
-}
-
-/// All consumers with the names of their streams.
-pub(crate) fn queues() -> Vec<(String, String)> {
-    let consumers_of = |definition: StreamDefinition| {
-        let stream = definition.name;
-        definition.consumers.into_iter().map(move |consumer| (stream.clone(), consumer.name))
-    };
-    definitions().into_iter().flat_map(consumers_of).collect()
-}
-
-/// The consumers that hand out facts as work.
-pub(crate) fn work_consumers() -> Vec<String> {
-    queues().into_iter().filter(|(stream, _)| stream == EVENTS).map(|(_, consumer)| consumer).collect()
 }
 
 /// The consumer that hands out the tickets of `consumer`.
@@ -159,9 +150,11 @@ pub async fn apply(
         let stream = log.context.get_stream(&definition.name).await;
         let stream = stream.map_err(UnavailableError::new("open a stream"))?;
         for consumer in &definition.consumers {
-            let exists = stream.consumer_info(&consumer.name).await.is_ok();
-            let config = consumer.config();
-            if exists {
+            let mut config = consumer.config();
+            if let Ok(found) = stream.consumer_info(&consumer.name).await {
+                if consumer.share_per_site {
+                    config.metadata = share::apply(log, &stream, consumer, &found).await?;
+                }
                 let updated = stream.update_consumer(config).await;
                 updated.map_err(UnavailableError::new("update a consumer"))?;
             } else {
@@ -208,7 +201,10 @@ async fn drift_from(
         note("max_message_size", declared.max_message_size.to_string(), found.max_message_size.to_string());
         for consumer in &definition.consumers {
             let Ok(info) = stream.consumer_info(&consumer.name).await else { continue };
-            drifted.extend(consumer.drift(&definition.name, &info.config));
+            drifted.extend(drift_of(&definition.name, &consumer.config(), &info.config));
+            if consumer.share_per_site {
+                drifted.extend(share::drift(&stream, &definition.name, consumer).await?);
+            }
         }
     }
     Ok(drifted)
@@ -247,44 +243,51 @@ impl StreamDefinition {
 }
 
 impl ConsumerDefinition {
+    /// As the server is told.
     fn config(&self) -> pull::Config {
+        let filters =
+            if self.share_per_site { share::filters_of_nobody(self) } else { self.filter_subjects.clone() };
+        self.named(self.name.clone(), filters)
+    }
+
+    /// With its settings, under another name and with other filters.
+    pub(crate) fn named(&self, name: String, filter_subjects: Vec<String>) -> pull::Config {
         pull::Config {
-            durable_name: Some(self.name.clone()),
+            durable_name: Some(name),
             deliver_policy: DeliverPolicy::All,
             ack_policy: AckPolicy::Explicit,
             ack_wait: Duration::from_secs(self.ack_wait_s),
             max_deliver: self.max_deliver,
             max_ack_pending: self.max_ack_pending,
-            filter_subjects: self.filter_subjects.clone(),
+            filter_subjects,
             ..pull::Config::default()
         }
     }
+}
 
-    fn drift(&self, stream: &str, found: &async_nats::jetstream::consumer::Config) -> Vec<Drift> {
-        let mut found_filters = found.filter_subjects.clone();
-        if !found.filter_subject.is_empty() {
-            found_filters.push(found.filter_subject.clone());
-        }
-        let pairs = [
-            ("filter_subjects", format!("{:?}", self.filter_subjects), format!("{found_filters:?}")),
-            (
-                "ack_wait",
-                format!("{:?}", Duration::from_secs(self.ack_wait_s)),
-                format!("{:?}", found.ack_wait),
-            ),
-            ("max_deliver", self.max_deliver.to_string(), found.max_deliver.to_string()),
-            ("max_ack_pending", self.max_ack_pending.to_string(), found.max_ack_pending.to_string()),
-        ];
-        let what = format!("{stream}/{}", self.name);
-        pairs
-            .into_iter()
-            .filter(|(_, declared, found)| declared != found)
-            .map(|(setting, declared, found)| Drift {
-                what: what.clone(),
-                difference: format!("{setting} is {found}, declared {declared}"),
-            })
-            .collect()
-    }
+/// The filters of a consumer, however many.
+pub(crate) fn filters_of(found: &consumer::Config) -> Vec<String> {
+    let one = Some(&found.filter_subject).filter(|filter| !filter.is_empty());
+    found.filter_subjects.iter().chain(one).cloned().collect()
+}
+
+/// Each setting of a consumer that differs from what is declared.
+pub(crate) fn drift_of(stream: &str, declared: &pull::Config, found: &consumer::Config) -> Vec<Drift> {
+    let pairs = [
+        ("filter_subjects", format!("{:?}", declared.filter_subjects), format!("{:?}", filters_of(found))),
+        ("ack_wait", format!("{:?}", declared.ack_wait), format!("{:?}", found.ack_wait)),
+        ("max_deliver", declared.max_deliver.to_string(), found.max_deliver.to_string()),
+        ("max_ack_pending", declared.max_ack_pending.to_string(), found.max_ack_pending.to_string()),
+    ];
+    let what = format!("{stream}/{}", declared.durable_name.as_deref().unwrap_or_default());
+    pairs
+        .into_iter()
+        .filter(|(_, declared, found)| declared != found)
+        .map(|(setting, declared, found)| Drift {
+            what: what.clone(),
+            difference: format!("{setting} is {found}, declared {declared}"),
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod recorded;
 mod retry;
 mod retry_ticket;
 mod same;
+mod share;
 mod work;
 
 pub use advisory::{Advisory, AdvisoryKind};

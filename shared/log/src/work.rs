@@ -6,22 +6,26 @@ mod choice;
 mod handle;
 mod hands;
 mod settle;
+mod shares;
 mod source;
 
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::StreamExt as _;
 use tokio::sync::{Mutex, RwLock};
 use tokio_util::sync::CancellationToken;
 
 pub use handle::{Delivery, Failure, Handle};
 
 use crate::connection::{Log, UnavailableError};
-use choice::Among;
+use crate::share::has_shares;
+use choice::{Among, Kind};
 use hands::{Hands, Slots};
 use settle::Bench;
-use source::{Kind, Sources, Taken};
+use shares::watch_shares;
+use source::{Sources, Taken};
 
 /// After a reconnect the consumers are opened again, rather than waiting for their pulls to expire.
 const LOOK_AT_CONNECTION_EVERY: Duration = Duration::from_secs(1);
@@ -31,10 +35,12 @@ const RETRY_TURN: u64 = 8;
 /// How a service works.
 #[derive(Debug, Clone)]
 pub struct WorkConfig {
-    /// Durable consumers, most urgent first. Each has a second one for its retries.
+    /// Durable consumers, most urgent first. Each has a second one for its retries, and those that are declared so have
+    /// one for each site, which are served in turn.
     pub consumers: Vec<String>,
     /// Messages in hand at a time; a quarter of them, one at least, may be retries. Of several consumers the first may
-    /// have a quarter more in hand, so that its messages wait for none of the others.
+    /// have a quarter more in hand, so that its messages wait for none of the others. Sites that have none in hand may
+    /// together have another quarter, one each, so that their first one waits for no other site's.
     pub concurrency: usize,
     /// A message that takes longer than this is tried again.
     pub handle_limit: Duration,
@@ -78,7 +84,7 @@ pub async fn work<H: Handle>(
         room: RwLock::new(()),
         suspect: Mutex::new(()),
     });
-    let hands = Hands::new(config.concurrency, config.consumers.len());
+    let hands = Hands::new(config.concurrency, config.consumers.len(), has_shares(&config.consumers));
     let stopped = tokio::select! {
         stopped = stopped_rx.recv() => stopped,
         () = bench.take_forever(&handler, &hands, shutdown) => None,
@@ -137,6 +143,7 @@ impl Bench {
         if std::mem::take(said) {
             tracing::info!("taking work again");
         }
+        let mut shares = watch_shares(&self.log, &self.config.consumers);
         let mut looks = tokio::time::interval(LOOK_AT_CONNECTION_EVERY.min(sources.shortest_beat()));
         let mut turn = 0;
         loop {
@@ -149,6 +156,15 @@ impl Bench {
                     sources.keep_alive().await;
                     if self.log.connections() != connections {
                         return UnavailableError::new("pull from a consumer")("the connection was made anew");
+                    }
+                }
+                Some(names) = shares.next() => {
+                    let opened = match names {
+                        Ok(names) => sources.open_shares(&self.log, &names).await,
+                        Err(error) => Err(error),
+                    };
+                    if let Err(error) = opened {
+                        return error;
                     }
                 }
                 arrived = sources.fill() => {
@@ -165,6 +181,10 @@ impl Bench {
                 }
                 slot = hands.reserved_slot(), if sources.has(Among::Urgent) => {
                     let Some(taken) = sources.take(Among::Urgent, false) else { continue };
+                    self.begin(handler, hands, taken, (slot, None));
+                }
+                slot = hands.newcomers_slot(), if sources.has(Among::Newcomers) => {
+                    let Some(taken) = sources.take(Among::Newcomers, false) else { continue };
                     self.begin(handler, hands, taken, (slot, None));
                 }
                 () = hands.retry_slot_free(), if among == Among::Fresh && sources.has(Among::All) => {}

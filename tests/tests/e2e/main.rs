@@ -3,6 +3,7 @@
 
 mod command_line;
 mod corpus;
+mod fairness;
 mod full_house;
 mod hostile;
 mod known_content;

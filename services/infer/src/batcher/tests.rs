@@ -12,7 +12,28 @@ fn settings(max_wait_ms: u64) -> BatchSettings {
 
 fn job(value: f32, priority: Priority, queued_at: Instant) -> (Job, Reply) {
     let (reply, answer) = oneshot::channel();
-    (Job { input: vec![value], priority, queued_at, reply, place: None }, answer)
+    let site = Site::default();
+    (Job { input: vec![value], priority, site, queued_at, reply, place: None }, answer)
+}
+
+fn send_from(site: &str, queue: &Queue, value: f32) -> Reply {
+    let (job, answer) = job(value, Routine, Instant::now());
+    queue.push(Job { site: site.parse().unwrap(), ..job }, false);
+    answer
+}
+
+#[test]
+fn sites_are_read_in_turn_whatever_one_of_them_has_queued() {
+    let queue = Queue::default();
+    let one = BatchSettings { max_batch: std::num::NonZeroUsize::MIN, ..settings(0) };
+    let mut answers: Vec<Reply> =
+        (0..6u8).map(|value| send_from("flood", &queue, f32::from(value))).collect();
+    let next = |_| values(queue.next_batch(&one))[0];
+    assert_eq!([(); 2].map(next), [0., 1.]);
+    answers.extend([10., 11.].map(|value| send_from("calm", &queue, value)));
+    assert_eq!([(); 4].map(next), [10., 2., 11., 3.]);
+    answers.push(send_from("calm", &queue, 12.));
+    assert_eq!([(); 3].map(next), [12., 4., 5.], "it had its last turn before the flood's last one");
 }
 
 fn send(queue: &Queue, value: f32, was_announced: bool) -> Reply {
@@ -113,7 +134,7 @@ fn decide_among(waiting: Lanes<usize>, announced: Lanes<usize>, idle: usize, wai
         std::iter::repeat_with(move || job(0.0, priority, queued_at).0).take(*waiting.of(priority)).collect()
     };
     let jobs = Lanes { urgent: jobs(Stat), routine: jobs(Routine) };
-    State { jobs, announced, idle, closed: false }.decide(&settings(30), now)
+    State { jobs, announced, idle, ..State::default() }.decide(&settings(30), now)
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::Args;
-use hilum_events::{MediaType, Priority};
+use hilum_events::{MediaType, Priority, Site};
 use hilum_imaging::bench::prepare_here;
 use hilum_imaging::{DecodeError, Preparation, Prepared, Refusal};
 use hilum_models::{ModelFolder, demo::write_demo};
@@ -162,7 +162,7 @@ impl Shared {
     /// One image after the other, until it is over.
     async fn read_on(self: Arc<Self>) -> anyhow::Result<()> {
         while !self.is_over.load(Ordering::Relaxed) {
-            let announced = self.worker.announce(Priority::Routine);
+            let announced = self.worker.announce(Priority::Routine, &Site::default());
             let core = self.cores.acquire().await?;
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             let shared = Arc::clone(&self);

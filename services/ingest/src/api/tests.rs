@@ -24,7 +24,7 @@ const CONTENT: &[u8] = b"\x89PNG\r\n\x1a\n and so on";
 /// A door that serves; its address.
 async fn open(bench: &Bench, readings: Option<Readings>) -> SocketAddr {
     let store = format!("file://{}", bench.folder.path().join("objects").display());
-    let gate = Gate::new(Bounds { max_wait: None, max_waiting: 100 });
+    let gate = Gate::new(Bounds { max_wait: None, max_waiting: 100, max_sites: 3 });
     let door = Door {
         log: bench.log.clone(),
         store: BlobStore::open(&StoreConfig::at(&store)).unwrap(),

@@ -1,5 +1,6 @@
 //! `GET /v1/ops/metrics`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::Json;
@@ -43,6 +44,9 @@ struct Queue {
     consumer: String,
     waiting: u64,
     in_hand: u64,
+    /// Of sites that have queues of their own, the messages that wait or are in hand, where there are any.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    by_site: BTreeMap<String, u64>,
 }
 
 #[derive(Serialize)]
@@ -66,7 +70,7 @@ pub(super) async fn metrics(State(api): State<Api>) -> Result<Json<OpsMetrics>, 
         failed: ended.failed,
         failure_rate: failure_rate(&ended),
         latency_ms: Latency::of(&ended),
-        queue_depths: queue_depths.map(|depths| depths.into_iter().map(Queue::from).collect()),
+        queue_depths: queue_depths.map(|depths| queues(&depths)),
         projection,
         unreadable: ended.unreadable,
     }))
@@ -87,8 +91,50 @@ impl Latency {
     }
 }
 
-impl From<QueueDepth> for Queue {
-    fn from(depth: QueueDepth) -> Self {
-        Self { consumer: depth.consumer, waiting: depth.waiting, in_hand: depth.in_hand }
+/// One for each consumer, whatever sites it has.
+fn queues(depths: &[QueueDepth]) -> Vec<Queue> {
+    let mut queues: Vec<Queue> = Vec::new();
+    for QueueDepth { consumer, site, waiting, in_hand, .. } in depths {
+        if queues.last().is_none_or(|last| last.consumer != *consumer) {
+            let consumer = consumer.clone();
+            queues.push(Queue { consumer, waiting: 0, in_hand: 0, by_site: BTreeMap::new() });
+        }
+        let Some(queue) = queues.last_mut() else { continue };
+        queue.waiting += waiting;
+        queue.in_hand += in_hand;
+        let messages = waiting + in_hand;
+        if let Some(site) = site.as_ref().filter(|_| messages > 0) {
+            queue.by_site.insert(site.to_string(), messages);
+        }
+    }
+    queues
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_queues_of_sites_are_told_as_one_with_who_waits_in_it() {
+        let depth = |consumer: &str, site: Option<&str>, waiting, in_hand| QueueDepth {
+            consumer: consumer.to_owned(),
+            site: site.map(|site| site.parse().unwrap()),
+            waiting,
+            in_hand,
+            settled: 7,
+        };
+        let depths = [
+            depth("dedupe", None, 1, 2),
+            depth("infer-routine", None, 0, 0),
+            depth("infer-routine", Some("north"), 30, 4),
+            depth("infer-routine", Some("south"), 0, 0),
+            depth("infer-routine-retry", None, 5, 0),
+        ];
+        let expected = serde_json::json!([
+            { "consumer": "dedupe", "waiting": 1, "in_hand": 2 },
+            { "consumer": "infer-routine", "waiting": 30, "in_hand": 4, "by_site": { "north": 34 } },
+            { "consumer": "infer-routine-retry", "waiting": 5, "in_hand": 0 },
+        ]);
+        assert_eq!(serde_json::to_value(queues(&depths)).unwrap(), expected);
     }
 }

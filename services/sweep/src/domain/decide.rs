@@ -1,6 +1,9 @@
 //! What of the open work is overdue, and what is to be done about it. That no retry and no dead letter exists is
 //! for the caller to find out: it is asked only of the few messages named here.
 
+use std::collections::HashMap;
+
+use hilum_events::Site;
 use hilum_log::{Advisory, AdvisoryKind, ConsumerPosition};
 use jiff::{SignedDuration, Timestamp};
 
@@ -21,13 +24,13 @@ pub(crate) fn decide(
     now: Timestamp,
     limits: &Limits,
 ) -> Vec<Finding> {
+    let positions = Positions::of(positions);
     let overdue = state.open.iter().filter_map(|(work, open)| {
         let consumer = open.consumer.to_owned();
         if let Some(advisory) = state.advisories.get(&(consumer, open.seq)) {
             return Some(never_answered(*work, open, advisory));
         }
-        let position = positions.iter().find(|position| position.consumer == open.consumer)?;
-        let waited = waited(open, position, now, limits)?;
+        let waited = waited(open, positions.how_far(open), now, limits)?;
         Some(without_effect(*work, open, waited, now))
     });
     let unreported =
@@ -37,18 +40,42 @@ pub(crate) fn decide(
     findings
 }
 
+/// How far the consumers are.
+pub(super) struct Positions<'a>(HashMap<(&'a str, Option<&'a Site>), &'a ConsumerPosition>);
+
+/// Where a message is, as far as its consumer tells.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Far {
+    /// In the queue.
+    Waiting,
+    /// Handed out, and perhaps in hand.
+    InHand,
+    /// Settled; or no consumer has it in its queue, since its site has none.
+    Settled,
+}
+
+impl<'a> Positions<'a> {
+    pub(super) fn of(positions: &'a [ConsumerPosition]) -> Self {
+        let by_name = |it: &'a ConsumerPosition| ((it.consumer.as_str(), it.site.as_ref()), it);
+        Self(positions.iter().map(by_name).collect())
+    }
+
+    pub(super) fn how_far(&self, open: &Open) -> Far {
+        match self.0.get(&(open.consumer, open.site.as_ref())) {
+            Some(position) if open.seq > position.delivered_seq => Far::Waiting,
+            Some(position) if open.seq > position.ack_floor_seq => Far::InHand,
+            _ => Far::Settled,
+        }
+    }
+}
+
 /// For how long a message is overdue, if it is.
-fn waited(
-    open: &Open,
-    position: &ConsumerPosition,
-    now: Timestamp,
-    limits: &Limits,
-) -> Option<SignedDuration> {
-    if open.seq > position.delivered_seq {
-        // It waits in the queue, however long that is.
+fn waited(open: &Open, far: Far, now: Timestamp, limits: &Limits) -> Option<SignedDuration> {
+    if far == Far::Waiting {
+        // However long that is.
         return None;
     }
-    let in_hand = open.seq > position.ack_floor_seq;
+    let in_hand = far == Far::InHand;
     let (since, limit) = match open.moved_at {
         Some(moved_at) => (moved_at, limits.after),
         None if in_hand => (open.handed_out_at.unwrap_or(open.stored_at), limits.after * PATIENCE),

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use hilum_log::{Advisory, ConsumerPosition};
 use jiff::Timestamp;
 
+use super::decide::{Far, Positions};
 use super::{Doubt, State, Work};
 
 impl State {
@@ -34,9 +35,9 @@ impl State {
 
     /// Notes which open messages had been handed out at `now`.
     pub(crate) fn note_handed_out(&mut self, positions: &[ConsumerPosition], now: Timestamp) {
+        let positions = Positions::of(positions);
         for open in self.open.values_mut().filter(|open| open.handed_out_at.is_none()) {
-            let position = positions.iter().find(|position| position.consumer == open.consumer);
-            if position.is_some_and(|position| open.seq <= position.delivered_seq) {
+            if positions.how_far(open) != Far::Waiting {
                 open.handed_out_at = Some(now);
             }
         }

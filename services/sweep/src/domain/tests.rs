@@ -27,11 +27,13 @@ fn state_of(facts: &[Envelope]) -> State {
     state
 }
 
-/// All consumers stand at (delivered, ack floor).
+/// All consumers, of which the readers' are those of the story's site, stand at (delivered, ack floor).
 fn positions((delivered_seq, ack_floor_seq): (u64, u64)) -> Vec<ConsumerPosition> {
-    let consumers = [DEDUPE, INFER_STAT, INFER_ROUTINE];
-    let position = |consumer: &str| ConsumerPosition {
+    let consumers =
+        [(DEDUPE, None), (INFER_STAT, Some(samples::site())), (INFER_ROUTINE, Some(samples::site()))];
+    let position = |(consumer, site): (&str, Option<Site>)| ConsumerPosition {
         consumer: consumer.to_owned(),
+        site,
         delivered_seq,
         ack_floor_seq,
         waiting: 0,
@@ -156,6 +158,23 @@ fn a_reading_without_outcome_is_handed_to_the_consumer_of_its_priority() {
     request.priority = Priority::Stat;
     let finding = &decide(&state_of(&stat), &positions(SETTLED), samples::at(302), &LIMITS)[0];
     assert_eq!(finding.consumer, "infer-stat");
+}
+
+#[test]
+fn a_reading_waits_in_the_queue_of_its_site_and_is_lost_when_there_is_none() {
+    let facts = [samples::image_stored(1, "a", 0), samples::inference_requested(1, "a", 1)];
+    let state = state_of(&facts);
+    let later = samples::at(1_000_000);
+    let mut positions = positions((1, 1));
+    assert_eq!(decide(&state, &positions, later, &LIMITS), [], "it waits, however long that is");
+    let elsewhere: Site = "elsewhere".parse().unwrap();
+    for position in positions.iter_mut().filter(|position| position.site.is_some()) {
+        position.site = Some(elsewhere.clone());
+    }
+    let findings = decide(&state, &positions, later, &LIMITS);
+    let found: Vec<_> = findings.iter().map(|f| (f.kind, f.position, f.action)).collect();
+    assert_eq!(found, [(Kind::ReadingWithoutOutcome, Some(2), Action::HandOutAgain)]);
+    assert_eq!(findings[0].consumer, "infer-routine", "the retries of all sites have one consumer");
 }
 
 #[test]

@@ -1,9 +1,26 @@
-//! Which of the messages that have come is taken next. Pure: knows only what kind of message waits in which place.
+//! Which of the messages that have come is taken next. Pure: knows only of what kind the message in each place is, and
+//! when the place had its last turn.
 
-use super::source::Kind;
+/// What a place hands out, the more urgent first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    /// Facts for the first time, or again because a worker did not answer.
+    Fresh,
+    /// Tickets of work that failed before.
+    Retry,
+}
 
-/// Each consumer has a place for what is fresh and one for its retries, the most urgent consumer first.
-const PLACES_OF_A_CONSUMER: usize = 2;
+/// Where a message waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Of its consumer among those of the service: 0 for the most urgent.
+    pub(super) rank: usize,
+    pub(super) kind: Kind,
+    /// The turn in which a message was last taken from here; 0 for never.
+    pub(super) taken_at: u64,
+    /// It is a site's own, and nothing of it is in hand.
+    pub(super) is_newcomer: bool,
+}
 
 /// Among which messages is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,29 +31,32 @@ pub(super) enum Among {
     Fresh,
     /// Those of the first consumer, retries too.
     Urgent,
+    /// Those of sites that have none in hand.
+    Newcomers,
 }
 
 impl Among {
-    fn has(self, place: usize, kind: Kind) -> bool {
+    fn has(self, place: Place) -> bool {
         match self {
             Self::All => true,
-            Self::Fresh => kind == Kind::Fresh,
-            Self::Urgent => place < PLACES_OF_A_CONSUMER,
+            Self::Fresh => place.kind == Kind::Fresh,
+            Self::Urgent => place.rank == 0,
+            Self::Newcomers => place.is_newcomer && place.kind == Kind::Fresh,
         }
     }
 }
 
-/// The place of the most urgent message that waits; that of a retry, if there is one, when it is their turn. `waiting`
-/// has an entry for each place, most urgent first: nothing, or what waits there.
+/// The most urgent of the places in which a message waits, each with its index; that of a retry, if there is one, when it
+/// is their turn. Among equals it is the one whose last turn is longest ago: sites are served in turn.
 pub(super) fn next_place(
-    waiting: impl Iterator<Item = Option<Kind>> + Clone,
+    waiting: impl Iterator<Item = (usize, Place)> + Clone,
     among: Among,
     retry_first: bool,
 ) -> Option<usize> {
-    let waiting = waiting.enumerate().filter_map(|(place, kind)| Some((place, kind?)));
-    let mut eligible = waiting.filter(|(place, kind)| among.has(*place, *kind));
-    let retry = eligible.clone().find(|(_, kind)| retry_first && *kind == Kind::Retry);
-    retry.or_else(|| eligible.next()).map(|(place, _)| place)
+    let eligible = waiting.filter(|(_, place)| among.has(*place));
+    let urgency = |(_, place): &(usize, Place)| (place.rank, place.kind, place.taken_at);
+    let retries = eligible.clone().filter(|(_, place)| retry_first && place.kind == Kind::Retry);
+    retries.min_by_key(urgency).or_else(|| eligible.min_by_key(urgency)).map(|(index, _)| index)
 }
 
 #[cfg(test)]
@@ -48,12 +68,15 @@ mod tests {
     const ROUTINE: usize = 2;
     const ROUTINE_RETRY: usize = 3;
 
+    fn place(rank: usize, kind: Kind) -> Place {
+        Place { rank, kind, taken_at: 0, is_newcomer: false }
+    }
+
     /// Which of the places in which something waits is chosen.
     fn choose(waits: &[usize], among: Among, retry_first: bool) -> Option<usize> {
-        let kinds = [Kind::Fresh, Kind::Retry, Kind::Fresh, Kind::Retry];
-        let kinds = kinds.into_iter().enumerate();
-        let waiting = kinds.map(|(place, kind)| waits.contains(&place).then_some(kind));
-        next_place(waiting, among, retry_first)
+        let places = [(0, Kind::Fresh), (0, Kind::Retry), (1, Kind::Fresh), (1, Kind::Retry)];
+        let places = places.map(|(rank, kind)| place(rank, kind));
+        next_place(waits.iter().map(|index| (*index, places[*index])), among, retry_first)
     }
 
     #[test]
@@ -77,5 +100,35 @@ mod tests {
         assert_eq!(choose(&[ROUTINE, ROUTINE_RETRY], Among::Urgent, false), None);
         assert_eq!(choose(&[URGENT_RETRY, ROUTINE], Among::Urgent, false), Some(URGENT_RETRY));
         assert_eq!(choose(&[URGENT, URGENT_RETRY, ROUTINE], Among::Urgent, false), Some(URGENT));
+    }
+
+    /// Whose message is taken in each of `turns` turns, when sites of these ranks always have one that waits.
+    fn taken(ranks: &[usize], turns: u64) -> Vec<usize> {
+        let mut places: Vec<Place> = ranks.iter().map(|rank| place(*rank, Kind::Fresh)).collect();
+        let turn = |turn| {
+            let next = next_place(places.iter().copied().enumerate(), Among::All, false).unwrap();
+            places[next].taken_at = turn;
+            next
+        };
+        (1..=turns).map(turn).collect()
+    }
+
+    #[test]
+    fn sites_are_served_in_turn_and_the_urgent_ones_before_all_others() {
+        assert_eq!(taken(&[1, 1, 1], 7), [0, 1, 2, 0, 1, 2, 0]);
+        assert_eq!(taken(&[1, 0, 1, 0], 5), [1, 3, 1, 3, 1]);
+    }
+
+    #[test]
+    fn a_site_that_comes_anew_is_next_and_gets_no_more_than_its_share_afterwards() {
+        let flood = Place { taken_at: 40, ..place(1, Kind::Fresh) };
+        let newcomer = Place { taken_at: 7, is_newcomer: true, ..flood };
+        let both = [(0, flood), (1, newcomer)];
+        assert_eq!(next_place(both.into_iter(), Among::All, false), Some(1));
+        assert_eq!(next_place(both.into_iter(), Among::Newcomers, false), Some(1));
+        let served = Place { taken_at: 41, is_newcomer: false, ..newcomer };
+        let both = [(0, flood), (1, served)];
+        assert_eq!(next_place(both.into_iter(), Among::All, false), Some(0));
+        assert_eq!(next_place(both.into_iter(), Among::Newcomers, false), None);
     }
 }

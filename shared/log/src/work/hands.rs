@@ -1,5 +1,5 @@
-//! How many messages can be in hand at a time: of any kind, of retries among them, and a reserve beyond for what is most
-//! urgent. Knows no message.
+//! How many messages can be in hand at a time: of any kind, of retries among them, and reserves beyond for what is most
+//! urgent and for sites that have none in hand. Knows no message.
 
 use std::sync::Arc;
 
@@ -15,12 +15,14 @@ pub(super) struct Hands {
     retry_slots: Arc<Semaphore>,
     /// For the first of several consumers, when all else is taken.
     reserve: Arc<Semaphore>,
+    /// For sites that have nothing in hand, when all else is taken.
+    newcomers: Arc<Semaphore>,
     pub(super) tasks: TaskTracker,
 }
 
 impl Hands {
-    /// For `concurrency` messages of so many consumers.
-    pub(super) fn new(concurrency: usize, consumers: usize) -> Self {
+    /// For `concurrency` messages of so many consumers, which may have shares.
+    pub(super) fn new(concurrency: usize, consumers: usize, has_shares: bool) -> Self {
         let quarter = (concurrency / 4).max(1);
         // With one consumer nothing is more urgent than the rest.
         let reserve = if consumers > 1 { quarter } else { 0 };
@@ -28,6 +30,7 @@ impl Hands {
             slots: Arc::new(Semaphore::new(concurrency)),
             retry_slots: Arc::new(Semaphore::new(quarter)),
             reserve: Arc::new(Semaphore::new(reserve)),
+            newcomers: Arc::new(Semaphore::new(if has_shares { quarter } else { 0 })),
             tasks: TaskTracker::new(),
         }
     }
@@ -40,6 +43,11 @@ impl Hands {
     /// Waits for a slot for what is most urgent.
     pub(super) async fn reserved_slot(&self) -> OwnedSemaphorePermit {
         free(&self.reserve).await
+    }
+
+    /// Waits for a slot for a site that has nothing in hand.
+    pub(super) async fn newcomers_slot(&self) -> OwnedSemaphorePermit {
+        free(&self.newcomers).await
     }
 
     /// A slot for a retry besides the one for any message, if there is one.
@@ -62,18 +70,23 @@ async fn free(slots: &Arc<Semaphore>) -> OwnedSemaphorePermit {
 mod tests {
     use super::*;
 
-    /// Slots, slots for retries, reserve.
-    fn sizes(concurrency: usize, consumers: usize) -> (usize, usize, usize) {
-        let hands = Hands::new(concurrency, consumers);
-        let [slots, retry_slots, reserve] =
-            [&hands.slots, &hands.retry_slots, &hands.reserve].map(|semaphore| semaphore.available_permits());
-        (slots, retry_slots, reserve)
+    /// Slots, slots for retries, reserve, that of newcomers.
+    fn sizes(concurrency: usize, consumers: usize, has_shares: bool) -> [usize; 4] {
+        let hands = Hands::new(concurrency, consumers, has_shares);
+        [&hands.slots, &hands.retry_slots, &hands.reserve, &hands.newcomers]
+            .map(|semaphore| semaphore.available_permits())
     }
 
     #[test]
     fn the_first_of_several_consumers_has_a_quarter_more_and_one_at_least() {
-        assert_eq!(sizes(20, 2), (20, 5, 5));
-        assert_eq!(sizes(2, 2), (2, 1, 1));
-        assert_eq!(sizes(20, 1), (20, 5, 0), "a lone consumer stays within its bound");
+        assert_eq!(sizes(20, 2, false), [20, 5, 5, 0]);
+        assert_eq!(sizes(2, 2, false), [2, 1, 1, 0]);
+        assert_eq!(sizes(20, 1, false), [20, 5, 0, 0], "a lone consumer stays within its bound");
+    }
+
+    #[test]
+    fn sites_that_have_nothing_in_hand_have_a_quarter_more() {
+        assert_eq!(sizes(20, 2, true), [20, 5, 5, 5]);
+        assert_eq!(sizes(2, 2, true), [2, 1, 1, 1]);
     }
 }

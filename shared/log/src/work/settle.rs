@@ -12,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::attempt::LOOK_AGAIN;
+use super::choice::Kind;
 use super::handle::{Failure, Handle};
-use super::source::{Kind, Taken, nak, report_progress};
+use super::source::{Taken, nak, report_progress};
 use super::{WorkConfig, WorkError};
 use crate::append::AppendError;
 use crate::connection::{Log, UnavailableError};
@@ -71,7 +72,7 @@ impl Bench {
     /// Decides what becomes of one message.
     pub(super) async fn settle<H: Handle>(&self, handler: &H, taken: Taken) {
         let begun = Instant::now();
-        let Taken { message, kind, consumer, beat } = taken;
+        let Taken { message, kind, consumer, beat, hold: _hold } = taken;
         let placed = tokio::select! {
             placed = self.place(&message, kind, &consumer) => placed,
             () = self.hand_back.cancelled() => return nak(&message).await,

@@ -1,6 +1,7 @@
 //! The durable consumers that a service takes from, with the one message of each that has come and waits for a
-//! slot.
+//! slot. A consumer with shares is one of them for each site.
 
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -10,37 +11,42 @@ use async_nats::jetstream::message::Message;
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt as _};
 
-use super::choice::{Among, next_place};
+use super::choice::{Among, Kind, Place, next_place};
 use crate::connection::{Log, UnavailableError};
 use crate::definition::{EVENTS, RETRIES, retry_consumer};
+use crate::share;
 
 const PULL: &str = "pull from a consumer";
 /// How long the server keeps a request for which it has no message.
 const REQUEST_EXPIRES: Duration = Duration::from_secs(30);
 
-/// What a source hands out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// Facts for the first time, or again because a worker did not answer.
-    Fresh,
-    /// Tickets of work that failed before.
-    Retry,
-}
-
 /// A message to handle.
 pub(super) struct Taken {
     pub(super) message: Message,
     pub(super) kind: Kind,
-    /// The consumer of the fact, also for a ticket.
+    /// The consumer of the fact as declared, also for a ticket or a site's share.
     pub(super) consumer: String,
     /// How often to report progress.
     pub(super) beat: Duration,
+    /// To be kept as long as the message is in hand.
+    pub(super) hold: Hold,
 }
 
+/// Counts what is in hand of a source.
+pub(super) type Hold = Arc<()>;
+
 struct Source {
+    /// Of its consumer among those of the service.
+    rank: usize,
+    /// As declared.
     consumer: String,
+    /// On the server.
+    name: String,
     kind: Kind,
     beat: Duration,
+    /// The turn in which a message was last taken.
+    taken_at: u64,
+    hold: Hold,
     messages: Option<BoxStream<'static, Result<Message, UnavailableError>>>,
     waiting: Option<Waiting>,
 }
@@ -50,29 +56,53 @@ struct Waiting {
     reported_at: Instant,
 }
 
-/// All sources of a service, most urgent first.
+/// All sources of a service.
 pub(super) struct Sources {
     all: Vec<Source>,
+    /// How many messages were taken.
+    turn: u64,
 }
 
 impl Sources {
     pub(super) fn new(consumers: &[String]) -> Self {
-        let source = |consumer: &String, kind| Source {
-            consumer: consumer.clone(),
-            kind,
-            beat: Duration::ZERO,
-            messages: None,
-            waiting: None,
+        let both = |(rank, consumer): (usize, &String)| {
+            let fresh = Source::new(rank, consumer, consumer.clone(), Kind::Fresh);
+            [fresh, Source::new(rank, consumer, retry_consumer(consumer), Kind::Retry)]
         };
-        let both = |consumer| [source(consumer, Kind::Fresh), source(consumer, Kind::Retry)];
-        Self { all: consumers.iter().flat_map(both).collect() }
+        Self { all: consumers.iter().enumerate().flat_map(both).collect(), turn: 0 }
     }
 
-    /// Opens all consumers, also those that were open before.
+    /// Opens all declared consumers, also those that were open before; shares are open when they are named again.
     pub(super) async fn open(&mut self, log: &Log) -> Result<(), UnavailableError> {
         for source in &mut self.all {
-            source.open(log).await?;
+            source.messages = None;
+            if !source.is_share() {
+                source.open(log).await?;
+            }
         }
+        Ok(())
+    }
+
+    /// Opens the shares with these names that are not open, and forgets those that are gone.
+    pub(super) async fn open_shares(&mut self, log: &Log, names: &[String]) -> Result<(), UnavailableError> {
+        for name in names {
+            let found = self.all.iter().position(|source| source.name == *name);
+            let place = match found {
+                Some(place) => place,
+                None => {
+                    let (consumer, _) = share::parts(name);
+                    let pattern = self.all.iter().find(|source| source.name == consumer);
+                    let Some(rank) = pattern.map(|pattern| pattern.rank) else { continue };
+                    self.all.push(Source::new(rank, consumer, name.clone(), Kind::Fresh));
+                    self.all.len() - 1
+                }
+            };
+            if self.all[place].messages.is_none() {
+                self.all[place].open(log).await?;
+            }
+        }
+        self.all
+            .retain(|source| !source.is_share() || source.waiting.is_some() || names.contains(&source.name));
         Ok(())
     }
 
@@ -104,16 +134,24 @@ impl Sources {
 
     /// The most urgent of these messages that waits; of the retries, when it is their turn.
     pub(super) fn take(&mut self, among: Among, retry_first: bool) -> Option<Taken> {
-        let place = self.next_place(among, retry_first)?;
-        let source = &mut self.all[place];
+        let index = self.next_place(among, retry_first)?;
+        let source = &mut self.all[index];
         let waiting = source.waiting.take()?;
-        let consumer = source.consumer.clone();
-        Some(Taken { message: waiting.message, kind: source.kind, consumer, beat: source.beat })
+        self.turn += 1;
+        source.taken_at = self.turn;
+        Some(Taken {
+            message: waiting.message,
+            kind: source.kind,
+            consumer: source.consumer.clone(),
+            beat: source.beat,
+            hold: Arc::clone(&source.hold),
+        })
     }
 
     fn next_place(&self, among: Among, retry_first: bool) -> Option<usize> {
-        let waiting = self.all.iter().map(|source| source.waiting.is_some().then_some(source.kind));
-        next_place(waiting, among, retry_first)
+        let all = self.all.iter().enumerate();
+        let waiting = all.filter(|(_, source)| source.waiting.is_some());
+        next_place(waiting.map(|(index, source)| (index, source.place())), among, retry_first)
     }
 
     /// Tells the server that what waits for a slot is not forgotten.
@@ -136,15 +174,38 @@ impl Sources {
 }
 
 impl Source {
+    fn new(rank: usize, consumer: &str, name: String, kind: Kind) -> Self {
+        Self {
+            rank,
+            consumer: consumer.to_owned(),
+            name,
+            kind,
+            beat: Duration::MAX,
+            taken_at: 0,
+            hold: Hold::default(),
+            messages: None,
+            waiting: None,
+        }
+    }
+
+    fn is_share(&self) -> bool {
+        self.kind == Kind::Fresh && self.name != self.consumer
+    }
+
+    fn place(&self) -> Place {
+        let is_newcomer = self.is_share() && Arc::strong_count(&self.hold) == 1;
+        Place { rank: self.rank, kind: self.kind, taken_at: self.taken_at, is_newcomer }
+    }
+
     async fn open(&mut self, log: &Log) -> Result<(), UnavailableError> {
-        let (stream, name) = match self.kind {
-            Kind::Fresh => (EVENTS, self.consumer.clone()),
-            Kind::Retry => (RETRIES, retry_consumer(&self.consumer)),
+        let stream = match self.kind {
+            Kind::Fresh => EVENTS,
+            Kind::Retry => RETRIES,
         };
         let stream = log.context.get_stream_no_info(stream).await;
         let stream = stream.map_err(UnavailableError::new("open a stream"))?;
         let consumer: Consumer<pull::Config> =
-            stream.get_consumer(&name).await.map_err(|error| error.to_string()).map_err(
+            stream.get_consumer(&self.name).await.map_err(|error| error.to_string()).map_err(
                 UnavailableError::new("open a durable consumer; apply the definitions of streams/ first"),
             )?;
         self.beat = consumer.cached_info().config.ack_wait / 3;

@@ -4,6 +4,7 @@
 mod facts;
 mod retries;
 mod same;
+mod shares;
 mod urgent;
 mod working;
 

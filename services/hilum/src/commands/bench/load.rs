@@ -5,6 +5,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use hilum_events::Priority;
+
 use super::contents::{Content, Contents};
 use super::images::SITE;
 use super::statistics::Latencies;
@@ -82,6 +84,21 @@ pub(super) async fn upload_patiently(client: &Client, content: &Content) -> Resu
         tokio::time::sleep(PAUSE_AFTER_REFUSAL).await;
     }
     Err(Error::Unmeasured("the stack stayed full".to_owned()))
+}
+
+/// Sends one picture from a site of its own, within a study, wanted as soon as `priority` says.
+///
+/// # Errors
+/// The stack can't be reached, or does not take it.
+pub(super) async fn upload_as(
+    client: &Client,
+    content: &Content,
+    tags: (&str, &str),
+    priority: Priority,
+) -> Result<Accepted, Error> {
+    let began = Instant::now();
+    let accepted = client.upload_urgent_content(content.pieces(), content.len(), tags, priority).await?;
+    Ok(Accepted { job_id: accepted.job_id, began, upload: began.elapsed() })
 }
 
 /// `None` when the box is full.

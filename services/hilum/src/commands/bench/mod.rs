@@ -4,6 +4,7 @@
 mod capacity;
 mod contents;
 mod core_use;
+mod fairness;
 mod full_pipes;
 mod ideal;
 mod images;
@@ -13,7 +14,9 @@ mod logging;
 mod pipeline;
 mod poison;
 mod processes;
+mod simulated;
 mod statistics;
+mod study;
 mod surroundings;
 mod temporary;
 mod worker_metrics;
@@ -55,6 +58,12 @@ enum Benchmark {
     /// How many senders of one image per second the stack holds at a p95 under one second
     #[command(long_about = capacity::ABOUT)]
     Capacity(capacity::CapacityArgs),
+    /// How long a study of many images takes with as many workers, and with one; exit code 1 if more than promised
+    #[command(long_about = study::ABOUT)]
+    Study(study::StudyArgs),
+    /// What an image waits beside the flood of another site or priority; exit code 1 if more than promised
+    #[command(long_about = fairness::ABOUT)]
+    Fairness(fairness::FairnessArgs),
     /// What logs cost an upload, and what a log that nobody reads does; exit code 1 if more than promised
     #[command(long_about = logging::ABOUT)]
     Logging(logging::LoggingArgs),
@@ -91,6 +100,8 @@ pub(super) async fn run(args: BenchArgs, output: Output) -> Result<ExitCode, Err
         Benchmark::Poison(args) => Box::pin(poison::run(args, place)).await,
         Benchmark::Pipeline(args) => Box::pin(pipeline::run(args, place)).await,
         Benchmark::Capacity(args) => Box::pin(capacity::run(args, place)).await,
+        Benchmark::Study(args) => Box::pin(study::run(args, place)).await,
+        Benchmark::Fairness(args) => Box::pin(fairness::run(args, place)).await,
         Benchmark::Logging(args) => Box::pin(logging::run(args, place)).await,
     }
 }

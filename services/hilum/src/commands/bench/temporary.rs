@@ -41,6 +41,13 @@ impl TemporaryArgs {
         Self { settings: UpSettings { quiet_time_s, ..self.settings.clone() }, ..self.clone() }
     }
 
+    /// The same, with further environment variables of all programs.
+    pub(super) fn with_environment(&self, more: Vec<(&'static str, String)>) -> Self {
+        let mut settings = self.settings.clone();
+        settings.environment.extend(more);
+        Self { settings, ..self.clone() }
+    }
+
     /// The same, with a door that takes images however long they will wait: for a measurement that holds the workers.
     pub(super) fn with_patient_door(&self) -> Self {
         let mut settings = self.settings.clone();

@@ -184,8 +184,9 @@ impl Bench<'_> {
         while Instant::now() < deadline {
             let positions = self.stack.log.consumer_positions().await;
             let positions = positions.map_err(self.stack.unavailable())?;
-            let settled_to = positions.iter().find(|position| position.consumer == CONSUMER);
-            if settled_to.is_some_and(|position| position.ack_floor_seq >= poison.last_seq()) {
+            // The poisoned ones come from the site of the good ones.
+            let mut of_sites = positions.iter().filter(|it| it.consumer == CONSUMER && it.site.is_some());
+            if of_sites.all(|position| position.ack_floor_seq >= poison.last_seq()) {
                 return Ok(began.elapsed());
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -197,8 +198,8 @@ impl Bench<'_> {
         let fits = &fits;
         let reached = wait_until(QUEUE_LIMIT, || async move {
             let Ok(depths) = self.stack.log.queue_depths().await else { return false };
-            let found = depths.iter().find(|depth| depth.consumer == CONSUMER);
-            found.is_some_and(|depth| fits(depth.waiting + depth.in_hand))
+            let of_all_sites = depths.iter().filter(|depth| depth.consumer == CONSUMER);
+            fits(of_all_sites.map(|depth| depth.waiting + depth.in_hand).sum())
         });
         if reached.await { Ok(()) } else { Err(Error::Unmeasured(otherwise.to_owned())) }
     }
