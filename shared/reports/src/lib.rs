@@ -9,8 +9,9 @@ mod pictures;
 pub mod samples;
 
 pub use document::{
-    ChangeEntry, ChangeKind, DISCLAIMER, EventEntry, FORMAT, ImageEntry, ImageStatus, ModelEntry, ModelKey,
-    ObjectEntry, Provenance, ReadError, ReadingEntry, Report, Summary, UNTRAINED_NOTICE,
+    ChangeEntry, ChangeKind, ComparedFinding, Comparison, Completeness, DISCLAIMER, EventEntry, FORMAT,
+    FlagEntry, ImageEntry, ImageStatus, Missing, ModelEntry, ModelKey, ObjectEntry, Provenance, ReadError,
+    ReadingEntry, Report, Summary, UNTRAINED_NOTICE,
 };
 pub use form::Form;
 pub use pictures::{Choice, Picture, Pictures, reduced};
