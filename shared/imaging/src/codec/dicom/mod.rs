@@ -1,5 +1,6 @@
-//! DICOM file to identifiers, codes or pixel values. Only the file meta group, the identifiers, three codes and what
-//! makes pixels visible are looked at; no patient attribute is read, and no text of the file enters a refusal.
+//! DICOM file to identifiers, codes or pixel values. Only the file meta group, the identifiers, three codes, the series
+//! description and what makes pixels visible are looked at; no patient attribute is read, and no text of the file enters
+//! a refusal.
 
 mod codestream;
 mod frame;
@@ -22,7 +23,7 @@ use hilum_events::DicomIdentity;
 pub(in crate::codec) use self::frame::Frame;
 use self::header::Header;
 use self::walk::Part;
-use crate::dicom_values::DicomFacts;
+use crate::dicom_values::{DicomFacts, Inspected, SeriesHeader};
 use crate::error::{Refusal, RefusalCode};
 use crate::limits::Limits;
 
@@ -87,8 +88,15 @@ fn parsed(bytes: &[u8], part: Part) -> Result<DefaultDicomObject, ReadError> {
     options.from_reader(bytes)
 }
 
-/// The identifiers that Hilum keeps.
-pub(super) fn identity(instance: &Instance) -> Result<DicomIdentity, Refusal> {
+/// The identifiers that Hilum keeps, and what tells the series.
+pub(super) fn inspected(instance: &Instance) -> Result<Inspected, Refusal> {
+    let first_chars = |text: String| text.chars().take(SeriesHeader::DESCRIPTION_MAX_CHARS).collect();
+    let description = text(&instance.object, tags::SERIES_DESCRIPTION).map(first_chars);
+    let series = SeriesHeader { codes: instance.facts(), description };
+    Ok(Inspected { identity: identity(instance)?, series })
+}
+
+fn identity(instance: &Instance) -> Result<DicomIdentity, Refusal> {
     let object = &instance.object;
     let uid = |tag| text(object, tag).filter(|uid| is_uid(uid)).ok_or(RefusalCode::MissingIdentifier);
     Ok(DicomIdentity {
