@@ -13,6 +13,7 @@ use hilum_report::{Pace, Previewer, Reporter};
 use hilum_reports::{ChangeKind, Choice, Picture, Pictures, Report, html, reduced};
 use hilum_runtime::Health;
 use hilum_servers::{NatsOptions, NatsServer, wait_until};
+use hilum_sites::Sites;
 use jiff::Timestamp;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +29,8 @@ struct Site {
     log: Log,
     blobs: BlobStore,
     decoder: PathBuf,
+    /// The rules of the sites.
+    sites: String,
 }
 
 /// A running copy of the service.
@@ -49,7 +52,7 @@ impl Site {
         apply_definitions(&log, 1).await.unwrap();
         let url = format!("file://{}", folder.path().join("objects").display());
         let blobs = BlobStore::open(&StoreConfig::at(&url)).unwrap();
-        Self { _folder: folder, nats, log, blobs, decoder }
+        Self { _folder: folder, nats, log, blobs, decoder, sites: String::new() }
     }
 
     async fn start(&self, quiet_ms: u64) -> Copy {
@@ -61,6 +64,7 @@ impl Site {
         let previewer = Previewer::new(DecoderConfig::new(&self.decoder));
         let pace = Pace {
             quiet: Duration::from_millis(quiet_ms),
+            sites: Sites::parse(&self.sites).unwrap(),
             studies_at_once: 2,
             drain_limit: Duration::from_secs(5),
             remember_bytes,
