@@ -151,7 +151,7 @@ view_position = ["LL"]
 
 #[test]
 fn at_the_time_limit_the_report_says_what_is_missing() {
-    let mut facts = one_of_each()[..5].to_vec();
+    let mut facts = one_of_each()[..7].to_vec();
     let Event::ImageStored(e) = &mut facts[0].event else { unreachable!() };
     e.expected_images = Some(5);
     let (brief, story) = brief_by(STRICT, &facts);

@@ -182,3 +182,14 @@ fn a_file_that_is_missing_or_wrong_is_named_and_none_means_no_rules() {
     assert_eq!(Sites::read(Some(&path)).unwrap().by_site.len(), 2);
     assert_eq!(*Sites::read(None).unwrap().studies(&site("north")), StudyRules::default());
 }
+
+#[test]
+fn the_example_of_the_documentation_can_be_used() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/studies.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let example = text.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let sites = parse(example).unwrap();
+    let header = Header { description: Some("Chest LAT"), modality: Some("DX"), ..Header::default() };
+    assert_eq!(sites.series(&site("north"), &header), names(&["lateral"]));
+    assert_eq!(sites.series(&site("south"), &header), names(&["chest"]));
+}

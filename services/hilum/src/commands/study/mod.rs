@@ -103,3 +103,45 @@ pub(super) fn text(value: &Value) -> String {
         other => other.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Typed {
+        #[command(flatten)]
+        study: StudyArgs,
+    }
+
+    fn typed(words: &[&str]) -> Result<StudyArgs, clap::Error> {
+        Typed::try_parse_from([&["study"], words].concat()).map(|typed| typed.study)
+    }
+
+    #[test]
+    fn a_study_is_shown_by_its_name_and_announced_by_a_word_before_it() {
+        let shown = typed(&["S-1", "--site", "north"]).unwrap();
+        assert_eq!((shown.id.as_deref(), shown.site.as_deref()), (Some("S-1"), Some("north")));
+        assert!(shown.action.is_none());
+        let closed = typed(&["close", "S-1", "--url", "http://x"]).unwrap();
+        assert!(matches!(closed.action, Some(Action::Close(_))), "{closed:?}");
+        for good in [&["manifest", "S-1", "--images", "3"][..], &["manifest", "S-1", "a.png", "b"]] {
+            assert!(matches!(typed(good).unwrap().action, Some(Action::Manifest(_))));
+        }
+        for bad in [&[][..], &["manifest", "S-1"], &["manifest", "S-1", "--images", "0"], &["close"]] {
+            assert!(typed(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_said_in_words() {
+        let said = |missing: Value| what_is_missing(&missing);
+        assert_eq!(said(json!({"kind": "images", "expected": 3, "arrived": 1})), "of 3 images 1 came");
+        assert_eq!(said(json!({"kind": "series", "name": "lateral"})), "an image of the series lateral");
+        assert_eq!(said(json!({"kind": "outcome", "job_id": "x"})), "the outcome of job x");
+        assert_eq!(said(json!({"kind": "later"})), r#"{"kind":"later"}"#);
+    }
+}

@@ -224,6 +224,17 @@ fn the_time_limit_ends_once_and_what_comes_late_makes_a_revision_that_says_so() 
 }
 
 #[test]
+fn an_outcome_that_was_pending_in_the_report_of_a_whole_study_is_reported_at_once() {
+    let rules = Rules::new(QUIET * 100, Sites::parse("[default]\ntime_limit_s = 60\n").expect("well written"));
+    let mut facts = read_expecting(1, "a", 0, 2).to_vec();
+    facts.push(samples::image_stored(2, "b", 55));
+    facts.push(samples::inference_requested(2, "b", 55));
+    facts.push(issue_by(&rules, &facts, 60));
+    facts.push(samples::inference_completed(2, "b", 70));
+    check_by(&rules, &facts, 70, &[(2, EXPECTED)]);
+}
+
+#[test]
 fn a_late_image_that_completes_the_study_is_reported_at_once() {
     let mut facts = read_expecting(1, "a", 0, 2).to_vec();
     facts.push(issue_by(&limited(), &facts, 60));
