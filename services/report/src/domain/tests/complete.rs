@@ -225,7 +225,8 @@ fn the_time_limit_ends_once_and_what_comes_late_makes_a_revision_that_says_so() 
 
 #[test]
 fn an_outcome_that_was_pending_in_the_report_of_a_whole_study_is_reported_at_once() {
-    let rules = Rules::new(QUIET * 100, Sites::parse("[default]\ntime_limit_s = 60\n").expect("well written"));
+    let rules =
+        Rules::new(QUIET * 100, Sites::parse("[default]\ntime_limit_s = 60\n").expect("well written"));
     let mut facts = read_expecting(1, "a", 0, 2).to_vec();
     facts.push(samples::image_stored(2, "b", 55));
     facts.push(samples::inference_requested(2, "b", 55));
