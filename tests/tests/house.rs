@@ -17,6 +17,7 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("hilum-models", &["hilum-events"]),
         ("hilum-reports", &["hilum-events"]),
         ("hilum-dicom", &["hilum-events", "hilum-imaging", "hilum-reports"]),
+        ("hilum-sites", &["hilum-events"]),
     ])
 }
 

@@ -36,6 +36,9 @@ pub(crate) enum Error {
     /// A program of ours.
     #[error("the program {program} is missing; `make build` makes all of them in one folder")]
     MissingProgram { program: PathBuf },
+    /// The rules of the sites.
+    #[error(transparent)]
+    Sites(#[from] hilum_sites::SitesError),
     /// A server or service.
     #[error(transparent)]
     Server(#[from] ServerError),

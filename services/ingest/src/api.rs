@@ -1,19 +1,22 @@
 //! The routes of the door.
 
+use axum::body::Bytes;
 use axum::extract::multipart::MultipartRejection;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Multipart, Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::post;
 use axum::{Json, Router};
 use hilum_answers::JobResult;
-use hilum_events::{Envelope, Event, JobId, Sha256Digest, Site, StudyId};
+use hilum_events::{Envelope, Event, JobId, NameError, Sha256Digest, Site, StudyId, StudyRef};
 use hilum_runtime::linger;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tracing::Instrument as _;
 
 use crate::domain::study_meant;
+use crate::manifest::{self, Manifest};
 use crate::refusal::Refusal;
 use crate::upload::{Accepted, Door};
 
@@ -23,6 +26,7 @@ pub(crate) fn router(door: Door) -> Router {
         .route("/v1/studies/{id}/close", post(close))
         // The door counts bytes itself while they stream.
         .layer(DefaultBodyLimit::disable())
+        .route("/v1/studies/{id}/manifest", post(expect).layer(DefaultBodyLimit::max(manifest::MAX_BYTES)))
         // A sender that is refused early learns why, and its connection serves the next upload.
         .layer(axum::middleware::map_request(linger))
         .with_state(door)
@@ -69,19 +73,49 @@ async fn submit(
 }
 
 #[derive(Deserialize)]
-struct CloseQuery {
+struct AtSite {
     #[serde(default)]
     site: Option<String>,
+}
+
+impl AtSite {
+    fn site(self) -> Result<Site, NameError> {
+        Ok(self.site.map(|site| site.parse()).transpose()?.unwrap_or_default())
+    }
+}
+
+/// `POST /v1/studies/{id}/manifest`: 202 once it is in the log.
+async fn expect(
+    State(door): State<Door>,
+    Path(named): Path<String>,
+    Query(at): Query<AtSite>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<impl IntoResponse, Refusal> {
+    let body = body.map_err(|_| {
+        let limit = manifest::MAX_BYTES;
+        Refusal::Malformed(format!(
+            "the body broke off or is longer than {limit} bytes; send a shorter manifest"
+        ))
+    })?;
+    let manifest = Manifest::read(&body)?;
+    let site = at.site()?;
+    let study_id = study_meant(&named, &site);
+    // What is no name of a study would never be met by an image.
+    if named.parse::<StudyId>().is_err() {
+        named.parse::<StudyRef>()?;
+    }
+    let span = tracing::info_span!("expect study", otel.kind = "server");
+    door.expect(study_id, &named, site, manifest).instrument(span).await?;
+    Ok((StatusCode::ACCEPTED, Json(json!({ "study_id": study_id }))))
 }
 
 /// `POST /v1/studies/{id}/close`: 202 once the request is in the log.
 async fn close(
     State(door): State<Door>,
     Path(named): Path<String>,
-    Query(query): Query<CloseQuery>,
+    Query(at): Query<AtSite>,
 ) -> Result<impl IntoResponse, Refusal> {
-    let site: Site = query.site.map(|site| site.parse()).transpose()?.unwrap_or_default();
-    let study_id = study_meant(&named, &site);
+    let study_id = study_meant(&named, &at.site()?);
     let span = tracing::info_span!("close study", otel.kind = "server");
     door.close(study_id, &named).instrument(span).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({ "study_id": study_id }))))

@@ -21,6 +21,9 @@ pub(crate) struct Config {
     /// can't be used, every image is queued
     #[arg(long, env = "HILUM_MODEL")]
     pub(crate) model: Option<PathBuf>,
+    /// TOML file with the rules of the sites; of these the door needs which image belongs to which series
+    #[arg(long, env = "HILUM_SITES", value_name = "FILE")]
+    pub(crate) sites: Option<PathBuf>,
     /// Longest image that is taken, bytes
     #[arg(long, env = "HILUM_MAX_UPLOAD_BYTES", default_value_t = 256 << 20)]
     pub(crate) max_upload_bytes: u64,

@@ -1,6 +1,8 @@
 //! What an upload means: which study it belongs to and which fact it makes. No IO, clock or randomness.
 
-use hilum_events::{Envelope, Event, ImageStored, JobId, Priority, Site, StoredImage, StudyId, StudyRef};
+use hilum_events::{
+    Envelope, Event, ImageStored, JobId, Priority, SeriesName, Site, StoredImage, StudyId, StudyRef,
+};
 use jiff::Timestamp;
 
 /// What the sender said beside the image.
@@ -9,14 +11,27 @@ pub(crate) struct Wishes {
     pub(crate) site: Site,
     pub(crate) study: Option<StudyRef>,
     pub(crate) priority: Priority,
+    /// How many images the study has.
+    pub(crate) expected_images: Option<u32>,
+    /// An earlier study of the same patient at the same site: its name or its id, which fits the rule of names.
+    pub(crate) prior_study: Option<StudyRef>,
+}
+
+/// What came in.
+#[derive(Debug, Clone)]
+pub(crate) struct Arrival {
+    pub(crate) image: StoredImage,
+    /// The site's series that it belongs to.
+    pub(crate) series: Vec<SeriesName>,
 }
 
 /// The fact that an image was stored for `job_id`.
 ///
 /// The study is the one the sender named; else that of the DICOM Study Instance UID; else the image is a study
-/// of its own.
-pub(crate) fn image_stored(job_id: JobId, wishes: Wishes, image: StoredImage, now: Timestamp) -> Envelope {
-    let Wishes { site, study, priority } = wishes;
+/// of its own. A study is not prior to itself.
+pub(crate) fn image_stored(job_id: JobId, wishes: Wishes, arrival: Arrival, now: Timestamp) -> Envelope {
+    let Wishes { site, study, priority, expected_images, prior_study } = wishes;
+    let Arrival { image, series } = arrival;
     let study_id = match (&study, &image.dicom) {
         (Some(name), _) => StudyId::named(&site, name.as_str()),
         (None, Some(dicom)) if !dicom.study_instance_uid.is_empty() => {
@@ -24,15 +39,16 @@ pub(crate) fn image_stored(job_id: JobId, wishes: Wishes, image: StoredImage, no
         }
         _ => StudyId::of_lone_job(job_id),
     };
+    let prior_study_id = prior_study.map(|prior| study_meant(prior.as_str(), &site));
     let event = Event::ImageStored(ImageStored {
         job_id,
         study_id,
         study_ref: study,
         image,
         priority,
-        series: Vec::new(),
-        expected_images: None,
-        prior_study_id: None,
+        series,
+        expected_images,
+        prior_study_id: prior_study_id.filter(|prior| *prior != study_id),
     });
     Envelope::first(job_id.as_uuid(), site, now, event)
 }
@@ -47,12 +63,39 @@ mod tests {
     use super::*;
     use hilum_events::samples;
 
-    fn study_of(number: u128, study: Option<&str>, image: StoredImage) -> StudyId {
-        let wishes = Wishes { study: study.map(|name| name.parse().unwrap()), ..Wishes::default() };
-        match image_stored(samples::job_id(number), wishes, image, samples::at(0)).event {
-            Event::ImageStored(stored) => stored.study_id,
+    fn stored(number: u128, wishes: Wishes, image: StoredImage) -> ImageStored {
+        let arrival = Arrival { image, series: vec!["lateral".parse().unwrap()] };
+        match image_stored(samples::job_id(number), wishes, arrival, samples::at(0)).event {
+            Event::ImageStored(stored) => stored,
             other => panic!("{other:?}"),
         }
+    }
+
+    fn study_of(number: u128, study: Option<&str>, image: StoredImage) -> StudyId {
+        let wishes = Wishes { study: study.map(|name| name.parse().unwrap()), ..Wishes::default() };
+        stored(number, wishes, image).study_id
+    }
+
+    #[test]
+    fn what_the_sender_expects_and_the_series_are_told() {
+        let wishes = Wishes { expected_images: Some(3), ..Wishes::default() };
+        let stored = stored(1, wishes, samples::image("a"));
+        assert_eq!((stored.expected_images, stored.series.len()), (Some(3), 1));
+    }
+
+    #[test]
+    fn an_earlier_study_is_meant_within_the_site_and_is_never_the_study_itself() {
+        let site: Site = "north".parse().unwrap();
+        let prior = |prior: &str| {
+            let prior_study = Some(prior.parse().unwrap());
+            let study = Some("S-1".parse().unwrap());
+            let wishes = Wishes { site: site.clone(), study, prior_study, ..Wishes::default() };
+            stored(1, wishes, samples::image("a")).prior_study_id
+        };
+        assert_eq!(prior("S-0"), Some(StudyId::named(&site, "S-0")));
+        let id = StudyId::named(&site, "S-7");
+        assert_eq!(prior(&id.to_string()), Some(id));
+        assert_eq!(prior("S-1"), None);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod config;
 mod domain;
 mod gate;
 mod known;
+mod manifest;
 mod pace;
 mod refusal;
 mod upload;
@@ -20,6 +21,7 @@ use hilum_blobs::{BlobStore, StoreConfig};
 use hilum_imaging::{DecoderConfig, DecoderPool};
 use hilum_log::{Log, SEAL_RECORD};
 use hilum_runtime::Service;
+use hilum_sites::Sites;
 use tokio::sync::Semaphore;
 
 use crate::config::Config;
@@ -33,6 +35,7 @@ const SEAL: &str = "seal";
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let config = Config::parse();
+    let sites = Arc::new(Sites::read(config.sites.as_deref())?);
     let service = Service::start("hilum-ingest", &config.service)?;
     let log = Log::connect(&config.service.nats_url, "hilum-ingest").await?;
     let store = BlobStore::open(&StoreConfig::at(&config.store_url))?;
@@ -50,6 +53,7 @@ async fn main() -> anyhow::Result<()> {
         gate: gate.clone(),
         readings: config.model.as_deref().and_then(|model| Readings::by_model(&log, model)),
         decoders: DecoderPool::new(decoders),
+        sites,
         slots: Arc::new(Semaphore::new(config.uploads_at_once.max(1))),
         max_upload_bytes: config.max_upload_bytes,
     };

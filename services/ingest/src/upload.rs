@@ -11,22 +11,26 @@ use futures::{StreamExt as _, stream};
 use hilum_answers::JobResult;
 use hilum_blobs::{BlobStore, Received};
 use hilum_events::{
-    DicomIdentity, Envelope, Event, JobId, MediaType, Priority, StoredImage, StudyCloseRequested, StudyId,
-    study_images_filter,
+    DicomIdentity, Envelope, Event, JobId, MediaType, Priority, SeriesName, Site, StoredImage,
+    StudyCloseRequested, StudyId, study_images_filter,
 };
-use hilum_imaging::DecoderPool;
+use hilum_imaging::{DecoderPool, Inspected};
 use hilum_log::{Log, reach};
+use hilum_sites::{Header, Sites};
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use crate::domain::{Wishes, image_stored};
+use crate::domain::{Arrival, Wishes, image_stored};
 use crate::gate::{Admitted, Gate};
 use crate::known::Readings;
+use crate::manifest::Manifest;
 use crate::refusal::Refusal;
 
 /// Longest text field, bytes.
 const MAX_TEXT_BYTES: usize = 256;
+/// The most images that a study may be said to have.
+pub(crate) const MAX_IMAGES: u32 = 100_000;
 
 /// Where images come in. Cheap to clone.
 #[derive(Clone)]
@@ -34,6 +38,8 @@ pub(crate) struct Door {
     pub(crate) log: Log,
     pub(crate) store: BlobStore,
     pub(crate) decoders: DecoderPool,
+    /// Which image belongs to which series.
+    pub(crate) sites: Arc<Sites>,
     pub(crate) gate: Gate,
     /// Those that the door may answer with.
     pub(crate) readings: Option<Readings>,
@@ -66,8 +72,8 @@ impl Door {
             return Err(Refusal::Unavailable("the event log is away", source));
         }
         let (wishes, arrived) = self.read_form(form).await?;
-        let dicom = match self.identify(&arrived).await {
-            Ok(dicom) => dicom,
+        let (dicom, series) = match self.identify(&arrived, &wishes.site).await {
+            Ok(identified) => identified,
             Err(refusal) => {
                 self.store.discard(&arrived.received).await;
                 return Err(refusal);
@@ -81,8 +87,8 @@ impl Door {
         reach("ingest.after-store");
         metrics::counter!("hilum_ingest_bytes_total").increment(blob.size_bytes);
         let job_id = JobId::from_uuid(Uuid::now_v7());
-        let image = StoredImage { blob, media_type, dicom };
-        let stored = image_stored(job_id, wishes, image, Timestamp::now());
+        let arrival = Arrival { image: StoredImage { blob, media_type, dicom }, series };
+        let stored = image_stored(job_id, wishes, arrival, Timestamp::now());
         self.log.append(&stored).await?;
         reach("ingest.after-publish");
         let result = match (&self.readings, known.flatten()) {
@@ -110,6 +116,28 @@ impl Door {
         Ok(())
     }
 
+    /// Says in the log what a study consists of. It may come before the first image if it names the study as its images
+    /// will.
+    pub(crate) async fn expect(
+        &self,
+        study_id: StudyId,
+        named: &str,
+        site: Site,
+        manifest: Manifest,
+    ) -> Result<(), Refusal> {
+        let image = self.log.last(&study_images_filter(study_id)).await?;
+        let site = match image.as_ref().and_then(|image| image.envelope()) {
+            Some(Envelope { site, .. }) => site.clone(),
+            // An id does not tell its site.
+            None if named.parse::<StudyId>().is_ok() => return Err(Refusal::UnknownStudy(named.to_owned())),
+            None => site,
+        };
+        let request_id = Uuid::now_v7();
+        let event = Event::StudyManifestReceived(manifest.received(study_id, request_id));
+        self.log.append(&Envelope::first(request_id, site, Timestamp::now(), event)).await?;
+        Ok(())
+    }
+
     async fn read_form(&self, mut form: Multipart) -> Result<(Wishes, Arrived), Refusal> {
         let mut wishes = Wishes::default();
         let mut arrived: Option<Arrived> = None;
@@ -129,6 +157,11 @@ impl Door {
         let arrived = arrived.ok_or_else(|| {
             Refusal::Malformed("the form has no field named image; add the file there".to_owned())
         })?;
+        if wishes.study.is_some() && wishes.study == wishes.prior_study {
+            self.store.discard(&arrived.received).await;
+            let what = "prior_study names the study itself; name an earlier one or leave it out";
+            return Err(Refusal::Malformed(what.to_owned()));
+        }
         Ok((wishes, arrived))
     }
 
@@ -164,8 +197,22 @@ impl Door {
                 };
                 Ok(())
             }
+            "expected_images" => {
+                let images = self.text(field).await?.parse().ok();
+                let images = images.filter(|images| (1..=MAX_IMAGES).contains(images)).ok_or_else(|| {
+                    Refusal::Malformed(format!("expected_images must be a number from 1 to {MAX_IMAGES}"))
+                })?;
+                wishes.expected_images = Some(images);
+                Ok(())
+            }
+            "prior_study" => {
+                wishes.prior_study = Some(self.text(field).await?.parse()?);
+                Ok(())
+            }
             _ => Err(Refusal::Malformed(
-                "the form has a field that is none of image, site, study, priority; leave it out".to_owned(),
+                "the form has a field that is none of image, site, study, priority, expected_images, prior_study; \
+                 leave it out"
+                    .to_owned(),
             )),
         }
     }
@@ -190,19 +237,30 @@ impl Door {
         Ok(Arrived { media_type, received, admitted })
     }
 
-    /// For DICOM, the identifiers: read in a child process, for a hostile file ends the process that parses it.
-    async fn identify(&self, arrived: &Arrived) -> Result<Option<DicomIdentity>, Refusal> {
+    /// For DICOM, the identifiers and the series of the site: read in a child process, for a hostile file ends the process
+    /// that parses it. What tells the series is forgotten here.
+    async fn identify(
+        &self,
+        arrived: &Arrived,
+        site: &Site,
+    ) -> Result<(Option<DicomIdentity>, Vec<SeriesName>), Refusal> {
         if arrived.media_type != MediaType::Dicom {
-            return Ok(None);
+            return Ok((None, Vec::new()));
         }
         let head = arrived.received.head();
         let is_whole = head.len() as u64 == arrived.received.size_bytes();
-        let identity = if is_whole {
+        let Inspected { identity, series } = if is_whole {
             self.decoders.inspect(head).await?
         } else {
             self.decoders.inspect_head(head).await?
         };
-        Ok(Some(identity))
+        let header = Header {
+            modality: series.codes.modality.as_deref(),
+            body_part: series.codes.body_part.as_deref(),
+            view_position: series.codes.view.as_deref(),
+            description: series.description.as_deref(),
+        };
+        Ok((Some(identity), self.sites.series(site, &header)))
     }
 
     async fn text(&self, mut field: Field<'_>) -> Result<String, Refusal> {

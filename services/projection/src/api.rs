@@ -124,8 +124,14 @@ mod tests {
     use super::*;
 
     /// Served under the same base URL by others.
-    const ELSEWHERE: [&str; 5] =
-        ["post /v1/jobs", "post /v1/studies/{id}/close", "get /livez", "get /readyz", "get /metrics"];
+    const ELSEWHERE: [&str; 6] = [
+        "post /v1/jobs",
+        "post /v1/studies/{id}/close",
+        "post /v1/studies/{id}/manifest",
+        "get /livez",
+        "get /readyz",
+        "get /metrics",
+    ];
 
     fn described() -> Value {
         serde_json::from_str(OPENAPI).unwrap()

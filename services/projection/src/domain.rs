@@ -239,6 +239,8 @@ impl Rows {
             html: event.html.clone(),
             completed: event.completed,
             failed: event.failed,
+            pending: event.pending,
+            complete: event.complete,
         });
     }
 }

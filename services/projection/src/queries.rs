@@ -66,6 +66,10 @@ pub struct Report {
     pub completed: u32,
     /// Images without.
     pub failed: u32,
+    /// Images that had no outcome yet.
+    pub pending: u32,
+    /// Whether nothing that was expected is missing.
+    pub complete: bool,
     /// The document.
     #[serde(skip_serializing)]
     pub json: BlobRef,

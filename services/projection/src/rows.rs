@@ -112,6 +112,8 @@ pub struct ReportRow {
     pub html: Option<BlobRef>,
     pub completed: u32,
     pub failed: u32,
+    pub pending: u32,
+    pub complete: bool,
 }
 
 /// A message that a consumer gave up.

@@ -6,15 +6,16 @@ use std::sync::Arc;
 
 use hilum_events::{
     BlobRef, Envelope, Event, ImageStored, InferenceCompleted, InferenceFailed, JobDeadLettered, JobId,
-    Sha256Digest, StoredImage,
+    ReportIssued, Sha256Digest, StoredImage,
 };
 use hilum_reports::{
-    ChangeEntry, ChangeKind, DISCLAIMER, EventEntry, FORMAT, ImageEntry, ImageStatus, ModelEntry,
-    ObjectEntry, Provenance, ReadingEntry, Report, Summary, UNTRAINED_NOTICE,
+    ChangeEntry, ChangeKind, Comparison, Completeness, DISCLAIMER, EventEntry, FORMAT, ImageEntry,
+    ImageStatus, Missing, ModelEntry, ObjectEntry, Provenance, ReadingEntry, Report, Summary,
+    UNTRAINED_NOTICE,
 };
 use jiff::Timestamp;
 
-use crate::domain::{Brief, BriefImage, Change};
+use crate::domain::{Awaited, Brief, BriefImage, Change, Outcome};
 
 #[cfg(test)]
 mod tests;
@@ -55,9 +56,11 @@ pub(crate) enum ComposeError {
 
 /// Positions of all facts that a report is made of.
 pub(crate) fn needed(brief: &Brief) -> BTreeSet<u64> {
-    let of_image = |image: &BriefImage| [Some(image.image_seq), image.link_seq, Some(image.outcome_seq)];
-    let images = brief.images.iter().flat_map(of_image).flatten();
-    images.chain([brief.cause_seq]).collect()
+    let of_image = |image: &BriefImage| {
+        [Some(image.image_seq), image.link_seq, image.outcome.map(|outcome| outcome.seq)]
+    };
+    let of_study = [Some(brief.cause_seq), brief.expected.manifest_seq, brief.prior_report_seq];
+    brief.images.iter().flat_map(of_image).chain(of_study).flatten().collect()
 }
 
 /// The images without a picture that was kept when they were read: one of each content, in the order they came.
@@ -73,8 +76,26 @@ pub(crate) fn without_preview(brief: &Brief, story: &Story) -> Result<Vec<Stored
     Ok(images)
 }
 
-/// Makes the document. `previews` are the pictures of the images [`without_preview`].
-pub(crate) fn compose(brief: &Brief, story: &Story, previews: &Previews) -> Result<Report, ComposeError> {
+/// The last report of the earlier study of the same patient, if there is one.
+pub(crate) fn prior_report<'a>(
+    brief: &Brief,
+    story: &'a Story,
+) -> Result<Option<&'a ReportIssued>, ComposeError> {
+    let Some(seq) = brief.prior_report_seq else { return Ok(None) };
+    match &fact(story, seq)?.envelope.event {
+        Event::ReportIssued(e) => Ok(Some(e)),
+        other => Err(ComposeError::Unexpected { seq, found: other.name() }),
+    }
+}
+
+/// Makes the document. `previews` are the pictures of the images [`without_preview`], `earlier` is the document of the
+/// [`prior_report`], if it can be had.
+pub(crate) fn compose(
+    brief: &Brief,
+    story: &Story,
+    previews: &Previews,
+    earlier: Option<&Report>,
+) -> Result<Report, ComposeError> {
     let cause = fact(story, brief.cause_seq)?;
     let mut images = Vec::with_capacity(brief.images.len());
     let mut models: Vec<ModelEntry> = Vec::new();
@@ -99,17 +120,17 @@ pub(crate) fn compose(brief: &Brief, story: &Story, previews: &Previews) -> Resu
         };
         Some(ChangeEntry { job_id: image.job_id, change })
     };
-    Ok(Report {
+    let mut report = Report {
         format: FORMAT.to_owned(),
         disclaimer: DISCLAIMER.to_owned(),
         study_id: brief.study_id,
         study_ref,
         site: brief.site.clone(),
         revision: brief.revision,
-        as_of: cause.stored_at,
+        as_of: brief.limit_at.map_or(cause.stored_at, |limit_at| limit_at.max(cause.stored_at)),
         cause: brief.why,
         summary: summary(&images),
-        completeness: None,
+        completeness: completeness(brief),
         flags: Vec::new(),
         changes: brief.images.iter().filter_map(change).collect(),
         comparison: None,
@@ -121,7 +142,22 @@ pub(crate) fn compose(brief: &Brief, story: &Story, previews: &Previews) -> Resu
             events: story.values().map(|fact| event_entry(fact)).collect(),
             objects: objects.into_iter().collect(),
         },
-    })
+    };
+    report.comparison = earlier.map(|earlier| Comparison::between(&report, earlier));
+    Ok(report)
+}
+
+/// What is missing; `None` when nothing was expected and nothing is.
+fn completeness(brief: &Brief) -> Option<Completeness> {
+    let expected = &brief.expected;
+    let images = expected.images.filter(|awaited| !awaited.is_met());
+    let images = images.map(|Awaited { expected, arrived }| Missing::Images { expected, arrived });
+    let series = expected.absent_series.iter().map(|name| Missing::Series { name: name.to_string() });
+    let pending = brief.images.iter().filter(|image| image.outcome.is_none());
+    let outcomes = pending.map(|image| Missing::Outcome { job_id: image.job_id });
+    let missing: Vec<_> = images.into_iter().chain(series).chain(outcomes).collect();
+    let is_told = expected.images.is_some() || expected.has_series || !missing.is_empty();
+    is_told.then_some(Completeness { complete: missing.is_empty(), missing })
 }
 
 fn image_entry(
@@ -147,8 +183,11 @@ fn image_entry(
         preview: None,
         preview_missing: None,
     };
-    let outcome = fact(story, image.outcome_seq)?;
-    match &outcome.envelope.event {
+    let Some(Outcome { seq, .. }) = image.outcome else {
+        entry.status = ImageStatus::Pending;
+        return Ok(entry);
+    };
+    match &fact(story, seq)?.envelope.event {
         Event::InferenceCompleted(e) if image.reading_id == Some(e.reading_id) => {
             note_model(models, e);
             entry.status = ImageStatus::Completed;
@@ -156,7 +195,7 @@ fn image_entry(
         }
         Event::InferenceFailed(e) if image.reading_id == Some(e.reading_id) => fail(&mut entry, e),
         Event::JobDeadLettered(e) => give_up(&mut entry, e),
-        other => return Err(ComposeError::Unexpected { seq: image.outcome_seq, found: other.name() }),
+        other => return Err(ComposeError::Unexpected { seq, found: other.name() }),
     }
     Ok(entry)
 }
@@ -232,7 +271,8 @@ fn arrival<'a>(story: &'a Story, image: &BriefImage) -> Result<&'a ImageStored, 
 
 /// The picture for people that was stored when the image was read.
 fn kept_preview<'a>(story: &'a Story, image: &BriefImage) -> Result<Option<&'a BlobRef>, ComposeError> {
-    match &fact(story, image.outcome_seq)?.envelope.event {
+    let Some(Outcome { seq, .. }) = image.outcome else { return Ok(None) };
+    match &fact(story, seq)?.envelope.event {
         Event::InferenceCompleted(e) => Ok(e.preview.as_ref()),
         _ => Ok(None),
     }

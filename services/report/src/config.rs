@@ -1,9 +1,11 @@
 //! Settings of the report service.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
 use hilum_runtime::ServiceSettings;
+use hilum_sites::{Sites, SitesError};
 
 use crate::shell::Pace;
 
@@ -20,7 +22,10 @@ pub struct Config {
     /// Where objects are kept: file:///folder or s3://bucket
     #[arg(long, env = "HILUM_STORE_URL")]
     pub store_url: String,
-    /// Seconds without a new image after which a study is reported; decimals are allowed
+    /// TOML file with the rules of the sites: when the studies of each are reported
+    #[arg(long, env = "HILUM_SITES", value_name = "FILE")]
+    sites: Option<PathBuf>,
+    /// Seconds without a new image after which a study is reported, where its site does not say; decimals are allowed
     #[arg(long, env = "HILUM_QUIET_TIME_S", default_value = "10", value_parser = seconds)]
     quiet_time_s: Duration,
     /// Studies whose reports are made at a time
@@ -30,13 +35,17 @@ pub struct Config {
 
 impl Config {
     /// How the service paces its work.
-    pub fn pace(&self) -> Pace {
-        Pace {
+    ///
+    /// # Errors
+    /// When the rules of the sites can't be used.
+    pub fn pace(&self) -> Result<Pace, SitesError> {
+        Ok(Pace {
             quiet: self.quiet_time_s,
+            sites: Sites::read(self.sites.as_deref())?,
             studies_at_once: self.studies_at_once.max(1),
             drain_limit: self.service.drain_limit(),
             remember_bytes: REMEMBER_BYTES,
-        }
+        })
     }
 }
 

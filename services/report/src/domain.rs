@@ -2,7 +2,10 @@
 //! the time and the facts come in as arguments. Knows no findings, only where in the log they stand.
 
 mod brief;
+mod due;
+mod expectation;
 mod reading;
+mod rules;
 mod study;
 #[cfg(test)]
 mod tests;
@@ -11,15 +14,17 @@ use std::collections::{BTreeSet, HashMap};
 
 use hilum_events::{
     Envelope, Event, EventId, ImageStored, InferenceRequested, JobDeadLettered, JobId, ReadingId,
-    ReportCause, ReportIssued, StudyId,
+    ReportIssued, StudyId, StudyManifestReceived,
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use reading::Reading;
 use study::{Image, Link, Study};
 
 pub(crate) use brief::{Brief, BriefImage, Change, Due};
-pub(crate) use reading::Standing;
+pub(crate) use expectation::Awaited;
+pub(crate) use reading::{Outcome, Standing};
+pub(crate) use rules::Rules;
 
 /// A fact with its place in the log.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +42,8 @@ pub(crate) struct Fact<'a> {
 struct Mark {
     seq: u64,
     event_id: EventId,
+    /// When the server stored it.
+    at: Timestamp,
 }
 
 /// All studies, folded from the log.
@@ -71,11 +78,11 @@ pub(crate) fn evolve(state: &mut State, fact: &Fact<'_>) {
         Event::InferenceFailed(e) => state.reading_ended(fact, e.reading_id, Standing::Failed),
         Event::JobDeadLettered(e) => state.job_dead_lettered(fact, e),
         Event::StudyCloseRequested(e) => state.study_close_requested(fact, e.study_id),
+        Event::StudyManifestReceived(e) => state.study_manifest_received(fact, e),
         // What follows from it has facts of its own.
         Event::DeadLetterResolved(_) => {}
         // Not for the report to say when it is due.
-        Event::StudyManifestReceived(_)
-        | Event::StudyFlagged(_)
+        Event::StudyFlagged(_)
         | Event::ReportDelivered(_)
         | Event::DeliveryFailed(_)
         | Event::DeliveryRequested(_) => {}
@@ -83,10 +90,10 @@ pub(crate) fn evolve(state: &mut State, fact: &Fact<'_>) {
     }
 }
 
-/// The studies whose next report is due at `now`, those that wait longest first: something is not covered by
-/// the last report, every image has an outcome, and nothing stirred for `quiet` or the sender closed the study.
-pub(crate) fn decide(state: &State, now: Timestamp, quiet: SignedDuration) -> Vec<Due> {
-    let mut due: Vec<Due> = state.open.iter().filter_map(|id| state.due(*id, now, quiet)).collect();
+/// The studies whose next report is due at `now`, those that wait longest first: something is not covered by the last
+/// report, and the rules of the site say that it is not to wait any longer.
+pub(crate) fn decide(state: &State, now: Timestamp, rules: &Rules) -> Vec<Due> {
+    let mut due: Vec<Due> = state.open.iter().filter_map(|id| state.due(*id, now, rules)).collect();
     due.sort_by_key(|due| due.cause_seq);
     due
 }
@@ -102,28 +109,6 @@ impl State {
         self.open.len()
     }
 
-    /// The earliest time after `now` at which a study's quiet time ends.
-    pub(crate) fn next_due_at(&self, now: Timestamp, quiet: SignedDuration) -> Option<Timestamp> {
-        let ends = self.open.iter().filter_map(|id| self.studies[id].quiet_at(quiet));
-        ends.filter(|end| *end > now).min()
-    }
-
-    fn due(&self, study_id: StudyId, now: Timestamp, quiet: SignedDuration) -> Option<Due> {
-        let study = &self.studies[&study_id];
-        let why = if study.is_closed() {
-            ReportCause::Closed
-        } else if study.quiet_at(quiet)? <= now {
-            ReportCause::QuietTime
-        } else {
-            return None;
-        };
-        // Newest first: that is where a missing outcome most likely is.
-        let settled = study.images.iter().rev().all(|image| self.outcome_at(image, u64::MAX).is_some());
-        let cause_seq = study.marks.last()?.seq;
-        let due = Due { study_id, revision: study.revision() + 1, why, cause_seq };
-        (settled && self.has_news(study)).then_some(due)
-    }
-
     fn image_stored(&mut self, fact: &Fact<'_>, e: &ImageStored) {
         if self.jobs.contains_key(&e.job_id) {
             return;
@@ -133,8 +118,7 @@ impl State {
             .entry(e.study_id)
             .or_insert_with(|| Study::new(fact.envelope.site.clone(), fact.seq, fact.stored_at));
         self.jobs.insert(e.job_id, ImagePlace { study_id: e.study_id, index: study.images.len() });
-        study.images.push(Image { job_id: e.job_id, seq: fact.seq, links: Vec::new(), given_up_seq: None });
-        study.stir(fact.seq, fact.stored_at);
+        study.add(fact.seq, fact.stored_at, e);
         self.touch(e.study_id, fact);
     }
 
@@ -191,6 +175,17 @@ impl State {
         }
     }
 
+    /// A manifest may come before the first image.
+    fn study_manifest_received(&mut self, fact: &Fact<'_>, e: &StudyManifestReceived) {
+        let study = self
+            .studies
+            .entry(e.study_id)
+            .or_insert_with(|| Study::new(fact.envelope.site.clone(), fact.seq, fact.stored_at));
+        study.expectations.received(fact.seq, e);
+        study.stir(fact.seq, fact.stored_at);
+        self.touch(e.study_id, fact);
+    }
+
     fn report_issued(&mut self, fact: &Fact<'_>, e: &ReportIssued) {
         let Some(study) = self.studies.get_mut(&e.study_id) else { return };
         study.cover(e.revision, fact.envelope.causation_id, fact.seq);
@@ -199,7 +194,7 @@ impl State {
 
     /// Notes that `fact` may have changed what the study's report would say.
     fn touch(&mut self, study_id: StudyId, fact: &Fact<'_>) {
-        let mark = Mark { seq: fact.seq, event_id: fact.envelope.event_id };
+        let mark = Mark { seq: fact.seq, event_id: fact.envelope.event_id, at: fact.stored_at };
         let marks = &mut self.study_mut(study_id).marks;
         if marks.last() != Some(&mark) {
             marks.push(mark);

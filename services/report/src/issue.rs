@@ -8,7 +8,8 @@ use hilum_blobs::{BlobStore, GetError, PutError};
 use hilum_events::{BlobRef, Envelope, Event, EventId, ReportIssued, Sha256Digest, StoredImage};
 use hilum_imaging::DecodeError;
 use hilum_log::{AppendError, Log, reach};
-use hilum_reports::Report;
+use hilum_reports::{ImageStatus, Report};
+use hilum_runtime::with_causes;
 use jiff::Timestamp;
 use tracing::Instrument as _;
 
@@ -54,6 +55,9 @@ pub(crate) enum IssueError {
     /// An image could not be fetched.
     #[error("cannot fetch an image for its preview")]
     Fetch(#[source] GetError),
+    /// The report of the earlier study could not be fetched.
+    #[error("cannot fetch the report of the earlier study")]
+    Earlier(#[source] GetError),
     /// The decoder could not work.
     #[error("cannot make a preview")]
     Preview(#[source] DecodeError),
@@ -74,6 +78,7 @@ impl IssueError {
         match self {
             Self::Facts(FactError::Unavailable(_))
             | Self::Fetch(_)
+            | Self::Earlier(_)
             | Self::Preview(_)
             | Self::Store(_)
             | Self::Append(_) => Hope::Transient,
@@ -100,7 +105,8 @@ impl Issuer {
     async fn make_and_tell(&self, brief: &Brief, try_number: u64) -> Result<Issued, IssueError> {
         let story = self.gather_story(brief).await?;
         let previews = self.previews(brief, &story, try_number).await?;
-        let report = compose(brief, &story, &previews)?;
+        let earlier = self.earlier(brief, &story).await?;
+        let report = compose(brief, &story, &previews, earlier.as_ref())?;
         let json = self.blobs.put(report.to_json()?.into()).await?;
         let cause = compose::fact(&story, brief.cause_seq)?;
         reach("report.after-store");
@@ -124,6 +130,21 @@ impl Issuer {
         let facts = futures::stream::iter(compose::needed(brief)).map(|seq| self.facts.at(seq));
         let facts = facts.buffered(FETCHES).map_ok(|followed| (followed.fact.seq, followed.fact.clone()));
         Ok(facts.try_collect().await?)
+    }
+
+    /// The document of the earlier study's report. One that is damaged or gone is not compared with.
+    async fn earlier(&self, brief: &Brief, story: &Story) -> Result<Option<Report>, IssueError> {
+        let Some(issued) = compose::prior_report(brief, story)? else { return Ok(None) };
+        let read = match self.blobs.get(&issued.json).await {
+            Ok(bytes) => Report::from_json(&bytes).map_err(|error| with_causes(&error)),
+            Err(error) if error.is_transient() => return Err(IssueError::Earlier(error)),
+            Err(error) => Err(with_causes(&error)),
+        };
+        if let Err(error) = &read {
+            let (prior, revision) = (issued.study_id, issued.revision);
+            tracing::error!(error, %prior, revision, "an earlier report is not as it was and is not compared with");
+        }
+        Ok(read.ok())
     }
 
     /// Pictures for people of the images whose reading kept none: of failed images most of all.
@@ -180,6 +201,11 @@ fn made(previews: Previews) -> Vec<BlobRef> {
     blobs.collect::<BTreeMap<_, _>>().into_values().collect()
 }
 
+fn count(report: &Report, status: ImageStatus) -> u32 {
+    let images = report.images.iter().filter(|image| image.status == status).count();
+    u32::try_from(images).unwrap_or(u32::MAX)
+}
+
 /// The fact that tells of the report. One reading can complete studies of several sites at once: its id must tell
 /// them apart, and its site is that of the study, or the log would take one revision twice.
 fn report_issued(cause: &Envelope, brief: &Brief, report: &Report, objects: Objects) -> Envelope {
@@ -193,8 +219,8 @@ fn report_issued(cause: &Envelope, brief: &Brief, report: &Report, objects: Obje
         job_ids: brief.images.iter().map(|image| image.job_id).collect(),
         completed: report.summary.completed,
         failed: report.summary.failed,
-        pending: 0,
-        complete: true,
+        pending: count(report, ImageStatus::Pending),
+        complete: report.completeness.as_ref().is_none_or(|completeness| completeness.complete),
     });
     let step = format!("report-issued/{}/{}", brief.study_id, brief.revision);
     Envelope {

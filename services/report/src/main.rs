@@ -11,11 +11,12 @@ use hilum_runtime::Service;
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let config = Config::parse();
+    let pace = config.pace()?;
     let service = Service::start("hilum-report", &config.service)?;
     let log = Log::connect(&config.service.nats_url, "hilum-report").await?;
     let blobs = BlobStore::open(&StoreConfig::at(&config.store_url))?;
     let previewer = Previewer::new(DecoderConfig::sibling()?);
-    let reporter = Reporter::new(log, blobs, previewer, service.health.clone(), config.pace());
+    let reporter = Reporter::new(log, blobs, previewer, service.health.clone(), pace);
 
     let shutdown = service.shutdown.clone();
     let run = Box::pin(async move { reporter.run(&shutdown).await.map_err(anyhow::Error::from) });

@@ -9,11 +9,12 @@ use hilum_blobs::BlobStore;
 use hilum_events::{DecodeError, Event, StudyId};
 use hilum_log::{Follower, Log, OtherLog, Recorded, SEAL_RECORD};
 use hilum_runtime::{Health, with_causes};
-use jiff::{SignedDuration, Timestamp};
+use hilum_sites::Sites;
+use jiff::Timestamp;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{Due, Fact, State, decide, evolve};
+use crate::domain::{Due, Fact, Rules, State, decide, evolve};
 use crate::facts::Facts;
 use crate::health::{CAUGHT_UP, watch};
 use crate::issue::{IssueError, Issued, Issuer};
@@ -28,10 +29,12 @@ const REST: u32 = 20;
 const SHORTEST_REST: Duration = Duration::from_millis(5);
 
 /// How the service paces its work.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Pace {
-    /// Time without a new image after which a study is reported.
+    /// Time without a new image after which a study is reported, where its site does not say.
     pub quiet: Duration,
+    /// When the studies of each site are reported.
+    pub sites: Sites,
     /// Reports made at a time.
     pub studies_at_once: usize,
     /// After a stop, how long the reports in hand may take; another copy or the next start makes the rest.
@@ -92,7 +95,7 @@ impl Reporter {
             () = shutdown.cancelled() => return Ok(()),
             seq = newest_position(log, shutdown) => seq,
         };
-        let mut desk = Desk::new(self.issuer.clone(), self.pace);
+        let mut desk = Desk::new(self.issuer.clone(), self.pace.clone());
         desk.caught_up = known_at_start == 0;
         let mut follower = log.follow(0, &[]);
         loop {
@@ -128,7 +131,7 @@ async fn newest_position(log: &Log, shutdown: &CancellationToken) -> u64 {
 struct Desk {
     issuer: Arc<Issuer>,
     pace: Pace,
-    quiet: SignedDuration,
+    rules: Rules,
     state: State,
     /// Position of the newest message taken, also when it was no event.
     seen_seq: u64,
@@ -151,8 +154,8 @@ impl Desk {
     fn new(issuer: Arc<Issuer>, pace: Pace) -> Self {
         Self {
             issuer,
+            rules: Rules::new(pace.quiet, pace.sites.clone()),
             pace,
-            quiet: SignedDuration::try_from(pace.quiet).unwrap_or(SignedDuration::MAX),
             state: State::default(),
             seen_seq: 0,
             caught_up: false,
@@ -228,7 +231,7 @@ impl Desk {
     }
 
     fn start_due(&mut self, now: Timestamp) {
-        for due in decide(&self.state, now, self.quiet) {
+        for due in decide(&self.state, now, &self.rules) {
             if self.making.len() >= self.pace.studies_at_once {
                 return;
             }
@@ -238,7 +241,7 @@ impl Desk {
             if in_hand || ahead || self.setbacks.hold_back(study_id, now) {
                 continue;
             }
-            let Some(brief) = self.state.brief(&due) else { continue };
+            let Some(brief) = self.state.brief(&due, &self.rules) else { continue };
             let issuer = self.issuer.clone();
             let try_number = self.setbacks.failures(study_id) + 1;
             let task = self.making.spawn(async move { issuer.issue(&brief, try_number).await });
@@ -280,8 +283,8 @@ impl Desk {
 
     /// How long nothing happens by itself.
     fn wake_in(&self, now: Timestamp) -> Option<Duration> {
-        let quiet_ends = self.state.next_due_at(now, self.quiet);
-        let wake_at = quiet_ends.into_iter().chain(self.setbacks.next_end(now)).min()?;
+        let waits_end = self.state.next_due_at(now, &self.rules);
+        let wake_at = waits_end.into_iter().chain(self.setbacks.next_end(now)).min()?;
         // A millisecond more, so that it is over when we look.
         Some(Duration::try_from(wake_at.duration_since(now)).ok()? + Duration::from_millis(1))
     }

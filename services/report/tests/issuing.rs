@@ -6,14 +6,19 @@ use std::time::Duration;
 
 use futures::{FutureExt as _, StreamExt as _};
 use hilum_blobs::{BlobStore, StoreConfig};
-use hilum_events::{BlobRef, Envelope, Event, EventId, ReportIssued, StoredImage, samples};
+use hilum_events::{
+    BlobRef, Envelope, Event, EventId, ReportCause, ReportIssued, StoredImage, StudyId, samples,
+};
 use hilum_imaging::DecoderConfig;
 use hilum_log::{Log, apply_definitions};
 use hilum_report::{Pace, Previewer, Reporter};
-use hilum_reports::{ChangeKind, Choice, Language, Picture, Pictures, Report, html, reduced};
+use hilum_reports::{
+    ChangeKind, Choice, Completeness, ImageStatus, Language, Missing, Picture, Pictures, Report, html, reduced,
+};
 use hilum_runtime::Health;
 use hilum_servers::{NatsOptions, NatsServer, wait_until};
-use jiff::Timestamp;
+use hilum_sites::Sites;
+use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +33,8 @@ struct Site {
     log: Log,
     blobs: BlobStore,
     decoder: PathBuf,
+    /// The rules of the sites.
+    sites: String,
 }
 
 /// A running copy of the service.
@@ -49,7 +56,7 @@ impl Site {
         apply_definitions(&log, 1).await.unwrap();
         let url = format!("file://{}", folder.path().join("objects").display());
         let blobs = BlobStore::open(&StoreConfig::at(&url)).unwrap();
-        Self { _folder: folder, nats, log, blobs, decoder }
+        Self { _folder: folder, nats, log, blobs, decoder, sites: String::new() }
     }
 
     async fn start(&self, quiet_ms: u64) -> Copy {
@@ -61,6 +68,7 @@ impl Site {
         let previewer = Previewer::new(DecoderConfig::new(&self.decoder));
         let pace = Pace {
             quiet: Duration::from_millis(quiet_ms),
+            sites: Sites::parse(&self.sites).unwrap(),
             studies_at_once: 2,
             drain_limit: Duration::from_secs(5),
             remember_bytes,
@@ -137,7 +145,11 @@ impl Site {
 
     /// A picture like the one that the samples' region describes.
     async fn picture(&self) -> StoredImage {
-        let shade = |x: u32, y: u32| image::Luma([u8::try_from((x / 4 + y / 8) % 256).unwrap()]);
+        self.picture_brighter_by(0).await
+    }
+
+    async fn picture_brighter_by(&self, steps: u32) -> StoredImage {
+        let shade = |x: u32, y: u32| image::Luma([u8::try_from((x / 4 + y / 8 + steps) % 256).unwrap()]);
         let picture = image::GrayImage::from_fn(640, 524, shade);
         let mut png = std::io::Cursor::new(Vec::new());
         picture.write_to(&mut png, image::ImageFormat::Png).unwrap();
@@ -374,6 +386,148 @@ async fn facts_that_were_just_followed_are_not_asked_for_again_and_forgotten_one
         documents.push(document);
     }
     assert_eq!(documents[0], documents[1]);
+}
+
+/// An hour, within which nothing is reported because it is quiet.
+const NEVER_QUIET_MS: u64 = 3_600_000;
+
+/// A site whose studies are reported after this time at the latest.
+async fn site_with_limit(seconds: f64) -> Site {
+    Site { sites: format!("[default]\ntime_limit_s = {seconds}\n"), ..Site::new().await }
+}
+
+/// The image with the word of its sender that its study has two.
+fn of_two(mut envelope: Envelope) -> Envelope {
+    let Event::ImageStored(e) = &mut envelope.event else { panic!("no image") };
+    e.expected_images = Some(2);
+    envelope
+}
+
+/// The fact as one of the study `S-0`, which is another than that of the story.
+fn of_earlier(mut envelope: Envelope) -> Envelope {
+    let study_id = StudyId::named(&samples::site(), "S-0");
+    match &mut envelope.event {
+        Event::ImageStored(e) => e.study_id = study_id,
+        Event::DuplicateLinked(e) => e.study_id = study_id,
+        Event::StudyCloseRequested(e) => e.study_id = study_id,
+        other => panic!("{} is of no study", other.name()),
+    }
+    envelope
+}
+
+impl Site {
+    /// A report of the study `S-0`: when it is there, all studies were looked at.
+    async fn look_passes(&self, picture: &StoredImage) -> Report {
+        self.append(of_earlier(with_image(samples::image_stored(7, "a", 0), picture))).await;
+        self.append(of_earlier(samples::duplicate_linked(7, 1, "a", 0))).await;
+        self.append(of_earlier(samples::study_close_requested(7, 0))).await;
+        let filter = format!("evt.report-issued.*.{}.1", StudyId::named(&samples::site(), "S-0"));
+        assert!(wait_until(LIMIT, || async { self.log.last(&filter).await.unwrap().is_some() }).await);
+        let envelope = self.log.last(&filter).await.unwrap().unwrap().content.unwrap();
+        let Event::ReportIssued(issued) = envelope.event else { panic!("{envelope:?}") };
+        self.document(&issued).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_study_that_lacks_an_image_is_reported_once_at_its_limit_and_at_once_when_that_comes() {
+    let site = site_with_limit(3.0).await;
+    let copies = [site.start(NEVER_QUIET_MS).await, site.start(NEVER_QUIET_MS).await];
+    let picture = site.picture().await;
+    let first_seq = site.append(of_two(with_image(samples::image_stored(1, "a", 0), &picture))).await;
+    site.append(with_image(samples::inference_requested(1, "a", 0), &picture)).await;
+    site.append(samples::inference_completed(1, "a", 0)).await;
+    let (first, _) = site.issued(1).await;
+    assert_eq!((first.cause, first.complete, first.pending), (ReportCause::TimeLimit, false, 0));
+    let document = site.document(&first).await;
+    let missing = vec![Missing::Images { expected: 2, arrived: 1 }];
+    assert_eq!(document.completeness, Some(Completeness { complete: false, missing }));
+    let came_at = site.log.at(first_seq).await.unwrap().unwrap().stored_at;
+    assert_eq!(document.as_of, came_at + SignedDuration::from_secs(3), "whenever it was made");
+
+    site.look_passes(&picture).await;
+    let other = site.picture_brighter_by(1).await;
+    site.append(with_image(samples::image_stored(2, "b", 0), &other)).await;
+    site.append(with_image(samples::inference_requested(2, "b", 0), &other)).await;
+    site.append(samples::inference_failed(2, "b", 0)).await;
+    let (second, _) = site.issued(2).await;
+    assert_eq!((second.cause, second.complete, second.failed), (ReportCause::Expected, true, 1));
+    let document = site.document(&second).await;
+    assert_eq!(document.completeness, Some(Completeness { complete: true, missing: Vec::new() }));
+    assert_eq!(document.changes.len(), 1);
+    assert_eq!(document.changes[0].change, ChangeKind::Added);
+    for copy in copies {
+        copy.stop().await;
+    }
+    assert_eq!(site.reports().await, 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_time_limit_that_ends_while_the_service_is_away_ends_once_when_it_is_back() {
+    let site = site_with_limit(0.3).await;
+    let picture = site.picture().await;
+    let first_seq = site.append(with_image(samples::image_stored(1, "a", 0), &picture)).await;
+    site.append(with_image(samples::inference_requested(1, "a", 0), &picture)).await;
+    let limit_at =
+        site.log.at(first_seq).await.unwrap().unwrap().stored_at + SignedDuration::from_millis(300);
+    assert!(wait_until(LIMIT, || async { Timestamp::now() > limit_at }).await);
+    let service = site.start(NEVER_QUIET_MS).await;
+    let (first, _) = site.issued(1).await;
+    assert_eq!((first.cause, first.complete, first.pending), (ReportCause::TimeLimit, false, 1));
+    let document = site.document(&first).await;
+    assert_eq!((document.images[0].status, document.as_of), (ImageStatus::Pending, limit_at));
+    assert!(document.images[0].preview.is_some(), "people see what was not read yet");
+    service.stop().await;
+
+    let service = site.start(NEVER_QUIET_MS).await;
+    site.look_passes(&picture).await;
+    service.stop().await;
+    assert_eq!(site.reports().await, 2, "one at the limit, one of the other study");
+
+    // Without a limit the quiet time counts, which was over long ago.
+    let site = Site { sites: String::new(), ..site };
+    let service = site.start(100).await;
+    site.append(samples::inference_completed(1, "a", 0)).await;
+    let (second, _) = site.issued(2).await;
+    assert_eq!((second.cause, second.complete, second.pending), (ReportCause::QuietTime, true, 0));
+    assert_eq!(site.document(&second).await.changes[0].change, ChangeKind::OutcomeChanged);
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_earlier_study_is_compared_with_unless_its_report_is_lost() {
+    let site = Site::new().await;
+    let service = site.start(NEVER_QUIET_MS).await;
+    let picture = site.picture().await;
+    let earlier_id = StudyId::named(&samples::site(), "S-0");
+    let after_earlier = |mut envelope: Envelope| {
+        let Event::ImageStored(e) = &mut envelope.event else { panic!("no image") };
+        e.prior_study_id = Some(earlier_id);
+        with_image(envelope, &picture)
+    };
+    site.append(after_earlier(samples::image_stored(1, "a", 0))).await;
+    site.append(with_image(samples::inference_requested(1, "a", 0), &picture)).await;
+    site.append(samples::inference_completed(1, "a", 0)).await;
+    let earlier = site.look_passes(&picture).await;
+    site.append(samples::study_close_requested(8, 0)).await;
+    let (first, _) = site.issued(1).await;
+    let document = site.document(&first).await;
+    let comparison = document.comparison.expect("it is compared");
+    assert_eq!((comparison.study_id, comparison.revision, comparison.as_of), (earlier_id, 1, earlier.as_of));
+    assert!(comparison.same_model && !comparison.findings.is_empty());
+    let names: Vec<_> = document.provenance.events.iter().map(|event| event.name.as_str()).collect();
+    assert!(names.contains(&"report-issued"), "{names:?}");
+
+    let issued = format!("evt.report-issued.*.{earlier_id}.1");
+    let issued = site.log.last(&issued).await.unwrap().unwrap().content.unwrap();
+    let Event::ReportIssued(issued) = issued.event else { panic!("{issued:?}") };
+    std::fs::remove_file(site._folder.path().join("objects").join(&issued.json.key)).unwrap();
+    site.append(after_earlier(samples::image_stored(2, "a", 0))).await;
+    site.append(samples::duplicate_linked(2, 1, "a", 0)).await;
+    site.append(samples::study_close_requested(9, 0)).await;
+    let (second, _) = site.issued(2).await;
+    assert_eq!(site.document(&second).await.comparison, None, "nothing is invented");
+    service.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,9 +1,11 @@
 //! Settings of the sweep.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
 use hilum_runtime::ServiceSettings;
+use hilum_sites::{Sites, SitesError};
 
 use crate::once::Mode;
 use crate::shell::Pace;
@@ -33,6 +35,9 @@ pub struct Config {
     /// Seconds without a new image after which a study is reported, as the report service has it
     #[arg(long, env = "HILUM_QUIET_TIME_S", default_value = "10", value_parser = seconds)]
     quiet_time_s: Duration,
+    /// TOML file with the rules of the sites, as the report service has it: a study may wait as long as they say
+    #[arg(long, env = "HILUM_SITES", value_name = "FILE")]
+    sites: Option<PathBuf>,
     /// Look once, say what was found on standard output, and end: 0 if nothing is left to do, 1 if
     /// something is, 2 if the look was not finished
     #[arg(long)]
@@ -50,14 +55,17 @@ pub struct Config {
 
 impl Config {
     /// How the service paces its work.
-    pub fn pace(&self) -> Pace {
-        Pace {
+    ///
+    /// # Errors
+    /// When the rules of the sites can't be used.
+    pub fn pace(&self) -> Result<Pace, SitesError> {
+        Ok(Pace {
             after: self.after_s,
-            quiet: self.quiet_time_s,
+            quiet: Sites::read(self.sites.as_deref())?.longest_wait(self.quiet_time_s),
             every: self.every_s,
             deep_every: self.deep_every_s,
             seal_every: self.seal_every_s,
-        }
+        })
     }
 
     /// How to look once.

@@ -138,8 +138,8 @@ pub(crate) fn evolve(state: &mut State, fact: &Fact<'_>) {
         Event::JobDeadLettered(e) => state.job_dead_lettered(fact, e),
         Event::DeadLetterResolved(e) => state.dead_letter_resolved(fact, e),
         Event::ReportIssued(e) => state.studies.report_issued(&e.job_ids),
+        Event::StudyManifestReceived(e) => state.studies.stir(e.study_id, fact.stored_at),
         Event::StudyCloseRequested(_)
-        | Event::StudyManifestReceived(_)
         | Event::StudyFlagged(_)
         | Event::ReportDelivered(_)
         | Event::DeliveryFailed(_)

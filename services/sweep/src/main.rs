@@ -31,7 +31,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let service = Service::start("hilum-sweep", &config.service)?;
     let log = Log::connect(&config.service.nats_url, "hilum-sweep").await?;
     let blobs = BlobStore::open(&StoreConfig::at(&config.store_url))?;
-    let sweep = Sweep::new(log.clone(), blobs.clone(), service.health.clone(), config.pace());
+    let sweep = Sweep::new(log.clone(), blobs.clone(), service.health.clone(), config.pace()?);
     service.watch("event log", &log, |log| async move { log.probe().await });
     service.watch("object storage", &blobs, |store| async move { store.probe().await });
     let shutdown = service.shutdown.clone();
@@ -57,7 +57,7 @@ async fn look_once(config: &Config) -> anyhow::Result<ExitCode> {
         let line = if config.json { json(swept) } else { line(swept) };
         written = std::mem::replace(&mut written, Ok(())).and_then(|()| writeln!(out, "{line}"));
     };
-    Box::pin(once(&log, &blobs, &config.pace(), config.mode(), tell)).await?;
+    Box::pin(once(&log, &blobs, &config.pace()?, config.mode(), tell)).await?;
     written?;
     if count == 0 && !config.json {
         writeln!(out, "nothing found")?;

@@ -1,6 +1,9 @@
 //! What a DICOM object offers beside its pixels: which of its values are read, and the codes of its header that rules
 //! may look at. Knows no file format.
 
+use std::fmt;
+
+use hilum_events::DicomIdentity;
 use serde::{Deserialize, Serialize};
 
 /// Which values of a DICOM object become the picture.
@@ -23,4 +26,47 @@ pub struct DicomFacts {
     pub body_part: Option<String>,
     /// View Position (0018,5101), such as `PA`.
     pub view: Option<String>,
+}
+
+/// What the header of a DICOM object says before any pixel is looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inspected {
+    /// The identifiers that are kept.
+    pub identity: DicomIdentity,
+    /// What rules may look at to tell the series.
+    pub series: SeriesHeader,
+}
+
+/// What a header says of its series. It is compared with rules and then forgotten: the description is free text, in which
+/// a careless sender may have written a name.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeriesHeader {
+    /// The codes.
+    pub codes: DicomFacts,
+    /// Series Description (0008,103E), its first 64 characters.
+    pub description: Option<String>,
+}
+
+impl SeriesHeader {
+    /// The most characters that the standard allows a description.
+    pub(crate) const DESCRIPTION_MAX_CHARS: usize = 64;
+}
+
+/// Without the description, lest it comes into a log.
+impl fmt::Debug for SeriesHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SeriesHeader").field("codes", &self.codes).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_description_is_not_shown_to_those_who_debug() {
+        let description = Some("Doe^John".to_owned());
+        let header = SeriesHeader { description, ..SeriesHeader::default() };
+        assert!(!format!("{header:?}").contains("Doe"));
+    }
 }

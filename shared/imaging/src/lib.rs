@@ -3,7 +3,7 @@
 //! Uploaded bytes are never parsed in the calling process: [`DecoderPool`] hands them to `hilum-decoder`
 //! child processes, which are capped in memory and time and replaced when a file brings one down.
 //!
-//! - `ingest` asks [`DecoderPool::inspect`] for the identifiers of a DICOM object;
+//! - `ingest` asks [`DecoderPool::inspect`] for the identifiers of a DICOM object and what tells its series;
 //! - `infer` asks [`DecoderPool::prepare`] for the numbers that its model takes;
 //! - `report` asks [`DecoderPool::preview`] for a small PNG;
 //! - who makes DICOM objects of a report asks [`DecoderPool::study_header`] whose they are.
@@ -25,7 +25,7 @@ mod wire;
 
 pub use decoder::child_main;
 pub use decoder::{DecoderConfig, DecoderPool};
-pub use dicom_values::{DicomFacts, DicomValues};
+pub use dicom_values::{DicomFacts, DicomValues, Inspected, SeriesHeader};
 pub use error::{CrashCause, DecodeError, Refusal, RefusalCode};
 pub use limits::Limits;
 pub use picture::{Picture, PictureError, Preview, Samples};

@@ -4,13 +4,13 @@
 use std::io::{self, Read, Write};
 
 use bytes::BufMut;
-use hilum_events::{AnalysedRegion, DicomIdentity, MediaType, Sha256Digest};
+use hilum_events::{AnalysedRegion, MediaType, Sha256Digest};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::bench::FileCost;
-use crate::dicom_values::{DicomFacts, DicomValues};
+use crate::dicom_values::{DicomFacts, DicomValues, Inspected, SeriesHeader};
 use crate::error::Refusal;
 use crate::limits::Limits;
 use crate::picture::{Picture, Preview, Samples};
@@ -31,9 +31,9 @@ pub(crate) struct Request {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Operation {
-    /// Answered by [`Reply::Identity`].
+    /// Answered by [`Reply::Inspected`].
     Inspect,
-    /// Answered by [`Reply::Identity`].
+    /// Answered by [`Reply::Inspected`].
     InspectHead,
     /// Answered by [`Reply::StudyHeader`].
     StudyHeader,
@@ -69,7 +69,7 @@ impl Operation {
 /// The answer; pictures, model inputs and previews are followed by their bytes, the others by none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Reply {
-    Identity(DicomIdentity),
+    Inspected(Inspected),
     StudyHeader(Box<StudyHeader>),
     Picture(PictureHeader),
     Prepared(PreparedHeader),
@@ -192,6 +192,12 @@ fn codes_only(facts: DicomFacts) -> DicomFacts {
         body_part: body_part.filter(is_code),
         view: view.filter(is_code),
     }
+}
+
+/// What an honest decoder process says of a series: codes, and a description that is not endless.
+pub(crate) fn bounded_series(series: SeriesHeader) -> SeriesHeader {
+    let is_short = |text: &String| text.chars().count() <= SeriesHeader::DESCRIPTION_MAX_CHARS;
+    SeriesHeader { codes: codes_only(series.codes), description: series.description.filter(is_short) }
 }
 
 fn to_bytes<T: Copy, const N: usize>(values: &[T], bytes_of: impl Fn(T) -> [u8; N]) -> Vec<u8> {
@@ -326,6 +332,20 @@ mod tests {
             assert_eq!(header.join(bytes[1..].to_vec()), None);
             assert_eq!(header.join(bytes), Some(picture));
         }
+    }
+
+    #[test]
+    fn a_series_is_told_by_codes_and_a_short_description_whatever_the_process_says() {
+        let said = |view: &str, description: String| {
+            let codes = DicomFacts { modality: None, body_part: None, view: Some(view.into()) };
+            bounded_series(SeriesHeader { codes, description: Some(description) })
+        };
+        let honest = said("PA", "d".repeat(64));
+        assert_eq!(
+            (honest.codes.view.as_deref(), honest.description.map(|text| text.len())),
+            (Some("PA"), Some(64))
+        );
+        assert_eq!(said("Doe^John", "d".repeat(65)), SeriesHeader::default());
     }
 
     #[test]

@@ -118,7 +118,7 @@ async fn the_files_here_cover_every_transfer_syntax_that_is_read() {
     let mut found = BTreeSet::new();
     for path in support::files(&data("encodings")) {
         if path.extension().is_some_and(|extension| extension == "dcm") {
-            let identity = pool.inspect(&fs::read(&path).unwrap()).await.unwrap();
+            let identity = pool.inspect(&fs::read(&path).unwrap()).await.unwrap().identity;
             found.insert(identity.transfer_syntax_uid);
         }
     }

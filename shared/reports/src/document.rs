@@ -46,7 +46,8 @@ pub struct Report {
     pub site: Site,
     /// 1 for the first.
     pub revision: u32,
-    /// The report says how things stood at this time: when the newest fact in it was recorded.
+    /// The report says how things stood at this time: when the newest fact in it was recorded or, if that is later and
+    /// the reason for the report, when the site's time limit was over.
     pub as_of: Timestamp,
     /// Why it was issued when it was.
     pub cause: ReportCause,

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod command_line;
+mod complete;
 mod corpus;
 mod fairness;
 mod full_house;

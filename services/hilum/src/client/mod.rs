@@ -84,6 +84,18 @@ impl Client {
         self.read(self.send(request).await?).await
     }
 
+    /// `POST /v1/studies/{id}/manifest`.
+    pub(crate) async fn expect_study(
+        &self,
+        id: &str,
+        site: Option<&str>,
+        manifest: &Value,
+    ) -> Result<Value, Error> {
+        let path = ["v1", "studies", id, "manifest"];
+        let request = || self.request(Method::POST, &path, &of_site(site)).json(manifest);
+        self.read(self.send(request).await?).await
+    }
+
     /// `GET /v1/studies/{id}/report`; `None` while there is none.
     pub(crate) async fn report(
         &self,

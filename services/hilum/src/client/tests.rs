@@ -37,9 +37,18 @@ async fn an_upload_sends_its_tags_first_and_keeps_the_file_name_to_itself() {
         Json(json!({ "job_id": seen.join("; "), "status": "QUEUED" }))
     });
     let client = client_of(Router::new().route("/v1/jobs", take)).await;
-    let tags = Tags { site: Some("north".into()), study: Some("A-1".into()), priority: Some(Priority::Stat) };
+    let tags = Tags {
+        site: Some("north".into()),
+        study: Some("A-1".into()),
+        priority: Some(Priority::Stat),
+        expected_images: Some(12),
+        prior_study: Some("A-0".into()),
+    };
     let accepted = client.upload(Upload { file: &file, tags: &tags }).await.unwrap();
-    assert_eq!(accepted.job_id, r#"site None 5; study None 3; priority None 4; image Some("image") 300000"#);
+    assert_eq!(
+        accepted.job_id,
+        r#"site None 5; study None 3; priority None 4; expected_images None 2; prior_study None 3; image Some("image") 300000"#
+    );
 }
 
 #[tokio::test]

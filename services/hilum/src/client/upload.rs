@@ -24,6 +24,10 @@ pub(crate) struct Tags {
     pub(crate) study: Option<String>,
     /// How soon it is wanted.
     pub(crate) priority: Option<Priority>,
+    /// How many images the study has.
+    pub(crate) expected_images: Option<u32>,
+    /// An earlier study of the same patient, by name or id.
+    pub(crate) prior_study: Option<String>,
 }
 
 /// A file to upload.
@@ -56,11 +60,13 @@ impl Client {
 
 /// The text fields come first: the service needs them before it sees the image.
 async fn form(upload: Upload<'_>) -> Result<Form, Error> {
-    let Tags { site, study, priority } = upload.tags;
+    let Tags { site, study, priority, expected_images, prior_study } = upload.tags;
     let fields = [
         ("site", site.clone()),
         ("study", study.clone()),
         ("priority", priority.map(|priority| priority.as_str().to_owned())),
+        ("expected_images", expected_images.map(|images| images.to_string())),
+        ("prior_study", prior_study.clone()),
     ];
     let mut form = Form::new();
     for (name, value) in fields {

@@ -67,7 +67,7 @@ async fn stack_of(folder: &StateFolder, settings: &UpSettings, output: Output) -
 async fn demonstrate(client: &Client, files: Vec<PathBuf>, output: Output) -> Result<(), Error> {
     let study = format!("demo-{}", Timestamp::now().strftime("%Y%m%d-%H%M%S"));
     let plan = Plan {
-        tags: Tags { site: Some(SITE.to_owned()), study: Some(study.clone()), priority: None },
+        tags: Tags { site: Some(SITE.to_owned()), study: Some(study.clone()), ..Tags::default() },
         // One after the other, so that of two equal files the second is the duplicate.
         uploads_at_once: 1,
         wait: Some(READING_LIMIT),

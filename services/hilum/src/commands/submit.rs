@@ -30,6 +30,12 @@ pub(super) struct SubmitArgs {
     /// How soon readings are wanted
     #[arg(long)]
     priority: Option<Soon>,
+    /// How many images the study has in all: its report is issued when they are there and read
+    #[arg(long, value_name = "N", requires = "study", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    expected: Option<u32>,
+    /// An earlier study of the same patient at the same site, by your name for it or by its id
+    #[arg(long, value_name = "NAME")]
+    prior: Option<String>,
     /// Wait for the readings
     #[arg(long)]
     wait: bool,
@@ -60,7 +66,13 @@ pub(super) async fn run(args: &SubmitArgs, output: Output) -> Result<ExitCode, E
         Soon::Routine => Priority::Routine,
     });
     let plan = Plan {
-        tags: Tags { site: args.site.clone(), study: args.study.clone(), priority },
+        tags: Tags {
+            site: args.site.clone(),
+            study: args.study.clone(),
+            priority,
+            expected_images: args.expected,
+            prior_study: args.prior.clone(),
+        },
         uploads_at_once: UPLOADS_AT_ONCE,
         wait: args.wait.then(|| Duration::from_secs(args.wait_limit_s)),
     };

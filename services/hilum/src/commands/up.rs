@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use hilum_sites::Sites;
 use serde_json::json;
 
 use super::StateArgs;
@@ -26,6 +27,8 @@ pub(super) struct UpArgs {
 
 pub(super) async fn run(args: UpArgs, output: Output) -> Result<ExitCode, Error> {
     let folder = args.state.folder()?;
+    // Said here rather than in the logs of three services that don't come up.
+    Sites::read(args.settings.sites.as_deref())?;
     if args.detach {
         let state = detached(&folder, &args.settings, output).await?;
         say_ready(&folder, &state, output);

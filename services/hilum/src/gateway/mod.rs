@@ -52,6 +52,7 @@ impl Gateway {
         Router::new()
             .route("/v1/jobs", post(forward::to_ingest).fallback(forward::to_projection))
             .route("/v1/studies/{id}/close", post(forward::to_ingest).fallback(forward::to_projection))
+            .route("/v1/studies/{id}/manifest", post(forward::to_ingest).fallback(forward::to_projection))
             .route("/", get(pages::index))
             .route("/livez", get(|| async { "ok\n" }))
             .route("/readyz", get(pages::readyz))

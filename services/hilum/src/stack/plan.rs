@@ -100,6 +100,10 @@ pub(crate) fn environment(
     let openvino = programs::openvino_library().map(|library| library.display().to_string());
     environment.extend(openvino.map(|library| ("HILUM_OPENVINO_LIBRARY", library)));
     environment.extend(settings.quiet_time_s.map(|seconds| ("HILUM_QUIET_TIME_S", seconds.to_string())));
+    // The services start elsewhere.
+    let sites =
+        settings.sites.as_ref().map(|file| std::path::absolute(file).unwrap_or_else(|_| file.clone()));
+    environment.extend(sites.map(|file| ("HILUM_SITES", file.display().to_string())));
     environment.extend(settings.otlp_endpoint.clone().map(|url| ("HILUM_OTLP_ENDPOINT", url)));
     environment
 }

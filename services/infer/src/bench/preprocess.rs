@@ -135,7 +135,7 @@ async fn kind(pool: &DecoderPool, media: MediaType, bytes: &[u8]) -> String {
         MediaType::Png => "PNG".into(),
         MediaType::Jpeg => "JPEG".into(),
         MediaType::Dicom => match pool.inspect(bytes).await {
-            Ok(identity) => format!("DICOM {}", compression(&identity.transfer_syntax_uid)),
+            Ok(inspected) => format!("DICOM {}", compression(&inspected.identity.transfer_syntax_uid)),
             Err(_) => "DICOM".into(),
         },
     }

@@ -30,6 +30,7 @@ async fn open(bench: &Bench, readings: Option<Readings>) -> SocketAddr {
         store: BlobStore::open(&StoreConfig::at(&store)).unwrap(),
         // Only DICOM needs the program.
         decoders: DecoderPool::new(DecoderConfig::new("none")),
+        sites: Arc::default(),
         gate: gate.clone(),
         readings,
         slots: Arc::new(Semaphore::new(4)),
@@ -100,4 +101,71 @@ async fn a_door_without_a_model_queues_what_was_read_before() {
     bench.read(1, CONTENT).await;
     let door = open(&bench, None).await;
     assert_eq!(send(door).await["status"], "QUEUED");
+}
+
+#[tokio::test]
+async fn what_a_sender_expects_of_a_study_is_a_fact_also_before_its_first_image() {
+    let bench = Bench::start().await;
+    let door = open(&bench, None).await;
+    send(door).await;
+    let manifest = async |path: &str, body: Value| {
+        let url = format!("http://{door}/v1/studies/{path}");
+        let answer = reqwest::Client::new().post(url).json(&body).send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+    };
+    let (status, answer) = manifest("S-1/manifest?site=north", json!({ "images": 2 })).await;
+    let study_id = StudyId::named(&"north".parse().unwrap(), "S-1");
+    assert_eq!((status, &answer["study_id"]), (202, &json!(study_id)));
+    let filter = format!("evt.study-manifest-received.north.{study_id}.*");
+    let found = bench.log.last(&filter).await.unwrap().unwrap().content.unwrap();
+    let Event::StudyManifestReceived(event) = found.event else { panic!("{found:?}") };
+    assert_eq!((event.images, found.site.as_str()), (2, "north"));
+
+    for (path, body, expected) in [
+        ("S-1/manifest", json!({ "images": 0 }), 400),
+        ("Doe^Jane/manifest", json!({ "images": 1 }), 400),
+        ("S-1/manifest?site=A.B", json!({ "images": 1 }), 400),
+        ("S-1/manifest", json!({ "images": 1, "sop_instance_uids": ["1".repeat(2 << 20)] }), 400),
+        // An id that no image has does not tell its site.
+        (&format!("{study_id}/manifest"), json!({ "images": 1 }), 404),
+    ] {
+        let (status, problem) = manifest(path, body).await;
+        assert_eq!(status, expected, "{path}: {problem}");
+        assert!(problem["detail"].as_str().unwrap().len() > 20, "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_sender_says_of_its_study_goes_with_the_image() {
+    let bench = Bench::start().await;
+    let door = open(&bench, None).await;
+    send(door).await;
+    let submit = async |fields: &[(&'static str, &'static str)]| {
+        let mut form = Form::new().text("study", "S-2");
+        for (name, value) in fields {
+            form = form.text(*name, *value);
+        }
+        let form = form.part("image", Part::bytes(CONTENT).file_name("image"));
+        let url = format!("http://{door}/v1/jobs");
+        let answer = reqwest::Client::new().post(url).multipart(form).send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+    };
+    let (status, answer) = submit(&[("expected_images", "4"), ("prior_study", "S-1")]).await;
+    assert_eq!(status, 202, "{answer}");
+    let filter = format!("evt.image-stored.*.*.{}", answer["job_id"].as_str().unwrap());
+    let found = bench.log.last(&filter).await.unwrap().unwrap().content.unwrap();
+    let Event::ImageStored(stored) = found.event else { panic!("{found:?}") };
+    assert_eq!((stored.expected_images, stored.prior_study_id), (Some(4), Some(samples::study_id())));
+    assert_eq!(stored.series, [], "no rule fits what has no header");
+
+    for refused in [
+        ("expected_images", "0"),
+        ("expected_images", "100001"),
+        ("expected_images", "two"),
+        ("prior_study", "Doe^Jane"),
+        ("prior_study", "S-2"),
+    ] {
+        let (status, problem) = submit(&[refused]).await;
+        assert_eq!(status, 400, "{refused:?}: {problem}");
+    }
 }

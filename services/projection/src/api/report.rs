@@ -128,8 +128,8 @@ fn not_issued(latest: Option<u32>) -> Problem {
         None => conflict(
             "report-not-issued",
             "the report is not issued yet",
-            "it is issued when all images of the study have an outcome and no more came for a while, or when \
-             the study was closed; add ?wait=30s to wait for it",
+            "it is issued when all images of the study have an outcome and the study is complete: all that was announced \
+             or expected came, it was closed, or no more came for a while; add ?wait=30s to wait for it",
         ),
         Some(latest) => {
             Problem::not_found(format!("the report has no such revision; the latest is {latest}"))

@@ -2,7 +2,8 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use hilum_runtime::Problem;
+use hilum_reports::{Missing, Report as Document};
+use hilum_runtime::{Problem, with_causes};
 use serde::{Deserialize, Serialize};
 
 use super::Api;
@@ -21,7 +22,16 @@ pub(super) struct WholeStudy {
     #[serde(flatten)]
     study: Study,
     jobs: Vec<Job>,
-    reports: Vec<Report>,
+    reports: Vec<Told>,
+}
+
+/// A report, and of the last one what it says is missing.
+#[derive(Serialize)]
+struct Told {
+    #[serde(flatten)]
+    report: Report,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<Vec<Missing>>,
 }
 
 pub(super) async fn show(
@@ -32,5 +42,28 @@ pub(super) async fn show(
     let study = api.study(&name, at.site.as_deref()).await?;
     let jobs = api.queries.study_jobs(study.study_id).await.map_err(database)?;
     let reports = api.queries.reports(study.study_id).await.map_err(database)?;
+    let missing = match reports.last() {
+        Some(last) if !last.complete => missing(&api, last).await,
+        _ => None,
+    };
+    let mut reports: Vec<_> = reports.into_iter().map(|report| Told { report, missing: None }).collect();
+    if let Some(last) = reports.last_mut() {
+        last.missing = missing;
+    }
     Ok(Json(WholeStudy { study, jobs, reports }))
+}
+
+/// What the document says is missing; `None` when it can't be had, for the study can be shown all the same.
+async fn missing(api: &Api, report: &Report) -> Option<Vec<Missing>> {
+    let document = match api.blobs.get(&report.json).await {
+        Ok(bytes) => Document::from_json(&bytes).map_err(|error| with_causes(&error)),
+        Err(error) => Err(with_causes(&error)),
+    };
+    match document {
+        Ok(document) => Some(document.completeness?.missing),
+        Err(error) => {
+            tracing::warn!(error, key = report.json.key, "cannot read what a report says is missing");
+            None
+        }
+    }
 }

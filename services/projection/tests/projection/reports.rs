@@ -91,7 +91,7 @@ async fn a_document_is_given_as_it_was_issued_and_never_damaged() {
     }
     let study = copy.ok("/v1/studies/S-1").await;
     let keys: Vec<_> = study["reports"][0].as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["cause", "completed", "failed", "issued_at", "revision"]);
+    assert_eq!(keys, ["cause", "complete", "completed", "failed", "issued_at", "pending", "revision"]);
 }
 
 #[tokio::test]
@@ -205,4 +205,31 @@ async fn while_storage_is_away_a_page_is_refused_for_now() {
     std::fs::remove_file(&objects).unwrap();
     std::fs::rename(&aside, &objects).unwrap();
     assert!(page(&copy).await.headers().contains_key("etag"));
+}
+
+#[tokio::test]
+async fn a_study_says_whether_its_last_report_is_complete_and_what_it_lacks() {
+    let world = World::start().await;
+    let copy = world.projection().await;
+    let document = samples::incomplete();
+    let json = world.blobs.put(document.to_json().unwrap().into()).await.unwrap();
+    let mut first = issued(1, &json);
+    let Event::ReportIssued(event) = &mut first.event else { unreachable!() };
+    (event.complete, event.pending) = (false, 1);
+    let seq = world.append(&[image_stored(1, "a", 0), first.clone()]).await;
+    copy.folded(seq).await;
+    let last = copy.ok("/v1/studies/S-1").await["reports"][0].clone();
+    assert_eq!((&last["complete"], &last["pending"]), (&json!(false), &json!(1)));
+    assert_eq!(last["missing"], json!(document.completeness.unwrap().missing));
+
+    // What is missing stands in the document; without it the study is shown all the same.
+    std::fs::remove_file(path(&world, &json)).unwrap();
+    let study = copy.ok("/v1/studies/S-1").await;
+    assert_eq!((&study["reports"][0]["complete"], study["reports"][0].get("missing")), (&json!(false), None));
+
+    let seq = world.append(&[issued(2, &json)]).await;
+    copy.folded(seq).await;
+    let reports = copy.ok("/v1/studies/S-1").await["reports"].clone();
+    assert_eq!((&reports[0]["complete"], &reports[1]["complete"]), (&json!(false), &json!(true)));
+    assert_eq!(reports[1].get("missing"), None);
 }

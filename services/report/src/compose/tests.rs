@@ -1,18 +1,20 @@
 //! Documents of small stories.
 
+use std::time::Duration;
+
 use hilum_events::{Envelope, Event, samples};
 use hilum_reports::samples::{
     NOT_SHOWN, facts_of_one_of_each as one_of_each, facts_of_revised as revised, made_preview,
 };
-use jiff::SignedDuration;
+use hilum_sites::Sites;
 
 use super::*;
-use crate::domain::{Fact, State, decide, evolve};
+use crate::domain::{Fact, Rules, State, decide, evolve};
 
 /// The report that is due once all of `facts` are known and quiet.
 fn report_of(facts: &[Envelope]) -> Report {
     let (brief, story) = brief_of(facts);
-    compose(&brief, &story, &previews()).expect("the story is whole")
+    compose(&brief, &story, &previews(), None).expect("the story is whole")
 }
 
 /// Of the images without a reading one can be shown.
@@ -23,14 +25,20 @@ fn previews() -> Previews {
 }
 
 fn brief_of(facts: &[Envelope]) -> (Brief, Story) {
+    brief_by("", facts)
+}
+
+/// By these rules of the sites.
+fn brief_by(sites: &str, facts: &[Envelope]) -> (Brief, Story) {
+    let rules = Rules::new(Duration::from_secs(10), Sites::parse(sites).expect("well written"));
     let (mut state, mut log) = (State::default(), Story::new());
     for (seq, envelope) in (1..).zip(facts) {
         let stored_at = envelope.occurred_at;
         evolve(&mut state, &Fact { seq, stored_at, envelope });
         log.insert(seq, Arc::new(StoredFact { seq, stored_at, envelope: envelope.clone() }));
     }
-    let due = decide(&state, samples::at(100_000), SignedDuration::from_secs(10));
-    let brief = state.brief(due.first().expect("a report is due")).expect("due");
+    let due = decide(&state, samples::at(100_000), &rules);
+    let brief = state.brief(due.first().expect("a report is due"), &rules).expect("due");
     let needed = needed(&brief);
     log.retain(|seq, _| needed.contains(seq));
     (brief, log)
@@ -111,11 +119,11 @@ fn a_log_that_does_not_say_what_was_folded_makes_no_report() {
     let (brief, story) = brief_of(&one_of_each());
     let mut gap = story.clone();
     gap.remove(&5);
-    assert_eq!(compose(&brief, &gap, &previews()), Err(ComposeError::Missing { seq: 5 }));
+    assert_eq!(compose(&brief, &gap, &previews(), None), Err(ComposeError::Missing { seq: 5 }));
     let mut other = story;
     other.insert(8, other[&1].clone());
     assert_eq!(
-        compose(&brief, &other, &previews()),
+        compose(&brief, &other, &previews(), None),
         Err(ComposeError::Unexpected { seq: 8, found: "image-stored" })
     );
 }
@@ -125,6 +133,93 @@ fn a_word_in_the_log_of_another_reading_is_not_taken_for_this_one() {
     let (mut brief, story) = brief_of(&one_of_each());
     brief.images[0].reading_id = Some(samples::reading_id("b"));
     assert!(matches!(story[&5].envelope.event, Event::InferenceCompleted(_)));
-    let found = compose(&brief, &story, &previews());
+    let found = compose(&brief, &story, &previews(), None);
     assert_eq!(found, Err(ComposeError::Unexpected { seq: 5, found: "inference-completed" }));
+}
+
+const STRICT: &str = r#"
+[default]
+time_limit_s = 60
+expected_series = ["frontal", "lateral"]
+[[series]]
+name = "frontal"
+view_position = ["PA"]
+[[series]]
+name = "lateral"
+view_position = ["LL"]
+"#;
+
+#[test]
+fn at_the_time_limit_the_report_says_what_is_missing() {
+    let mut facts = one_of_each()[..7].to_vec();
+    let Event::ImageStored(e) = &mut facts[0].event else { unreachable!() };
+    e.expected_images = Some(5);
+    let (brief, story) = brief_by(STRICT, &facts);
+    let report = compose(&brief, &story, &previews(), None).expect("the story is whole");
+    let pending: Vec<_> = report
+        .images
+        .iter()
+        .filter(|image| image.status == ImageStatus::Pending)
+        .map(|image| image.job_id)
+        .collect();
+    assert!(!pending.is_empty());
+    let arrived =
+        u32::try_from(report.images.iter().map(|image| image.sha256).collect::<BTreeSet<_>>().len());
+    let mut missing = vec![Missing::Images { expected: 5, arrived: arrived.expect("a short story") }];
+    missing.push(Missing::Series { name: "lateral".to_owned() });
+    missing.extend(pending.iter().map(|job_id| Missing::Outcome { job_id: *job_id }));
+    assert_eq!(report.completeness, Some(Completeness { complete: false, missing }));
+    assert_eq!(report.as_of, samples::at(60), "the end of the time limit, not when somebody looked");
+    assert!(report.images.iter().all(|image| image.status != ImageStatus::Pending || image.reason.is_none()));
+    let Summary { images, completed, failed, .. } = report.summary;
+    assert_eq!((images - completed - failed) as usize, pending.len());
+}
+
+#[test]
+fn a_study_that_has_all_that_was_expected_says_so_and_others_say_nothing() {
+    let mut facts = one_of_each();
+    let Event::ImageStored(e) = &mut facts[0].event else { unreachable!() };
+    e.expected_images = Some(3);
+    let complete = Completeness { complete: true, missing: Vec::new() };
+    assert_eq!(report_of(&facts).completeness, Some(complete));
+    assert_eq!(report_of(&one_of_each()).completeness, None);
+}
+
+#[test]
+fn an_earlier_report_is_compared_with_and_its_fact_is_named() {
+    let mut facts = one_of_each();
+    let mut earlier = samples::report_issued(1, &[9], 0);
+    let Event::ReportIssued(e) = &mut earlier.event else { unreachable!() };
+    e.study_id = hilum_events::StudyId::named(&samples::site(), "S-0");
+    let mut of_earlier = samples::image_stored(9, "z", 0);
+    let Event::ImageStored(stored) = &mut of_earlier.event else { unreachable!() };
+    stored.study_id = e.study_id;
+    for fact in &mut facts {
+        if let Event::ImageStored(stored) = &mut fact.event {
+            stored.prior_study_id = Some(e.study_id);
+        }
+    }
+    let facts = [vec![of_earlier, earlier], facts].concat();
+    let (mut state, mut story) = (State::default(), Story::new());
+    for (seq, envelope) in (1..).zip(&facts) {
+        let stored_at = envelope.occurred_at;
+        evolve(&mut state, &Fact { seq, stored_at, envelope });
+        story.insert(seq, Arc::new(StoredFact { seq, stored_at, envelope: envelope.clone() }));
+    }
+    let rules = Rules::new(Duration::from_secs(10), Sites::default());
+    let due = decide(&state, samples::at(100_000), &rules);
+    let due = due.iter().find(|due| due.study_id == samples::study_id()).expect("due");
+    let brief = state.brief(due, &rules).expect("due");
+    assert!(needed(&brief).contains(&2));
+    let told = prior_report(&brief, &story).expect("the story is whole").expect("there is one");
+    assert_eq!(told.revision, 1);
+    story.retain(|seq, _| needed(&brief).contains(seq));
+    let document = hilum_reports::samples::one_of_each();
+    let report = compose(&brief, &story, &previews(), Some(&document)).expect("the story is whole");
+    let comparison = report.comparison.expect("compared");
+    assert_eq!((comparison.revision, comparison.same_model), (document.revision, true));
+    assert!(
+        report.provenance.events.iter().any(|event| event.stream_seq == 2 && event.name == "report-issued")
+    );
+    assert_eq!(compose(&brief, &story, &previews(), None).expect("whole").comparison, None);
 }

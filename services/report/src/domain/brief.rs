@@ -1,10 +1,14 @@
 //! What has to be known to make one report: which facts to fetch and what changed since the last one. It says
 //! how things stood at the position of the cause, so that every copy makes the same report of the same cause.
 
-use hilum_events::{JobId, ReadingId, ReportCause, Site, StudyId};
+use hilum_events::{JobId, ReadingId, ReportCause, SeriesName, Site, StudyId};
+use jiff::Timestamp;
 
 use super::State;
-use super::reading::Standing;
+use super::expectation::Awaited;
+use super::reading::Outcome;
+use super::rules::Rules;
+use super::study::Study;
 
 /// A study that is due for a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +20,8 @@ pub(crate) struct Due {
     pub(crate) why: ReportCause,
     /// Position of the newest fact the report is made of: it caused the report.
     pub(crate) cause_seq: u64,
+    /// The end of the time limit, if that is why.
+    pub(crate) limit_at: Option<Timestamp>,
 }
 
 impl Due {
@@ -39,8 +45,14 @@ pub(crate) struct Brief {
     pub(crate) revision: u32,
     pub(crate) why: ReportCause,
     pub(crate) cause_seq: u64,
+    /// The end of the time limit, if that is why.
+    pub(crate) limit_at: Option<Timestamp>,
     /// The report before this one.
     pub(crate) previous_revision: Option<u32>,
+    /// What was expected of the study.
+    pub(crate) expected: Expected,
+    /// Position of the last report of the earlier study of the same patient, if it had any.
+    pub(crate) prior_report_seq: Option<u64>,
     /// In the order they came.
     pub(crate) images: Vec<BriefImage>,
 }
@@ -55,11 +67,23 @@ pub(crate) struct BriefImage {
     pub(crate) reading_id: Option<ReadingId>,
     /// Where that was said.
     pub(crate) link_seq: Option<u64>,
-    /// Its outcome.
-    pub(crate) outcome_seq: u64,
-    pub(crate) standing: Standing,
+    /// Its outcome; `None` only when the time limit was over before there was one.
+    pub(crate) outcome: Option<Outcome>,
     /// What the report before did not say.
     pub(crate) change: Option<Change>,
+}
+
+/// What was expected of a study.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Expected {
+    /// How many images its sender announced, and how many of these came.
+    pub(crate) images: Option<Awaited>,
+    /// Position of the manifest that says so, if one does.
+    pub(crate) manifest_seq: Option<u64>,
+    /// Whether the site expects any series.
+    pub(crate) has_series: bool,
+    /// Those that have no image.
+    pub(crate) absent_series: Vec<SeriesName>,
 }
 
 /// How an image differs from the report before.
@@ -73,38 +97,59 @@ pub(crate) enum Change {
 
 impl State {
     /// What to make a due report of. `None` when the study is not known or not due.
-    pub(crate) fn brief(&self, due: &Due) -> Option<Brief> {
+    pub(crate) fn brief(&self, due: &Due, rules: &Rules) -> Option<Brief> {
         let study = self.studies.get(&due.study_id)?;
         let covered_seq = study.issued.map(|issued| issued.covered_seq);
         let images = study.images.iter().filter(|image| image.seq <= due.cause_seq).map(|image| {
-            let outcome = self.outcome_at(image, due.cause_seq)?;
+            let outcome = self.outcome_at(image, due.cause_seq);
             let link = image.link_at(due.cause_seq);
             let change = covered_seq.and_then(|covered_seq| {
                 let before = self.outcome_at(image, covered_seq).map(|outcome| outcome.standing);
                 match () {
                     () if image.seq > covered_seq => Some(Change::Added),
-                    () if before != Some(outcome.standing) => Some(Change::OutcomeChanged),
+                    () if before != outcome.map(|outcome| outcome.standing) => Some(Change::OutcomeChanged),
                     () => None,
                 }
             });
-            Some(BriefImage {
+            BriefImage {
                 job_id: image.job_id,
                 image_seq: image.seq,
                 reading_id: link.map(|link| link.reading_id),
                 link_seq: link.map(|link| link.seq),
-                outcome_seq: outcome.seq,
-                standing: outcome.standing,
+                outcome,
                 change,
-            })
+            }
         });
-        Some(Brief {
+        let images: Vec<_> = images.collect();
+        let is_settled = images.iter().all(|image| image.outcome.is_some());
+        (is_settled || due.why == ReportCause::TimeLimit).then(|| Brief {
             study_id: due.study_id,
             site: study.site.clone(),
             revision: due.revision,
             why: due.why,
             cause_seq: due.cause_seq,
+            limit_at: due.limit_at,
             previous_revision: study.issued.map(|issued| issued.revision),
-            images: images.collect::<Option<_>>()?,
+            expected: expected(study, due.cause_seq, rules),
+            prior_report_seq: self.prior_report(study, due.cause_seq),
+            images,
         })
+    }
+
+    /// Position of the last report of the study's prior, as it stood at position `seq`. One of another site is no prior.
+    fn prior_report(&self, study: &Study, seq: u64) -> Option<u64> {
+        let prior = self.studies.get(&study.prior_at(seq)?)?;
+        if prior.site == study.site { prior.report_at(seq) } else { None }
+    }
+}
+
+/// What was expected at position `seq`.
+fn expected(study: &Study, seq: u64, rules: &Rules) -> Expected {
+    let series = rules.of(&study.site).series;
+    Expected {
+        images: study.awaited_at(seq),
+        manifest_seq: study.expectations.manifest_at(seq),
+        has_series: !series.is_empty(),
+        absent_series: study.absent_series(seq, series),
     }
 }

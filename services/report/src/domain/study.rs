@@ -1,9 +1,11 @@
 //! One study: its images, what touched it since its last report, and when it may be reported.
 
-use hilum_events::{EventId, JobId, ReadingId, Site};
+use hilum_events::{EventId, ImageStored, JobId, ReadingId, SeriesName, Site, StudyId};
 use jiff::{SignedDuration, Timestamp};
 
+use super::expectation::{Awaited, Contents, Expectations};
 use super::reading::{Outcome, Standing};
+use super::rules::SiteRules;
 use super::{Mark, State};
 
 /// A study as the log tells it.
@@ -12,7 +14,13 @@ pub(super) struct Study {
     pub(super) site: Site,
     /// In the order they came.
     pub(super) images: Vec<Image>,
-    /// The newest image, or outcome that replaced an earlier one: the quiet time counts from here.
+    /// When the first image came.
+    first_at: Timestamp,
+    contents: Contents,
+    pub(super) expectations: Expectations,
+    /// Earlier studies of the same patient, as senders said, by position.
+    priors: Vec<(u64, StudyId)>,
+    /// The newest image, manifest, or outcome that replaced an earlier one: the quiet time counts from here.
     stirred_seq: u64,
     stirred_at: Timestamp,
     /// The newest request to close the study; 0 for none.
@@ -20,6 +28,8 @@ pub(super) struct Study {
     /// What touched the study and is not covered by its last report, oldest first.
     pub(super) marks: Vec<Mark>,
     pub(super) issued: Option<Issued>,
+    /// Positions of its reports.
+    report_seqs: Vec<u64>,
 }
 
 /// The last report of a study.
@@ -36,6 +46,10 @@ pub(super) struct Image {
     pub(super) job_id: JobId,
     /// Where its arrival stands in the log.
     pub(super) seq: u64,
+    /// How many different contents the study had with this image.
+    pub(super) contents: u32,
+    /// The site's series that it belongs to.
+    pub(super) series: Vec<SeriesName>,
     /// The reading it has or shares; more than one when the model was replaced between two tries.
     pub(super) links: Vec<Link>,
     /// Where it was said that no reading will be asked for.
@@ -61,12 +75,43 @@ impl Study {
         Self {
             site,
             images: Vec::new(),
+            first_at: at,
+            contents: Contents::default(),
+            expectations: Expectations::default(),
+            priors: Vec::new(),
             stirred_seq: seq,
             stirred_at: at,
             closed_seq: 0,
             marks: Vec::new(),
             issued: None,
+            report_seqs: Vec::new(),
         }
+    }
+
+    /// Takes in an image that came at `seq`, and what its sender said with it.
+    pub(super) fn add(&mut self, seq: u64, at: Timestamp, e: &ImageStored) {
+        if self.images.is_empty() {
+            self.first_at = at;
+        }
+        let sop_instance_uid = e.image.dicom.as_ref().map(|dicom| dicom.sop_instance_uid.as_str());
+        self.contents.add(seq, e.image.blob.sha256, sop_instance_uid);
+        if let Some(images) = e.expected_images {
+            self.expectations.counted(seq, images);
+        }
+        if let Some(prior) = e.prior_study_id
+            && self.priors.last().is_none_or(|(_, known)| *known != prior)
+        {
+            self.priors.push((seq, prior));
+        }
+        self.images.push(Image {
+            job_id: e.job_id,
+            seq,
+            contents: u32::try_from(self.contents.len()).unwrap_or(u32::MAX),
+            series: e.series.clone(),
+            links: Vec::new(),
+            given_up_seq: None,
+        });
+        self.stir(seq, at);
     }
 
     pub(super) fn stir(&mut self, seq: u64, at: Timestamp) {
@@ -83,6 +128,40 @@ impl Study {
         self.stirred_at.checked_add(quiet).ok()
     }
 
+    /// When the time limit of the site ends for what no report covers; `None` without one or beyond the end of time. It
+    /// counts from the first image, and after a report from the first fact that it does not cover.
+    pub(super) fn limit_at(&self, site: &SiteRules<'_>) -> Option<Timestamp> {
+        let since = match self.issued {
+            None => self.first_at,
+            Some(_) => self.marks.first()?.at,
+        };
+        since.checked_add(site.time_limit?).ok()
+    }
+
+    /// How much of what its sender announced had come at position `seq`; `None` when nothing was announced.
+    pub(super) fn awaited_at(&self, seq: u64) -> Option<Awaited> {
+        let came = self.images.partition_point(|image| image.seq <= seq);
+        let arrived = came.checked_sub(1).map_or(0, |last| self.images[last].contents);
+        self.expectations.awaited_at(seq, &self.contents, arrived)
+    }
+
+    /// Which of these series had no image at position `seq`.
+    pub(super) fn absent_series(&self, seq: u64, expected: &[SeriesName]) -> Vec<SeriesName> {
+        let came = self.images.partition_point(|image| image.seq <= seq);
+        let has = |name: &&SeriesName| self.images[..came].iter().any(|image| image.series.contains(name));
+        expected.iter().filter(|name| !has(name)).cloned().collect()
+    }
+
+    /// The earlier study of the same patient, as senders said at position `seq`.
+    pub(super) fn prior_at(&self, seq: u64) -> Option<StudyId> {
+        self.priors.iter().rev().find(|(said, _)| *said <= seq).map(|(_, prior)| *prior)
+    }
+
+    /// Position of its newest report at position `seq`.
+    pub(super) fn report_at(&self, seq: u64) -> Option<u64> {
+        self.report_seqs.iter().rev().find(|issued| **issued <= seq).copied()
+    }
+
     /// Revision of the last report, 0 for none.
     pub(super) fn revision(&self) -> u32 {
         self.issued.map_or(0, |issued| issued.revision)
@@ -97,7 +176,9 @@ impl Study {
         let cause = self.marks.iter().find(|mark| Some(mark.event_id) == cause);
         let covered_seq = cause.map_or(issued_seq, |mark| mark.seq);
         self.issued = Some(Issued { revision, covered_seq });
+        self.report_seqs.push(issued_seq);
         self.marks.retain(|mark| mark.seq > covered_seq);
+        self.expectations.forget_before(covered_seq);
     }
 }
 
@@ -113,13 +194,38 @@ impl State {
         }
     }
 
-    /// Whether a report would say something that the last one does not.
+    /// Whether a report would say something that the last one does not. A study without images has no report.
     pub(super) fn has_news(&self, study: &Study) -> bool {
-        let Some(Issued { covered_seq, .. }) = study.issued else { return true };
+        let Some(Issued { covered_seq, .. }) = study.issued else { return !study.images.is_empty() };
+        awaits_other_images(study, covered_seq)
+            || self.any_image(study, covered_seq, |before, now| before != now)
+    }
+
+    /// Whether there is more to tell than that an outcome is being made again: an image, an outcome, or that other images
+    /// are missing than the last report says.
+    pub(super) fn has_more_to_tell(&self, study: &Study) -> bool {
+        let Some(Issued { covered_seq, .. }) = study.issued else { return !study.images.is_empty() };
+        awaits_other_images(study, covered_seq)
+            || self.any_image(study, covered_seq, |before, now| now.is_some() && before != now)
+    }
+
+    /// Whether any image came after `covered_seq`, or differs as `differs` tells from its standings then and now.
+    fn any_image(
+        &self,
+        study: &Study,
+        covered_seq: u64,
+        differs: fn(Option<Standing>, Option<Standing>) -> bool,
+    ) -> bool {
         // Newest first: late images are at the end.
         study.images.iter().rev().any(|image| {
             let standing_at = |seq| self.outcome_at(image, seq).map(|outcome| outcome.standing);
-            image.seq > covered_seq || standing_at(covered_seq) != standing_at(u64::MAX)
+            image.seq > covered_seq || differs(standing_at(covered_seq), standing_at(u64::MAX))
         })
     }
+}
+
+/// Whether other images are missing than at `covered_seq`, or none any more.
+fn awaits_other_images(study: &Study, covered_seq: u64) -> bool {
+    let unmet_at = |seq| study.awaited_at(seq).filter(|awaited| !awaited.is_met());
+    unmet_at(covered_seq) != unmet_at(u64::MAX)
 }

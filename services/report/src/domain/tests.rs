@@ -1,11 +1,38 @@
 //! Given facts, at a time, then these reports are due.
 
+use std::time::Duration;
+
 use hilum_events::{Event, ReportCause, Site, samples};
+use hilum_sites::Sites;
 use proptest::prelude::*;
 
 use super::*;
 
-const QUIET: SignedDuration = SignedDuration::from_secs(10);
+mod complete;
+mod prior;
+
+const QUIET: Duration = Duration::from_secs(10);
+
+/// Rules of an installation that says nothing of its sites.
+fn rules() -> Rules {
+    Rules::new(QUIET, Sites::default())
+}
+
+/// Rules with a time limit of a minute and two expected series.
+fn strict_rules() -> Rules {
+    let text = r#"
+[default]
+time_limit_s = 60
+expected_series = ["frontal", "lateral"]
+[[series]]
+name = "frontal"
+view_position = ["PA"]
+[[series]]
+name = "lateral"
+view_position = ["LL"]
+"#;
+    Rules::new(QUIET, Sites::parse(text).expect("well written"))
+}
 
 /// A log: facts get their positions by their order and are stored when they happened.
 fn log(facts: &[Envelope]) -> Vec<(u64, Envelope)> {
@@ -26,21 +53,29 @@ fn state_of(facts: &[Envelope]) -> State {
 
 /// Given `facts`, when it is `second`, then these revisions are due, each for this reason.
 fn check(facts: &[Envelope], second: i64, then: &[(u32, ReportCause)]) {
-    let due = decide(&state_of(facts), samples::at(second), QUIET);
+    check_by(&rules(), facts, second, then);
+}
+
+fn check_by(rules: &Rules, facts: &[Envelope], second: i64, then: &[(u32, ReportCause)]) {
+    let due = decide(&state_of(facts), samples::at(second), rules);
     let due: Vec<_> = due.into_iter().map(|due| (due.revision, due.why)).collect();
     assert_eq!(due, then, "at second {second}");
 }
 
 /// The report that the last of `facts` makes due, issued now.
 fn issue(facts: &[Envelope], second: i64) -> Envelope {
+    issue_by(&rules(), facts, second)
+}
+
+fn issue_by(rules: &Rules, facts: &[Envelope], second: i64) -> Envelope {
     let state = state_of(facts);
-    let due = decide(&state, samples::at(second), QUIET);
+    let due = decide(&state, samples::at(second), rules);
     report_of(&state, &log(facts), &due[0], second)
 }
 
 fn report_of(state: &State, log: &[(u64, Envelope)], due: &Due, second: i64) -> Envelope {
     let (_, cause) = log.iter().find(|(seq, _)| *seq == due.cause_seq).expect("the cause is in the log");
-    let brief = state.brief(due).expect("due");
+    let brief = state.brief(due, &rules()).expect("due");
     let mut report = samples::report_issued(due.revision, &[], second);
     report.causation_id = Some(cause.event_id);
     let Event::ReportIssued(e) = &mut report.event else { unreachable!() };
@@ -56,6 +91,7 @@ fn in_study(name: &str, mut envelope: Envelope) -> Envelope {
     match &mut envelope.event {
         Event::ImageStored(e) => e.study_id = other,
         Event::DuplicateLinked(e) => e.study_id = other,
+        Event::StudyManifestReceived(e) => e.study_id = other,
         _ => unreachable!("not a fact of one study"),
     }
     envelope
@@ -174,7 +210,7 @@ fn a_late_image_makes_a_new_revision_that_says_so() {
     check(&facts, 109, &[]);
     check(&facts, 110, &[(2, QUIET_TIME)]);
     let state = state_of(&facts);
-    let brief = state.brief(&decide(&state, samples::at(110), QUIET)[0]).expect("due");
+    let brief = state.brief(&decide(&state, samples::at(110), &rules())[0], &rules()).expect("due");
     assert_eq!(
         brief.images.iter().map(|image| image.change).collect::<Vec<_>>(),
         [None, Some(Change::Added)]
@@ -195,7 +231,7 @@ fn a_redrive_that_heals_makes_a_new_revision() {
     check(&facts, 109, &[]);
     check(&facts, 110, &[(2, QUIET_TIME)]);
     let state = state_of(&facts);
-    let brief = state.brief(&decide(&state, samples::at(110), QUIET)[0]).expect("due");
+    let brief = state.brief(&decide(&state, samples::at(110), &rules())[0], &rules()).expect("due");
     assert_eq!(brief.images[0].change, Some(Change::OutcomeChanged));
 }
 
@@ -239,13 +275,13 @@ fn what_came_while_a_report_was_made_is_news() {
 #[test]
 fn the_next_quiet_time_to_end_is_known() {
     let state = state_of(&one_read());
-    assert_eq!(state.next_due_at(samples::at(3), QUIET), Some(samples::at(10)));
-    assert_eq!(state.next_due_at(samples::at(10), QUIET), None);
+    assert_eq!(state.next_due_at(samples::at(3), &rules()), Some(samples::at(10)));
+    assert_eq!(state.next_due_at(samples::at(10), &rules()), None);
 }
 
 /// Facts about four jobs of two studies and three contents, in any order that has each job's image first.
 fn any_fact() -> impl Strategy<Value = Envelope> {
-    (0_u8..7, 1_u128..5, 0_usize..3, 1_u32..3).prop_map(|(kind, job, content, attempt)| {
+    (0_u8..9, 1_u128..5, 0_usize..3, 1_u32..3).prop_map(|(kind, job, content, attempt)| {
         let content = ["a", "b", "c"][content];
         let study = if job.is_multiple_of(2) { "S-1" } else { "S-2" };
         let mut requested = samples::inference_requested(job, content, 0);
@@ -259,14 +295,20 @@ fn any_fact() -> impl Strategy<Value = Envelope> {
             3 => samples::inference_completed(job, content, 0),
             4 => samples::inference_failed(job, content, 0),
             5 => samples::job_dead_lettered(job, content, 0),
-            _ => samples::study_close_requested(job, 0),
+            6 => samples::study_close_requested(job, 0),
+            7 => in_study(study, complete::manifest(job, attempt, &[content])),
+            _ => in_study(study, complete::expecting(samples::image_stored(job, content, 0), attempt + 1)),
         }
     })
 }
 
 /// Any story, one second a fact, with every report issued as soon as it is due.
 fn any_story() -> impl Strategy<Value = Vec<Envelope>> {
-    proptest::collection::vec((any_fact(), 0_i64..15), 1..40).prop_map(|facts| {
+    any_story_by(rules())
+}
+
+fn any_story_by(rules: Rules) -> impl Strategy<Value = Vec<Envelope>> {
+    proptest::collection::vec((any_fact(), 0_i64..15), 1..40).prop_map(move |facts| {
         let (mut story, mut second) = (Vec::new(), 0);
         for (mut fact, pause) in facts {
             second += pause;
@@ -275,11 +317,8 @@ fn any_story() -> impl Strategy<Value = Vec<Envelope>> {
             story.push(fact);
             let state = state_of(&story);
             let at = log(&story);
-            story.extend(
-                decide(&state, samples::at(second), QUIET)
-                    .iter()
-                    .map(|due| report_of(&state, &at, due, second)),
-            );
+            let due = decide(&state, samples::at(second), &rules);
+            story.extend(due.iter().map(|due| report_of(&state, &at, due, second)));
         }
         story
     })
@@ -308,34 +347,55 @@ proptest! {
 
     #[test]
     fn what_was_issued_is_due_no_more_and_every_revision_has_its_own_cause(story in any_story()) {
-        let end = samples::at(100_000);
-        let mut story = story;
-        let state = state_of(&story);
-        for due in decide(&state, end, QUIET) {
-            let report = report_of(&state, &log(&story), &due, 100_000);
-            story.push(report);
-        }
-        prop_assert_eq!(decide(&state_of(&story), end, QUIET), vec![]);
-        let mut causes = BTreeSet::new();
+        check_end(&rules(), story)?;
+    }
+
+    #[test]
+    fn the_same_holds_with_a_time_limit_and_then_no_image_is_left_out(story in any_story_by(strict_rules())) {
+        let story = check_end(&strict_rules(), story)?;
+        let newest = |study_id| story.iter().rev().find_map(|envelope| match &envelope.event {
+            Event::ReportIssued(e) if e.study_id == study_id => Some(e),
+            _ => None,
+        });
+        let mut taken = BTreeSet::new();
         for envelope in &story {
-            if let Event::ReportIssued(e) = &envelope.event {
-                prop_assert!(causes.insert((e.study_id, envelope.causation_id)), "two revisions with one cause");
+            if let Event::ImageStored(e) = &envelope.event && taken.insert(e.job_id) {
+                prop_assert!(newest(e.study_id).is_some_and(|report| report.job_ids.contains(&e.job_id)));
             }
         }
     }
 
     #[test]
     fn a_brief_says_how_things_stood_at_its_cause_however_much_came_since(
-        story in any_story(),
+        story in any_story_by(strict_rules()),
         more in proptest::collection::vec(any_fact(), 0..10),
     ) {
+        let rules = strict_rules();
         let state = state_of(&story);
         let mut later = state.clone();
         let first = story.len() as u64 + 1;
         let more: Vec<_> = (first..).zip(more).filter(|(_, e)| !matches!(e.event, Event::ImageStored(_))).collect();
         fold(&mut later, &more);
-        for due in decide(&state, samples::at(100_000), QUIET) {
-            prop_assert_eq!(state.brief(&due), later.brief(&due));
+        for due in decide(&state, samples::at(100_000), &rules) {
+            prop_assert_eq!(state.brief(&due, &rules), later.brief(&due, &rules));
         }
     }
+}
+
+/// Long after the story all that is due is issued: then nothing is due any more.
+fn check_end(rules: &Rules, mut story: Vec<Envelope>) -> Result<Vec<Envelope>, TestCaseError> {
+    let end = samples::at(100_000);
+    let state = state_of(&story);
+    for due in decide(&state, end, rules) {
+        let report = report_of(&state, &log(&story), &due, 100_000);
+        story.push(report);
+    }
+    prop_assert_eq!(decide(&state_of(&story), end, rules), vec![]);
+    let mut causes = BTreeSet::new();
+    for envelope in &story {
+        if let Event::ReportIssued(e) = &envelope.event {
+            prop_assert!(causes.insert((e.study_id, envelope.causation_id)), "two revisions with one cause");
+        }
+    }
+    Ok(story)
 }

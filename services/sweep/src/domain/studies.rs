@@ -74,7 +74,12 @@ impl Studies {
 
     pub(super) fn touch(&mut self, job_id: JobId, at: Timestamp) {
         let Some(job) = self.jobs.get(&job_id) else { return };
-        if let Some(study) = self.studies.get_mut(&job.study_id) {
+        self.stir(job.study_id, at);
+    }
+
+    /// Something happened to the study that its report waits for.
+    pub(super) fn stir(&mut self, study_id: StudyId, at: Timestamp) {
+        if let Some(study) = self.studies.get_mut(&study_id) {
             study.stirred_at = at;
         }
     }

@@ -8,24 +8,24 @@ mod levels;
 mod png;
 mod preview;
 
-use hilum_events::{DicomIdentity, MediaType};
+use hilum_events::MediaType;
 
-use crate::dicom_values::{DicomFacts, DicomValues};
+use crate::dicom_values::{DicomFacts, DicomValues, Inspected};
 use crate::error::{Refusal, RefusalCode};
 use crate::limits::Limits;
 use crate::picture::{Picture, Preview};
 use crate::study_header::StudyHeader;
 
-/// The identifiers of a DICOM object, after everything its headers can tell against it has been checked.
-pub(crate) fn inspect(bytes: Vec<u8>, limits: &Limits) -> Result<DicomIdentity, Refusal> {
+/// What the header of a DICOM object says, after everything its headers can tell against it has been checked.
+pub(crate) fn inspect(bytes: Vec<u8>, limits: &Limits) -> Result<Inspected, Refusal> {
     check_type(&bytes, MediaType::Dicom)?;
-    dicom::identity(&dicom::Instance::read(bytes, limits)?)
+    dicom::inspected(&dicom::Instance::read(bytes, limits)?)
 }
 
 /// As [`inspect`], from the first bytes of a file that is too long to be held: its pixel data is not looked at.
-pub(crate) fn inspect_head(bytes: &[u8], limits: &Limits) -> Result<DicomIdentity, Refusal> {
+pub(crate) fn inspect_head(bytes: &[u8], limits: &Limits) -> Result<Inspected, Refusal> {
     check_type(bytes, MediaType::Dicom)?;
-    dicom::identity(&dicom::Instance::read_head(bytes, limits)?)
+    dicom::inspected(&dicom::Instance::read_head(bytes, limits)?)
 }
 
 /// Which patient and study a DICOM object belongs to, whether its pixels can be read or not.

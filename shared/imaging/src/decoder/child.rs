@@ -95,11 +95,11 @@ fn answer(request: &Request, bytes: Vec<u8>) -> (Reply, Vec<u8>) {
 
 fn handle(operation: &Operation, bytes: Vec<u8>, limits: &Limits) -> Result<(Reply, Vec<u8>), Refusal> {
     match *operation {
-        Operation::Inspect => Ok((Reply::Identity(codec::inspect(bytes, limits)?), Vec::new())),
-        Operation::InspectHead => Ok((Reply::Identity(codec::inspect_head(&bytes, limits)?), Vec::new())),
         Operation::StudyHeader => {
             Ok((Reply::StudyHeader(Box::new(codec::study_header(&bytes, limits)?)), Vec::new()))
         }
+        Operation::Inspect => Ok((Reply::Inspected(codec::inspect(bytes, limits)?), Vec::new())),
+        Operation::InspectHead => Ok((Reply::Inspected(codec::inspect_head(&bytes, limits)?), Vec::new())),
         Operation::Decode { media, values } => {
             let (header, samples) =
                 PictureHeader::split(codec::decode(media, bytes, values, limits)?.picture);

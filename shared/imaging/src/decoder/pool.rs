@@ -3,19 +3,19 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hilum_events::{DicomIdentity, MediaType, Priority};
+use hilum_events::{MediaType, Priority};
 use tokio::time::timeout;
 
 use super::config::DecoderConfig;
 use super::process::{Death, DecoderProcess};
 use super::turns::Turns;
 use crate::bench::FileCost;
-use crate::dicom_values::DicomValues;
+use crate::dicom_values::{DicomValues, Inspected};
 use crate::error::{CrashCause, DecodeError, RefusalCode};
 use crate::picture::{Picture, Preview};
 use crate::preparation::{Preparation, Prepared};
 use crate::study_header::StudyHeader;
-use crate::wire::{Operation, Reply, Request};
+use crate::wire::{Operation, Reply, Request, bounded_series};
 
 /// A bounded set of decoder processes. Clones share it; dropping the last one ends the processes.
 ///
@@ -58,22 +58,16 @@ impl DecoderPool {
         self.shared.config.size.max(1)
     }
 
-    /// The identifiers of a DICOM object. The whole file is parsed and its headers checked, but no pixel is decoded:
+    /// What the header of a DICOM object says. The whole file is parsed and its headers checked, but no pixel is decoded:
     /// what passes can only fail later through damage within the compressed pixels.
-    pub async fn inspect(&self, bytes: &[u8]) -> Result<DicomIdentity, DecodeError> {
-        match self.call(Operation::Inspect, bytes).await? {
-            (Reply::Identity(identity), _) => Ok(identity),
-            _ => Err(unexpected()),
-        }
+    pub async fn inspect(&self, bytes: &[u8]) -> Result<Inspected, DecodeError> {
+        self.inspected(Operation::Inspect, bytes).await
     }
 
-    /// The identifiers of a DICOM object from its first bytes, for a file too long to be held. What comes after the
+    /// What the header of a DICOM object says, from its first bytes, for a file too long to be held. What comes after the
     /// start of its pixel data is not looked at.
-    pub async fn inspect_head(&self, bytes: &[u8]) -> Result<DicomIdentity, DecodeError> {
-        match self.call(Operation::InspectHead, bytes).await? {
-            (Reply::Identity(identity), _) => Ok(identity),
-            _ => Err(unexpected()),
-        }
+    pub async fn inspect_head(&self, bytes: &[u8]) -> Result<Inspected, DecodeError> {
+        self.inspected(Operation::InspectHead, bytes).await
     }
 
     /// Which patient and study a DICOM object belongs to, for an object that is to stand beside it in an archive. Its
@@ -161,6 +155,15 @@ impl DecoderPool {
         match self.call(Operation::Preview { media, max_side_px }, bytes).await? {
             (Reply::Preview { width, height, original_width, original_height }, png) => {
                 Ok(Preview { width, height, original_width, original_height, png })
+            }
+            _ => Err(unexpected()),
+        }
+    }
+
+    async fn inspected(&self, operation: Operation, bytes: &[u8]) -> Result<Inspected, DecodeError> {
+        match self.call(operation, bytes).await? {
+            (Reply::Inspected(Inspected { identity, series }), _) => {
+                Ok(Inspected { identity, series: bounded_series(series) })
             }
             _ => Err(unexpected()),
         }

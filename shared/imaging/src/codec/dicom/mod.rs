@@ -1,6 +1,6 @@
-//! DICOM file to identifiers, codes or pixel values. Only the file meta group, the identifiers, three codes and what
-//! makes pixels visible are looked at; patient attributes are read in one place, [`study_header`], and no text of the
-//! file enters a refusal.
+//! DICOM file to identifiers, codes or pixel values. Only the file meta group, the identifiers, three codes, the series
+//! description and what makes pixels visible are looked at; patient attributes are read in one place, [`study_header`],
+//! and no text of the file enters a refusal.
 
 mod codestream;
 mod frame;
@@ -25,7 +25,7 @@ pub(in crate::codec) use self::frame::Frame;
 use self::header::Header;
 pub(in crate::codec) use self::study_header::study_header;
 use self::walk::Part;
-use crate::dicom_values::DicomFacts;
+use crate::dicom_values::{DicomFacts, Inspected, SeriesHeader};
 use crate::error::{Refusal, RefusalCode};
 use crate::limits::Limits;
 
@@ -90,8 +90,15 @@ fn parsed(bytes: &[u8], part: Part) -> Result<DefaultDicomObject, ReadError> {
     options.from_reader(bytes)
 }
 
-/// The identifiers that Hilum keeps.
-pub(super) fn identity(instance: &Instance) -> Result<DicomIdentity, Refusal> {
+/// The identifiers that Hilum keeps, and what tells the series.
+pub(super) fn inspected(instance: &Instance) -> Result<Inspected, Refusal> {
+    let first_chars = |text: String| text.chars().take(SeriesHeader::DESCRIPTION_MAX_CHARS).collect();
+    let description = text(&instance.object, tags::SERIES_DESCRIPTION).map(first_chars);
+    let series = SeriesHeader { codes: instance.facts(), description };
+    Ok(Inspected { identity: identity(instance)?, series })
+}
+
+fn identity(instance: &Instance) -> Result<DicomIdentity, Refusal> {
     let object = &instance.object;
     let uid = |tag| text(object, tag).filter(|uid| is_uid(uid)).ok_or(RefusalCode::MissingIdentifier);
     Ok(DicomIdentity {
