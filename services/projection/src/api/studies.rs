@@ -9,7 +9,7 @@ use super::Api;
 use super::error::database;
 use super::params::Params;
 use crate::job::Job;
-use crate::queries::{Report, Study};
+use crate::queries::{Delivery, Flag, Report, Study};
 
 #[derive(Deserialize)]
 pub(super) struct AtSite {
@@ -22,6 +22,8 @@ pub(super) struct WholeStudy {
     study: Study,
     jobs: Vec<Job>,
     reports: Vec<Report>,
+    flags: Vec<Flag>,
+    deliveries: Vec<Delivery>,
 }
 
 pub(super) async fn show(
@@ -32,5 +34,7 @@ pub(super) async fn show(
     let study = api.study(&name, at.site.as_deref()).await?;
     let jobs = api.queries.study_jobs(study.study_id).await.map_err(database)?;
     let reports = api.queries.reports(study.study_id).await.map_err(database)?;
-    Ok(Json(WholeStudy { study, jobs, reports }))
+    let flags = api.queries.flags(study.study_id).await.map_err(database)?;
+    let deliveries = api.queries.deliveries(study.study_id).await.map_err(database)?;
+    Ok(Json(WholeStudy { study, jobs, reports, flags, deliveries }))
 }
