@@ -20,6 +20,9 @@ pub(crate) struct UpSettings {
     /// Seconds without a new image after which a study is reported; decimals are allowed
     #[arg(long, value_name = "N")]
     pub(crate) quiet_time_s: Option<f64>,
+    /// File of delivery targets and triage rules (docs/delivery.md); nothing is delivered and nothing flagged without it
+    #[arg(long, value_name = "FILE", env = "HILUM_TARGETS", value_parser = absolute)]
+    pub(crate) targets: Option<PathBuf>,
     /// Where OpenTelemetry traces go, such as http://127.0.0.1:4318
     #[arg(long, value_name = "URL")]
     pub(crate) otlp_endpoint: Option<String>,
@@ -48,9 +51,15 @@ impl UpSettings {
         add("--port", self.port.map(|port| port.to_string().into()));
         add("--model", self.model.clone().map(PathBuf::into_os_string));
         add("--quiet-time-s", self.quiet_time_s.map(|seconds| seconds.to_string().into()));
+        add("--targets", self.targets.clone().map(PathBuf::into_os_string));
         add("--otlp-endpoint", self.otlp_endpoint.clone().map(OsString::from));
         arguments
     }
+}
+
+/// The services run in another folder.
+fn absolute(path: &str) -> std::io::Result<PathBuf> {
+    std::path::absolute(path)
 }
 
 #[cfg(test)]
@@ -67,12 +76,25 @@ mod tests {
 
     #[test]
     fn settings_survive_the_way_to_the_background() {
-        let typed = ["up", "--port", "0", "--infer-workers", "3", "--model", "/m", "--quiet-time-s", "0.5"];
+        let typed = [
+            "up",
+            "--port",
+            "0",
+            "--infer-workers",
+            "3",
+            "--model",
+            "/m",
+            "--quiet-time-s",
+            "0.5",
+            "--targets",
+            "targets.toml",
+        ];
         let first = Typed::parse_from(typed).settings;
         let mut again: Vec<OsString> = vec!["up".into()];
         again.extend(first.to_arguments());
         let second = Typed::parse_from(again).settings;
         assert_eq!(format!("{first:?}"), format!("{second:?}"));
         assert_eq!((second.port, second.infer_workers, second.quiet_time_s), (Some(0), 3, Some(0.5)));
+        assert!(second.targets.unwrap().is_absolute());
     }
 }
