@@ -104,6 +104,11 @@ pub fn completed_filter(reading_id: ReadingId) -> String {
     format!("evt.inference-completed.*.{reading_id}")
 }
 
+/// Filter that finds the fact that this attempt at a reading failed.
+pub fn failed_filter(reading_id: ReadingId, attempt: u32) -> String {
+    format!("evt.inference-failed.*.{reading_id}.{attempt}")
+}
+
 /// Filter that finds the fact that work on a message was given up: `job_id` is the job of the message at
 /// `stream_seq`.
 pub fn dead_letter_filter(job_id: JobId, stream_seq: u64) -> String {

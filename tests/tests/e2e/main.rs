@@ -3,6 +3,7 @@
 
 mod command_line;
 mod corpus;
+mod delivery;
 mod full_house;
 mod hostile;
 mod known_content;
@@ -20,4 +21,5 @@ mod steps;
 mod studies;
 mod sweep;
 mod telemetry;
+mod triage;
 mod workers_die;
