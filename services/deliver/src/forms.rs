@@ -57,8 +57,16 @@ impl Form {
         }
     }
 
-    /// What its file is called, under the folder of its revision.
-    pub fn file_name(self) -> &'static str {
+    /// What file `number` of it, from 1, is called under the folder of its revision.
+    pub fn file_name(self, number: usize) -> String {
+        let name = self.first_file_name();
+        match name.split_once('.') {
+            Some((stem, extension)) if number > 1 => format!("{stem}-{number}.{extension}"),
+            _ => name.to_owned(),
+        }
+    }
+
+    fn first_file_name(self) -> &'static str {
         match self {
             Self::Json => "report.json",
             Self::Html => "report.html",
@@ -83,7 +91,7 @@ pub struct Object {
     /// Its form, or `flag`.
     pub form: &'static str,
     /// What its file is called.
-    pub file_name: &'static str,
+    pub file_name: String,
     /// Its bytes: the same each time.
     pub bytes: Bytes,
 }
@@ -137,17 +145,18 @@ impl Maker {
         self.store.probe().await.map_err(|error| format!("object storage is away: {error}"))
     }
 
-    /// The report in this form.
-    pub(crate) async fn make(&self, report: &ReportIssued, form: Form) -> Result<Object, MakeError> {
+    /// The report in this form: one object, or for a form of several each of them.
+    pub(crate) async fn make(&self, report: &ReportIssued, form: Form) -> Result<Vec<Object>, MakeError> {
         let document = &report.json;
         if document.size_bytes > DOCUMENT_MAX {
             return Err(MakeError::TooLong { size_bytes: document.size_bytes });
         }
-        let bytes = match form {
-            Form::Json => self.store.get(document).await?,
+        let files = match form {
+            Form::Json => vec![self.store.get(document).await?],
             _ => return Err(MakeError::Unknown { form: form.name() }),
         };
-        Ok(Object { form: form.name(), file_name: form.file_name(), bytes })
+        let object = |(number, bytes)| Object { form: form.name(), file_name: form.file_name(number), bytes };
+        Ok((1..).zip(files).map(object).collect())
     }
 }
 
@@ -163,7 +172,9 @@ mod tests {
             let read: Form = serde_json::from_value(form.name().into()).unwrap();
             assert_eq!(read, form);
         }
-        let files: BTreeSet<&str> = Form::ALL.into_iter().map(Form::file_name).collect();
-        assert_eq!(files.len(), Form::ALL.len());
+        let files = |number| Form::ALL.map(|form| form.file_name(number));
+        let all: BTreeSet<String> = [files(1), files(2)].concat().into_iter().collect();
+        assert_eq!(all.len(), 2 * Form::ALL.len());
+        assert_eq!((Form::DicomSc.file_name(1).as_str(), Form::DicomSc.file_name(2).as_str()), ("sc.dcm", "sc-2.dcm"));
     }
 }

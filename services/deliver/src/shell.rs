@@ -74,13 +74,13 @@ impl Courier {
             Event::ReportIssued(report) => {
                 let mut objects = Vec::new();
                 for form in &self.target.forms {
-                    objects.push(self.maker.make(report, *form).await?);
+                    objects.extend(self.maker.make(report, *form).await?);
                 }
                 objects
             }
             Event::StudyFlagged(flag) => {
                 let bytes = Bytes::from(notice(&fact, flag)?);
-                vec![Object { form: FLAG, file_name: "flag.json", bytes }]
+                vec![Object { form: FLAG, file_name: "flag.json".to_owned(), bytes }]
             }
             _ => Vec::new(),
         };

@@ -1,19 +1,24 @@
 //! DICOM C-STORE: one association for all objects, one request for each (PS3.4, annex B; PS3.7, 9.1.1).
 
 mod command;
+mod implicit;
 mod part10;
 mod status;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use dicom_ul::association::client::AsyncClientAssociation;
 use dicom_ul::association::{Error as AssociationError, client::ClientAssociationOptions};
-use dicom_ul::pdu::{PDataValue, PDataValueType, Pdu, PresentationContextResultReason};
+use dicom_ul::pdu::{
+    PDataValue, PDataValueType, Pdu, PresentationContextNegotiated, PresentationContextResultReason,
+};
 use tokio::net::TcpStream;
 
 use super::SendError;
 use crate::forms::Object;
+use implicit::{EXPLICIT, IMPLICIT, to_implicit};
 use part10::Part10;
 use status::{Outcome, outcome};
 
@@ -70,7 +75,10 @@ impl Peer {
         let contexts: BTreeSet<(&str, &str)> =
             objects.iter().map(|object| (object.sop_class, object.transfer_syntax)).collect();
         for (sop_class, transfer_syntax) in contexts {
-            options = options.with_presentation_context(sop_class, vec![transfer_syntax]);
+            // What is written in explicit VR can be written in implicit VR, which every receiver takes.
+            let more = (transfer_syntax == EXPLICIT).then_some(IMPLICIT);
+            let syntaxes = std::iter::once(transfer_syntax).chain(more).collect::<Vec<_>>();
+            options = options.with_presentation_context(sop_class, syntaxes);
         }
         options.establish_async((self.host.as_str(), self.port)).await.map_err(not_associated)
     }
@@ -110,24 +118,13 @@ async fn store_one(
     message_id: u16,
     object: &Part10<'_>,
 ) -> Result<u16, SendError> {
-    let context = association.presentation_contexts().iter().find(|context| {
-        context.reason == PresentationContextResultReason::Acceptance
-            && uid(&context.abstract_syntax) == object.sop_class
-            && uid(&context.transfer_syntax) == object.transfer_syntax
-    });
-    let context = context.ok_or_else(|| {
-        let class = object.sop_class;
-        SendError::refused(format!(
-            "it does not take objects of the SOP class {class}; leave them out of `forms`"
-        ))
-    })?;
-    let id = context.id;
+    let (id, dataset) = offer(association.presentation_contexts(), object)?;
     let broke = |error: AssociationError| SendError::failed_because("the association broke", error);
     let command = command::store_request(message_id, object.sop_class, object.sop_instance);
     for pdu in pdus(id, PDataValueType::Command, &command, association.acceptor_max_pdu_length()) {
         association.send(&pdu).await.map_err(broke)?;
     }
-    for pdu in pdus(id, PDataValueType::Data, object.dataset, association.acceptor_max_pdu_length()) {
+    for pdu in pdus(id, PDataValueType::Data, &dataset, association.acceptor_max_pdu_length()) {
         association.send(&pdu).await.map_err(broke)?;
     }
     let answer = receive_command(association).await?;
@@ -138,6 +135,31 @@ async fn store_one(
         return Err(SendError::failed("it answered another request"));
     }
     Ok(answer.status)
+}
+
+/// The context in which the receiver takes the object, and the data set as it takes it.
+fn offer<'a>(
+    contexts: &[PresentationContextNegotiated],
+    object: &Part10<'a>,
+) -> Result<(u8, Cow<'a, [u8]>), SendError> {
+    let accepted = |syntax: &str| {
+        contexts.iter().find(|context| {
+            context.reason == PresentationContextResultReason::Acceptance
+                && uid(&context.abstract_syntax) == object.sop_class
+                && uid(&context.transfer_syntax) == syntax
+        })
+    };
+    if let Some(context) = accepted(object.transfer_syntax) {
+        return Ok((context.id, Cow::Borrowed(object.dataset)));
+    }
+    if object.transfer_syntax == EXPLICIT
+        && let Some(context) = accepted(IMPLICIT)
+    {
+        let unfit = |what| SendError::refused(format!("what was made is no DICOM object: {what}"));
+        return Ok((context.id, Cow::Owned(to_implicit(object.dataset).map_err(unfit)?)));
+    }
+    let class = object.sop_class;
+    Err(SendError::refused(format!("it does not take objects of the SOP class {class}; leave them out of `forms`")))
 }
 
 /// Trailing padding is not part of an identifier.

@@ -22,7 +22,7 @@ impl Place {
     pub(super) async fn put(&self, parcel: &Parcel) -> Result<String, SendError> {
         let mut receipts = Vec::new();
         for object in &parcel.objects {
-            let name = name(&self.prefix, parcel, object.file_name);
+            let name = name(&self.prefix, parcel, &object.file_name);
             let placed = self.store.place(&name, object.bytes.clone()).await;
             let word = match placed {
                 Ok(Placed::Written) => "written",

@@ -125,7 +125,7 @@ mod tests {
     fn the_parts_stand_between_boundaries_and_are_the_same_each_time() {
         let object = |bytes: &'static [u8]| Object {
             form: "dicom-sr",
-            file_name: "sr.dcm",
+            file_name: "sr.dcm".to_owned(),
             bytes: Bytes::from_static(bytes),
         };
         let objects = [object(b"one"), object(b"two")];

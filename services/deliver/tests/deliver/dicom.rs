@@ -20,6 +20,7 @@ const IMPLICIT: &str = "1.2.840.10008.1.2";
 
 /// A small DICOM file, `number` tells its instance.
 fn file(sop_class: &str, transfer_syntax: &str, number: u32) -> Bytes {
+    use dicom_core::value::DataSetSequence;
     use dicom_core::{Tag, VR, dicom_value};
     let instance = format!("2.25.{}", 1_000 + number);
     let text = |group, element, vr, value: &str| {
@@ -34,6 +35,16 @@ fn file(sop_class: &str, transfer_syntax: &str, number: u32) -> Bytes {
         text(0x0010, 0x0020, VR::LO, "TEST-1"),
         text(0x0020, 0x000d, VR::UI, "2.25.77"),
         text(0x0020, 0x000e, VR::UI, &format!("2.25.78{number}")),
+        InMemElement::new(
+            Tag(0x0040, 0xa043),
+            VR::SQ,
+            DataSetSequence::from(vec![InMemDicomObject::from_element_iter([text(
+                0x0008,
+                0x0104,
+                VR::LO,
+                "a concept",
+            )])]),
+        ),
         // Longer than what a receiver takes in one piece.
         text(0x0008, 0x4000, VR::LT, &"long ".repeat(2_000)),
     ]);
@@ -65,13 +76,22 @@ fn peer(port: u16, called_ae: &str) -> Transport {
 }
 
 #[tokio::test]
-async fn storescp_stores_what_is_sent_byte_for_byte() {
+async fn storescp_stores_what_is_sent() {
+    stores(&["--max-pdu", "4096"]).await;
+}
+
+#[tokio::test]
+async fn a_receiver_that_takes_implicit_vr_only_gets_the_same_data() {
+    stores(&["--implicit"]).await;
+}
+
+/// What storescp with these options has kept is what was sent.
+async fn stores(options: &[&str]) {
     let Some(program) = installed("storescp") else { return };
     let folder = tempfile::tempdir().unwrap();
     let port = free_port().unwrap();
     let mut command = Command::new(program);
-    // A receiver that takes small pieces only.
-    command.args(["--max-pdu", "4096", "--output-directory"]).arg(folder.path()).arg(port.to_string());
+    command.args(options).arg("--output-directory").arg(folder.path()).arg(port.to_string());
     let process = Process::start("storescp", command, &folder.path().join("storescp.log")).unwrap();
     assert!(listens(port).await);
     let parcel = parcel(&[

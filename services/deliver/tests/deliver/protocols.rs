@@ -25,7 +25,7 @@ pub(crate) fn target(address: Address) -> Target {
 pub(crate) fn parcel(objects: &[(&'static str, &'static str, Bytes)]) -> Parcel {
     let object = |(form, file_name, bytes): &(&'static str, &'static str, Bytes)| Object {
         form,
-        file_name,
+        file_name: (*file_name).to_owned(),
         bytes: bytes.clone(),
     };
     Parcel {
