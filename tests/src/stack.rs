@@ -30,6 +30,8 @@ use servers::Servers;
 
 /// Every program that runs for itself.
 const PROGRAMS: [&str; 6] = ["ingest", "dedupe", "infer", "report", "projection", "sweep"];
+/// Runs where there are targets or rules.
+const DELIVER: &str = "deliver";
 
 /// A running stack. Its processes end with it.
 pub struct Stack {
@@ -98,7 +100,9 @@ impl Stack {
             servers,
             folder: Some(folder),
         };
-        for program in PROGRAMS.into_iter().filter(|name| path_of(&format!("hilum-{name}")).exists()) {
+        let has_targets = stack.options.environment.iter().any(|(name, _)| *name == "HILUM_TARGETS");
+        let programs = PROGRAMS.into_iter().chain(has_targets.then_some(DELIVER));
+        for program in programs.filter(|name| path_of(&format!("hilum-{name}")).exists()) {
             for copy in 1..=stack.options.copies {
                 let name = if copy == 1 { program.to_owned() } else { format!("{program}-{copy}") };
                 stack.start_service(&name, program, &[]).await;

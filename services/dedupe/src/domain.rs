@@ -1,6 +1,6 @@
 //! The decision: the first job with a content asks for its reading, the others share it. No IO and no clock.
 
-use hilum_events::{ImageStored, InferenceRequested, ModelIdentity, ReadingId};
+use hilum_events::{ImageStored, InferenceRequested, ModelIdentity, Priority, ReadingId};
 
 /// The model that readings are asked of.
 #[derive(Debug, Clone)]
@@ -35,6 +35,13 @@ pub(crate) fn again(before: &InferenceRequested, owner: Option<&ImageStored>) ->
     request
 }
 
+/// The same reading before routine ones, as the next attempt in place of `before`; `None` when it is wanted at once
+/// already.
+pub(crate) fn sooner(before: &InferenceRequested) -> Option<InferenceRequested> {
+    let priority = Priority::Stat;
+    (before.priority != priority).then(|| InferenceRequested { priority, ..again(before, None) })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,6 +69,15 @@ mod tests {
     fn another_model_is_another_reading() {
         let image = stored(1, "a");
         assert_ne!(claim(&image, &model("demo@1")).reading_id, claim(&image, &model("demo@2")).reading_id);
+    }
+
+    #[test]
+    fn a_reading_is_wanted_sooner_once() {
+        let routine = claim(&stored(1, "a"), &model("demo@1"));
+        let stat = sooner(&routine).unwrap();
+        assert_eq!((stat.attempt, stat.priority, stat.job_id), (2, Priority::Stat, routine.job_id));
+        assert_eq!(stat.reading_id, routine.reading_id);
+        assert_eq!(sooner(&stat), None);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod config;
 mod domain;
+mod flagged;
 mod shell;
 
 use std::sync::Arc;

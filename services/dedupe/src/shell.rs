@@ -1,12 +1,12 @@
 //! Takes stored images, claims their content in the log, links those that come later; begins anew what was given
-//! up and an operator wants redriven.
+//! up and an operator wants redriven; has flagged studies read sooner.
 //!
 //! The claim is the request itself: it may stand in the log once per reading, so the server decides who was
 //! first, among any number of copies of this service and without a lock.
 
 use hilum_events::{
-    DeadLetterResolved, DuplicateLinked, Envelope, Event, ImageStored, InferenceRequested, NameError,
-    Resolution, completed_filter, dead_letter_filter,
+    DeadLetterResolved, DuplicateLinked, Envelope, Event, FlagAction, ImageStored, InferenceRequested,
+    NameError, Priority, ReadingId, Resolution, StudyFlagged, completed_filter, dead_letter_filter,
 };
 use hilum_log::{AppendError, Delivery, Failure, Handle, Log, Recorded};
 use hilum_models::ModelIdentity;
@@ -14,9 +14,12 @@ use jiff::Timestamp;
 
 use crate::domain::{Model, again, claim};
 
+/// Said of an image whose reading was asked for.
+const REQUESTED: &str = "requested";
+
 /// The handler of stored images.
 pub(crate) struct Dedupe {
-    log: Log,
+    pub(crate) log: Log,
     model: Model,
 }
 
@@ -55,6 +58,7 @@ impl Handle for Dedupe {
                 return Ok(());
             }
             Event::DeadLetterResolved(resolved) => self.redrive(cause, resolved.stream_seq).await?,
+            Event::StudyFlagged(flag) => self.flagged(cause, flag).await?,
             other => return Err(Failure::Park(UnexpectedEventError { event: other.name() }.into())),
         };
         metrics::counter!("hilum_dedupe_total", "decision" => decision).increment(1);
@@ -63,11 +67,40 @@ impl Handle for Dedupe {
 }
 
 impl Dedupe {
-    /// Claims the content of an image, or links its job to the one that did.
+    async fn flagged(&self, cause: &Envelope, flag: &StudyFlagged) -> Result<&'static str, Failure> {
+        if flag.actions.contains(&FlagAction::RaisePriority) {
+            return self.raise_study(cause, flag.study_id).await;
+        }
+        Ok("flagged")
+    }
+
+    /// The reading of an image by the model that is asked.
+    pub(crate) fn reading_of(&self, stored: &ImageStored) -> ReadingId {
+        claim(stored, &self.model).reading_id
+    }
+
+    /// Claims the content of an image, or links its job to the one that did; at once if its study is flagged so.
     async fn claim(&self, cause: &Envelope, stored: &ImageStored) -> Result<&'static str, Failure> {
+        if self.is_raised(stored).await? {
+            let wanted = ImageStored { priority: Priority::Stat, ..stored.clone() };
+            let decision = self.claim_at(cause, &wanted).await?;
+            // Somebody else may have claimed it as routine.
+            self.raise(cause, self.reading_of(stored)).await?;
+            return Ok(decision);
+        }
+        let decision = self.claim_at(cause, stored).await?;
+        // The flag may have come since: who handled it looked for the claim and found none.
+        if decision == REQUESTED && self.is_raised(stored).await? {
+            self.raise(cause, self.reading_of(stored)).await?;
+        }
+        Ok(decision)
+    }
+
+    /// Claims the content with the priority that the image says, or links its job to the one that did.
+    async fn claim_at(&self, cause: &Envelope, stored: &ImageStored) -> Result<&'static str, Failure> {
         let event = Event::InferenceRequested(claim(stored, &self.model));
         let taken = match self.log.append(&cause.next(Timestamp::now(), event)).await {
-            Ok(_) => return Ok("requested"),
+            Ok(_) => return Ok(REQUESTED),
             Err(AppendError::Taken(recorded)) => recorded,
             Err(error) => return Err(error.into()),
         };
@@ -76,7 +109,7 @@ impl Dedupe {
             // The claim is free again, and who comes first makes the next attempt for all.
             let event = Event::InferenceRequested(again(winner, Some(stored)));
             match self.log.append_after(&cause.next(Timestamp::now(), event), taken.seq).await {
-                Ok(_) => return Ok("requested"),
+                Ok(_) => return Ok(REQUESTED),
                 Err(AppendError::Taken(_)) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -123,7 +156,7 @@ impl Dedupe {
         }
     }
 
-    async fn was_given_up(&self, request: &InferenceRequested, seq: u64) -> Result<bool, Failure> {
+    pub(crate) async fn was_given_up(&self, request: &InferenceRequested, seq: u64) -> Result<bool, Failure> {
         if self.log.last(&dead_letter_filter(request.job_id, seq)).await?.is_none() {
             return Ok(false);
         }
@@ -132,7 +165,7 @@ impl Dedupe {
     }
 }
 
-fn request_in(recorded: &Recorded) -> Option<&InferenceRequested> {
+pub(crate) fn request_in(recorded: &Recorded) -> Option<&InferenceRequested> {
     match &recorded.envelope()?.event {
         Event::InferenceRequested(request) => Some(request),
         _ => None,

@@ -9,7 +9,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use hilum_blobs::BlobStore;
 use hilum_events::{
-    BlobRef, Envelope, Event, InferenceCompleted, InferenceRequested, ReadingTimes, Site, completed_filter,
+    BlobRef, Envelope, Event, InferenceCompleted, InferenceRequested, Priority, ReadingTimes, Site, claim_filter,
+    completed_filter,
 };
 use hilum_imaging::{DecodeError, DecoderPool, ModelInput, Preview};
 use hilum_log::{AppendError, Delivery, Failure, Handle, Log, Recorded, reach_with};
@@ -66,7 +67,9 @@ impl Handle for Reader {
             return Err(Failure::Park(error.into()));
         };
         self.check_model(request)?;
-        if self.log.last(&completed_filter(request.reading_id)).await?.is_some() {
+        if self.log.last(&completed_filter(request.reading_id)).await?.is_some()
+            || self.is_wanted_sooner(request).await?
+        {
             return Ok(());
         }
         let event = match self.read(request, &cause.site).await {
@@ -96,6 +99,16 @@ impl Reader {
         let error =
             MisdirectedError::OtherModel { wanted: name(&request.model), loaded: name(&self.model.identity) };
         Err(Failure::Retry(error.into()))
+    }
+
+    /// Whether a further attempt stands in the log, which is handed out before routine ones. This one need not be made.
+    async fn is_wanted_sooner(&self, request: &InferenceRequested) -> Result<bool, Failure> {
+        if request.priority == Priority::Stat {
+            return Ok(false);
+        }
+        let newest = self.log.last(&claim_filter(request.reading_id)).await?;
+        let newest = newest.as_ref().and_then(Recorded::envelope).map(|envelope| &envelope.event);
+        Ok(matches!(newest, Some(Event::InferenceRequested(newest)) if newest.attempt > request.attempt))
     }
 
     async fn append(&self, cause: &Envelope, event: Event) -> Result<(), Failure> {

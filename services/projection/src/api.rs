@@ -14,6 +14,7 @@ mod resolve;
 mod result;
 mod studies;
 mod throttle;
+mod worklist;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -91,6 +92,7 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Api>)> {
         ("get", "/v1/jobs/{id}", get(jobs::show)),
         ("get", "/v1/jobs/{id}/result", get(result::show)),
         ("get", "/v1/jobs/{id}/events", get(live::stream)),
+        ("get", "/v1/studies", get(worklist::list)),
         ("get", "/v1/studies/{id}", get(studies::show)),
         ("get", "/v1/studies/{id}/report", get(report::show)),
         ("get", "/v1/ops/metrics", get(ops::metrics)),

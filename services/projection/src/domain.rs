@@ -4,19 +4,21 @@
 //! comes; `store` merges by the same rules with what the tables hold already. So it does not matter where a
 //! batch ends, nor whether it is folded twice.
 
+mod deliveries;
+
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use hilum_events::{
     DeadLetterResolved, DuplicateLinked, Envelope, Event, ImageStored, InferenceCompleted, InferenceFailed,
-    InferenceRequested, JobDeadLettered, JobId, ReadingId, ReportIssued, StudyId,
+    InferenceRequested, JobDeadLettered, JobId, ReadingId, ReportIssued, RuleName, StudyId,
 };
 
 use crate::progress::Changed;
 use crate::rows::{
-    DeadLetterRow, HistoryRow, JobFailureRow, JobRow, LinkRow, OutcomeRow, OutcomeState, ReadingRow,
-    ReportRow, ResolutionRow, StudyRow, UnreadableRow,
+    DeadLetterRow, DeliveryRow, FlagRow, HistoryRow, JobFailureRow, JobRow, LinkRow, OutcomeRow,
+    OutcomeState, ReadingRow, ReportRow, ResolutionRow, StudyRow, UnreadableRow,
 };
 
 /// A fact and its place.
@@ -43,6 +45,8 @@ pub struct Rows {
     pub reports: BTreeMap<(StudyId, u32), ReportRow>,
     pub dead_letters: BTreeMap<u64, DeadLetterRow>,
     pub resolutions: BTreeMap<(JobId, u64), ResolutionRow>,
+    pub flags: BTreeMap<(StudyId, RuleName), FlagRow>,
+    pub deliveries: BTreeMap<u64, DeliveryRow>,
     pub history: BTreeMap<u64, HistoryRow>,
     pub unreadable: BTreeMap<u64, UnreadableRow>,
 }
@@ -60,13 +64,12 @@ impl Rows {
             Event::JobDeadLettered(event) => self.job_dead_lettered(fact, event),
             Event::ReportIssued(event) => self.report_issued(fact, event),
             Event::DeadLetterResolved(event) => self.dead_letter_resolved(fact, event),
+            Event::StudyFlagged(event) => self.study_flagged(fact, event),
+            Event::ReportDelivered(event) => self.report_delivered(fact, event),
+            Event::DeliveryFailed(event) => self.delivery_failed(fact, event),
+            Event::DeliveryRequested(event) => self.delivery_requested(fact, event),
             // Only history: whether a study may still grow is for the report service to say.
-            Event::StudyCloseRequested(_)
-            | Event::StudyManifestReceived(_)
-            | Event::StudyFlagged(_)
-            | Event::ReportDelivered(_)
-            | Event::DeliveryFailed(_)
-            | Event::DeliveryRequested(_) => {}
+            Event::StudyCloseRequested(_) | Event::StudyManifestReceived(_) => {}
         }
     }
 
@@ -183,11 +186,15 @@ impl Rows {
             consumer: event.consumer.clone(),
             stream_seq: event.stream_seq,
             site: fact.envelope.site.clone(),
-            job_id: event.job_id,
+            job_id: Some(event.job_id),
             reading_id: event.reading_id,
             deliveries: event.deliveries,
             reason: event.reason.clone(),
             at,
+            study_id: None,
+            matter: None,
+            target: None,
+            attempt: None,
         };
         self.dead_letters.insert(fact.seq, letter);
         let reason = event.reason.clone();

@@ -57,6 +57,12 @@ pub(crate) async fn insert_all(
                EXCLUDED.resolved_at)
         WHERE EXCLUDED.seq < resolutions.seq";
     insert(to, sql, rows.resolutions.values()).await?;
+    let sql =
+        "INSERT INTO flags SELECT * FROM jsonb_populate_recordset(NULL::flags, $1) ON CONFLICT DO NOTHING";
+    insert(to, sql, rows.flags.values()).await?;
+    let sql = "INSERT INTO deliveries SELECT * FROM jsonb_populate_recordset(NULL::deliveries, $1)
+        ON CONFLICT DO NOTHING";
+    insert(to, sql, rows.deliveries.values()).await?;
     let sql = "INSERT INTO history SELECT * FROM jsonb_populate_recordset(NULL::history, $1) ON CONFLICT DO NOTHING";
     insert(to, sql, rows.history.values()).await?;
     let sql = "INSERT INTO unreadable SELECT * FROM jsonb_populate_recordset(NULL::unreadable, $1)

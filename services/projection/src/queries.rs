@@ -11,8 +11,12 @@ use sqlx::types::Json;
 use crate::job::{Job, Status, Story};
 
 mod dead_letters;
+mod deliveries;
+mod flags;
 
 pub use dead_letters::{DeadLetter, DeadLetterFilter, LetterState};
+pub use deliveries::Delivery;
+pub use flags::{Flag, Flagged, FlaggedFilter};
 
 /// Jobs told with their study at most.
 pub const STUDY_JOBS_MAX: i64 = 1000;

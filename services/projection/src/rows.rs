@@ -2,8 +2,8 @@
 //! JSON, so a row's struct is the only list of its columns besides the migration.
 
 use hilum_events::{
-    BlobRef, InferenceCompleted, JobId, Priority, ReadingId, ReportCause, Resolution, Sha256Digest, Site,
-    StudyId, StudyRef,
+    BlobRef, DeliveredObject, DeliveryTarget, FlagAction, InferenceCompleted, JobId, Measure, Priority,
+    ReadingId, ReportCause, Resolution, RuleName, Sha256Digest, Site, StudyId, StudyRef,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -124,11 +124,64 @@ pub struct DeadLetterRow {
     pub consumer: String,
     pub stream_seq: u64,
     pub site: Site,
-    pub job_id: JobId,
+    pub job_id: Option<JobId>,
     pub reading_id: Option<ReadingId>,
     pub deliveries: u64,
     pub reason: String,
     pub at: Timestamp,
+    pub study_id: Option<StudyId>,
+    pub matter: Option<String>,
+    pub target: Option<DeliveryTarget>,
+    pub attempt: Option<u32>,
+}
+
+/// A rule flagged a study.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "the columns are described in the migration")]
+pub struct FlagRow {
+    pub study_id: StudyId,
+    pub rule: RuleName,
+    pub seq: u64,
+    pub job_id: JobId,
+    pub reading_id: ReadingId,
+    pub label: String,
+    pub measure: Measure,
+    pub value: f32,
+    pub threshold: f32,
+    pub actions: Vec<FlagAction>,
+    pub targets: Vec<DeliveryTarget>,
+    pub flagged_at: Timestamp,
+}
+
+/// What is told of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeliveryState {
+    /// The target took it.
+    Delivered,
+    /// It was given up.
+    Failed,
+    /// It is to be tried once more.
+    Requested,
+}
+
+/// A fact about a delivery.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "the columns are described in the migration")]
+pub struct DeliveryRow {
+    pub seq: u64,
+    pub study_id: StudyId,
+    pub matter: String,
+    pub target: DeliveryTarget,
+    pub attempt: u32,
+    pub state: DeliveryState,
+    pub at: Timestamp,
+    pub tries: Option<u64>,
+    pub receipt: Option<String>,
+    pub reason: Option<String>,
+    pub objects: Option<Vec<DeliveredObject>>,
+    pub asked_by: Option<String>,
+    pub asked_why: Option<String>,
 }
 
 /// What an operator decided about a dead letter.

@@ -270,7 +270,7 @@ fn site_of(subject: &str) -> Option<Site> {
 /// The consumer that hands out messages of this subject, as `streams/` says.
 fn consumer_of(subject: &str) -> Option<&'static str> {
     match subject.split('.').nth(1)? {
-        "image-stored" | "dead-letter-resolved" => Some(DEDUPE),
+        "image-stored" | "dead-letter-resolved" | "study-flagged" => Some(DEDUPE),
         "inference-requested" if subject.ends_with(".stat") => Some(INFER_STAT),
         "inference-requested" if subject.ends_with(".routine") => Some(INFER_ROUTINE),
         _ => None,

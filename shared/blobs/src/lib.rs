@@ -5,11 +5,13 @@
 
 mod get;
 mod list;
+mod place;
 mod put;
 mod record;
 mod store;
 
 pub use get::GetError;
 pub use list::ListedObject;
+pub use place::{PlaceError, Placed};
 pub use put::{PutError, Received};
 pub use store::{BlobStore, OpenError, StoreConfig};

@@ -91,7 +91,7 @@ pub struct InferenceRequested {
     pub model: ModelIdentity,
     /// How soon it is wanted.
     pub priority: Priority,
-    /// 1 for the first request, one more with each redrive.
+    /// 1 for the first request, one more with each redrive and when the reading is wanted sooner.
     pub attempt: u32,
 }
 

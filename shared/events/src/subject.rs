@@ -1,7 +1,7 @@
 //! Where each fact stands in the log, and the filters by which facts are found.
 
 use crate::event::{Event, Matter};
-use crate::ids::{JobId, ReadingId, Site, StudyId};
+use crate::ids::{DeliveryTarget, JobId, ReadingId, RuleName, Site, StudyId};
 
 impl Event {
     /// Kebab-case name, the second token of the subject.
@@ -31,6 +31,16 @@ impl Event {
             Self::ImageStored(e) => Some((e.job_id, None)),
             Self::InferenceRequested(e) => Some((e.job_id, Some(e.reading_id))),
             Self::DeadLetterResolved(e) => Some((e.job_id, e.reading_id)),
+            _ => None,
+        }
+    }
+
+    /// What is to be delivered when this fact is handed out as work, and which round of tries it begins.
+    pub fn delivery(&self) -> Option<(StudyId, Matter, u32)> {
+        match self {
+            Self::ReportIssued(e) => Some((e.study_id, Matter::Report(e.revision), 1)),
+            Self::StudyFlagged(e) => Some((e.study_id, Matter::Flag(e.rule.clone()), 1)),
+            Self::DeliveryRequested(e) => Some((e.study_id, e.matter.clone(), e.attempt)),
             _ => None,
         }
     }
@@ -94,6 +104,11 @@ pub fn completed_filter(reading_id: ReadingId) -> String {
     format!("evt.inference-completed.*.{reading_id}")
 }
 
+/// Filter that finds the fact that this attempt at a reading failed.
+pub fn failed_filter(reading_id: ReadingId, attempt: u32) -> String {
+    format!("evt.inference-failed.*.{reading_id}.{attempt}")
+}
+
 /// Filter that finds the fact that work on a message was given up: `job_id` is the job of the message at
 /// `stream_seq`.
 pub fn dead_letter_filter(job_id: JobId, stream_seq: u64) -> String {
@@ -114,4 +129,34 @@ pub fn study_images_filter(study_id: StudyId) -> String {
 /// keep it for the rare case.
 pub fn job_image_filter(job_id: JobId) -> String {
     format!("evt.image-stored.*.*.{job_id}")
+}
+
+/// Filter that finds the jobs that share a reading.
+pub fn links_filter(reading_id: ReadingId) -> String {
+    format!("evt.duplicate-linked.*.{reading_id}.*")
+}
+
+/// Filter that finds a revision of a study's report.
+pub fn report_filter(study_id: StudyId, revision: u32) -> String {
+    format!("evt.report-issued.*.{study_id}.{revision}")
+}
+
+/// Filter that finds the flag of a rule on a study.
+pub fn flag_filter(study_id: StudyId, rule: &RuleName) -> String {
+    format!("evt.study-flagged.*.{study_id}.{rule}")
+}
+
+/// Filter that finds all flags of a study.
+pub fn study_flags_filter(study_id: StudyId) -> String {
+    format!("evt.study-flagged.*.{study_id}.*")
+}
+
+/// Filter that finds the fact that a target took something, in whichever round of tries.
+pub fn delivered_filter(study_id: StudyId, matter: &Matter, target: &DeliveryTarget) -> String {
+    format!("evt.report-delivered.*.{study_id}.{}.{target}.*", matter.token())
+}
+
+/// Filter that finds what somebody wants delivered to a target once more.
+pub fn delivery_requests_filter(target: &DeliveryTarget) -> String {
+    format!("evt.delivery-requested.*.*.*.{target}.*")
 }

@@ -6,13 +6,13 @@ use std::error::Error;
 use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::RawMessageErrorKind;
-use hilum_events::{Event, JobDeadLettered};
+use hilum_events::{DeliveryFailed, Event, JobDeadLettered};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::append::AppendError;
 use crate::connection::{Log, UnavailableError};
-use crate::definition::service_of;
+use crate::definition::{service_of, target_of};
 use crate::failpoint::reach;
 use crate::recorded::Recorded;
 use crate::retry_ticket::Try;
@@ -61,7 +61,7 @@ impl DeadLetter {
         service_of(&self.consumer)
     }
 
-    /// One subject per message and service.
+    /// One subject per message and service; of messages that several targets get, one per target.
     pub fn subject(&self) -> String {
         subject(&self.consumer, self.stream_seq)
     }
@@ -83,15 +83,46 @@ impl DeadLetter {
     fn reason(&self) -> String {
         self.tries.last().map(|tried| tried.errors.join(": ")).unwrap_or_default()
     }
+
+    /// The fact that tells of it whom it concerns: the job, or who waits for a delivery. None for messages on which
+    /// neither hangs.
+    fn tells(&self, given_up: &Event) -> Option<Event> {
+        if let Some(target) = target_of(&self.consumer) {
+            let (study_id, matter, attempt) = given_up.delivery()?;
+            return Some(Event::DeliveryFailed(DeliveryFailed {
+                study_id,
+                matter,
+                target: target.parse().ok()?,
+                attempt,
+                consumer: self.consumer.clone(),
+                stream_seq: self.stream_seq,
+                tries: self.tries.len() as u64,
+                reason: self.reason(),
+            }));
+        }
+        let (job_id, reading_id) = given_up.job()?;
+        Some(Event::JobDeadLettered(JobDeadLettered {
+            job_id,
+            reading_id,
+            consumer: self.consumer.clone(),
+            stream_seq: self.stream_seq,
+            deliveries: self.deliveries(),
+            reason: self.reason(),
+        }))
+    }
 }
 
 fn subject(consumer: &str, stream_seq: u64) -> String {
-    format!("dlq.{}.{stream_seq}", service_of(consumer))
+    let service = service_of(consumer);
+    match target_of(consumer) {
+        Some(target) => format!("dlq.{service}.{target}.{stream_seq}"),
+        None => format!("dlq.{service}.{stream_seq}"),
+    }
 }
 
 impl Log {
-    /// Keeps the story of a message that is given up, then tells its job's fate. Both stand at most once,
-    /// however often this is tried.
+    /// Keeps the story of a message that is given up, then tells the fate of its job or of its delivery. Both stand at
+    /// most once, however often this is tried.
     ///
     /// # Errors
     /// When the server is away.
@@ -104,7 +135,7 @@ impl Log {
         let unavailable = |error: UnavailableError| AppendError::Unavailable(error.into());
         self.check_same().await?;
         let letter = DeadLetter::new(consumer, recorded, tries);
-        // What was kept first is the story: a repeated try must tell the job the same.
+        // What was kept first is the story: a repeated try must tell the same.
         let letter = match self.write_dead_letter(&letter).await.map_err(unavailable)? {
             Written::Now => letter,
             Written::Before => {
@@ -113,15 +144,7 @@ impl Log {
         };
         reach("dlq.after-write");
         let Some(envelope) = recorded.envelope() else { return Ok(()) };
-        let Some((job_id, reading_id)) = envelope.event.job() else { return Ok(()) };
-        let event = Event::JobDeadLettered(JobDeadLettered {
-            job_id,
-            reading_id,
-            consumer: letter.consumer.clone(),
-            stream_seq: letter.stream_seq,
-            deliveries: letter.deliveries(),
-            reason: letter.reason(),
-        });
+        let Some(event) = letter.tells(&envelope.event) else { return Ok(()) };
         self.append(&envelope.next(Timestamp::now(), event)).await?;
         reach("dlq.after-event");
         Ok(())
@@ -183,4 +206,41 @@ pub(crate) fn chain(error: &(dyn Error + 'static)) -> Vec<String> {
         cause = error.source();
     }
     texts
+}
+
+#[cfg(test)]
+mod tests {
+    use hilum_events::samples;
+
+    use super::*;
+
+    fn letter(consumer: &str) -> DeadLetter {
+        DeadLetter {
+            consumer: consumer.to_owned(),
+            stream_seq: 7,
+            subject: String::new(),
+            headers: BTreeMap::new(),
+            payload: Vec::new(),
+            tries: vec![Try::now(1, vec!["cannot send".to_owned(), "refused".to_owned()])],
+            service_version: String::new(),
+            trace_id: None,
+            parked_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn what_several_targets_get_has_a_dead_letter_for_each() {
+        assert_eq!(letter("deliver-pacs-two").subject(), "dlq.deliver.pacs-two.7");
+        assert_eq!(letter("infer-stat").subject(), "dlq.infer.7");
+        assert_eq!(letter("dedupe").subject(), "dlq.dedupe.7");
+    }
+
+    #[test]
+    fn a_delivery_that_is_given_up_is_told_with_its_target() {
+        let report = samples::report_issued(1, &[], 0).event;
+        let Some(Event::DeliveryFailed(failed)) = letter("deliver-pacs").tells(&report) else { panic!() };
+        let told = (failed.target.as_str(), failed.attempt, failed.tries, failed.reason.as_str());
+        assert_eq!(told, ("pacs", 1, 1, "cannot send: refused"));
+        assert_eq!(letter("report").tells(&report), None);
+    }
 }

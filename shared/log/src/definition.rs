@@ -19,12 +19,13 @@ pub(crate) const ADVISORIES: &str = "ADVISORIES";
 /// Name of the stream that tells which reading saw a picture.
 pub(crate) const PICTURES: &str = "PICTURES";
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     include_str!("../../../streams/events.toml"),
     include_str!("../../../streams/retries.toml"),
     include_str!("../../../streams/dlq-dedupe.toml"),
     include_str!("../../../streams/dlq-infer.toml"),
     include_str!("../../../streams/dlq-sweep.toml"),
+    include_str!("../../../streams/dlq-deliver.toml"),
     include_str!("../../../streams/advisories.toml"),
     include_str!("../../../streams/pictures.toml"),
 ];
@@ -123,6 +124,11 @@ pub(crate) fn retry_consumer(consumer: &str) -> String {
 /// The service that works for a consumer.
 pub fn service_of(consumer: &str) -> &str {
     consumer.split_once('-').map_or(consumer, |(service, _)| service)
+}
+
+/// The target of a consumer that delivers to one.
+pub(crate) fn target_of(consumer: &str) -> Option<&str> {
+    consumer.strip_prefix("deliver-")
 }
 
 /// Brings the server to the definitions of `streams/`, see [`apply`].
@@ -244,7 +250,7 @@ impl StreamDefinition {
 
 impl ConsumerDefinition {
     /// As the server is told.
-    fn config(&self) -> pull::Config {
+    pub(crate) fn config(&self) -> pull::Config {
         let filters =
             if self.share_per_site { share::filters_of_nobody(self) } else { self.filter_subjects.clone() };
         self.named(self.name.clone(), filters)

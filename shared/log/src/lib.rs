@@ -4,6 +4,7 @@
 mod advisory;
 mod append;
 mod connection;
+mod consumer;
 mod dead_letter;
 mod definition;
 mod failpoint;
@@ -19,9 +20,11 @@ mod work;
 pub use advisory::{Advisory, AdvisoryKind};
 pub use append::{AppendError, Appended};
 pub use connection::{ConnectError, ConsumerPosition, Log, QueueDepth, StreamPosition, UnavailableError};
+pub use consumer::Ensured;
 pub use dead_letter::DeadLetter;
 pub use definition::{
-    ApplyError, Drift, Retention, StreamDefinition, apply, apply_definitions, definitions, drift, service_of,
+    ApplyError, ConsumerDefinition, Drift, Retention, StreamDefinition, apply, apply_definitions,
+    definitions, drift, service_of,
 };
 pub use failpoint::{reach, reach_with};
 pub use follow::Follower;

@@ -49,7 +49,7 @@ fn fits(fact: &Fact, cause: &Fact) -> Option<Violation> {
 fn causes_of(event: &Event) -> &'static [&'static str] {
     match event {
         Event::ImageStored(_) | Event::StudyCloseRequested(_) | Event::StudyManifestReceived(_) => &[],
-        Event::InferenceRequested(_) => &["image-stored", "dead-letter-resolved"],
+        Event::InferenceRequested(_) => &["image-stored", "dead-letter-resolved", "study-flagged"],
         Event::DuplicateLinked(_) => &["image-stored", "dead-letter-resolved"],
         Event::InferenceCompleted(_) | Event::InferenceFailed(_) => &["inference-requested"],
         Event::JobDeadLettered(_) => &["image-stored", "inference-requested", "dead-letter-resolved"],

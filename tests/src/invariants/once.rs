@@ -75,7 +75,7 @@ pub(super) fn one_row_per_fact(evidence: &Evidence) -> Vec<Violation> {
         match &fact.envelope.event {
             Event::ImageStored(e) => expected.jobs.push(e.job_id),
             Event::ReportIssued(e) => expected.reports.push((e.study_id, e.revision)),
-            Event::JobDeadLettered(_) => expected.dead_letters.push(fact.seq),
+            Event::JobDeadLettered(_) | Event::DeliveryFailed(_) => expected.dead_letters.push(fact.seq),
             _ => {}
         }
     }

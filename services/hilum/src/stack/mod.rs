@@ -14,6 +14,7 @@ mod settings;
 mod start;
 mod state;
 mod supervisor;
+mod targets;
 mod versions;
 
 pub(crate) use detach::{leave_session, start_detached};

@@ -6,7 +6,7 @@ use super::folder::StateFolder;
 use super::part::{Launch, Part, ServiceLaunch};
 use super::ports::PortCell;
 use super::probe::{ProbeKind, Probes};
-use super::programs::{self, SERVICES, sibling};
+use super::programs::{self, DELIVER, SERVICES, sibling};
 use super::settings::UpSettings;
 use super::state::StackState;
 use crate::error::Error;
@@ -40,7 +40,8 @@ impl Plan {
             projection: PortCell::default(),
         };
         plan.add_servers(folder, state);
-        for (service, program) in SERVICES {
+        let deliver = settings.targets.is_some().then_some(DELIVER);
+        for (service, program) in SERVICES.into_iter().chain(deliver) {
             let program = sibling(program)?;
             let copies = if service == "infer" { settings.infer_workers } else { 1 };
             for copy in 1..=copies {
@@ -100,10 +101,9 @@ pub(crate) fn environment(
     let openvino = programs::openvino_library().map(|library| library.display().to_string());
     environment.extend(openvino.map(|library| ("HILUM_OPENVINO_LIBRARY", library)));
     environment.extend(settings.quiet_time_s.map(|seconds| ("HILUM_QUIET_TIME_S", seconds.to_string())));
-    // The services start elsewhere.
-    let sites =
-        settings.sites.as_ref().map(|file| std::path::absolute(file).unwrap_or_else(|_| file.clone()));
-    environment.extend(sites.map(|file| ("HILUM_SITES", file.display().to_string())));
+    let files = [("HILUM_SITES", &settings.sites), ("HILUM_TARGETS", &settings.targets)];
+    let named = files.into_iter().filter_map(|(name, file)| Some((name, file.as_ref()?.display().to_string())));
+    environment.extend(named);
     environment.extend(settings.otlp_endpoint.clone().map(|url| ("HILUM_OTLP_ENDPOINT", url)));
     environment
 }

@@ -24,6 +24,9 @@ const CACHE_OF_ROOT: &str = "/var/cache/hilum";
 /// Where Debian and Ubuntu put Postgres; not on the PATH.
 const DEBIAN_POSTGRES: &str = "/usr/lib/postgresql";
 
+/// The service that is started only when there are targets to deliver to or rules.
+pub(crate) const DELIVER: (&str, &str) = ("deliver", "hilum-deliver");
+
 /// The program `name` beside this one.
 pub(crate) fn sibling(name: &str) -> Result<PathBuf, Error> {
     let own = env::current_exe().map_err(Error::file("find", "/proc/self/exe"))?;

@@ -21,8 +21,11 @@ pub(crate) struct UpSettings {
     #[arg(long, value_name = "N")]
     pub(crate) quiet_time_s: Option<f64>,
     /// TOML file with the rules of the sites: when studies are complete, and which series images belong to
-    #[arg(long, value_name = "FILE", env = "HILUM_SITES")]
+    #[arg(long, value_name = "FILE", env = "HILUM_SITES", value_parser = absolute)]
     pub(crate) sites: Option<PathBuf>,
+    /// File of delivery targets and triage rules (docs/delivery.md); nothing is delivered and nothing flagged without it
+    #[arg(long, value_name = "FILE", env = "HILUM_TARGETS", value_parser = absolute)]
+    pub(crate) targets: Option<PathBuf>,
     /// Where OpenTelemetry traces go, such as http://127.0.0.1:4318
     #[arg(long, value_name = "URL")]
     pub(crate) otlp_endpoint: Option<String>,
@@ -52,9 +55,15 @@ impl UpSettings {
         add("--model", self.model.clone().map(PathBuf::into_os_string));
         add("--quiet-time-s", self.quiet_time_s.map(|seconds| seconds.to_string().into()));
         add("--sites", self.sites.clone().map(PathBuf::into_os_string));
+        add("--targets", self.targets.clone().map(PathBuf::into_os_string));
         add("--otlp-endpoint", self.otlp_endpoint.clone().map(OsString::from));
         arguments
     }
+}
+
+/// The services run in another folder.
+fn absolute(path: &str) -> std::io::Result<PathBuf> {
+    std::path::absolute(path)
 }
 
 #[cfg(test)]
@@ -83,6 +92,8 @@ mod tests {
             "0.5",
             "--sites",
             "/s",
+            "--targets",
+            "targets.toml",
         ];
         let first = Typed::parse_from(typed).settings;
         let mut again: Vec<OsString> = vec!["up".into()];
@@ -91,5 +102,6 @@ mod tests {
         assert_eq!(format!("{first:?}"), format!("{second:?}"));
         assert_eq!((second.port, second.infer_workers, second.quiet_time_s), (Some(0), 3, Some(0.5)));
         assert_eq!(second.sites, Some("/s".into()));
+        assert!(second.targets.unwrap().is_absolute());
     }
 }

@@ -23,6 +23,7 @@ use super::programs::sibling;
 use super::settings::UpSettings;
 use super::state::{StackState, Status};
 use super::supervisor::Supervisor;
+use super::targets::check_targets;
 use super::versions::Versions;
 use crate::error::Error;
 use crate::gateway::Gateway;
@@ -57,6 +58,9 @@ async fn run_locked(folder: StateFolder, settings: &UpSettings, output: Output) 
     let previous = StackState::read(&folder).ok().flatten();
     if let Some(previous) = &previous {
         await_leftovers(previous).await?;
+    }
+    if let Some(targets) = &settings.targets {
+        check_targets(targets).await?;
     }
     let listener = listen(settings.port, previous.as_ref()).await?;
     let port = listener.local_addr().map_err(Error::NoPort)?.port();

@@ -8,7 +8,10 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use hilum_events::{DeadLetterResolved, Envelope, Event, JobDeadLettered, JobId, Resolution};
+use hilum_events::{
+    DeadLetterResolved, DeliveryFailed, DeliveryRequested, DeliveryTarget, Envelope, Event, JobDeadLettered,
+    JobId, Resolution, StudyId,
+};
 use hilum_log::{AppendError, Appended, Recorded};
 use hilum_runtime::Problem;
 use jiff::Timestamp;
@@ -37,13 +40,26 @@ pub(super) struct Decision {
 #[derive(Serialize)]
 struct Decided {
     id: u64,
-    job_id: JobId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job_id: Option<JobId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery: Option<Redelivery>,
     state: LetterState,
     /// Somebody had decided the same before.
     already: bool,
     resolved_by: String,
     resolved_why: String,
     resolved_at: Timestamp,
+}
+
+/// A delivery that is tried once more.
+#[derive(Serialize)]
+struct Redelivery {
+    study_id: StudyId,
+    matter: String,
+    target: DeliveryTarget,
+    /// Which round of tries.
+    attempt: u32,
 }
 
 pub(super) async fn redrive(
@@ -75,9 +91,8 @@ impl Api {
             return Err(too_many());
         }
         let recorded = self.log.at(id).await.map_err(log)?.ok_or_else(no_such_letter)?;
-        let (letter, given_up) = given_up(&recorded).ok_or_else(no_such_letter)?;
-        let ours = letter
-            .next(Timestamp::now(), Event::DeadLetterResolved(resolved(given_up, resolution, decision)));
+        let letter = recorded.envelope().ok_or_else(no_such_letter)?;
+        let ours = letter.next(Timestamp::now(), decided(&letter.event, resolution, decision)?);
         // The trace goes on where the job's ended.
         let span = tracing::info_span!("resolve", seq = id);
         recorded.continue_trace_in(&span);
@@ -108,10 +123,13 @@ impl Api {
 
 /// Says what was decided; a refusal if it was not this.
 fn answer(id: u64, asked: Resolution, ours: &Envelope, found: &Envelope) -> Result<Response, Problem> {
-    let Event::DeadLetterResolved(event) = &found.event else { return Err(no_such_letter()) };
-    let state = state_of(event.resolution);
-    if event.resolution != asked {
-        let DeadLetterResolved { by, why, .. } = event;
+    let (resolution, by, why) = match &found.event {
+        Event::DeadLetterResolved(event) => (event.resolution, &event.by, &event.why),
+        Event::DeliveryRequested(event) => (Resolution::Redrive, &event.by, &event.why),
+        _ => return Err(no_such_letter()),
+    };
+    let state = state_of(resolution);
+    if resolution != asked {
         let (at, state) = (found.occurred_at, state.as_str());
         let detail = format!("it was {state} by {by} at {at} ({why}); a decision is made once and stands");
         return Err(conflict("already-decided", "something else was decided before", detail));
@@ -119,26 +137,60 @@ fn answer(id: u64, asked: Resolution, ours: &Envelope, found: &Envelope) -> Resu
     let already = found != ours;
     if !already {
         metrics::counter!("hilum_dead_letters_resolved_total", "state" => state.as_str()).increment(1);
-        tracing::info!(id, job_id = %event.job_id, state = state.as_str(), "an operator decided about a dead letter");
+        tracing::info!(id, state = state.as_str(), "an operator decided about a dead letter");
     }
+    let (job_id, delivery) = subject_of(&found.event);
     let decided = Decided {
         id,
-        job_id: event.job_id,
+        job_id,
+        delivery,
         state,
         already,
-        resolved_by: event.by.clone(),
-        resolved_why: event.why.clone(),
+        resolved_by: by.clone(),
+        resolved_why: why.clone(),
         resolved_at: found.occurred_at,
     };
     let status = if already { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok((status, Json(decided)).into_response())
 }
 
-fn given_up(recorded: &Recorded) -> Option<(&Envelope, &JobDeadLettered)> {
-    let envelope = recorded.envelope()?;
-    match &envelope.event {
-        Event::JobDeadLettered(event) => Some((envelope, event)),
-        _ => None,
+fn subject_of(event: &Event) -> (Option<JobId>, Option<Redelivery>) {
+    match event {
+        Event::DeadLetterResolved(event) => (Some(event.job_id), None),
+        Event::DeliveryRequested(event) => {
+            let DeliveryRequested { study_id, matter, target, attempt, .. } = event.clone();
+            (None, Some(Redelivery { study_id, matter: matter.token(), target, attempt }))
+        }
+        _ => (None, None),
+    }
+}
+
+/// The fact that an operator's decision about what was given up becomes.
+fn decided(given_up: &Event, resolution: Resolution, decision: Decision) -> Result<Event, Problem> {
+    match (given_up, resolution) {
+        (Event::JobDeadLettered(event), _) => {
+            Ok(Event::DeadLetterResolved(resolved(event, resolution, decision)))
+        }
+        (Event::DeliveryFailed(event), Resolution::Redrive) => {
+            Ok(Event::DeliveryRequested(requested(event, decision)))
+        }
+        (Event::DeliveryFailed(_), Resolution::Discard) => Err(conflict(
+            "delivery-not-discarded",
+            "a delivery can't be discarded",
+            "it stays failed as long as nobody redrives it; nothing else waits for it",
+        )),
+        _ => Err(no_such_letter()),
+    }
+}
+
+fn requested(failed: &DeliveryFailed, decision: Decision) -> DeliveryRequested {
+    DeliveryRequested {
+        study_id: failed.study_id,
+        matter: failed.matter.clone(),
+        target: failed.target.clone(),
+        attempt: failed.attempt.saturating_add(1),
+        by: decision.by,
+        why: decision.why,
     }
 }
 

@@ -10,7 +10,7 @@ use super::Api;
 use super::error::database;
 use super::params::Params;
 use crate::job::Job;
-use crate::queries::{Report, Study};
+use crate::queries::{Delivery, Flag, Report, Study};
 
 #[derive(Deserialize)]
 pub(super) struct AtSite {
@@ -23,6 +23,8 @@ pub(super) struct WholeStudy {
     study: Study,
     jobs: Vec<Job>,
     reports: Vec<Told>,
+    flags: Vec<Flag>,
+    deliveries: Vec<Delivery>,
 }
 
 /// A report, and of the last one what it says is missing.
@@ -50,7 +52,9 @@ pub(super) async fn show(
     if let Some(last) = reports.last_mut() {
         last.missing = missing;
     }
-    Ok(Json(WholeStudy { study, jobs, reports }))
+    let flags = api.queries.flags(study.study_id).await.map_err(database)?;
+    let deliveries = api.queries.deliveries(study.study_id).await.map_err(database)?;
+    Ok(Json(WholeStudy { study, jobs, reports, flags, deliveries }))
 }
 
 /// What the document says is missing; `None` when it can't be had, for the study can be shown all the same.

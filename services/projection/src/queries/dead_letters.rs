@@ -1,6 +1,6 @@
 //! Reading the dead letters and what became of them.
 
-use hilum_events::{JobId, ReadingId, Site};
+use hilum_events::{DeliveryTarget, JobId, ReadingId, Site, StudyId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sqlx::AssertSqlSafe;
@@ -36,8 +36,21 @@ impl LetterState {
 pub struct DeadLetter {
     /// Position of the event that says so.
     pub id: u64,
-    /// The job.
-    pub job_id: JobId,
+    /// The job, unless the work was a delivery.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job_id: Option<JobId>,
+    /// The study, if the work was a delivery.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub study_id: Option<StudyId>,
+    /// What was to be delivered, such as `report-2`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub matter: Option<String>,
+    /// Where to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<DeliveryTarget>,
+    /// Which round of tries it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
     /// Its reading, if that was the work.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reading_id: Option<ReadingId>,
@@ -93,17 +106,21 @@ pub struct DeadLetterFilter {
 
 const SELECT: &str = "SELECT jsonb_build_object(
         'id', d.seq, 'job_id', d.job_id, 'reading_id', d.reading_id, 'site', d.site,
+        'study_id', d.study_id, 'matter', d.matter, 'target', d.target, 'attempt', d.attempt,
         'service', split_part(d.consumer, '-', 1), 'consumer', d.consumer, 'stream_seq', d.stream_seq,
         'tries', d.deliveries, 'reason', d.reason, 'at', d.at,
-        'state', CASE x.resolution WHEN 'redrive' THEN 'redriven' WHEN 'discard' THEN 'discarded'
-            ELSE 'open' END,
-        'resolved_by', x.resolved_by, 'resolved_why', x.resolved_why, 'resolved_at', x.resolved_at)
-    FROM dead_letters d LEFT JOIN resolutions x ON x.job_id = d.job_id AND x.stream_seq = d.stream_seq";
+        'state', CASE WHEN x.resolution = 'discard' THEN 'discarded'
+            WHEN x.resolution = 'redrive' OR q.seq IS NOT NULL THEN 'redriven' ELSE 'open' END,
+        'resolved_by', coalesce(x.resolved_by, q.asked_by),
+        'resolved_why', coalesce(x.resolved_why, q.asked_why), 'resolved_at', coalesce(x.resolved_at, q.at))
+    FROM dead_letters d LEFT JOIN resolutions x ON x.job_id = d.job_id AND x.stream_seq = d.stream_seq
+    LEFT JOIN deliveries q ON q.state = 'requested' AND q.study_id = d.study_id AND q.matter = d.matter
+        AND q.target = d.target AND q.attempt = d.attempt + 1";
 
 /// Times come as text: sqlx knows no type for a jiff timestamp.
 const WHERE: &str = "WHERE ($1::text IS NULL OR split_part(d.consumer, '-', 1) = $1)
-    AND ($2::text IS NULL OR $2 = CASE x.resolution WHEN 'redrive' THEN 'redriven'
-        WHEN 'discard' THEN 'discarded' ELSE 'open' END)
+    AND ($2::text IS NULL OR $2 = CASE WHEN x.resolution = 'discard' THEN 'discarded'
+        WHEN x.resolution = 'redrive' OR q.seq IS NOT NULL THEN 'redriven' ELSE 'open' END)
     AND ($3::text IS NULL OR strpos(lower(d.reason), lower($3)) > 0)
     AND ($4::uuid IS NULL OR d.job_id = $4)
     AND ($5::text IS NULL OR d.site = $5)
@@ -144,16 +161,19 @@ impl Queries {
         Ok(found.map(|letter| letter.0))
     }
 
-    /// Ids of the dead letters of the same job before this one, oldest first.
+    /// Ids of the dead letters of the same job or delivery before this one, oldest first.
     ///
     /// # Errors
     /// When the database is away.
     pub async fn earlier_dead_letters(&self, letter: &DeadLetter) -> Result<Vec<u64>, sqlx::Error> {
         let sql = "SELECT coalesce(jsonb_agg(seq ORDER BY seq), '[]') FROM dead_letters
-            WHERE job_id = $1 AND seq < $2";
+            WHERE seq < $2 AND (job_id = $1 OR (study_id = $3 AND matter = $4 AND target = $5))";
         let found: Json<Vec<u64>> = sqlx::query_scalar(sql)
-            .bind(letter.job_id.as_uuid())
+            .bind(letter.job_id.map(JobId::as_uuid))
             .bind(position(letter.id))
+            .bind(letter.study_id.map(StudyId::as_uuid))
+            .bind(letter.matter.as_deref())
+            .bind(letter.target.as_ref().map(DeliveryTarget::as_str))
             .fetch_one(&self.pool)
             .await?;
         Ok(found.0)

@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 /// Long enough for a loaded machine; nothing waits for it to pass.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
-pub(crate) const TABLES: [&str; 12] = [
+pub(crate) const TABLES: [&str; 14] = [
     "stream_position",
     "studies",
     "jobs",
@@ -36,6 +36,8 @@ pub(crate) const TABLES: [&str; 12] = [
     "reports",
     "dead_letters",
     "resolutions",
+    "flags",
+    "deliveries",
     "history",
     "unreadable",
 ];

@@ -4,6 +4,7 @@
 mod answers;
 mod dead_letters;
 mod decisions;
+mod deliveries;
 mod folding;
 mod harness;
 mod outages;

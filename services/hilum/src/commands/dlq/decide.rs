@@ -11,7 +11,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::super::StackArgs;
 use super::filters::Filters;
-use super::{LetterState, say_table};
+use super::{LetterState, say_table, work};
 use crate::client::{Client, Decision};
 use crate::error::Error;
 use crate::output::Output;
@@ -160,12 +160,17 @@ async fn decide_all(
 
 fn sentence(id: u64, answer: &Value) -> String {
     let text = |field: &str| answer[field].as_str().unwrap_or("-");
-    let (state, job) = (text("state"), text("job_id"));
+    let (state, work) = (text("state"), decided_work(answer));
     if answer["already"] == true {
         let (by, at, why) = (text("resolved_by"), text("resolved_at"), text("resolved_why"));
-        return format!("{id}  job {job}  was {state} before, by {by} at {at}: {why}");
+        return format!("{id}  {work}  was {state} before, by {by} at {at}: {why}");
     }
-    format!("{id}  job {job}  {state}")
+    format!("{id}  {work}  {state}")
+}
+
+fn decided_work(answer: &Value) -> String {
+    let delivery = &answer["delivery"];
+    if delivery.is_object() { work(delivery) } else { work(answer) }
 }
 
 /// Who runs this, as user@host.

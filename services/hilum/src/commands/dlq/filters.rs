@@ -17,7 +17,7 @@ pub(super) struct Filters {
     /// This one, by its id; may be given several times, and not with other filters
     #[arg(long = "id", value_name = "ID", conflicts_with_all = ["service", "reason", "job", "site", "since", "until"])]
     pub(super) ids: Vec<u64>,
-    /// Given up by this service: dedupe, infer or sweep
+    /// Given up by this service: dedupe, infer, deliver or sweep
     #[arg(long, value_name = "NAME")]
     service: Option<String>,
     /// With these words in the reason

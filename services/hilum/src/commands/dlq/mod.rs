@@ -30,7 +30,7 @@ enum Action {
     List(ListArgs),
     /// Tell the whole story of a dead letter: the message, each try with its errors, the decision
     Show(ShowArgs),
-    /// Have the work tried once more, as a new attempt of the same job; exit code 1 if any could not be decided
+    /// Have the work tried once more, as a new attempt of the same job or delivery; exit code 1 if any could not be decided
     Redrive(DecideArgs),
     /// Say that the work is not to be tried again; exit code 1 if any could not be decided
     Discard(DecideArgs),
@@ -124,7 +124,20 @@ async fn list(args: &ListArgs, output: Output) -> Result<ExitCode, Error> {
 }
 
 fn say_table(letters: &[Value], output: Output) {
-    let fields = ["id", "at", "state", "job_id", "site", "service", "tries", "reason"];
-    let rows = letters.iter().map(|letter| fields.map(|field| text(&letter[field])).to_vec());
-    output.table(&["id", "when", "state", "job", "site", "given up by", "tries", "reason"], rows);
+    let rows = letters.iter().map(|letter| {
+        let [id, at, state] = ["id", "at", "state"].map(|field| text(&letter[field]));
+        let [site, service, tries, reason] =
+            ["site", "service", "tries", "reason"].map(|field| text(&letter[field]));
+        vec![id, at, state, work(letter), site, service, tries, reason]
+    });
+    output.table(&["id", "when", "state", "work", "site", "given up by", "tries", "reason"], rows);
+}
+
+/// What was given up: a job, or a delivery.
+fn work(letter: &Value) -> String {
+    if letter["target"].is_null() {
+        return format!("job {}", text(&letter["job_id"]));
+    }
+    let [matter, study, target] = ["matter", "study_id", "target"].map(|field| text(&letter[field]));
+    format!("{matter} of study {study} to {target}")
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::super::study::text;
+use super::work;
 
 /// What happened, for people.
 pub(super) fn story(letter: &Value) -> Vec<String> {
@@ -10,7 +11,7 @@ pub(super) fn story(letter: &Value) -> Vec<String> {
     let mut line = |name: &str, value: String| lines.push(format!("{name:<12} {value}"));
     line("dead letter", text(&letter["id"]));
     line("state", standing(letter));
-    line("job", text(&letter["job_id"]));
+    line("work", work(letter));
     if letter["reading_id"].is_string() {
         line("reading", format!("{}, shared by all jobs with this image", text(&letter["reading_id"])));
     }

@@ -60,6 +60,8 @@ async fn show(args: &StudyArgs, id: &str, output: Output) -> Result<ExitCode, Er
                 .to_vec()
         }),
     );
+    say_flags(&study, output);
+    say_deliveries(&study, output);
     let reports: Vec<_> = entries(&study["reports"]).collect();
     if reports.is_empty() {
         output.say("no report was issued yet");
@@ -77,6 +79,31 @@ async fn show(args: &StudyArgs, id: &str, output: Output) -> Result<ExitCode, Er
         output.say(format_args!("missing: {}", what_is_missing(missing)));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn say_flags(study: &Value, output: Output) {
+    let rows: Vec<Vec<String>> = entries(&study["flags"])
+        .map(|flag| {
+            ["rule", "flagged_at", "label", "measure", "value", "threshold"]
+                .map(|field| text(&flag[field]))
+                .to_vec()
+        })
+        .collect();
+    if !rows.is_empty() {
+        output.table(&["flagged by", "when", "label", "measure", "value", "threshold"], rows);
+    }
+}
+
+fn say_deliveries(study: &Value, output: Output) {
+    let rows: Vec<Vec<String>> = entries(&study["deliveries"])
+        .map(|delivery| {
+            let said = if delivery["reason"].is_string() { "reason" } else { "receipt" };
+            ["matter", "target", "state", "at", said].map(|field| text(&delivery[field])).to_vec()
+        })
+        .collect();
+    if !rows.is_empty() {
+        output.table(&["delivery of", "to", "state", "when", "what was said"], rows);
+    }
 }
 
 fn what_is_missing(missing: &Value) -> String {

@@ -1,0 +1,242 @@
+//! The decisions: what a fact means to a target, which rules a reading matches, what a webhook is told of a flag. Pure:
+//! no clock, network or storage.
+
+use hilum_events::{
+    Envelope, Event, FlagAction, InferenceCompleted, JobId, Matter, Measure, ReadingId, Site, StudyFlagged,
+    StudyId,
+};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::targets::{Rule, Target};
+
+/// Stands on every flag.
+const DISCLAIMER: &str = "For research use only. Not a diagnosis.";
+
+/// Something that a target is to be given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Errand {
+    pub(crate) study_id: StudyId,
+    pub(crate) matter: Matter,
+    /// Which round of tries this is, from 1.
+    pub(crate) attempt: u32,
+}
+
+/// What this fact means to `target`; `None` when it is none of its business.
+pub(crate) fn errand(fact: &Envelope, target: &Target) -> Option<Errand> {
+    let wanted = target.sites.has(&fact.site)
+        && match &fact.event {
+            Event::ReportIssued(_) => !target.forms.is_empty(),
+            Event::StudyFlagged(flag) => tells(flag, target),
+            Event::DeliveryRequested(request) => request.target == target.name,
+            _ => false,
+        };
+    let (study_id, matter, attempt) = fact.event.delivery().filter(|_| wanted)?;
+    Some(Errand { study_id, matter, attempt })
+}
+
+fn tells(flag: &StudyFlagged, target: &Target) -> bool {
+    flag.actions.contains(&FlagAction::Notify) && flag.targets.contains(&target.name)
+}
+
+/// The image of a study that has a reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ReadImage {
+    pub(crate) study_id: StudyId,
+    pub(crate) job_id: JobId,
+}
+
+/// The flags that `reading` gives the study of `image`, one for each rule that it matches.
+pub(crate) fn flags(
+    rules: &[Rule],
+    site: &Site,
+    image: ReadImage,
+    reading: &InferenceCompleted,
+) -> Vec<StudyFlagged> {
+    let rules = rules.iter().filter(|rule| rule.sites.has(site));
+    let flag = |rule: &Rule| {
+        let value = measured(rule, reading).filter(|value| *value >= rule.threshold)?;
+        Some(StudyFlagged {
+            study_id: image.study_id,
+            rule: rule.name.clone(),
+            job_id: image.job_id,
+            reading_id: reading.reading_id,
+            label: rule.label.clone(),
+            measure: rule.measure,
+            value,
+            threshold: rule.threshold,
+            actions: rule.actions.clone(),
+            targets: rule.targets.clone(),
+        })
+    };
+    rules.filter_map(flag).collect()
+}
+
+/// What the rule compares; `None` when the model has no such label, or no such measure for it.
+fn measured(rule: &Rule, reading: &InferenceCompleted) -> Option<f32> {
+    let finding = reading.findings.iter().find(|finding| finding.label == rule.label)?;
+    match rule.measure {
+        Measure::Probability => Some(finding.probability),
+        Measure::OperatingPointScore => finding.operating_point_score,
+    }
+}
+
+/// What a webhook is told of a flag.
+#[derive(Serialize)]
+struct FlagNotice<'a> {
+    format: &'static str,
+    disclaimer: &'static str,
+    site: &'a Site,
+    study_id: StudyId,
+    rule: &'a str,
+    flagged_at: Timestamp,
+    job_id: JobId,
+    reading_id: ReadingId,
+    label: &'a str,
+    measure: Measure,
+    value: f32,
+    threshold: f32,
+    actions: &'a [FlagAction],
+}
+
+/// The bytes that tell of a flag: the same each time.
+///
+/// # Errors
+/// Only when a type here has no JSON form.
+pub(crate) fn notice(fact: &Envelope, flag: &StudyFlagged) -> Result<Vec<u8>, serde_json::Error> {
+    serde_json::to_vec(&FlagNotice {
+        format: "hilum-flag/1",
+        disclaimer: DISCLAIMER,
+        site: &fact.site,
+        study_id: flag.study_id,
+        rule: flag.rule.as_str(),
+        flagged_at: fact.occurred_at,
+        job_id: flag.job_id,
+        reading_id: flag.reading_id,
+        label: &flag.label,
+        measure: flag.measure,
+        value: flag.value,
+        threshold: flag.threshold,
+        actions: &flag.actions,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use hilum_events::samples;
+
+    use super::*;
+    use crate::targets::Targets;
+
+    const FILE: &str = "
+        [target.pacs]
+        kind = 's3'
+        url = 'file:///reports'
+        [target.desk]
+        kind = 'webhook'
+        url = 'http://desk.example'
+        secret_env = 'PATH'
+        forms = []
+        [[rule]]
+        name = 'high'
+        label = 'Effusion'
+        measure = 'probability'
+        threshold = 0.5
+        actions = ['notify']
+        targets = ['desk']
+        [[rule]]
+        name = 'scored'
+        label = 'Effusion'
+        measure = 'operating_point_score'
+        threshold = 0.5
+        actions = ['worklist']";
+
+    fn targets() -> Targets {
+        Targets::parse(FILE).unwrap()
+    }
+
+    fn target(name: &str) -> Target {
+        targets().targets.into_iter().find(|target| target.name.as_str() == name).unwrap()
+    }
+
+    /// A reading with one finding.
+    fn reading(probability: f32, score: Option<f32>) -> InferenceCompleted {
+        let Event::InferenceCompleted(mut reading) = samples::inference_completed(1, "a", 0).event else {
+            panic!("the sample is another event")
+        };
+        reading.findings.truncate(1);
+        reading.findings[0].label = "Effusion".to_owned();
+        reading.findings[0].probability = probability;
+        reading.findings[0].operating_point_score = score;
+        reading
+    }
+
+    fn flagged(probability: f32, score: Option<f32>) -> Vec<String> {
+        let image = ReadImage { study_id: samples::study_id(), job_id: samples::job_id(1) };
+        let flags = flags(&targets().rules, &Site::default(), image, &reading(probability, score));
+        flags.into_iter().map(|flag| flag.rule.to_string()).collect()
+    }
+
+    #[test]
+    fn a_rule_matches_at_its_threshold_and_above() {
+        assert_eq!(flagged(0.5, None), ["high"]);
+        assert_eq!(flagged(0.499, None), [""; 0]);
+        assert_eq!(flagged(0.2, Some(0.8)), ["scored"]);
+        assert_eq!(flagged(0.9, Some(0.8)), ["high", "scored"]);
+    }
+
+    #[test]
+    fn a_rule_looks_at_its_own_sites_and_label() {
+        let image = ReadImage { study_id: samples::study_id(), job_id: samples::job_id(1) };
+        let mut rules = targets().rules;
+        let site: Site = "south".parse().unwrap();
+        assert_eq!(flags(&rules, &site, image, &reading(0.9, None)).len(), 1);
+        rules[0].sites = crate::targets::Sites::Only([Site::default()].into());
+        assert!(flags(&rules, &site, image, &reading(0.9, None)).is_empty());
+        rules[0].sites = crate::targets::Sites::All;
+        rules[0].label = "Mass".to_owned();
+        assert!(flags(&rules, &site, image, &reading(0.9, None)).is_empty());
+    }
+
+    #[test]
+    fn a_report_goes_to_who_takes_forms_of_its_site() {
+        let report = samples::report_issued(2, &[], 0);
+        let errand_of = errand(&report, &target("pacs")).unwrap();
+        assert_eq!((errand_of.matter, errand_of.attempt), (Matter::Report(2), 1));
+        assert_eq!(errand(&report, &target("desk")), None, "it takes only flags");
+        let other = crate::targets::Sites::Only(["elsewhere".parse().unwrap()].into());
+        assert_eq!(errand(&report, &Target { sites: other, ..target("pacs") }), None);
+        assert_eq!(errand(&samples::image_stored(1, "a", 0), &target("pacs")), None);
+    }
+
+    #[test]
+    fn a_flag_goes_to_whom_its_rule_names_and_a_request_to_its_target() {
+        let mut flag = samples::study_flagged(1, "a", 0);
+        let Event::StudyFlagged(told) = &mut flag.event else { panic!("the sample is another event") };
+        (told.actions, told.targets) = (vec![FlagAction::Notify], vec!["desk".parse().unwrap()]);
+        assert!(errand(&flag, &target("desk")).is_some());
+        assert_eq!(errand(&flag, &target("pacs")), None);
+        if let Event::StudyFlagged(told) = &mut flag.event {
+            told.actions = vec![FlagAction::Worklist];
+        }
+        assert_eq!(errand(&flag, &target("desk")), None, "nobody is to be told");
+
+        let mut request = samples::delivery_requested(2, 0);
+        if let Event::DeliveryRequested(request) = &mut request.event {
+            (request.target, request.attempt) = ("pacs".parse().unwrap(), 3);
+        }
+        assert_eq!(errand(&request, &target("pacs")).map(|errand| errand.attempt), Some(3));
+        assert_eq!(errand(&request, &target("desk")), None);
+    }
+
+    #[test]
+    fn a_notice_tells_the_flag_and_what_it_is_not() {
+        let fact = samples::study_flagged(1, "a", 0);
+        let Event::StudyFlagged(flag) = &fact.event else { panic!("the sample is another event") };
+        let bytes = notice(&fact, flag).unwrap();
+        let told: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!((&told["format"], &told["rule"]), (&"hilum-flag/1".into(), &flag.rule.as_str().into()));
+        assert_eq!(told["disclaimer"], DISCLAIMER);
+        assert_eq!(bytes, notice(&fact, flag).unwrap());
+    }
+}

@@ -1,0 +1,20 @@
+//! Delivers reports and flags to the targets that the site's settings name, and flags studies by its triage rules. Each
+//! target has a durable consumer and a work loop of its own, so that one that is slow or away holds up no other.
+
+mod config;
+mod domain;
+mod forms;
+mod http;
+mod secret;
+mod service;
+mod shell;
+mod targets;
+mod transport;
+mod triage;
+
+pub use config::Config;
+pub use forms::{Form, Maker, Object};
+pub use secret::{Secret, SecretError};
+pub use service::{DeliverError, Deliverer};
+pub use targets::{Address, Rule, Sites, Target, Targets, TargetsError};
+pub use transport::{Parcel, SendError, Transport};

@@ -1,0 +1,36 @@
+//! Wiring of the deliver service. Decides nothing.
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use hilum_blobs::{BlobStore, StoreConfig};
+use hilum_deliver::{Config, Deliverer, Targets};
+use hilum_log::{Log, SEAL_RECORD};
+use hilum_runtime::Service;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let config = Config::parse();
+    let targets = config.targets.as_deref().map(Targets::read).transpose()?.unwrap_or_default();
+    if config.check {
+        return Ok(());
+    }
+    let service = Service::start("hilum-deliver", &config.service)?;
+    let log = Log::connect(&config.service.nats_url, "hilum-deliver").await?;
+    let store = BlobStore::open(&StoreConfig::at(&config.store_url))?;
+    let health = service.health.clone();
+    let deliverer =
+        Deliverer::new(log.clone(), store.clone(), targets, health, config.service.drain_limit())?;
+
+    service.watch("event log", &log, |log| async move { log.probe().await });
+    service.watch("object storage", &store, |store| async move { store.probe().await });
+
+    let shutdown = service.shutdown.clone();
+    let run = Box::pin(async move {
+        if log.wait_until_trusted(&shutdown, || store.read_record(SEAL_RECORD)).await? {
+            deliverer.run(&shutdown).await?;
+        }
+        anyhow::Ok(())
+    });
+    let pages = axum::Router::new();
+    service.run(pages, config.service.drain_limit(), run).await.context("hilum-deliver ended")
+}

@@ -1,0 +1,193 @@
+//! All targets and the triage side by side: makes their consumers, then works until it is asked to stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hilum_blobs::BlobStore;
+use hilum_events::delivery_requests_filter;
+use hilum_log::{ConsumerDefinition, Ensured, Handle, Log, WorkConfig, WorkError, work};
+use hilum_runtime::{Health, with_causes};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::forms::Maker;
+use crate::shell::Courier;
+use crate::targets::{TRIAGE, Target, Targets};
+use crate::transport::{PrepareError, Transport};
+use crate::triage::Triage;
+
+/// Condition of readiness: what is issued from now on reaches every target.
+const CONSUMERS: &str = "consumers";
+/// Parcels for one target in hand at a time.
+const AT_ONCE: usize = 4;
+/// Workers that may take a message and never answer before it is parked as poison.
+const MAX_UNANSWERED: u64 = 3;
+/// Tries of the triage: only the log can fail it, and while that is away no try is counted.
+const TRIAGE_TRIES: usize = 10;
+/// What a delivery may take besides the target's own time: storage, log, forms.
+const OWN_TIME: Duration = Duration::from_secs(60);
+/// As for the consumers of `streams/`.
+const ACK_WAIT_S: u64 = 30;
+const MAX_DELIVER: i64 = 10;
+const MAX_ACK_PENDING: i64 = 512;
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// Delivers and flags.
+pub struct Deliverer {
+    log: Log,
+    maker: Maker,
+    targets: Targets,
+    transports: Vec<Transport>,
+    health: Health,
+    drain_limit: Duration,
+}
+
+/// Delivering ended other than by being asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum DeliverError {
+    /// The way to a target can't be prepared.
+    #[error("cannot prepare target {target}")]
+    Prepare {
+        /// Which.
+        target: String,
+        /// Why.
+        source: PrepareError,
+    },
+    /// Going on would do harm.
+    #[error(transparent)]
+    Work(#[from] WorkError),
+}
+
+impl Deliverer {
+    /// Prepares the ways to all targets; nothing is sent yet.
+    ///
+    /// # Errors
+    /// When the settings of a target can't be used.
+    pub fn new(
+        log: Log,
+        store: BlobStore,
+        targets: Targets,
+        health: Health,
+        drain_limit: Duration,
+    ) -> Result<Self, DeliverError> {
+        let prepare = |target: &Target| {
+            let failed = |source| DeliverError::Prepare { target: target.name.to_string(), source };
+            Transport::to(target).map_err(failed)
+        };
+        let transports = targets.targets.iter().map(prepare).collect::<Result<_, _>>()?;
+        health.wait_for(CONSUMERS, "not made yet");
+        Ok(Self { log, maker: Maker::new(store), targets, transports, health, drain_limit })
+    }
+
+    /// Delivers until `shutdown`, then finishes what is in hand.
+    ///
+    /// # Errors
+    /// When going on would do harm.
+    pub async fn run(self, shutdown: &CancellationToken) -> Result<(), DeliverError> {
+        for definition in self.consumers() {
+            if !self.ensure(&definition, shutdown).await {
+                return Ok(());
+            }
+        }
+        self.health.holds(CONSUMERS);
+        let mut loops = JoinSet::new();
+        for (target, transport) in self.targets.targets.into_iter().zip(self.transports) {
+            let config = target_config(&target, self.drain_limit);
+            let (log, maker, target) = (self.log.clone(), self.maker.clone(), Arc::new(target));
+            let courier = Courier { log: log.clone(), maker, target, transport };
+            spawn(&mut loops, log, courier, config, shutdown);
+        }
+        if !self.targets.rules.is_empty() {
+            let triage = Triage { log: self.log.clone(), rules: self.targets.rules };
+            let config = work_config(TRIAGE, OWN_TIME, TRIAGE_TRIES, self.drain_limit);
+            spawn(&mut loops, self.log.clone(), triage, config, shutdown);
+        }
+        let mut outcome = Ok(());
+        while let Some(ended) = loops.join_next().await {
+            // One that must not go on ends all; the others finish what they have in hand.
+            shutdown.cancel();
+            let ended = ended.expect("no loop panics or is aborted");
+            outcome = outcome.and(ended);
+        }
+        // Without targets and rules there is nothing to do but to be there.
+        shutdown.cancelled().await;
+        Ok(outcome?)
+    }
+
+    fn consumers(&self) -> Vec<ConsumerDefinition> {
+        let of_target = |target: &Target| {
+            let filters = vec![
+                "evt.report-issued.>".to_owned(),
+                "evt.study-flagged.>".to_owned(),
+                delivery_requests_filter(&target.name),
+            ];
+            definition(target.name.as_str(), filters)
+        };
+        let mut consumers: Vec<_> = self.targets.targets.iter().map(of_target).collect();
+        if !self.targets.rules.is_empty() {
+            consumers.push(definition(TRIAGE, Triage::filters()));
+        }
+        consumers
+    }
+
+    /// Waits until the consumer is there; `false` if `shutdown` came first.
+    async fn ensure(&self, definition: &ConsumerDefinition, shutdown: &CancellationToken) -> bool {
+        loop {
+            match self.log.ensure_consumer(definition).await {
+                Ok(Ensured::Made) => {
+                    tracing::info!(consumer = definition.name, "new: begins with what comes from now on");
+                    return true;
+                }
+                Ok(Ensured::Found) => return true,
+                Err(error) => self.health.wait_for(CONSUMERS, with_causes(&error)),
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => return false,
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+            }
+        }
+    }
+}
+
+fn spawn<H: Handle>(
+    loops: &mut JoinSet<Result<(), WorkError>>,
+    log: Log,
+    handler: H,
+    config: WorkConfig,
+    shutdown: &CancellationToken,
+) {
+    let shutdown = shutdown.clone();
+    loops.spawn(async move { work(&log, Arc::new(handler), &config, &shutdown).await });
+}
+
+fn target_config(target: &Target, drain_limit: Duration) -> WorkConfig {
+    let objects = u32::try_from(target.forms.len().max(1)).unwrap_or(u32::MAX);
+    let handle_limit = target.timeout.saturating_mul(objects).saturating_add(OWN_TIME);
+    work_config(target.name.as_str(), handle_limit, target.tries, drain_limit)
+}
+
+fn work_config(name: &str, handle_limit: Duration, max_tries: usize, drain_limit: Duration) -> WorkConfig {
+    WorkConfig {
+        consumers: vec![consumer(name)],
+        concurrency: AT_ONCE,
+        handle_limit,
+        max_tries,
+        max_unanswered: MAX_UNANSWERED,
+        drain_limit,
+    }
+}
+
+fn definition(name: &str, filter_subjects: Vec<String>) -> ConsumerDefinition {
+    ConsumerDefinition {
+        name: consumer(name),
+        share_per_site: false,
+        filter_subjects,
+        ack_wait_s: ACK_WAIT_S,
+        max_deliver: MAX_DELIVER,
+        max_ack_pending: MAX_ACK_PENDING,
+    }
+}
+
+fn consumer(name: &str) -> String {
+    format!("deliver-{name}")
+}

@@ -1,0 +1,125 @@
+//! Delivers to one target: takes what its consumer hands out, makes the forms, hands them over, and says so in the log.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hilum_events::{Envelope, Event, Matter, ReportDelivered, delivered_filter, flag_filter, report_filter};
+use hilum_log::{Delivery, Failure, Handle, Log, UnavailableError, reach};
+use jiff::Timestamp;
+
+use crate::domain::{Errand, errand, notice};
+use crate::forms::{MakeError, Maker, Object};
+use crate::targets::Target;
+use crate::transport::{Parcel, SendError, Transport};
+
+/// The form of a flag.
+const FLAG: &str = "flag";
+
+/// The handler of what one target is to be given.
+pub(crate) struct Courier {
+    pub(crate) log: Log,
+    pub(crate) maker: Maker,
+    pub(crate) target: Arc<Target>,
+    pub(crate) transport: Transport,
+}
+
+/// What was to be delivered can't be found or made.
+#[derive(Debug, thiserror::Error)]
+enum PackError {
+    /// The log is away.
+    #[error(transparent)]
+    Log(#[from] UnavailableError),
+    /// No such report or flag stands in the log.
+    #[error("{what} of study {study_id} is not in the log")]
+    Unknown { what: String, study_id: hilum_events::StudyId },
+    /// A form can't be made.
+    #[error(transparent)]
+    Make(#[from] MakeError),
+    /// A flag has no JSON form.
+    #[error("cannot write the notice of a flag")]
+    Notice(#[from] serde_json::Error),
+}
+
+impl Handle for Courier {
+    async fn handle(&self, delivery: &Delivery) -> Result<(), Failure> {
+        let cause = &delivery.envelope;
+        let Some(errand) = errand(cause, &self.target) else { return Ok(()) };
+        let told = delivered_filter(errand.study_id, &errand.matter, &self.target.name);
+        if self.log.last(&told).await?.is_some() {
+            return Ok(());
+        }
+        let parcel = self.pack(cause, &errand).await?;
+        let receipt = self.transport.send(&parcel).await?;
+        reach("deliver.after-send");
+        let objects = parcel.objects.iter().map(Object::delivered).collect();
+        let Errand { study_id, matter, attempt } = errand;
+        let target = self.target.name.clone();
+        tracing::info!(%study_id, matter = matter.token(), %target, receipt, "delivered");
+        let event = ReportDelivered { study_id, matter, target, attempt, objects, receipt };
+        self.log.append(&cause.next(Timestamp::now(), Event::ReportDelivered(event))).await?;
+        Ok(())
+    }
+
+    /// The target is not asked for: one that stays away must not hold up what is meant for it for ever.
+    async fn needs(&self) -> Result<(), String> {
+        self.maker.probe().await
+    }
+}
+
+impl Courier {
+    async fn pack(&self, cause: &Envelope, errand: &Errand) -> Result<Parcel, PackError> {
+        let fact = self.fact(cause, errand).await?;
+        let objects = match &fact.event {
+            Event::ReportIssued(report) => {
+                let mut objects = Vec::new();
+                for form in &self.target.forms {
+                    objects.extend(self.maker.make(report, *form).await?);
+                }
+                objects
+            }
+            Event::StudyFlagged(flag) => {
+                let bytes = Bytes::from(notice(&fact, flag)?);
+                vec![Object { form: FLAG, file_name: "flag.json".to_owned(), bytes }]
+            }
+            _ => Vec::new(),
+        };
+        let Errand { study_id, matter, .. } = errand.clone();
+        Ok(Parcel { site: fact.site, study_id, matter, objects })
+    }
+
+    /// The report or flag that is to be delivered: the cause itself, or what it names.
+    async fn fact(&self, cause: &Envelope, errand: &Errand) -> Result<Envelope, PackError> {
+        if let Event::ReportIssued(_) | Event::StudyFlagged(_) = cause.event {
+            return Ok(cause.clone());
+        }
+        let filter = match &errand.matter {
+            Matter::Report(revision) => report_filter(errand.study_id, *revision),
+            Matter::Flag(rule) => flag_filter(errand.study_id, rule),
+        };
+        let found = self.log.last(&filter).await?;
+        found
+            .as_ref()
+            .and_then(|recorded| recorded.envelope())
+            .cloned()
+            .ok_or_else(|| PackError::Unknown { what: errand.matter.token(), study_id: errand.study_id })
+    }
+}
+
+impl From<PackError> for Failure {
+    fn from(error: PackError) -> Self {
+        match &error {
+            PackError::Log(_) => Self::Retry(error.into()),
+            PackError::Make(cause) if cause.is_transient() => Self::Retry(error.into()),
+            _ => Self::Park(error.into()),
+        }
+    }
+}
+
+impl From<SendError> for Failure {
+    fn from(error: SendError) -> Self {
+        let refused = matches!(error, SendError::Refused { .. });
+        let error: Box<dyn Error + Send + Sync> = error.into();
+        if refused { Self::Park(error) } else { Self::Retry(error) }
+    }
+}

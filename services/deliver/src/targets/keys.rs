@@ -1,0 +1,114 @@
+//! The keys of a target as they stand in the file, and which of them a kind of target has.
+
+use std::path::PathBuf;
+
+use hilum_events::Site;
+use serde::Deserialize;
+
+use crate::forms::Form;
+
+/// What a target speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Kind {
+    /// DICOM C-STORE.
+    Dicom,
+    /// DICOMweb STOW-RS.
+    Stow,
+    /// FHIR over HTTP.
+    Fhir,
+    /// HL7 v2 over MLLP.
+    Hl7,
+    /// JSON over HTTP, signed.
+    Webhook,
+    /// A prefix in object storage.
+    S3,
+}
+
+/// Every key that a target of some kind has.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Keys {
+    pub(super) kind: Kind,
+    pub(super) sites: Option<Vec<Site>>,
+    pub(super) forms: Option<Vec<Form>>,
+    pub(super) tries: Option<usize>,
+    pub(super) timeout_s: Option<u64>,
+    pub(super) host: Option<String>,
+    pub(super) port: Option<u16>,
+    pub(super) called_ae: Option<String>,
+    pub(super) calling_ae: Option<String>,
+    pub(super) url: Option<String>,
+    pub(super) token_env: Option<String>,
+    pub(super) token_file: Option<PathBuf>,
+    pub(super) secret_env: Option<String>,
+    pub(super) secret_file: Option<PathBuf>,
+    pub(super) endpoint_url: Option<String>,
+    pub(super) region: Option<String>,
+    pub(super) access_key_id_env: Option<String>,
+    pub(super) secret_access_key_env: Option<String>,
+}
+
+/// Keys of every kind.
+const COMMON: [&str; 5] = ["kind", "sites", "forms", "tries", "timeout_s"];
+
+impl Kind {
+    /// For sentences.
+    pub(super) fn phrase(self) -> &'static str {
+        match self {
+            Self::Dicom => "a dicom target",
+            Self::Stow => "a stow target",
+            Self::Fhir => "a fhir target",
+            Self::Hl7 => "an hl7 target",
+            Self::Webhook => "a webhook",
+            Self::S3 => "an s3 target",
+        }
+    }
+
+    /// The forms that it may be given.
+    pub(super) fn forms(self) -> &'static [Form] {
+        match self {
+            Self::Dicom | Self::Stow => &[Form::DicomSr, Form::DicomSc, Form::DicomPdf],
+            Self::Fhir => &[Form::Fhir],
+            Self::Hl7 => &[Form::Hl7],
+            Self::Webhook => &[Form::Json],
+            Self::S3 => &Form::ALL,
+        }
+    }
+
+    /// What it is given when it does not say.
+    pub(super) fn usual_form(self) -> Form {
+        match self {
+            Self::Dicom | Self::Stow => Form::DicomSr,
+            Self::Fhir => Form::Fhir,
+            Self::Hl7 => Form::Hl7,
+            Self::Webhook | Self::S3 => Form::Json,
+        }
+    }
+
+    /// Its keys, besides those of every kind.
+    fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Dicom => &["host", "port", "called_ae", "calling_ae"],
+            Self::Stow | Self::Fhir => &["url", "token_env", "token_file"],
+            Self::Hl7 => &["host", "port"],
+            Self::Webhook => &["url", "token_env", "token_file", "secret_env", "secret_file"],
+            Self::S3 => &["url", "endpoint_url", "region", "access_key_id_env", "secret_access_key_env"],
+        }
+    }
+}
+
+/// Reads the keys of a target; one that its kind does not have is refused.
+pub(super) fn read(table: toml::Table) -> Result<Keys, String> {
+    let given: Vec<String> = table.keys().cloned().collect();
+    let keys: Keys = table.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
+    let own = keys.kind.keys();
+    let stranger = given.iter().find(|key| !COMMON.contains(&key.as_str()) && !own.contains(&key.as_str()));
+    match stranger {
+        Some(key) => {
+            let may = [&COMMON[..], own].concat().join(", ");
+            Err(format!("{} has no key `{key}`; its keys are {may}", keys.kind.phrase()))
+        }
+        None => Ok(keys),
+    }
+}

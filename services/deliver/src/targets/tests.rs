@@ -1,0 +1,117 @@
+use super::*;
+
+const ALL_KINDS: &str = r#"
+[target.archive]
+kind = "s3"
+url = "s3://reports/hilum/"
+region = "eu-central-1"
+endpoint_url = "http://127.0.0.1:9000"
+
+[target.desk]
+kind = "webhook"
+url = "https://desk.example/hooks"
+secret_env = "PATH"
+sites = ["north"]
+tries = 3
+timeout_s = 5
+
+[[rule]]
+name = "effusion"
+label = "Effusion"
+measure = "probability"
+threshold = 0.7
+actions = ["worklist", "notify", "raise-priority"]
+targets = ["desk"]
+sites = ["north"]
+"#;
+
+/// The sentence about what is wrong when `from` stands as `to`.
+fn wrong(from: &str, to: &str) -> String {
+    assert!(ALL_KINDS.contains(from), "{from}");
+    let error = Targets::parse(&ALL_KINDS.replace(from, to)).unwrap_err();
+    let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+    format!("{error} {source}")
+}
+
+#[test]
+fn a_file_is_read_with_what_it_leaves_out() {
+    let targets = Targets::parse(ALL_KINDS).unwrap();
+    let [archive, desk] = &targets.targets[..] else { panic!("{targets:?}") };
+    assert_eq!((archive.tries, archive.timeout.as_secs(), &archive.sites), (10, 30, &Sites::All));
+    assert_eq!(archive.forms, [Form::Json]);
+    let Address::S3 { store_url, prefix, options } = &archive.address else { panic!("{archive:?}") };
+    assert_eq!((store_url.as_str(), prefix.as_str(), options.len()), ("s3://reports", "hilum", 2));
+    assert_eq!((desk.tries, desk.timeout.as_secs()), (3, 5));
+    assert!(desk.sites.has(&"north".parse().unwrap()) && !desk.sites.has(&"south".parse().unwrap()));
+    assert!(!format!("{desk:?}").contains("/bin"), "the secret does not show");
+    assert_eq!(targets.rules[0].actions.len(), 3);
+    assert!(Targets::parse("").unwrap().targets.is_empty());
+}
+
+#[test]
+fn what_is_wrong_is_told_with_its_place() {
+    for (from, to, told) in [
+        ("tries = 3", "retries = 3", "target desk: unknown field `retries`"),
+        ("tries = 3", "host = 'x'", "target desk: a webhook has no key `host`; its keys are kind,"),
+        ("tries = 3", "tries = 0", "target desk: `tries` is 0; it must be from 1 to 100"),
+        ("timeout_s = 5", "timeout_s = 601", "`timeout_s` is 601"),
+        ("secret_env = \"PATH\"", "", "target desk: `secret_env` or `secret_file` is missing"),
+        ("\"PATH\"", "\"HILUM_NO_SUCH\"", "the environment variable HILUM_NO_SUCH is not set"),
+        ("secret_env", "secret = 'x'\nsecret_env", "unknown field `secret`"),
+        ("https://desk.example/hooks", "ftp://desk.example", "`url` must be an http"),
+        ("https://desk.example/hooks", "https://me:pw@desk.example", "without a user name"),
+        ("sites = [\"north\"]\ntries", "sites = []\ntries", "target desk: `sites` is empty"),
+        ("s3://reports/hilum/", "reports", "target archive: `url` must be s3://"),
+        ("kind = \"s3\"", "kind = \"ftp\"", "target archive: unknown variant `ftp`"),
+        ("[target.desk]", "[target.Desk]", "target Desk: target must be 1 to 32"),
+        ("[target.desk]", "[target.triage]", "target triage: this name is taken"),
+        ("region =", "forms = []\nregion =", "target archive: `forms` is empty"),
+        ("region =", "forms = ['json', 'json']\nregion =", "`forms` names one twice"),
+        ("tries = 3", "forms = ['pdf']", "a webhook does not take the form pdf; it takes json"),
+        ("[[rule]]", "[[rules]]", "unknown field `rules`"),
+        ("threshold = 0.7", "threshold = 1.5", "rule effusion: `threshold` is 1.5"),
+        ("threshold = 0.7", "threshold = nan", "rule effusion: `threshold` is NaN"),
+        ("\"notify\", ", "", "rule effusion: `targets` are told only with"),
+        ("targets = [\"desk\"]", "", "rule effusion: `notify` needs `targets`"),
+        ("targets = [\"desk\"]", "targets = ['none']", "rule effusion: there is no target none"),
+        ("targets = [\"desk\"]", "targets = ['archive']", "target archive is no webhook"),
+        (
+            "targets = [\"desk\"]\nsites = [\"north\"]",
+            "targets = ['desk']",
+            "does not take the studies of all",
+        ),
+        ("name = \"effusion\"", "name = \"Effusion\"", "rule Effusion: rule must be 1 to 32"),
+        ("\"raise-priority\"", "\"page\"", "rule effusion: unknown variant `page`"),
+    ] {
+        let sentence = wrong(from, to);
+        assert!(sentence.contains(told), "{to}: {sentence}");
+    }
+}
+
+#[test]
+fn each_kind_has_its_keys() {
+    let kinds = [
+        "kind='fhir'\nurl='http://h/fhir'",
+        "kind='hl7'\nhost='h'\nport=2575",
+        "kind='dicom'\nhost='h'\nport=104\ncalled_ae='PACS'",
+        "kind='stow'\nurl='http://h/dicom-web'",
+    ];
+    for keys in kinds {
+        let file = format!("[target.t]\n{keys}\n");
+        match Targets::parse(&file) {
+            Ok(targets) => assert_eq!(targets.targets.len(), 1),
+            // Until the form can be made nothing else may be wrong.
+            Err(error) => assert!(error.to_string().contains("this release can't make"), "{error}"),
+        }
+    }
+    for (keys, told) in [
+        ("kind='dicom'\nhost='h'\nport=104", "`called_ae` is missing"),
+        ("kind='dicom'\nhost='h'\nport=104\ncalled_ae='TOO LONG A TITLE FOR AN AE'", "1 to 16"),
+        ("kind='hl7'\nhost='h'", "`port` is missing"),
+        ("kind='hl7'\nhost='http://h'\nport=1", "a name or an IP address"),
+    ] {
+        let table: toml::Table = toml::from_str(keys).unwrap();
+        let sentence = Address::read(keys::read(table).unwrap()).unwrap_err();
+        assert!(sentence.contains(told), "{keys}: {sentence}");
+    }
+}

@@ -1,0 +1,10 @@
+//! The service against a real nats-server, a store in a folder and receivers that speak the real protocols.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod bench;
+mod dicom;
+mod given_up;
+mod protocols;
+mod receiver;
+mod triage;
+mod webhooks;

@@ -1,0 +1,179 @@
+//! STOW-RS, FHIR, MLLP and object storage: the ways themselves, against receivers that speak the protocol.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use hilum_deliver::{Address, Object, Parcel, SendError, Sites, Target, Transport};
+use hilum_events::{Matter, samples};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use crate::bench::Bench;
+use crate::receiver::Receiver;
+
+pub(crate) fn target(address: Address) -> Target {
+    Target {
+        name: "target".parse().unwrap(),
+        sites: Sites::All,
+        forms: Vec::new(),
+        tries: 3,
+        timeout: Duration::from_secs(5),
+        address,
+    }
+}
+
+pub(crate) fn parcel(objects: &[(&'static str, &'static str, Bytes)]) -> Parcel {
+    let object = |(form, file_name, bytes): &(&'static str, &'static str, Bytes)| Object {
+        form,
+        file_name: (*file_name).to_owned(),
+        bytes: bytes.clone(),
+    };
+    Parcel {
+        site: "north".parse().unwrap(),
+        study_id: samples::study_id(),
+        matter: Matter::Report(2),
+        objects: objects.iter().map(object).collect(),
+    }
+}
+
+fn is_refused(outcome: &Result<String, SendError>) -> bool {
+    matches!(outcome, Err(SendError::Refused { .. }))
+}
+
+fn is_failed(outcome: &Result<String, SendError>) -> bool {
+    matches!(outcome, Err(SendError::Failed { .. }))
+}
+
+#[tokio::test]
+async fn stow_sends_all_objects_at_once_and_hears_of_those_that_were_not_stored() {
+    let not_stored = r#"{"00081198":{"vr":"SQ","Value":[{"00081197":{"vr":"US","Value":[290]}}]}}"#;
+    let receiver = Receiver::start(&[(503, ""), (202, not_stored)]).await;
+    let url = format!("{}/dicom-web", receiver.url).parse().unwrap();
+    let transport = Transport::to(&target(Address::Stow { url, token: None })).unwrap();
+    let parcel = parcel(&[
+        ("dicom-sr", "sr.dcm", Bytes::from_static(b"one")),
+        ("dicom-sc", "sc.dcm", Bytes::from_static(b"two")),
+    ]);
+    assert!(is_failed(&transport.send(&parcel).await));
+    let outcome = transport.send(&parcel).await;
+    assert!(is_refused(&outcome), "{outcome:?}");
+    assert_eq!(transport.send(&parcel).await.unwrap(), "STOW-RS 200");
+    let got = receiver.got();
+    assert!(got.iter().all(|got| got.path == "/dicom-web/studies" && got.body == got_body(got)));
+    assert!(
+        got[0].header("content-type").starts_with("multipart/related; type=\"application/dicom\"; boundary=")
+    );
+    assert_eq!(got[0].body, got[2].body, "the same bytes each time");
+
+    fn got_body(got: &crate::receiver::Got) -> Bytes {
+        let boundary = got.header("content-type").rsplit_once('=').unwrap().1.to_owned();
+        let part = |text: &str| format!("--{boundary}\r\nContent-Type: application/dicom\r\n\r\n{text}\r\n");
+        format!("{}{}--{boundary}--\r\n", part("one"), part("two")).into()
+    }
+}
+
+#[tokio::test]
+async fn fhir_posts_the_bundle_with_its_token() {
+    let receiver = Receiver::start(&[(502, ""), (422, "{\"issue\": \"no code\"}"), (201, "")]).await;
+    let url = format!("{}/fhir", receiver.url).parse().unwrap();
+    let token = hilum_deliver::Secret::new("t0ken", "X").unwrap();
+    let transport = Transport::to(&target(Address::Fhir { url, token: Some(token) })).unwrap();
+    let bundle = Bytes::from_static(br#"{"resourceType":"Bundle","type":"transaction"}"#);
+    let parcel = parcel(&[("fhir", "report.fhir.json", bundle.clone())]);
+    assert!(is_failed(&transport.send(&parcel).await));
+    let outcome = transport.send(&parcel).await;
+    assert!(is_refused(&outcome) && outcome.unwrap_err().to_string().contains("no code"));
+    assert_eq!(transport.send(&parcel).await.unwrap(), "HTTP 201");
+    for got in receiver.got() {
+        assert_eq!((got.path.as_str(), &got.body), ("/fhir", &bundle));
+        assert_eq!(got.header("content-type"), "application/fhir+json");
+        assert_eq!(got.header("authorization"), "Bearer t0ken");
+    }
+}
+
+const MESSAGE: &str = "MSH|^~\\&|HILUM|NORTH|RIS|NORTH|20260101||ORU^R01^ORU_R01|42-2|P|2.5.1\rPID|1\r";
+
+/// Reads one framed message from each connection and answers the next of `answers`; what came.
+async fn mllp(answers: &'static [&'static str]) -> (u16, tokio::task::JoinHandle<Vec<Vec<u8>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let task = tokio::spawn(async move {
+        let mut got = Vec::new();
+        for msa in answers {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut frame = Vec::new();
+            while !frame.ends_with(b"\x1c\r") {
+                frame.push(stream.read_u8().await.unwrap());
+            }
+            got.push(frame);
+            if !msa.is_empty() {
+                let ack = format!("\x0bMSH|^~\\&|RIS|N|HILUM|N|20260101||ACK|1|P|2.5.1\r{msa}\r\x1c\r");
+                // In two pieces, as networks do.
+                let (first, second) = ack.split_at(20);
+                stream.write_all(first.as_bytes()).await.unwrap();
+                stream.flush().await.unwrap();
+                stream.write_all(second.as_bytes()).await.unwrap();
+            }
+        }
+        got
+    });
+    (port, task)
+}
+
+#[tokio::test]
+async fn hl7_waits_for_the_acknowledgement_of_its_message() {
+    let answers = &["MSA|AE|42-2|no such order", "", "MSA|AA|1-1", "MSA|AA|42-2"];
+    let (port, receiver) = mllp(answers).await;
+    let address = Address::Hl7 { host: "127.0.0.1".to_owned(), port };
+    let transport = Transport::to(&target(address)).unwrap();
+    let parcel = parcel(&[("hl7", "report.hl7", Bytes::from_static(MESSAGE.as_bytes()))]);
+    for told in ["it answered AE: no such order", "closed the connection", "another message"] {
+        let error = transport.send(&parcel).await.unwrap_err();
+        assert!(error.to_string().contains(told), "{error}");
+    }
+    assert_eq!(transport.send(&parcel).await.unwrap(), "ACK AA");
+    let framed = [b"\x0b", MESSAGE.as_bytes(), b"\x1c\r"].concat();
+    assert!(receiver.await.unwrap().iter().all(|got| *got == framed));
+    assert!(is_failed(&transport.send(&parcel).await), "nobody listens any more");
+}
+
+#[tokio::test]
+async fn a_receiver_that_says_nothing_is_not_waited_for_for_ever() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let address = Address::Hl7 { host: "127.0.0.1".to_owned(), port };
+    let transport =
+        Transport::to(&Target { timeout: Duration::from_millis(300), ..target(address) }).unwrap();
+    let parcel = parcel(&[("hl7", "report.hl7", Bytes::from_static(MESSAGE.as_bytes()))]);
+    let error = transport.send(&parcel).await.unwrap_err();
+    assert_eq!(error.to_string(), "it did not answer within 300ms");
+}
+
+#[tokio::test]
+async fn objects_lie_under_their_study_and_are_never_written_over() {
+    let bench = Bench::new().await;
+    let folder = bench.folder.path().join("archive");
+    let copy =
+        bench.start(&format!("[target.archive]\nkind = 's3'\nurl = 'file://{}'\n", folder.display())).await;
+    bench.issue(1, "{\"a\": 1}").await;
+    let delivered = bench.delivered("archive", 1).await;
+    let name = delivered.receipt.strip_suffix(" written").unwrap();
+    assert!(name.ends_with("/r1/report.json"), "{name}");
+    assert_eq!(std::fs::read(folder.join(name)).unwrap(), b"{\"a\": 1}");
+
+    let address = Address::S3 {
+        store_url: format!("file://{}", folder.display()),
+        prefix: "p".to_owned(),
+        options: vec![],
+    };
+    let transport = Transport::to(&target(address)).unwrap();
+    let once = parcel(&[("json", "report.json", Bytes::from_static(b"{}"))]);
+    let other = parcel(&[("json", "report.json", Bytes::from_static(b"[]"))]);
+    let name = format!("p/north/{}/r2/report.json", samples::study_id());
+    assert_eq!(transport.send(&once).await.unwrap(), format!("{name} written"));
+    assert_eq!(transport.send(&once).await.unwrap(), format!("{name} there before"));
+    let outcome = transport.send(&other).await;
+    assert!(is_refused(&outcome), "{outcome:?}");
+    assert_eq!(std::fs::read(folder.join(name)).unwrap(), b"{}");
+    copy.stop().await;
+}

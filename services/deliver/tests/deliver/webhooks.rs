@@ -1,0 +1,103 @@
+//! Webhooks: what they get, and that each target is on its own.
+
+use hilum_events::Sha256Digest;
+use hilum_servers::{free_port, wait_until};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+
+use crate::bench::{Bench, LIMIT};
+use crate::receiver::{Got, Receiver};
+
+const SECRET: &str = "open sesame";
+
+/// A webhook in the settings, its secret in a file.
+pub(crate) fn webhook(bench: &Bench, name: &str, url: &str, more: &str) -> String {
+    let secret = bench.folder.path().join("secret");
+    std::fs::write(&secret, SECRET).unwrap();
+    let secret = secret.display();
+    format!("[target.{name}]\nkind = 'webhook'\nurl = '{url}'\nsecret_file = '{secret}'\n{more}\n")
+}
+
+/// As a receiver checks it.
+fn is_signed(got: &Got) -> bool {
+    let signature = got.header("hilum-signature");
+    let (time, told) = signature.strip_prefix("t=").unwrap().split_once(",v1=").unwrap();
+    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+    mac.update(&[time.as_bytes(), b".", &got.body].concat());
+    mac.verify_slice(&hex::decode(told).unwrap()).is_ok()
+}
+
+#[tokio::test]
+async fn a_report_is_posted_and_signed_and_told_once_though_the_receiver_fails_first() {
+    let bench = Bench::new().await;
+    let receiver = Receiver::start(&[(503, "busy"), (429, "")]).await;
+    let copy = bench.start(&webhook(&bench, "desk", &receiver.url, "")).await;
+    bench.issue(1, "{\"revision\": 1}").await;
+    let delivered = bench.delivered("desk", 1).await;
+    assert_eq!((delivered.attempt, delivered.receipt.as_str()), (1, "HTTP 200"));
+    let object = &delivered.objects[0];
+    assert_eq!((object.form.as_str(), object.size_bytes), ("json", 15));
+    assert_eq!(object.sha256, Sha256Digest::of(b"{\"revision\": 1}"));
+    copy.stop().await;
+
+    let got = receiver.got();
+    assert_eq!(got.len(), 3);
+    for request in &got {
+        assert_eq!(&request.body[..], b"{\"revision\": 1}");
+        assert!(is_signed(request), "{request:?}");
+        assert_eq!(
+            (request.header("hilum-matter"), request.header("content-type")),
+            ("report-1", "application/json")
+        );
+    }
+    assert_eq!(bench.count("evt.report-delivered.>").await, 1);
+    assert_eq!(bench.count("evt.delivery-failed.>").await, 0);
+}
+
+#[tokio::test]
+async fn a_target_that_is_away_holds_up_no_other() {
+    let bench = Bench::new().await;
+    let receiver = Receiver::start(&[]).await;
+    let nobody = format!("http://127.0.0.1:{}", free_port().unwrap());
+    let targets = [webhook(&bench, "away", &nobody, ""), webhook(&bench, "desk", &receiver.url, "")];
+    let copy = bench.start(&targets.concat()).await;
+    let mut positions = Vec::new();
+    for revision in 1..=8 {
+        positions.push(bench.issue(revision, "{}").await);
+    }
+    for revision in 1..=8 {
+        bench.delivered("desk", revision).await;
+    }
+    for seq in positions {
+        let waits = || async { bench.log.has_retry("deliver-away", seq).await.unwrap() };
+        assert!(wait_until(LIMIT, waits).await, "what is meant for it waits");
+    }
+    assert_eq!(bench.count("evt.report-delivered.*.*.*.away.*").await, 0);
+    assert_eq!(bench.count("evt.delivery-failed.>").await, 0);
+    copy.stop().await;
+}
+
+#[tokio::test]
+async fn a_new_target_begins_with_new_reports_and_a_restart_loses_none() {
+    let bench = Bench::new().await;
+    bench.issue(1, "{}").await;
+    let receiver = Receiver::start(&[(500, "")]).await;
+    let targets = webhook(&bench, "desk", &receiver.url, "");
+    let copy = bench.start(&targets).await;
+    let failed_seq = bench.issue(2, "{}").await;
+    let waits = || async { bench.log.has_retry("deliver-desk", failed_seq).await.unwrap() };
+    assert!(wait_until(LIMIT, waits).await);
+    copy.stop().await;
+    bench.issue(3, "{}").await;
+
+    let copy = bench.start(&targets).await;
+    for revision in [2, 3] {
+        bench.delivered("desk", revision).await;
+    }
+    copy.stop().await;
+    let matters: Vec<String> =
+        receiver.got().iter().map(|got| got.header("hilum-matter").to_owned()).collect();
+    assert_eq!(matters.iter().filter(|matter| *matter == "report-3").count(), 1, "{matters:?}");
+    assert_eq!(matters.iter().filter(|matter| *matter == "report-2").count(), 2, "one failed: {matters:?}");
+    assert!(!matters.contains(&"report-1".to_owned()), "it was issued before: {matters:?}");
+}

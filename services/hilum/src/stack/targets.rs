@@ -1,0 +1,40 @@
+//! The file of targets is checked before anything starts, by the program that will read it.
+
+use std::path::Path;
+
+use tokio::process::Command;
+
+use super::programs::{DELIVER, sibling};
+use crate::error::Error;
+
+/// Whether the service that delivers understands the file.
+///
+/// # Errors
+/// What it says is wrong.
+pub(super) async fn check_targets(path: &Path) -> Result<(), Error> {
+    let mut command = Command::new(sibling(DELIVER.1)?);
+    command.arg("--check").arg("--targets").arg(path).env("HILUM_STORE_URL", "file:///");
+    let checked = command.output().await.map_err(Error::file("check", path))?;
+    if checked.status.success() {
+        return Ok(());
+    }
+    Err(Error::Content { path: path.to_owned(), reason: told(&String::from_utf8_lossy(&checked.stderr)) })
+}
+
+/// An error report in one sentence: its first line without the word that begins it, and the causes.
+fn told(report: &str) -> String {
+    let lines = report.lines().map(str::trim).filter(|line| !line.is_empty() && *line != "Caused by:");
+    let lines: Vec<&str> = lines.map(|line| line.strip_prefix("Error: ").unwrap_or(line)).collect();
+    lines.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_becomes_a_sentence() {
+        let report = "Error: cannot read the file\n\nCaused by:\n    No such file\n";
+        assert_eq!(told(report), "cannot read the file: No such file");
+    }
+}

@@ -1,0 +1,99 @@
+//! Reading the flags of studies, and the worklist that they make.
+
+use hilum_events::{FlagAction, JobId, Measure, ReadingId, RuleName, Site, StudyId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Queries, Study, unwrapped};
+
+/// The flag of a rule on a study.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Flag {
+    /// The rule.
+    pub rule: RuleName,
+    /// When it matched.
+    pub flagged_at: Timestamp,
+    /// The image that it matched.
+    pub job_id: JobId,
+    /// Its reading.
+    pub reading_id: ReadingId,
+    /// The label.
+    pub label: String,
+    /// What the rule compares.
+    pub measure: Measure,
+    /// What it found, 0 to 1.
+    pub value: f32,
+    /// It matches at this value and above, 0 to 1.
+    pub threshold: f32,
+    /// What it wants done.
+    pub actions: Vec<FlagAction>,
+}
+
+/// A study of the worklist.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Flagged {
+    /// The study.
+    #[serde(flatten)]
+    pub study: Study,
+    /// All its flags, oldest first.
+    pub flags: Vec<Flag>,
+    /// Position of the newest flag that put it here.
+    #[serde(skip_serializing)]
+    pub flagged_seq: u64,
+}
+
+/// Which studies of the worklist are listed.
+#[derive(Debug, Clone, Default)]
+pub struct FlaggedFilter {
+    /// Of this site.
+    pub site: Option<Site>,
+    /// Flagged by this rule.
+    pub rule: Option<RuleName>,
+    /// Whose newest flag is older than the one at this position.
+    pub after: Option<u64>,
+    /// That many at most.
+    pub limit: u32,
+}
+
+const FLAGS: &str = "(SELECT coalesce(jsonb_agg(to_jsonb(f) ORDER BY f.seq), '[]') FROM flags f
+    WHERE f.study_id = s.study_id)";
+
+impl Queries {
+    /// The flags of a study, oldest first.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn flags(&self, study_id: StudyId) -> Result<Vec<Flag>, sqlx::Error> {
+        let sql = "SELECT to_json(f) FROM flags f WHERE study_id = $1 ORDER BY seq";
+        let rows = sqlx::query_scalar(sql).bind(study_id.as_uuid()).fetch_all(&self.pool).await?;
+        Ok(unwrapped(rows))
+    }
+
+    /// The studies that rules put into the worklist, the one flagged last first.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn flagged(&self, filter: &FlaggedFilter) -> Result<Vec<Flagged>, sqlx::Error> {
+        let sql = format!(
+            "SELECT to_jsonb(s) || jsonb_build_object(
+                'job_count', (SELECT count(*) FROM jobs j WHERE j.study_id = s.study_id),
+                'closed_at', (SELECT max(occurred_at) FROM history h
+                    WHERE h.study_id = s.study_id AND h.event = 'study-close-requested'),
+                'flagged_seq', w.seq, 'flags', {FLAGS})
+            FROM (
+                SELECT study_id, max(seq) AS seq FROM flags
+                WHERE actions ? 'worklist' AND ($2::text IS NULL OR rule = $2) GROUP BY study_id
+            ) w JOIN studies s USING (study_id)
+            WHERE ($1::text IS NULL OR s.site = $1) AND ($3::bigint IS NULL OR w.seq < $3)
+            ORDER BY w.seq DESC LIMIT $4"
+        );
+        let rows = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+            .bind(filter.site.as_ref().map(Site::as_str))
+            .bind(filter.rule.as_ref().map(RuleName::as_str))
+            .bind(filter.after.map(|seq| i64::try_from(seq).unwrap_or(i64::MAX)))
+            .bind(i64::from(filter.limit))
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(unwrapped(rows))
+    }
+}

@@ -1,0 +1,70 @@
+//! Objects under names that somebody else chose, for who hands them to others. Never written over: what lies under a
+//! name is what was put there first.
+
+use bytes::Bytes;
+use hilum_events::Sha256Digest;
+use object_store::path::Path;
+use object_store::{ObjectStoreExt as _, PutPayload};
+
+use crate::store::BlobStore;
+
+/// What became of an object that was to lie under a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placed {
+    /// It was written, and read back as it was.
+    Written,
+    /// The same bytes lay there already.
+    There,
+}
+
+/// The object does not lie under the name.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceError {
+    /// Other bytes lie there.
+    #[error("under {name} lies something else, with the sha-256 {found}; move it away")]
+    Taken {
+        /// The name.
+        name: String,
+        /// What lies there.
+        found: Sha256Digest,
+    },
+    /// The store failed; trying again later may help.
+    #[error("cannot write the object {name}")]
+    Unavailable {
+        /// The name.
+        name: String,
+        /// Why.
+        source: object_store::Error,
+    },
+}
+
+impl BlobStore {
+    /// Writes `bytes` under `name`, a path with slashes, unless they lie there already.
+    ///
+    /// # Errors
+    /// When other bytes lie there, or the store fails.
+    pub async fn place(&self, name: &str, bytes: Bytes) -> Result<Placed, PlaceError> {
+        let wanted = Sha256Digest::of(&bytes);
+        let unavailable = |source| PlaceError::Unavailable { name: name.to_owned(), source };
+        let path = Path::from(name);
+        match self.found_at(&path).await.map_err(unavailable)? {
+            Some(found) if found == wanted => return Ok(Placed::There),
+            Some(found) => return Err(PlaceError::Taken { name: name.to_owned(), found }),
+            None => {}
+        }
+        self.objects.put(&path, PutPayload::from_bytes(bytes)).await.map_err(unavailable)?;
+        match self.found_at(&path).await.map_err(unavailable)? {
+            Some(found) if found != wanted => Err(PlaceError::Taken { name: name.to_owned(), found }),
+            _ => Ok(Placed::Written),
+        }
+    }
+
+    async fn found_at(&self, path: &Path) -> Result<Option<Sha256Digest>, object_store::Error> {
+        let read = async { self.objects.get(path).await?.bytes().await };
+        match read.await {
+            Ok(bytes) => Ok(Some(Sha256Digest::of(&bytes))),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}

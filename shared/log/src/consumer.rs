@@ -1,0 +1,83 @@
+//! Durable consumers that a service makes for itself, from its settings rather than from `streams/`, and reading all
+//! facts under a few filters.
+
+use async_nats::jetstream::consumer::{DeliverPolicy, pull};
+use async_nats::jetstream::context::ConsumerInfoErrorKind;
+
+use crate::connection::{Log, UnavailableError};
+use crate::definition::{ConsumerDefinition, EVENTS, RETRIES, retry_consumer};
+use crate::recorded::Recorded;
+
+/// What became of a consumer that had to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ensured {
+    /// It was made: facts that are appended from now on are its work.
+    Made,
+    /// It was there and goes on where it was.
+    Found,
+}
+
+impl Log {
+    /// Makes the durable consumer of `definition` and the one for its retries, unless they are there; brings what is there
+    /// to the definition. A new one begins with what is appended from now on: the log may hold years.
+    ///
+    /// # Errors
+    /// When the server is away or refuses.
+    pub async fn ensure_consumer(
+        &self,
+        definition: &ConsumerDefinition,
+    ) -> Result<Ensured, UnavailableError> {
+        let retries = ConsumerDefinition {
+            name: retry_consumer(&definition.name),
+            filter_subjects: vec![format!("retry.due.{}.>", definition.name)],
+            ..definition.clone()
+        };
+        // The retries first: who finds the consumer finds both.
+        self.ensure(RETRIES, &retries, DeliverPolicy::All).await?;
+        self.ensure(EVENTS, definition, DeliverPolicy::New).await
+    }
+
+    async fn ensure(
+        &self,
+        stream: &str,
+        definition: &ConsumerDefinition,
+        begin: DeliverPolicy,
+    ) -> Result<Ensured, UnavailableError> {
+        let stream = self.context.get_stream(stream).await;
+        let stream = stream.map_err(UnavailableError::new("open a stream"))?;
+        let wanted = pull::Config { deliver_policy: begin, ..definition.config() };
+        match stream.consumer_info(&definition.name).await {
+            Ok(found) => {
+                // Where it began can't be changed, and must not.
+                let deliver_policy = found.config.deliver_policy;
+                let updated = stream.update_consumer(pull::Config { deliver_policy, ..wanted }).await;
+                updated.map_err(UnavailableError::new("update a consumer"))?;
+                Ok(Ensured::Found)
+            }
+            Err(error) if error.kind() == ConsumerInfoErrorKind::NotFound => {
+                let made = stream.create_consumer_strict(wanted).await;
+                made.map_err(UnavailableError::new("create a consumer"))?;
+                Ok(Ensured::Made)
+            }
+            Err(error) => Err(UnavailableError::new("look for a consumer")(error)),
+        }
+    }
+
+    /// All facts under `filters` that stand in the log now, in its order.
+    ///
+    /// # Errors
+    /// When the server is away.
+    pub async fn all_under(&self, filters: &[&str]) -> Result<Vec<Recorded>, UnavailableError> {
+        let mut last_seq = 0;
+        for filter in filters {
+            last_seq = last_seq.max(self.last(filter).await?.map_or(0, |recorded| recorded.seq));
+        }
+        let mut found = Vec::new();
+        let mut follower = self.follow(0, filters);
+        while found.last().map_or(0, |recorded: &Recorded| recorded.seq) < last_seq {
+            found.push(follower.next().await);
+        }
+        found.retain(|recorded| recorded.seq <= last_seq);
+        Ok(found)
+    }
+}
