@@ -81,10 +81,24 @@ fn long(images: usize) -> Report {
     report
 }
 
+/// Names that no column can hold on a line, with spaces and without.
+fn wordy() -> Report {
+    let mut report = incomplete();
+    let (words, word) = ("a very long name ".repeat(12), "averylongname".repeat(16));
+    report.models[0].identity.name = words.clone();
+    report.models[0].identity.version = word.clone();
+    report.flags[0].rule = word.clone();
+    let findings = &mut report.images[0].reading.as_mut().unwrap().findings;
+    (findings[0].label, findings[1].label) = (words.clone(), word.clone());
+    let compared = &mut report.comparison.as_mut().unwrap().findings;
+    (compared[0].label, compared[1].label) = (words, word);
+    report
+}
+
 #[test]
 fn all_of_a_report_is_on_its_sheets_in_every_language() {
     for language in Language::ALL {
-        for report in [one_of_each(), incomplete(), long(5)] {
+        for report in [one_of_each(), incomplete(), wordy(), long(5)] {
             laid_out(&report, language, assert_all_is_on_the_sheet);
         }
     }
