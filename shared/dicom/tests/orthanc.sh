@@ -20,10 +20,11 @@ trap 'kill $orthanc; wait $orthanc || true' EXIT
 tries=0
 until echoscu -q -aec ORTHANC 127.0.0.1 4242 2>/dev/null; do
     tries=$((tries + 1))
-    [ $tries -lt 1000 ] && kill -0 $orthanc
+    if [ $tries -gt 1000 ]; then exit 1; fi
+    kill -0 $orthanc
 done
-storescu -R -aec ORTHANC 127.0.0.1 4242 "$folder"/*/*.dcm
-storescu -R -aec ORTHANC 127.0.0.1 4242 "$folder"/*/*.dcm
+storescu -ta 60 -td 60 -R -aec ORTHANC 127.0.0.1 4242 "$folder"/*/*.dcm
+storescu -ta 60 -td 60 -R -aec ORTHANC 127.0.0.1 4242 "$folder"/*/*.dcm
 for study; do
-    getscu -S -aec ORTHANC -od "$folder/back" -k QueryRetrieveLevel=STUDY -k "StudyInstanceUID=$study" 127.0.0.1 4242
+    getscu -ta 60 -td 60 -S -aec ORTHANC -od "$folder/back" -k QueryRetrieveLevel=STUDY -k "StudyInstanceUID=$study" 127.0.0.1 4242
 done
