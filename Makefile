@@ -5,6 +5,7 @@ SHELL := /bin/bash
 # What the setup prints are shell assignments: where NATS, Postgres and libtorch are.
 CACHE := $(or $(HILUM_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hilum)
 ENVIRONMENT := eval "$$(python3 infra/local/fetch.py)"
+TEST_ENVIRONMENT := eval "$$(python3 infra/local/fetch.py --tests)"
 TOOLS := $(CACHE)/tools
 NEXTEST := $(or $(shell command -v cargo-nextest),$(TOOLS)/bin/cargo-nextest)
 
@@ -21,7 +22,7 @@ demo: build
 	@$(ENVIRONMENT); target/release/hilum demo
 
 test: $(NEXTEST)
-	@$(ENVIRONMENT); cargo build --locked --workspace --bins --tests && \
+	@$(TEST_ENVIRONMENT); cargo build --locked --workspace --bins --tests && \
 	$(NEXTEST) nextest run --locked --workspace
 
 # Faults by seed under load, checked from the sender's journal. HILUM_FAULT_SEED and HILUM_FAULT_RUNS repeat one.

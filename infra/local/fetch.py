@@ -37,6 +37,9 @@ OPENVINO_LIBRARIES = (
     "libopenvino_c.so.2641", "libopenvino.so.2641", "libopenvino_onnx_frontend.so.2641",
     "libopenvino_intel_cpu_plugin.so", "libtbb.so.12",
 )
+# Read what Hilum writes as DICOM with other eyes; for tests.
+DICOM_WHEELS = ("pydicom==3.0.2", "highdicom==0.28.2")
+DCMTK_PROGRAMS = ("dcmdump", "dsrdump", "echoscu", "getscu", "storescu")
 
 
 class NoWheel(Exception):
@@ -265,8 +268,72 @@ def openvino(cache):
     return str(target / "libopenvino_c.so")
 
 
+def dicom_wheels(cache):
+    """A folder for PYTHONPATH, for the Python that runs this."""
+    target = cache / f"dicom-python-{sys.version_info[0]}.{sys.version_info[1]}-{DICOM_WHEELS[1].replace('==', '-')}"
+
+    def fill(folder):
+        say(f"fetching {' and '.join(DICOM_WHEELS)}")
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile",
+                   "--root-user-action=ignore", "--only-binary=:all:", "--target", str(folder), *DICOM_WHEELS]
+        if subprocess.run(command).returncode != 0:
+            raise NoWheel
+
+    try:
+        install(target, fill)
+    except NoWheel:
+        say("no highdicom is to be had here: the tests that read DICOM with it are skipped")
+        return None
+    return str(target)
+
+
+def dcmtk(cache):
+    """The folder of DCMTK's programs."""
+    on_path = shutil.which("dsrdump")
+    if on_path:
+        return str(Path(on_path).parent)
+    target = cache / "dcmtk"
+
+    def fill(folder):
+        # As nasm: Debian and its kin, unpacked without root, with the libraries that this machine lacks.
+        say("fetching dcmtk")
+        listed = subprocess.run(
+            ["apt-get", "--option", "Debug::NoLocking=1", "--print-uris", "-qq", "--yes", "--no-install-recommends",
+             "install", "dcmtk"], check=True, capture_output=True, text=True).stdout
+        packages = [line.split()[1].partition("_")[0] for line in listed.splitlines() if line.startswith("'")]
+        with tempfile.TemporaryDirectory() as scratch:
+            subprocess.run(["apt-get", "download", "--quiet", *packages], cwd=scratch, check=True, capture_output=True)
+            for package in Path(scratch).glob("*.deb"):
+                subprocess.run(["dpkg-deb", "-x", str(package), str(folder)], check=True, capture_output=True)
+        libraries = next(folder.glob("usr/lib/*/libdcmdata.so*")).parent.relative_to(folder)
+        dictionary = next(folder.glob("usr/share/libdcmtk*/dicom.dic")).relative_to(folder)
+        (folder / "bin").mkdir()
+        for name in DCMTK_PROGRAMS:
+            # They look for their libraries and their dictionary where a package would have put them.
+            program = folder / "bin" / name
+            program.write_text(
+                f'#!/bin/sh\nroot=$(dirname "$0")/..\n'
+                f'LD_LIBRARY_PATH="$root/{libraries}" DCMDICTPATH="$root/{dictionary}" exec "$root/usr/bin/{name}" "$@"\n')
+            program.chmod(0o755)
+
+    try:
+        install(target, fill)
+    except (OSError, subprocess.CalledProcessError, StopIteration):
+        say("no DCMTK is to be had here: the tests that read DICOM with it are skipped; install dcmtk for them")
+        return None
+    return str(target / "bin")
+
+
+def for_tests(cache):
+    """What only tests need."""
+    settings = {"HILUM_DICOM_PYTHONPATH": dicom_wheels(cache), "HILUM_DCMTK_BIN": dcmtk(cache)}
+    return {name: value for name, value in settings.items() if value}
+
+
 def main():
-    argparse.ArgumentParser(description=__doc__).parse_args()
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--tests", action="store_true", help="also what only tests need")
+    arguments = arguments.parse_args()
     if sys.platform != "linux" or os.uname().machine != "x86_64":
         sys.exit("hilum setup: the prebuilt parts are for x86-64 Linux; set LIBTORCH and put nats-server and "
                  "Postgres on the PATH elsewhere")
@@ -289,6 +356,8 @@ def main():
     openvino_library = openvino(cache)
     if openvino_library:
         settings["HILUM_OPENVINO_LIBRARY"] = openvino_library
+    if arguments.tests:
+        settings |= for_tests(cache)
     for name, value in settings.items():
         print(f"export {name}={value}")
 

@@ -1,5 +1,5 @@
 //! The objects under the eyes of other programs: pydicom and highdicom, and DCMTK. Skipped, with a sentence, where they are
-//! not there: `make setup` fetches them.
+//! not there: `make test` fetches them.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -34,20 +34,26 @@ pub(crate) fn dcmtk(program: &str) -> Option<PathBuf> {
     let mut folders = folders.flat_map(|path| env::split_paths(&path).collect::<Vec<_>>());
     let found = folders.find_map(|folder| Some(folder.join(program)).filter(|program| program.is_file()));
     if found.is_none() {
-        eprintln!("skipped: {program} of DCMTK is not there; `make setup` fetches it on Debian and its kin");
+        eprintln!("skipped: {program} of DCMTK is not there; `make test` fetches it on Debian and its kin");
     }
     found
 }
 
 #[test]
 fn highdicom_reads_the_structured_report_and_pydicom_the_rest() {
-    let Some(python) = env::var_os("HILUM_DICOM_PYTHON").filter(|python| Path::new(python).is_file()) else {
-        eprintln!("skipped: HILUM_DICOM_PYTHON names no Python with highdicom; `make setup` fetches one");
+    let Some(packages) = env::var_os("HILUM_DICOM_PYTHONPATH").filter(|folder| Path::new(folder).is_dir())
+    else {
+        eprintln!("skipped: HILUM_DICOM_PYTHONPATH names no folder with highdicom; `make test` fetches it");
         return;
     };
     let (folder, script) = (written(), concat!(env!("CARGO_MANIFEST_DIR"), "/tests/check.py"));
     for kind in ["dicom", "png", "full"] {
-        let run = Command::new(&python).arg(script).arg(folder.path().join(kind)).output().unwrap();
+        let run = Command::new("python3")
+            .arg(script)
+            .arg(folder.path().join(kind))
+            .env("PYTHONPATH", &packages)
+            .output();
+        let run = run.unwrap();
         let said = String::from_utf8_lossy(&run.stdout);
         assert!(run.status.success(), "{kind}: {said}{}", String::from_utf8_lossy(&run.stderr));
         assert!(said.contains("structured report: ") && said.contains("pdf: "), "{said}");
