@@ -153,7 +153,7 @@ impl Reader<'_> {
         Ok(names.clone())
     }
 
-    /// What [default] expects must be possible at a site with rules of its own.
+    /// What `default` expects must be possible at a site with rules of its own.
     fn check_inherited(&self, names: &[SeriesName], own: &[Spanned<SeriesTable>]) -> Result<(), Fault> {
         let has_rule = |name: &SeriesName| own.iter().any(|rule| rule.get_ref().name == *name);
         let Some(name) = names.iter().find(|name| !has_rule(name)) else { return Ok(()) };

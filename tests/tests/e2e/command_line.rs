@@ -33,7 +33,10 @@ impl Operator {
     }
 
     async fn up(&self) -> Value {
-        let lines = self.json(&["up", "--detach", "--quiet-time-s", "0.5", "--infer-workers", "2"]).await;
+        // While announced images are missing, the quiet time ends no wait.
+        std::fs::write(self.folder.path().join("sites.toml"), "[default]\ntime_limit_s = 600\n").unwrap();
+        let up = ["up", "--detach", "--quiet-time-s", "0.5", "--infer-workers", "2", "--sites", "sites.toml"];
+        let lines = self.json(&up).await;
         lines.into_iter().find(|line| line["event"] == "ready").unwrap()
     }
 }
@@ -71,6 +74,7 @@ async fn a_stack_is_started_used_stopped_and_goes_on_where_it_was() {
     assert!(page.contains("UNTRAINED"));
     operator.json(&["doctor"]).await;
     assert_eq!(operator.json(&["study", "S-1"]).await.len(), 1);
+    an_announced_study_is_reported_when_it_is_there(&operator, image).await;
 
     let second = operator.run(&["up", "--detach"]).await;
     assert!(!second.status.success(), "a folder has one stack");
@@ -82,6 +86,39 @@ async fn a_stack_is_started_used_stopped_and_goes_on_where_it_was() {
     let known = operator.json(&["job", job]).await;
     assert_eq!(known[0]["job"]["status"], "COMPLETED", "{}", known[0]);
     operator.json(&["down"]).await;
+}
+
+async fn an_announced_study_is_reported_when_it_is_there(operator: &Operator, image: &str) {
+    let other = sample("mhh_19073f37.png");
+    let other = other.to_str().unwrap();
+    operator.json(&["study", "manifest", "S-2", image, other]).await;
+    operator.json(&["submit", image, "--study", "S-2", "--prior", "S-1", "--wait"]).await;
+    operator.json(&["submit", other, "--study", "S-2", "--wait"]).await;
+    operator.json(&["report", "S-2", "--format", "json", "-o", "report.json"]).await;
+    let report = std::fs::read(operator.folder.path().join("report.json")).unwrap();
+    let report: Value = serde_json::from_slice(&report).unwrap();
+    assert_eq!((&report["cause"], &report["revision"]), (&"expected".into(), &1.into()));
+    assert_eq!(report["images"].as_array().unwrap().len(), 2, "it waited for the second");
+    assert_eq!(report["comparison"]["study_ref"], "S-1");
+
+    operator.json(&["submit", image, "--study", "S-3", "--expected", "2", "--wait"]).await;
+    operator.json(&["study", "close", "S-3"]).await;
+    operator.json(&["report", "S-3", "--format", "json", "-o", "report.json"]).await;
+    let study = operator.json(&["study", "S-3"]).await;
+    let newest = &study[0]["reports"][0];
+    assert_eq!((&newest["cause"], &newest["complete"]), (&"closed".into(), &false.into()), "{newest}");
+    assert_eq!(newest["missing"][0]["expected"], 2);
+}
+
+#[tokio::test]
+async fn rules_of_sites_that_cannot_be_used_are_said_before_anything_starts() {
+    let operator = Operator { folder: tempfile::tempdir().unwrap() };
+    std::fs::write(operator.folder.path().join("sites.toml"), "[default]\nquiet_time = 1\n").unwrap();
+    let refused = operator.run(&["up", "--detach", "--sites", "sites.toml"]).await;
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success());
+    assert!(said.contains("line 2") && said.contains("`quiet_time`"), "{said}");
+    assert!(!operator.state().join("stack.json").exists(), "nothing was started");
 }
 
 #[tokio::test]

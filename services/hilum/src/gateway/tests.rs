@@ -99,6 +99,7 @@ async fn uploads_and_closing_go_to_ingest_and_everything_else_to_projection() {
     };
     assert_eq!(ask("POST", "/v1/jobs").await, "ingest /v1/jobs");
     assert_eq!(ask("POST", "/v1/studies/A-1/close?site=n").await, "ingest /v1/studies/A-1/close?site=n");
+    assert_eq!(ask("POST", "/v1/studies/A-1/manifest").await, "ingest /v1/studies/A-1/manifest");
     assert_eq!(ask("GET", "/v1/jobs?limit=2").await, "projection /v1/jobs?limit=2");
     assert_eq!(ask("GET", "/v1/jobs/1?wait=30s").await, "projection /v1/jobs/1?wait=30s");
     assert_eq!(ask("GET", "/openapi.json").await, "projection /openapi.json");
