@@ -174,10 +174,9 @@ impl Admission {
         Duration::from_secs_f64(self.ahead(lane, site) as f64 / self.pace.per_s())
     }
 
-    /// As [`Self::wait`], at the site where it is longest.
+    /// As [`Self::wait`], at the site where it is longest: at the one with the most images.
     pub(crate) fn longest_wait(&self, lane: Priority) -> Duration {
-        let of_sites = self.sites().into_iter().map(|site| self.wait(lane, Some(site)));
-        of_sites.max().unwrap_or_else(|| self.wait(lane, None))
+        self.wait(lane, self.sites().into_iter().max_by_key(|site| self.own(site).get(lane)))
     }
 
     /// Images that wait, those under way included.

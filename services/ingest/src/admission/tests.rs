@@ -255,6 +255,8 @@ fn what_one_site_has_waiting_keeps_no_image_of_another_out() {
     assert_eq!(reading.admission.check_any(), Ok(()));
     let calm = reading.flood_from(&site("calm"), Routine, 10_000) as u64;
     assert_eq!(calm, MAX_WAIT_S * 4 / 2, "half of what is read meanwhile is its own");
+    let [flood, calm] = ["flood", "calm"].map(|name| reading.admission.wait(Routine, Some(&site(name))));
+    assert!(calm < flood && reading.admission.longest_wait(Routine) == flood);
     for lane in [Routine, Stat] {
         assert_eq!(reading.send_from(&site("third"), lane), Ok(()));
     }
