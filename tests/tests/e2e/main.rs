@@ -14,6 +14,7 @@ mod poison;
 mod privacy;
 mod redrive;
 mod refusals;
+mod report_forms;
 mod restarts;
 mod sealed;
 mod steps;
