@@ -16,6 +16,7 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("hilum-imaging", &["hilum-events"]),
         ("hilum-models", &["hilum-events"]),
         ("hilum-reports", &["hilum-events"]),
+        ("hilum-forms", &["hilum-blobs", "hilum-events", "hilum-reports"]),
     ])
 }
 

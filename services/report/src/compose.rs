@@ -109,7 +109,10 @@ pub(crate) fn compose(brief: &Brief, story: &Story, previews: &Previews) -> Resu
         as_of: cause.stored_at,
         cause: brief.why,
         summary: summary(&images),
+        completeness: None,
+        flags: Vec::new(),
         changes: brief.images.iter().filter_map(change).collect(),
+        comparison: None,
         models,
         images,
         provenance: Provenance {

@@ -8,7 +8,7 @@ use hilum_blobs::{BlobStore, GetError, PutError};
 use hilum_events::{BlobRef, Envelope, Event, EventId, ReportIssued, Sha256Digest, StoredImage};
 use hilum_imaging::DecodeError;
 use hilum_log::{AppendError, Log, reach};
-use hilum_reports::Report;
+use hilum_reports::{Flaw, Report, check};
 use jiff::Timestamp;
 use tracing::Instrument as _;
 
@@ -51,6 +51,9 @@ pub(crate) enum IssueError {
     /// The facts do not fit together.
     #[error(transparent)]
     Compose(#[from] ComposeError),
+    /// What was made is not fit to be given to anybody.
+    #[error("the report has a flaw and is not issued; a release that makes it without will issue it")]
+    Flaw(#[from] Flaw),
     /// An image could not be fetched.
     #[error("cannot fetch an image for its preview")]
     Fetch(#[source] GetError),
@@ -79,6 +82,7 @@ impl IssueError {
             | Self::Append(_) => Hope::Transient,
             Self::Facts(FactError::Missing { .. } | FactError::Unreadable { .. })
             | Self::Compose(_)
+            | Self::Flaw(_)
             | Self::Document(_) => Hope::Stuck,
         }
     }
@@ -101,6 +105,7 @@ impl Issuer {
         let story = self.gather_story(brief).await?;
         let previews = self.previews(brief, &story, try_number).await?;
         let report = compose(brief, &story, &previews)?;
+        check(&report)?;
         let json = self.blobs.put(report.to_json()?.into()).await?;
         let cause = compose::fact(&story, brief.cause_seq)?;
         reach("report.after-store");

@@ -3,6 +3,7 @@
 
 mod envelope;
 mod event;
+mod flaw;
 mod ids;
 mod image;
 mod link;
@@ -18,6 +19,7 @@ pub use event::{
     Matter, Measure, Priority, ReportCause, ReportDelivered, ReportIssued, Resolution, StoredImage,
     StudyCloseRequested, StudyFlagged, StudyManifestReceived,
 };
+pub use flaw::{ReadingFlaw, check_labels, check_reading, is_label};
 pub use ids::{
     DeliveryTarget, EventId, JobId, NameError, PictureId, ReadingId, RuleName, SeriesName, Sha256Digest,
     Site, StudyId, StudyRef,

@@ -2,6 +2,7 @@
 
 mod file;
 
+use hilum_events::is_label;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::path::{Component, Path};
@@ -204,6 +205,9 @@ impl Manifest {
         let mut seen = HashSet::new();
         for (label, threshold) in self.labels.iter().zip(&self.op_threshs) {
             require(label.is_empty() || seen.insert(label), "labels", || format!("names {label:?} twice"))?;
+            require(label.is_empty() || is_label(label), "labels", || {
+                format!("has {label:?}; a label is words with single spaces between them")
+            })?;
             require(!label.is_empty() || threshold.is_nan(), "op_threshs", || {
                 "gives a threshold to an output without a label; write nan there".to_owned()
             })?;

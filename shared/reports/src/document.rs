@@ -2,6 +2,9 @@
 //! format name; anything else gets a new one. What it says follows from the log and, where a reading kept no picture,
 //! from the stored file: two copies of the service make the same bytes.
 
+mod comparison;
+mod completeness;
+mod flag;
 mod image;
 mod json;
 
@@ -14,6 +17,9 @@ use hilum_events::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use comparison::{ComparedFinding, Comparison};
+pub use completeness::{Completeness, Missing};
+pub use flag::FlagEntry;
 pub use image::{ImageEntry, ImageStatus, ModelKey, ReadingEntry};
 pub use json::ReadError;
 
@@ -46,8 +52,17 @@ pub struct Report {
     pub cause: ReportCause,
     /// Counts over all images.
     pub summary: Summary,
+    /// Whether all that was expected of the study is in it, when something was expected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completeness: Option<Completeness>,
+    /// What rules of the site pointed out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<FlagEntry>,
     /// What differs from the revision before; empty in the first.
     pub changes: Vec<ChangeEntry>,
+    /// The numbers beside those of an earlier study, when one is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<Comparison>,
     /// The models that made the readings; more than one when the model was replaced meanwhile.
     pub models: Vec<ModelEntry>,
     /// All images, in the order they came.

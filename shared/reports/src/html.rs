@@ -180,6 +180,7 @@ fn brief_outcome(image: &ImageEntry) -> String {
             })
         }
         (None, ImageStatus::Completed) => "read".to_owned(),
+        (None, ImageStatus::Pending) => "no outcome yet".to_owned(),
         (None, ImageStatus::Failed) => image.reason.clone().unwrap_or_else(|| "no reading".to_owned()),
     }
 }

@@ -2,15 +2,27 @@
 //! document and the pictures it names go in, bytes come out, the same each time. No network, no storage, no async and
 //! no clock. Nothing that was uploaded is read here: the pictures are small PNGs that Hilum made itself.
 
+mod check;
+pub mod codes;
 mod document;
+pub mod fhir;
 mod form;
+pub mod hl7;
 pub mod html;
+pub mod identity;
 mod pictures;
 pub mod samples;
+mod sentences;
 
+pub use check::{Flaw, ImageFlaw, check};
 pub use document::{
-    ChangeEntry, ChangeKind, DISCLAIMER, EventEntry, FORMAT, ImageEntry, ImageStatus, ModelEntry, ModelKey,
-    ObjectEntry, Provenance, ReadError, ReadingEntry, Report, Summary, UNTRAINED_NOTICE,
+    ChangeEntry, ChangeKind, ComparedFinding, Comparison, Completeness, DISCLAIMER, EventEntry, FORMAT,
+    FlagEntry, ImageEntry, ImageStatus, Missing, ModelEntry, ModelKey, ObjectEntry, Provenance, ReadError,
+    ReadingEntry, Report, Summary, UNTRAINED_NOTICE,
 };
 pub use form::Form;
 pub use pictures::{Choice, Picture, Pictures, reduced};
+
+/// The published JSON Schema (2020-12) of the document. Fields that it does not name are allowed: they are only ever
+/// added.
+pub const SCHEMA: &str = include_str!("../schema/hilum-report-1.schema.json");

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use hilum_events::Sha256Digest;
-use hilum_reports::{Choice, Form, Picture, Pictures, Report, html, reduced, samples};
+use hilum_reports::{Choice, Form, Picture, Pictures, Report, fhir, hl7, html, reduced, samples};
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden")
@@ -42,6 +42,13 @@ fn the_page_has_the_bytes_of_its_version() {
     let json_sha256 = Sha256Digest::of(&report.to_json().unwrap());
     let page = html::render(&report, &pictures(html::choice(&report)), &json_sha256);
     check(html::FORM, "revised.html", page.as_bytes());
+}
+
+#[test]
+fn the_bundle_and_the_message_have_the_bytes_of_their_versions() {
+    let report = samples::revised();
+    check(fhir::FORM, "revised.fhir.json", &fhir::bundle(&report));
+    check(hl7::FORM, "revised.hl7", hl7::oru_r01(&report).as_bytes());
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod poison;
 mod privacy;
 mod redrive;
 mod refusals;
+mod report_forms;
 mod restarts;
 mod sealed;
 mod steps;

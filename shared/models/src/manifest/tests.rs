@@ -68,6 +68,14 @@ fn the_same_label_twice_is_refused() {
 }
 
 #[test]
+fn a_label_that_no_reading_may_have_is_refused() {
+    for bad in [" ", "Edema ", "Lung  Lesion", "Lung\nLesion"] {
+        let refused = refusal(|manifest| manifest.labels[1] = bad.into());
+        assert!(refused.contains("single spaces"), "{bad:?}: {refused}");
+    }
+}
+
+#[test]
 fn a_file_name_that_leaves_the_folder_is_refused() {
     for bad in ["../w", "a/../../w", "/etc/passwd", "", "./w", "a\\..\\w", "C:w", "model.toml"] {
         let refused = refusal(|manifest| manifest.files[0].name = bad.into());

@@ -18,6 +18,8 @@ pub enum ImageStatus {
     Completed,
     /// It has none.
     Failed,
+    /// It had no outcome yet when the report had to be issued.
+    Pending,
 }
 
 /// One image.

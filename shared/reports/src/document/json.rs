@@ -54,10 +54,10 @@ impl Report {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
-    use crate::samples::{one_of_each, revised};
+    use crate::samples::{incomplete, one_of_each, revised};
 
     #[test]
     fn the_document_is_read_back_as_it_was_written() {
@@ -100,6 +100,30 @@ mod tests {
     fn bytes_that_are_no_document_are_an_error() {
         for bytes in [&b""[..], b"<p>page</p>", b"[]", b"{}", b"{\"format\": 1}"] {
             assert!(matches!(Report::from_json(bytes), Err(ReadError::NotADocument(_))), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn what_can_be_left_out_is_written_when_it_is_there_and_read_back() {
+        let mut report = incomplete();
+        let json: Value = serde_json::from_slice(&report.to_json().unwrap()).unwrap();
+        assert_eq!(
+            json["completeness"]["missing"][0],
+            json!({"kind": "images", "expected": 6, "arrived": 5})
+        );
+        assert_eq!(json["completeness"]["missing"][1], json!({"kind": "series", "name": "lateral"}));
+        assert_eq!(json["completeness"]["missing"][2]["kind"], "outcome");
+        assert_eq!(json["images"][4]["status"], "pending");
+        assert_eq!(json["flags"][0]["rule"], "effusion-first");
+        assert_eq!(json["comparison"]["findings"][1]["label"], "Mass");
+        assert!(json["comparison"]["findings"][1].get("score").is_none());
+        assert_eq!(Report::from_json(&report.to_json().unwrap()).unwrap(), report);
+
+        (report.completeness, report.comparison) = (None, None);
+        report.flags.clear();
+        let json = String::from_utf8(report.to_json().unwrap()).unwrap();
+        for name in ["completeness", "flags", "comparison"] {
+            assert!(!json.contains(&format!("\"{name}\"")), "{name}");
         }
     }
 

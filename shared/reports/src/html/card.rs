@@ -34,6 +34,7 @@ pub(super) fn card(
                 @match image.status {
                     ImageStatus::Completed => span.pill.read { "read" },
                     ImageStatus::Failed => span.pill.failed { "no reading" },
+                    ImageStatus::Pending => span.pill.failed { "no outcome yet" },
                 }
             }
             @if let Some(primary) = image.duplicate_of {

@@ -1,0 +1,89 @@
+//! A report as an HL7 v2.5.1 message ORU^R01: the findings as numbers, the rest as lines of text. It names no patient,
+//! because Hilum knows none: whoever receives it finds the study by its UID or by the sender's name for it.
+
+mod observations;
+mod segment;
+
+use jiff::Timestamp;
+
+use crate::codes::IMAGING_REPORT;
+use crate::document::Report;
+use crate::form::Form;
+use crate::{identity, sentences};
+use segment::Segment;
+
+/// The message as a form of the report.
+pub const FORM: Form = Form { name: "hl7", media_type: "application/hl7-v2; charset=utf-8", version: 1 };
+
+/// Who sends the message and names the study.
+const APPLICATION: &str = "HILUM";
+/// What MSH-10 holds.
+const CONTROL_ID_CHARACTERS: usize = 20;
+
+/// Makes the message of a report that [`crate::check`] finds no flaw in. Segments end with a carriage return.
+pub fn oru_r01(report: &Report) -> String {
+    let mut message = String::new();
+    for segment in [header(report), patient(), order(report), request(report)] {
+        segment.write(&mut message);
+    }
+    for (number, observation) in (1_u32..).zip(observations::of(report)) {
+        observation.text(1, &number.to_string()).write(&mut message);
+    }
+    message
+}
+
+fn header(report: &Report) -> Segment {
+    Segment::header()
+        .text(3, APPLICATION)
+        .text(4, report.site.as_str())
+        .text(7, &time(report.as_of))
+        .components(9, &["ORU", "R01", "ORU_R01"])
+        .text(10, &control_id(report))
+        .text(11, processing_id(report))
+        .text(12, "2.5.1")
+        .text(18, "UNICODE UTF-8")
+}
+
+/// What acknowledgements name: another one for every revision, the same one whenever the message is made again.
+fn control_id(report: &Report) -> String {
+    let id = identity::of_study(report.study_id, &format!("hl7/{}", report.revision)).simple().to_string();
+    id[..CONTROL_ID_CHARACTERS].to_owned()
+}
+
+/// What an untrained network says belongs into no record: `T` keeps it out of those in production.
+fn processing_id(report: &Report) -> &'static str {
+    if report.is_untrained() { "T" } else { "P" }
+}
+
+/// Its required fields, the patient's identifiers and name, are empty.
+fn patient() -> Segment {
+    Segment::new("PID").text(1, "1").text(5, "")
+}
+
+fn order(report: &Report) -> Segment {
+    Segment::new("ORC").text(1, "RE").components(3, &filler(report))
+}
+
+fn request(report: &Report) -> Segment {
+    let (first, last) = sentences::received(report);
+    let code = IMAGING_REPORT;
+    Segment::new("OBR")
+        .text(1, "1")
+        .components(3, &filler(report))
+        .components(4, &[code.value, code.meaning, code.scheme.designator()])
+        .text(7, &time(first))
+        .text(8, &time(last))
+        .text(22, &time(report.as_of))
+        .text(24, "RAD")
+        // Preliminary: a model said it and nobody signed it.
+        .text(25, "P")
+}
+
+fn filler(report: &Report) -> [String; 2] {
+    [report.study_id.to_string(), APPLICATION.to_owned()]
+}
+
+/// To the second, in UTC.
+fn time(at: Timestamp) -> String {
+    at.strftime("%Y%m%d%H%M%S+0000").to_string()
+}
