@@ -1,8 +1,9 @@
-//! The bytes that are handed over: a form of a report's stored document.
+//! The bytes that are handed over: a form of a report's stored document, made by `shared/forms`.
 
 use bytes::Bytes;
-use hilum_blobs::{BlobStore, GetError};
+use hilum_blobs::BlobStore;
 use hilum_events::{DeliveredObject, ReportIssued, Sha256Digest};
+use hilum_forms::{FormError, Format};
 use serde::Deserialize;
 
 /// Longest document, bytes.
@@ -81,7 +82,12 @@ impl Form {
 
     /// Whether this release can make it.
     pub fn can_be_made(self) -> bool {
-        matches!(self, Self::Json)
+        self.format().is_some()
+    }
+
+    /// As the maker calls it; forms that a later release makes are found by their name.
+    fn format(self) -> Option<Format> {
+        self.name().parse().ok()
     }
 }
 
@@ -111,14 +117,18 @@ impl Object {
 #[derive(Debug, Clone)]
 pub struct Maker {
     store: BlobStore,
+    forms: hilum_forms::Maker,
 }
 
 /// A form can't be made.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MakeError {
-    /// The document can't be had.
-    #[error("cannot fetch the report's document")]
-    Document(#[from] GetError),
+    /// It can't be made.
+    #[error(transparent)]
+    Form(#[from] FormError),
+    /// A picture that the document names can't be had.
+    #[error("a picture of the report is missing in storage, so the form {form} would not be whole")]
+    NotWhole { form: &'static str },
     /// The document is longer than any.
     #[error("the report's document has {size_bytes} bytes, more than a document can have")]
     TooLong { size_bytes: u64 },
@@ -130,14 +140,18 @@ pub(crate) enum MakeError {
 impl MakeError {
     /// Whether trying again later may help.
     pub(crate) fn is_transient(&self) -> bool {
-        matches!(self, Self::Document(error) if error.is_transient())
+        match self {
+            Self::Form(error) => error.is_transient(),
+            Self::NotWhole { .. } => true,
+            Self::TooLong { .. } | Self::Unknown { .. } => false,
+        }
     }
 }
 
 impl Maker {
     /// Makes forms of what `store` holds.
     pub fn new(store: BlobStore) -> Self {
-        Self { store }
+        Self { forms: hilum_forms::Maker::new(store.clone()), store }
     }
 
     /// Whether the storage answers, else a sentence.
@@ -151,12 +165,13 @@ impl Maker {
         if document.size_bytes > DOCUMENT_MAX {
             return Err(MakeError::TooLong { size_bytes: document.size_bytes });
         }
-        let files = match form {
-            Form::Json => vec![self.store.get(document).await?],
-            _ => return Err(MakeError::Unknown { form: form.name() }),
-        };
+        let format = form.format().ok_or(MakeError::Unknown { form: form.name() })?;
+        let made = self.forms.make(document, format).await?;
+        if !made.is_whole {
+            return Err(MakeError::NotWhole { form: form.name() });
+        }
         let object = |(number, bytes)| Object { form: form.name(), file_name: form.file_name(number), bytes };
-        Ok((1..).zip(files).map(object).collect())
+        Ok((1..).zip(made.files).map(object).collect())
     }
 }
 

@@ -84,6 +84,34 @@ async fn decide(
     (if already { StatusCode::OK } else { StatusCode::ACCEPTED }, Json(answer)).into_response()
 }
 
+/// Gives back what it was asked for as the report; there is a second revision and none of study `none`.
+async fn report(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Response {
+    let mut said: Vec<String> = query
+        .iter()
+        .filter(|(name, _)| *name != "wait")
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    said.sort();
+    api.asked.lock().unwrap().push(format!("{id} {}", said.join(" ")));
+    if id == "none" {
+        let problem =
+            Problem::new(StatusCode::CONFLICT, "report-not-issued", "no", "the report is not issued yet");
+        return problem.into_response();
+    }
+    if query.get("revision").is_some_and(|revision| revision != "2") {
+        return Problem::not_found("the report has no such revision; the latest is 2").into_response();
+    }
+    (
+        [("content-type", "text/plain"), ("hilum-report-revision", "2")],
+        format!("report as {}", query["format"]),
+    )
+        .into_response()
+}
+
 /// The service and its base URL.
 async fn api() -> (Api, String) {
     let api = Api::default();
@@ -91,6 +119,7 @@ async fn api() -> (Api, String) {
         .route("/v1/ops/dlq", get(list))
         .route("/v1/ops/dlq/{id}", get(show))
         .route("/v1/ops/dlq/{id}/{word}", post(decide))
+        .route("/v1/studies/{id}/report", get(report))
         .with_state(api.clone());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
@@ -215,6 +244,46 @@ async fn decisions_keep_the_pace_that_was_asked_for() {
     let typed = ["dlq", "discard", "--id", "1", "--id", "2", "--id", "3", "--why", "x", "--rate", "4"];
     assert!(hilum(&base, &typed).await.status.success());
     assert!(begun.elapsed().as_millis() >= 500, "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_report_is_written_in_the_form_that_was_typed_or_that_the_file_stands_for() {
+    let (api, base) = api().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("S-1.fhir.json");
+    let file_name = file.to_str().unwrap();
+    let typed = ["report", "S-1", "-o", file_name, "--revision", "2", "--site", "north", "--json"];
+    let output = hilum(&base, &typed).await;
+    assert!(output.status.success(), "{}", words(&output.stderr));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "report as fhir");
+    let written = json!({
+        "event": "written", "file": file_name, "format": "fhir", "media_type": "text/plain", "revision": 2, "size_bytes": 14,
+    });
+    assert_eq!(lines(&output), [written]);
+    for typed in [&["report", "S-1", "--as", "hl7"][..], &["report", "S-1", "--as", "hl7", "-o", "-"]] {
+        assert_eq!(words(&hilum(&base, typed).await.stdout), "report as hl7");
+    }
+    let asked = api.asked.lock().unwrap().clone();
+    assert_eq!(asked, ["S-1 format=fhir revision=2 site=north", "S-1 format=hl7", "S-1 format=hl7"]);
+
+    for (typed, hint) in [
+        (&["report", "S-1"][..], "--as html|json|fhir|hl7"),
+        (&["report", "S-1", "-o", "report.txt"], "--as html|json|fhir|hl7"),
+        (&["report", "S-1", "--as", "fhir", "--json"], "say where to write it: -o FILE"),
+        (&["report", "S-1", "--as", "doc"], "possible values: html, json, fhir, hl7"),
+        (&["report", "S-1", "--as", "json", "--revision", "3"], "the latest is 2"),
+        (&["report", "S-1", "--as", "json", "--revision", "0"], "0"),
+        (&["report", "none", "--as", "json", "--wait", "0s"], "is not there after 0 s"),
+        (
+            &["report", "S-1", "--as", "json", "-o", "/nowhere/at/all.json"],
+            "cannot write /nowhere/at/all.json",
+        ),
+    ] {
+        let output = hilum(&base, typed).await;
+        let said = words(&output.stderr);
+        assert!(!output.status.success() && said.contains(hint), "{typed:?}: {said}");
+        assert!(output.stdout.is_empty());
+    }
 }
 
 #[tokio::test]

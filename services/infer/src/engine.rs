@@ -92,9 +92,6 @@ pub enum EngineError {
         /// Row-major position of the first such value.
         position: usize,
     },
-    /// The network's answer holds a NaN or an infinity.
-    #[error("the model's output is not finite for this image")]
-    OutputNotFinite,
     /// The network failed.
     #[error("the model failed: {reason}")]
     Forward {
@@ -112,6 +109,6 @@ pub enum EngineError {
 impl EngineError {
     /// True if another attempt cannot end otherwise: the image itself is what the model cannot read.
     pub fn is_final(&self) -> bool {
-        matches!(self, Self::InputSize { .. } | Self::InputNotFinite { .. } | Self::OutputNotFinite)
+        matches!(self, Self::InputSize { .. } | Self::InputNotFinite { .. })
     }
 }

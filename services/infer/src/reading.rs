@@ -3,7 +3,8 @@
 
 use hilum_events::{
     ActivationMap, AnalysedRegion, BlobRef, EngineIdentity, Finding, InferenceCompleted, InferenceFailed,
-    InferenceRequested, ModelIdentity, Notice, PictureId, ReadingTimes, Sha256Digest,
+    InferenceRequested, ModelIdentity, Notice, PictureId, ReadingFlaw, ReadingTimes, Sha256Digest,
+    check_labels, check_reading,
 };
 use hilum_imaging::Preparation;
 use hilum_models::{HeaderRule, ModelFolder};
@@ -127,6 +128,17 @@ impl Model {
         }
     }
 
+    /// Looks for what no reading by this model can say: such a one must not be published.
+    ///
+    /// # Errors
+    /// The first flaw.
+    pub(crate) fn check(&self, reading: &InferenceCompleted) -> Result<(), ReadingFlaw> {
+        let InferenceCompleted { findings, activation_maps, region, times, .. } = reading;
+        check_reading(findings, activation_maps, *region, *times)?;
+        let labels = self.labels.iter().filter(|label| !label.is_empty());
+        check_labels(findings, labels.map(String::as_str))
+    }
+
     /// The maps of the labels with the highest scores, highest first.
     fn top_maps(&self, findings: &[Finding], maps: &ActivationMaps) -> Vec<ActivationMap> {
         let mut ranked: Vec<&Finding> = findings.iter().collect();
@@ -226,6 +238,23 @@ mod tests {
         let mut updated = model;
         updated.identity.version = "next".to_owned();
         assert_eq!(updated.reused(&other, &source, &seen(b"pixels")), None);
+    }
+
+    #[test]
+    fn a_reading_says_of_each_label_of_its_model_a_number_and_nothing_else() {
+        let model = model(["A", "", "C"], [0.5, f32::NAN, f32::NAN]);
+        let sound = read(&model, [0.0, f32::NAN, -2.0]);
+        assert_eq!(model.check(&sound), Ok(()), "of an output without a label nothing is said");
+        let not_a_number = model.check(&read(&model, [f32::NAN, 0.0, 0.0]));
+        assert!(matches!(not_a_number, Err(ReadingFlaw::Logit { .. })), "{not_a_number:?}");
+        let (seen, output) = (seen(b"pixels"), Output { logits: vec![0.0, 0.0], maps: None });
+        let label = "C".to_owned();
+        let short = model.check(&model.completed(&request(), &output, seen));
+        assert_eq!(short, Err(ReadingFlaw::LabelMissing { label }));
+        let mut other = sound;
+        other.findings[1].label = "D".to_owned();
+        let other = model.check(&other);
+        assert_eq!(other, Err(ReadingFlaw::LabelMissing { label: "C".to_owned() }));
     }
 
     #[test]

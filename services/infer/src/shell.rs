@@ -9,8 +9,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use hilum_blobs::BlobStore;
 use hilum_events::{
-    BlobRef, Envelope, Event, InferenceCompleted, InferenceRequested, Priority, ReadingTimes, Site, claim_filter,
-    completed_filter,
+    BlobRef, Envelope, Event, InferenceCompleted, InferenceRequested, Priority, ReadingFlaw, ReadingTimes,
+    Site, claim_filter, completed_filter,
 };
 use hilum_imaging::{DecodeError, DecoderPool, ModelInput, Preview};
 use hilum_log::{AppendError, Delivery, Failure, Handle, Log, Recorded, reach_with};
@@ -59,6 +59,16 @@ enum MisdirectedError {
     OtherModel { wanted: String, loaded: String },
 }
 
+/// What the model said of an image is none.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the reading is not published because it {flaw}; check the model with `hilum model check`, then have the image read \
+     again"
+)]
+struct UnsoundError {
+    flaw: ReadingFlaw,
+}
+
 impl Handle for Reader {
     async fn handle(&self, delivery: &Delivery) -> Result<(), Failure> {
         let cause = &delivery.envelope;
@@ -80,6 +90,9 @@ impl Handle for Reader {
             }
             Err(Unread::Failure(failure)) => return Err(failure),
         };
+        if let Event::InferenceCompleted(reading) = &event {
+            self.model.check(reading).map_err(|flaw| Failure::Park(UnsoundError { flaw }.into()))?;
+        }
         self.append(cause, event).await
     }
 
@@ -191,7 +204,10 @@ impl Reader {
         let Some(reading_id) = self.log.reading_of_picture(picture_id).await? else { return Ok(None) };
         let source = self.log.last(&completed_filter(reading_id)).await?;
         Ok(match source.as_ref().and_then(Recorded::envelope).map(|envelope| &envelope.event) {
-            Some(Event::InferenceCompleted(source)) => self.model.reused(request, source, seen),
+            // A flaw that an earlier release published is not taken over.
+            Some(Event::InferenceCompleted(source)) => {
+                self.model.reused(request, source, seen).filter(|reused| self.model.check(reused).is_ok())
+            }
             _ => None,
         })
     }
@@ -230,3 +246,6 @@ async fn timed<T>(stage: &'static str, work: impl Future<Output = T>) -> (T, f32
     metrics::histogram!("hilum_stage_seconds", "stage" => stage).record(took);
     (outcome, took.as_secs_f32() * 1000.0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,12 +26,12 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, get, post};
 use axum::{Router, middleware};
 use hilum_blobs::BlobStore;
+use hilum_forms::Maker;
 use hilum_log::Log;
 use hilum_runtime::Problem;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use self::report::Desks;
 use self::throttle::Throttle;
 use crate::progress::Progress;
 use crate::queries::Queries;
@@ -52,7 +52,7 @@ pub struct Api {
     shutdown: CancellationToken,
     waiting: Arc<Semaphore>,
     decisions: Arc<Throttle>,
-    desks: Desks,
+    maker: Maker,
 }
 
 impl Api {
@@ -65,8 +65,8 @@ impl Api {
         shutdown: CancellationToken,
     ) -> Self {
         let waiting = Arc::new(Semaphore::new(WAITING_MAX));
-        let (decisions, desks) = (Arc::default(), Desks::default());
-        Self { queries, log, blobs, progress, shutdown, waiting, decisions, desks }
+        let (decisions, maker) = (Arc::default(), Maker::new(blobs.clone()));
+        Self { queries, log, blobs, progress, shutdown, waiting, decisions, maker }
     }
 }
 
@@ -121,6 +121,7 @@ async fn measure(route: MatchedPath, request: Request, next: Next) -> Response {
 mod tests {
     use std::collections::BTreeSet;
 
+    use hilum_forms::Format;
     use serde_json::Value;
 
     use super::*;
@@ -148,6 +149,20 @@ mod tests {
         let served = routes().into_iter().map(|(method, path, _)| format!("{method} {path}"));
         let expected: BTreeSet<String> = served.chain(ELSEWHERE.map(str::to_owned)).collect();
         assert_eq!(operations.collect::<BTreeSet<String>>(), expected);
+    }
+
+    #[test]
+    fn every_form_of_a_report_is_described() {
+        let document = described();
+        let show = &document["paths"]["/v1/studies/{id}/report"]["get"];
+        let format = show["parameters"].as_array().unwrap().iter().find(|it| it["name"] == "format").unwrap();
+        let words: BTreeSet<&str> =
+            format["schema"]["enum"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
+        assert_eq!(words, BTreeSet::from(Format::ALL.map(Format::name)));
+        let content = show["responses"]["200"]["content"].as_object().unwrap();
+        let essence = |format: Format| format.media_type().split(';').next().unwrap();
+        let types: BTreeSet<&str> = content.keys().map(String::as_str).collect();
+        assert_eq!(types, BTreeSet::from(Format::ALL.map(essence)));
     }
 
     #[test]

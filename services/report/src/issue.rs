@@ -8,7 +8,7 @@ use hilum_blobs::{BlobStore, GetError, PutError};
 use hilum_events::{BlobRef, Envelope, Event, EventId, ReportIssued, Sha256Digest, StoredImage};
 use hilum_imaging::DecodeError;
 use hilum_log::{AppendError, Log, reach};
-use hilum_reports::{ImageStatus, Report};
+use hilum_reports::{Flaw, ImageStatus, Report, check};
 use hilum_runtime::with_causes;
 use jiff::Timestamp;
 use tracing::Instrument as _;
@@ -52,6 +52,9 @@ pub(crate) enum IssueError {
     /// The facts do not fit together.
     #[error(transparent)]
     Compose(#[from] ComposeError),
+    /// What was made is not fit to be given to anybody.
+    #[error("the report has a flaw and is not issued; a release that makes it without will issue it")]
+    Flaw(#[from] Flaw),
     /// An image could not be fetched.
     #[error("cannot fetch an image for its preview")]
     Fetch(#[source] GetError),
@@ -84,6 +87,7 @@ impl IssueError {
             | Self::Append(_) => Hope::Transient,
             Self::Facts(FactError::Missing { .. } | FactError::Unreadable { .. })
             | Self::Compose(_)
+            | Self::Flaw(_)
             | Self::Document(_) => Hope::Stuck,
         }
     }
@@ -107,6 +111,7 @@ impl Issuer {
         let previews = self.previews(brief, &story, try_number).await?;
         let earlier = self.earlier(brief, &story).await?;
         let report = compose(brief, &story, &previews, earlier.as_ref())?;
+        check(&report)?;
         let json = self.blobs.put(report.to_json()?.into()).await?;
         let cause = compose::fact(&story, brief.cause_seq)?;
         reach("report.after-store");

@@ -551,6 +551,24 @@ async fn storage_that_comes_back_gets_the_report() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_report_with_a_flaw_is_not_issued_and_shows_as_stuck() {
+    let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder().unwrap();
+    let site = Site::new().await;
+    let picture = site.picture().await;
+    site.append(with_image(samples::image_stored(1, "a", 0), &picture)).await;
+    site.append(with_image(samples::inference_requested(1, "a", 0), &picture)).await;
+    let mut reading = with_preview(samples::inference_completed(1, "a", 0), None);
+    let Event::InferenceCompleted(e) = &mut reading.event else { unreachable!() };
+    e.findings[0].probability = 1.5;
+    site.append(reading).await;
+    let service = site.start(100).await;
+    let stuck = || async { metrics.render().lines().any(|line| line == "hilum_report_stuck 1") };
+    assert!(wait_until(LIMIT, stuck).await, "{}", metrics.render());
+    assert_eq!(site.reports().await, 0);
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_of_a_newer_release_stops_the_service() {
     let site = Site::new().await;
     let mut copy = site.start(100).await;
@@ -580,6 +598,7 @@ async fn a_report_on_real_pictures_is_written_for_the_eye() {
     }
     let site = Site::new().await;
     let service = site.start(300).await;
+    let mut images = Vec::new();
     for (number, name) in (1_u128..).zip(["mhh_1479fa94.png", "nih_00000001_000.png"]) {
         let bytes = std::fs::read(folder.join("a_chest_xray_png_jpeg").join(name)).unwrap();
         let size = image::load_from_memory(&bytes).unwrap();
@@ -588,8 +607,9 @@ async fn a_report_on_real_pictures_is_written_for_the_eye() {
         site.append(with_image(samples::image_stored(number, name, 0), &image)).await;
         site.append(with_image(samples::inference_requested(number, name, 0), &image)).await;
         site.append(eighteen_labels(number, name, (size.width(), size.height()))).await;
+        images.push(image);
     }
-    site.append(with_image(samples::image_stored(3, "mhh_1479fa94.png", 0), &samples::image("lost"))).await;
+    site.append(with_image(samples::image_stored(3, "mhh_1479fa94.png", 0), &images[0])).await;
     site.append(samples::duplicate_linked(3, 1, "mhh_1479fa94.png", 0)).await;
     site.append(samples::image_stored(4, "cut", 0)).await;
     site.append(samples::inference_requested(4, "cut", 0)).await;

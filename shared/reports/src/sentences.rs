@@ -11,6 +11,8 @@ pub(crate) const NUMBERS: &str = "The probability is the raw output of the netwo
      1, with 0.5 at the model's operating point for that finding: it ranks, and is not the probability of disease.";
 /// What a score is compared with.
 pub(crate) const OPERATING_POINT: &str = "0.5 is the model's operating point for this finding";
+/// Images that are told of one by one: a form of a huge study can still be made and read. All are in the document.
+pub(crate) const IMAGES: usize = 200;
 /// The score of a finding that the model has a threshold for.
 pub(crate) const AT_OPERATING_POINT: f32 = 0.5;
 
@@ -45,6 +47,14 @@ pub fn missing(report: &Report) -> Vec<String> {
             }
         })
         .collect()
+}
+
+/// That there are images which are not told of; `None` if there are none.
+pub(crate) fn untold(report: &Report) -> Option<String> {
+    let untold = report.images.len().saturating_sub(IMAGES);
+    (untold > 0).then(|| {
+        format!("Only the first {IMAGES} images are told of here; {untold} more are in the document.")
+    })
 }
 
 /// What rules of the site pointed out.

@@ -172,6 +172,21 @@ fn what_is_not_there_yet_is_registered_and_told() {
 }
 
 #[test]
+fn of_a_huge_study_the_first_images_are_told_and_the_number_of_the_others() {
+    let mut report = samples::one_of_each();
+    let (read, failed) = (report.images[0].clone(), report.images[2].clone());
+    report.images = vec![failed; 199];
+    report.images.extend([read.clone(), read.clone(), read]);
+    let bundle = bundle(&report);
+    assert_eq!(resources(&bundle, "Observation").len(), 199 + 2);
+    let conclusion = resources(&bundle, "DiagnosticReport")[0]["conclusion"].as_str().unwrap();
+    assert!(
+        conclusion.contains("first 200 images are told of here; 2 more are in the document"),
+        "{conclusion}"
+    );
+}
+
+#[test]
 fn a_revision_replaces_what_the_one_before_said_and_the_bytes_are_the_same_twice() {
     let (first, second) = (bundle(&samples::one_of_each()), bundle(&samples::revised()));
     let ids = |bundle: &Value| -> BTreeSet<String> {

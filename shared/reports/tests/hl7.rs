@@ -130,6 +130,17 @@ fn what_is_not_there_yet_is_pending_and_told() {
 }
 
 #[test]
+fn of_a_huge_study_the_first_images_are_told_and_the_number_of_the_others() {
+    let mut report = samples::one_of_each();
+    report.images = vec![report.images[2].clone(); 203];
+    let written = hl7::oru_r01(&report);
+    let message = Message::parse(&written).unwrap();
+    assert_eq!(observations(&message, "reading").len(), 200);
+    let said = text(&message, observations(&message, "untold")[0], 5);
+    assert!(said.contains("3 more are in the document"), "{said}");
+}
+
+#[test]
 fn a_text_with_separators_in_it_is_read_as_it_was_meant() {
     let mut report = samples::one_of_each();
     let reason = r"a|b^c&d~e\f \X41\ end";

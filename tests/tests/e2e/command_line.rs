@@ -8,8 +8,14 @@ use hilum_tests::{LIMIT, program, sample};
 use serde_json::Value;
 use tokio::process::Command;
 
-struct Operator {
-    folder: tempfile::TempDir,
+pub(crate) struct Operator {
+    pub(crate) folder: tempfile::TempDir,
+}
+
+impl Default for Operator {
+    fn default() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
 }
 
 impl Operator {
@@ -17,14 +23,14 @@ impl Operator {
         self.folder.path().join("stack")
     }
 
-    async fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(program("hilum"));
         command.args(arguments).arg("--state").arg(self.state()).current_dir(self.folder.path());
         tokio::time::timeout(LIMIT, command.output()).await.unwrap().unwrap()
     }
 
     /// Runs a command that must succeed; gives the JSON objects it printed.
-    async fn json(&self, arguments: &[&str]) -> Vec<Value> {
+    pub(crate) async fn json(&self, arguments: &[&str]) -> Vec<Value> {
         let output = self.run(&[arguments, &["--json"]].concat()).await;
         let (text, errors) =
             (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -55,7 +61,7 @@ impl Drop for Operator {
 
 #[tokio::test]
 async fn a_stack_is_started_used_stopped_and_goes_on_where_it_was() {
-    let operator = Operator { folder: tempfile::tempdir().unwrap() };
+    let operator = Operator::default();
     let ready = operator.up().await;
     assert_eq!(ready["untrained"], true);
     let pid = u32::try_from(ready["pid"].as_u64().unwrap()).unwrap();
@@ -123,7 +129,7 @@ async fn rules_of_sites_that_cannot_be_used_are_said_before_anything_starts() {
 
 #[tokio::test]
 async fn a_killed_supervisor_leaves_no_process_behind() {
-    let operator = Operator { folder: tempfile::tempdir().unwrap() };
+    let operator = Operator::default();
     let ready = operator.up().await;
     let pid = i32::try_from(ready["pid"].as_u64().unwrap()).unwrap();
     let children = children(pid);

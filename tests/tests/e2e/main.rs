@@ -17,6 +17,7 @@ mod poison;
 mod privacy;
 mod redrive;
 mod refusals;
+mod report_forms;
 mod restarts;
 mod sealed;
 mod steps;

@@ -107,6 +107,8 @@ async fn mllp(answers: &'static [&'static str]) -> (u16, tokio::task::JoinHandle
             }
             got.push(frame);
             if !msa.is_empty() {
+                let text = String::from_utf8_lossy(got.last().unwrap()).into_owned();
+                let msa = msa.replace("SENT", text.split('|').nth(9).unwrap());
                 let ack = format!("\x0bMSH|^~\\&|RIS|N|HILUM|N|20260101||ACK|1|P|2.5.1\r{msa}\r\x1c\r");
                 // In two pieces, as networks do.
                 let (first, second) = ack.split_at(20);
@@ -135,6 +137,28 @@ async fn hl7_waits_for_the_acknowledgement_of_its_message() {
     let framed = [b"\x0b", MESSAGE.as_bytes(), b"\x1c\r"].concat();
     assert!(receiver.await.unwrap().iter().all(|got| *got == framed));
     assert!(is_failed(&transport.send(&parcel).await), "nobody listens any more");
+}
+
+#[tokio::test]
+async fn a_stored_report_goes_out_as_fhir_and_as_hl7() {
+    let bench = Bench::new().await;
+    let receiver = Receiver::start(&[]).await;
+    let (port, ris) = mllp(&["MSA|AA|SENT"]).await;
+    let targets = format!(
+        "[target.fhir]\nkind = 'fhir'\nurl = '{}/fhir'\n[target.ris]\nkind = 'hl7'\nhost = '127.0.0.1'\nport = {port}\n",
+        receiver.url
+    );
+    let copy = bench.start(&targets).await;
+    let document = hilum_reports::samples::one_of_each().to_json().unwrap();
+    bench.issue(1, std::str::from_utf8(&document).unwrap()).await;
+    let fhir = bench.delivered("fhir", 1).await;
+    assert_eq!((fhir.objects[0].form.as_str(), fhir.receipt.as_str()), ("fhir", "HTTP 200"));
+    let hl7 = bench.delivered("ris", 1).await;
+    assert_eq!((hl7.objects[0].form.as_str(), hl7.receipt.as_str()), ("hl7", "ACK AA"));
+    copy.stop().await;
+    let bundle: serde_json::Value = serde_json::from_slice(&receiver.got()[0].body).unwrap();
+    assert_eq!(bundle["resourceType"], "Bundle");
+    assert!(ris.await.unwrap()[0].starts_with(b"\x0bMSH|"));
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 mod answers;
 mod content;
 mod dead_letters;
+mod report;
 mod upload;
 
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::stack::StackReadiness;
 
 pub(crate) use answers::{Accepted, Job, JobStatus, Reading};
 pub(crate) use dead_letters::Decision;
+pub(crate) use report::{FetchedReport, ReportFormat, ReportQuery};
 pub(crate) use upload::{Tags, Upload};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -26,23 +28,11 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 const TRIES: u32 = 10;
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// The kind of problem that says that a report will come later.
-const NOT_ISSUED: &str = "/problems/report-not-issued";
-
 /// A stack, by its base URL. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
     http: reqwest::Client,
     base: Url,
-}
-
-/// The form of a report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum ReportFormat {
-    /// For people.
-    Html,
-    /// For programs.
-    Json,
 }
 
 impl Client {
@@ -94,32 +84,6 @@ impl Client {
         let path = ["v1", "studies", id, "manifest"];
         let request = || self.request(Method::POST, &path, &of_site(site)).json(manifest);
         self.read(self.send(request).await?).await
-    }
-
-    /// `GET /v1/studies/{id}/report`; `None` while there is none.
-    pub(crate) async fn report(
-        &self,
-        id: &str,
-        site: Option<&str>,
-        format: ReportFormat,
-        wait: Duration,
-    ) -> Result<Option<Vec<u8>>, Error> {
-        let mut query = waiting(Some(wait));
-        query.extend(of_site(site));
-        let format = match format {
-            ReportFormat::Html => "html",
-            ReportFormat::Json => "json",
-        };
-        query.push(("format", format.to_owned()));
-        let path = ["v1", "studies", id, "report"];
-        match self.send(|| self.request(Method::GET, &path, &query)).await {
-            Ok(response) => {
-                let bytes = response.bytes().await.map_err(|source| self.unreachable(source))?;
-                Ok(Some(bytes.into()))
-            }
-            Err(Error::Refused { problem }) if problem.kind == NOT_ISSUED => Ok(None),
-            Err(error) => Err(error),
-        }
     }
 
     /// `GET /readyz`, which answers also while not all is ready.

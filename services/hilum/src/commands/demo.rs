@@ -1,7 +1,7 @@
 //! `hilum demo`: starts a stack in the background, sends the sample images as one study and writes its report
 //! into the current folder. It can be run again and again; a stack that runs already is used.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -9,10 +9,10 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::report::{Wanted, fetch};
+use super::report::{fetch, write};
 use super::samples::samples;
 use super::{down, up};
-use crate::client::{Client, ReportFormat, Tags};
+use crate::client::{Client, ReportFormat, ReportQuery, Tags};
 use crate::error::Error;
 use crate::output::Output;
 use crate::stack::{self, StackState, StateFolder, UpSettings};
@@ -84,18 +84,11 @@ async fn demonstrate(client: &Client, files: Vec<PathBuf>, output: Output) -> Re
     for (format, file) in
         [(ReportFormat::Html, "hilum-demo-report.html"), (ReportFormat::Json, "hilum-demo-report.json")]
     {
-        let wanted = Wanted { study: &study, site: Some(SITE), limit: REPORT_LIMIT };
-        let report = fetch(client, wanted, format).await?;
-        write_report(Path::new(file), &report, output)?;
+        let query = ReportQuery { study: &study, site: Some(SITE), revision: None, format };
+        let report = fetch(client, query, REPORT_LIMIT).await?;
+        let file = std::path::absolute(file).map_err(Error::file("write", file))?;
+        write(&file, &report, format, output)?;
     }
-    Ok(())
-}
-
-fn write_report(file: &Path, report: &[u8], output: Output) -> Result<(), Error> {
-    let file = std::path::absolute(file).map_err(Error::file("write", file))?;
-    std::fs::write(&file, report).map_err(Error::file("write", &file))?;
-    output.say(format_args!("report: {}", file.display()));
-    output.object(&json!({ "event": "written", "file": file, "size_bytes": report.len() }));
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::StackArgs;
 use super::wait::Wait;
-use crate::client::{Client, ReportFormat};
+use crate::client::{Client, FetchedReport, ReportFormat, ReportQuery};
 use crate::error::Error;
 use crate::output::Output;
 
@@ -20,12 +20,15 @@ const WAIT: Duration = Duration::from_secs(30);
 pub(super) struct ReportArgs {
     /// The study's id, or the name its sender gave it
     study: String,
-    /// Where to write it; - for the standard output
-    #[arg(short, long, value_name = "FILE")]
-    output: PathBuf,
-    /// html or json; by default as the file's name ends
-    #[arg(long)]
+    /// The form; by default as the file's name ends
+    #[arg(long = "as", alias = "format", value_name = "FORM")]
     format: Option<ReportFormat>,
+    /// Where to write it; without it, or with -, it goes to the standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Which revision; by default the latest
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    revision: Option<u32>,
     /// The site, if several have a study of that name
     #[arg(long)]
     site: Option<String>,
@@ -37,60 +40,69 @@ pub(super) struct ReportArgs {
 }
 
 pub(super) async fn run(args: &ReportArgs, output: Output) -> Result<ExitCode, Error> {
-    let format = match args.format.or_else(|| format_of(&args.output)) {
-        Some(format) => format,
-        None => {
-            return Err(Error::Usage("say which form you want: --format html or --format json".to_owned()));
-        }
-    };
-    let wanted = Wanted { study: &args.study, site: args.site.as_deref(), limit: args.wait.0 };
-    let report = fetch(&args.stack.client()?, wanted, format).await?;
-    if args.output.as_os_str() == "-" {
-        output.bytes(&report);
-        return Ok(ExitCode::SUCCESS);
+    let file = args.output.as_deref().filter(|file| file.as_os_str() != "-");
+    let format = args.format.or_else(|| ReportFormat::of_file(file?));
+    let format = format
+        .ok_or_else(|| Error::Usage(format!("say which form you want: --as {}", ReportFormat::words())))?;
+    check_place(args, format, output)?;
+    let query =
+        ReportQuery { study: &args.study, site: args.site.as_deref(), revision: args.revision, format };
+    let report = fetch(&args.stack.client()?, query, args.wait.0).await?;
+    match file {
+        None => output.bytes(&report.bytes),
+        Some(file) => write(file, &report, format, output)?,
     }
-    std::fs::write(&args.output, &report).map_err(Error::file("write", &args.output))?;
-    output.say(format_args!("wrote {}", args.output.display()));
-    output.object(&json!({ "event": "written", "file": args.output, "size_bytes": report.len() }));
     Ok(ExitCode::SUCCESS)
 }
 
-/// A report that is to be waited for.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Wanted<'a> {
-    /// The study's id or name.
-    pub(super) study: &'a str,
-    /// Its site.
-    pub(super) site: Option<&'a str>,
-    /// How long it is waited for.
-    pub(super) limit: Duration,
+/// Refuses what would mix two answers or fill a terminal with what is no text.
+fn check_place(args: &ReportArgs, format: ReportFormat, output: Output) -> Result<(), Error> {
+    let hint = |why: String| Err(Error::Usage(format!("{why}; say where to write it: -o FILE")));
+    match args.output {
+        Some(_) => Ok(()),
+        None if output.is_json() => hint("with --json the answer says what was written".to_owned()),
+        None if !format.is_text() => hint(format!("{} is no text for the standard output", format.name())),
+        None => Ok(()),
+    }
 }
 
-/// Fetches a report, waiting for it.
+/// Writes it and says so.
+pub(super) fn write(
+    file: &Path,
+    report: &FetchedReport,
+    format: ReportFormat,
+    output: Output,
+) -> Result<(), Error> {
+    std::fs::write(file, &report.bytes).map_err(Error::file("write", file))?;
+    output.say(format_args!("report: {}", file.display()));
+    output.object(&json!({
+        "event": "written",
+        "file": file,
+        "format": format.name(),
+        "media_type": report.media_type,
+        "revision": report.revision,
+        "size_bytes": report.bytes.len(),
+    }));
+    Ok(())
+}
+
+/// Fetches a report, waiting for it for `limit`.
 ///
 /// # Errors
 /// When it does not come in time.
 pub(super) async fn fetch(
     client: &Client,
-    wanted: Wanted<'_>,
-    format: ReportFormat,
-) -> Result<Vec<u8>, Error> {
-    let deadline = Instant::now() + wanted.limit;
+    query: ReportQuery<'_>,
+    limit: Duration,
+) -> Result<FetchedReport, Error> {
+    let deadline = Instant::now() + limit;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        if let Some(report) = client.report(wanted.study, wanted.site, format, left.min(WAIT)).await? {
+        if let Some(report) = client.report(query, left.min(WAIT)).await? {
             return Ok(report);
         }
         if left.is_zero() {
-            return Err(Error::NoReport { study: wanted.study.to_owned(), limit_s: wanted.limit.as_secs() });
+            return Err(Error::NoReport { study: query.study.to_owned(), limit_s: limit.as_secs() });
         }
-    }
-}
-
-fn format_of(file: &Path) -> Option<ReportFormat> {
-    match file.extension()?.to_str()? {
-        "html" | "htm" => Some(ReportFormat::Html),
-        "json" => Some(ReportFormat::Json),
-        _ => None,
     }
 }

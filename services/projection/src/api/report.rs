@@ -1,26 +1,25 @@
 //! `GET /v1/studies/{id}/report`: a report in the form that is asked for. What was stored is given as it was issued,
 //! verified; other forms are made of the document.
 
-mod form;
-mod page;
+mod accept;
+mod refusal;
 
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use hilum_blobs::GetError;
-use hilum_events::{BlobRef, Sha256Digest, StudyId};
-use hilum_reports::html;
+use hilum_events::{Sha256Digest, StudyId};
+use hilum_forms::Format;
 use hilum_runtime::Problem;
 use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::Api;
-use super::error::{conflict, database, internal};
+use super::error::{conflict, database};
 use super::params::{Params, Wait};
 use crate::queries::Report;
-use form::{Format, accepted};
-pub(super) use page::Desks;
+use accept::accepted;
+use refusal::{not_made, not_stored};
 
 #[derive(Deserialize)]
 pub(super) struct Wanted {
@@ -68,25 +67,31 @@ pub(super) async fn show(
 
 /// Names the bytes of a form without making them.
 fn tag(format: Format, report: &Report) -> Sha256Digest {
-    match (format, &report.html) {
-        (Format::Json, _) => report.json.sha256,
-        (Format::Html, Some(stored)) => stored.sha256,
-        (Format::Html, None) => html::FORM.tag(&report.json.sha256),
+    match &report.html {
+        Some(stored) if format == Format::Html => stored.sha256,
+        _ => format.tag(&report.json.sha256),
     }
 }
 
 async fn answer(api: &Api, format: Format, report: &Report, tag: Sha256Digest) -> Result<Answer, Problem> {
-    let stored = match (format, &report.html) {
-        (Format::Json, _) => &report.json,
-        // Reports of the first version kept their page.
-        (Format::Html, Some(stored)) => stored,
-        (Format::Html, None) => {
-            let page = page::make(api, &report.json).await?;
-            return Ok(Answer { bytes: page.html.into(), tag: page.is_whole.then_some(tag) });
+    // Reports of the first version kept their page.
+    if let Some(stored) = report.html.as_ref().filter(|_| format == Format::Html) {
+        let bytes = api.blobs.get(stored).await.map_err(|error| not_stored(stored, &error))?;
+        return Ok(Answer { bytes, tag: Some(tag) });
+    }
+    let made = if format == Format::Json {
+        api.maker.make(&report.json, format).await
+    } else {
+        match api.maker.free_turn() {
+            Some(turn) => api.maker.make_at(turn, &report.json, format).await,
+            None => {
+                let _place = api.place_to_wait()?;
+                api.maker.make(&report.json, format).await
+            }
         }
     };
-    let bytes = api.blobs.get(stored).await.map_err(|error| not_to_be_had(stored, &error))?;
-    Ok(Answer { bytes, tag: Some(tag) })
+    let made = made.map_err(|error| not_made(&report.json, &error))?;
+    Ok(Answer { bytes: made.files.concat().into(), tag: made.is_whole.then_some(tag) })
 }
 
 fn etag(tag: &Sha256Digest) -> (HeaderName, String) {
@@ -135,21 +140,6 @@ fn not_issued(latest: Option<u32>) -> Problem {
             Problem::not_found(format!("the report has no such revision; the latest is {latest}"))
         }
     }
-}
-
-fn not_to_be_had(blob: &BlobRef, error: &GetError) -> Problem {
-    if error.is_transient() {
-        return storage_is_away(blob, error);
-    }
-    let error: &dyn std::error::Error = error;
-    tracing::error!(error, key = blob.key, "a report is not what was issued");
-    internal("the stored report is missing or damaged and is not shown; tell the operator")
-}
-
-fn storage_is_away(blob: &BlobRef, error: &GetError) -> Problem {
-    let error: &dyn std::error::Error = error;
-    tracing::warn!(error, key = blob.key, "cannot read a report");
-    Problem::unavailable("the object storage is away; try again, nothing is lost")
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use hilum_events::samples::{image_stored, report_issued, study_id};
 use hilum_events::{BlobRef, Envelope, Event, EventId};
-use hilum_reports::{Language, Picture, Pictures, Report, html, reduced, samples};
+use hilum_reports::{Language, Picture, Pictures, Report, fhir, hl7, html, reduced, samples};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -135,6 +135,50 @@ async fn a_page_is_made_of_the_document_and_its_pictures_and_is_the_same_each_ti
     assert_eq!(known.text().await.unwrap(), "");
     let other_form = fetch(&copy, "?format=json", ("if-none-match", &etag)).await;
     assert_eq!(other_form.status(), StatusCode::OK, "the tag is the page's");
+}
+
+#[tokio::test]
+async fn a_report_is_given_in_every_form_for_programs_by_its_name_or_media_type() {
+    let world = World::start().await;
+    let copy = world.projection().await;
+    let (report, _) = stored_story(&world).await;
+    let json = issue(&world, &copy, report.to_json().unwrap()).await;
+    for (name, form, expected) in
+        [("fhir", fhir::FORM, fhir::bundle(&report)), ("hl7", hl7::FORM, hl7::oru_r01(&report).into_bytes())]
+    {
+        let named = fetch(&copy, &format!("?format={name}"), ("accept", "*/*")).await;
+        let negotiated = fetch(&copy, "", ("accept", form.media_type)).await;
+        let etag = format!("\"{}\"", form.tag(&json.sha256));
+        for answer in [named, negotiated] {
+            assert_eq!(answer.status(), StatusCode::OK);
+            assert_eq!(answer.headers()["content-type"], form.media_type);
+            assert_eq!(answer.headers()["etag"], etag);
+            assert!(answer.bytes().await.unwrap() == expected, "{name}");
+        }
+        let known = fetch(&copy, &format!("?format={name}"), ("if-none-match", &etag)).await;
+        assert_eq!(known.status(), StatusCode::NOT_MODIFIED);
+    }
+    let (status, problem) = copy.get("/v1/studies/S-1/report?format=doc").await;
+    assert_eq!(status, 400);
+    assert!(problem["detail"].as_str().unwrap().contains("json, html, fhir or hl7"), "{problem}");
+    let unknown = fetch(&copy, "", ("accept", "image/png")).await;
+    assert_eq!(unknown.status(), StatusCode::NOT_ACCEPTABLE);
+    assert!(unknown.text().await.unwrap().contains("application/fhir+json (?format=fhir)"));
+}
+
+#[tokio::test]
+async fn a_report_with_a_flaw_is_shown_and_not_given_to_programs_in_a_form_that_hides_it() {
+    let world = World::start().await;
+    let copy = world.projection().await;
+    let (mut report, _) = stored_story(&world).await;
+    report.summary.failed = 0;
+    issue(&world, &copy, report.to_json().unwrap()).await;
+    page(&copy).await;
+    for format in ["fhir", "hl7"] {
+        let (status, problem) = copy.get(&format!("/v1/studies/S-1/report?format={format}")).await;
+        assert_eq!(status, 500);
+        assert!(problem["detail"].as_str().unwrap().contains("the summary says"), "{problem}");
+    }
 }
 
 #[tokio::test]

@@ -69,6 +69,7 @@ fn conclusion(report: &Report) -> String {
     let mut said = vec![report.disclaimer.clone()];
     said.extend(report.is_untrained().then(|| format!("{UNTRAINED_NOTICE}.")));
     said.push(sentences::summary(report));
+    said.extend(sentences::untold(report));
     said.extend(sentences::missing(report));
     said.extend(sentences::flags(report));
     said.push(sentences::NUMBERS.to_owned());

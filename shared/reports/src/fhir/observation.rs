@@ -64,10 +64,10 @@ struct Place<'a> {
     image: &'a ImageEntry,
 }
 
-/// All observations, image by image, findings in the model's order.
+/// The observations, image by image, findings in the model's order.
 pub(super) fn of(report: &Report) -> Vec<Observation> {
     let mut observations = Vec::new();
-    for (number, image) in (1..).zip(&report.images) {
+    for (number, image) in (1..).zip(&report.images).take(sentences::IMAGES) {
         let place = Place { report, number, image };
         match &image.reading {
             Some(reading) => {

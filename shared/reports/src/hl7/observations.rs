@@ -19,7 +19,7 @@ const ORDER_DETAIL: &str = "O";
 /// All segments, those of the study first, then image by image.
 pub(super) fn of(report: &Report) -> Vec<Segment> {
     let mut segments = of_study(report);
-    for (number, image) in (1..).zip(&report.images) {
+    for (number, image) in (1..).zip(&report.images).take(sentences::IMAGES) {
         segments.extend(of_image(number, image));
     }
     segments
@@ -30,6 +30,8 @@ fn of_study(report: &Report) -> Vec<Segment> {
     let mut segments = text("disclaimer", "Disclaimer", "", &report.disclaimer);
     segments.extend(untrained.into_iter().flatten());
     segments.extend(text("summary", "Summary", "", &sentences::summary(report)));
+    let untold = sentences::untold(report).map(|said| text("untold", "Not told", "", &said));
+    segments.extend(untold.into_iter().flatten());
     segments.extend(several("missing", "Missing", &sentences::missing(report)));
     segments.extend(several("flag", "Flag", &sentences::flags(report)));
     segments.extend(text("numbers", "How to take the numbers", "", sentences::NUMBERS));

@@ -1,0 +1,133 @@
+//! Reports from the API, in any form.
+
+use std::path::Path;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use reqwest::{Method, Response, header};
+
+use super::{Client, of_site, waiting};
+use crate::error::Error;
+
+/// The kind of problem that says that a report will come later.
+const NOT_ISSUED: &str = "/problems/report-not-issued";
+/// Names the revision in an answer.
+const REVISION: &str = "hilum-report-revision";
+
+/// The form of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// A page for people
+    Html,
+    /// The document itself, for programs
+    Json,
+    /// A FHIR R4 bundle
+    Fhir,
+    /// An HL7 v2.5.1 message
+    Hl7,
+}
+
+/// Which report is wanted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ReportQuery<'a> {
+    /// The study's id, or the sender's name for it.
+    pub(crate) study: &'a str,
+    /// Its site.
+    pub(crate) site: Option<&'a str>,
+    /// The latest if `None`.
+    pub(crate) revision: Option<u32>,
+    /// In which form.
+    pub(crate) format: ReportFormat,
+}
+
+/// A report as it came.
+#[derive(Debug, Clone)]
+pub(crate) struct FetchedReport {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) media_type: Option<String>,
+    pub(crate) revision: Option<u32>,
+}
+
+impl ReportFormat {
+    /// The API's word for it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Html => "html",
+            Self::Json => "json",
+            Self::Fhir => "fhir",
+            Self::Hl7 => "hl7",
+        }
+    }
+
+    /// Whether it can be shown on a terminal.
+    pub(crate) fn is_text(self) -> bool {
+        match self {
+            Self::Html | Self::Json | Self::Fhir | Self::Hl7 => true,
+        }
+    }
+
+    /// The form that the file's name stands for.
+    pub(crate) fn of_file(file: &Path) -> Option<Self> {
+        let name = file.file_name()?.to_str()?.to_ascii_lowercase();
+        let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
+        match () {
+            () if ends(&[".fhir.json", ".fhir"]) => Some(Self::Fhir),
+            () if ends(&[".json"]) => Some(Self::Json),
+            () if ends(&[".html", ".htm"]) => Some(Self::Html),
+            () if ends(&[".hl7"]) => Some(Self::Hl7),
+            () => None,
+        }
+    }
+
+    /// All that can be typed.
+    pub(crate) fn words() -> String {
+        let names: Vec<&str> = Self::value_variants().iter().map(|format| format.name()).collect();
+        names.join("|")
+    }
+}
+
+impl Client {
+    /// `GET /v1/studies/{id}/report`; `None` while there is none.
+    pub(crate) async fn report(
+        &self,
+        wanted: ReportQuery<'_>,
+        wait: Duration,
+    ) -> Result<Option<FetchedReport>, Error> {
+        let mut query = waiting(Some(wait));
+        query.extend(of_site(wanted.site));
+        query.push(("format", wanted.format.name().to_owned()));
+        query.extend(wanted.revision.map(|revision| ("revision", revision.to_string())));
+        let path = ["v1", "studies", wanted.study, "report"];
+        match self.send(|| self.request(Method::GET, &path, &query)).await {
+            Ok(response) => {
+                let (media_type, revision) =
+                    (said(&response, header::CONTENT_TYPE.as_str()), said(&response, REVISION));
+                let bytes = response.bytes().await.map_err(|source| self.unreachable(source))?;
+                let revision = revision.and_then(|revision| revision.parse().ok());
+                Ok(Some(FetchedReport { bytes: bytes.into(), media_type, revision }))
+            }
+            Err(Error::Refused { problem }) if problem.kind == NOT_ISSUED => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// A header of the answer.
+fn said(response: &Response, header: &str) -> Option<String> {
+    response.headers().get(header)?.to_str().ok().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_form_is_told_by_the_end_of_the_file_s_name() {
+        let of = |name: &str| ReportFormat::of_file(Path::new(name));
+        assert_eq!(of("out/S-1.HTML"), Some(ReportFormat::Html));
+        assert_eq!(of("report.json"), Some(ReportFormat::Json));
+        assert_eq!(of("report.fhir.json"), Some(ReportFormat::Fhir));
+        assert_eq!(of("report.hl7"), Some(ReportFormat::Hl7));
+        assert_eq!((of("report"), of("report.txt"), of("..")), (None, None, None));
+    }
+}

@@ -1,0 +1,168 @@
+//! The handler against a real nats-server, a store in a folder, the real decoder and engines that say what no network may.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::io::Cursor;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use hilum_blobs::StoreConfig;
+use hilum_events::{JobId, MediaType, StoredImage, dead_letter_filter, samples};
+use hilum_imaging::DecoderConfig;
+use hilum_log::{WorkConfig, apply_definitions, work};
+use hilum_models::demo::write_demo;
+use hilum_servers::{NatsOptions, NatsServer, wait_until};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::batcher::BatchSettings;
+use crate::engine::{ActivationMaps, Engine, EngineDescription};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Gives the outputs that it was told to, one for each image.
+struct Scripted {
+    outputs: Arc<Mutex<Vec<Output>>>,
+    input_len: usize,
+}
+
+impl Engine for Scripted {
+    fn forward(&mut self, batch: &[&[f32]]) -> Result<Vec<Output>, EngineError> {
+        Ok(self.outputs.lock().unwrap().drain(..batch.len()).collect())
+    }
+
+    fn input_len(&self) -> usize {
+        self.input_len
+    }
+
+    fn description(&self) -> EngineDescription {
+        let text = || "scripted".to_owned();
+        EngineDescription { engine: text(), version: text(), precision: text(), device: text() }
+    }
+
+    fn replica(&self) -> Result<Box<dyn Engine>, EngineError> {
+        Ok(Box::new(Self { outputs: self.outputs.clone(), ..*self }))
+    }
+}
+
+/// The service with a scripted engine, and all it needs.
+struct Bench {
+    _folder: tempfile::TempDir,
+    _nats: NatsServer,
+    log: Log,
+    blobs: BlobStore,
+    model: Arc<Model>,
+    shutdown: CancellationToken,
+    working: JoinHandle<()>,
+}
+
+impl Bench {
+    /// The images get the outputs in this order.
+    async fn new(outputs: impl FnOnce(usize) -> Vec<Output>) -> Self {
+        let decoders = DecoderConfig::sibling().expect("hilum-decoder is built with hilum-imaging");
+        let folder = tempfile::tempdir().unwrap();
+        let nats = NatsServer::start(&NatsOptions::in_folder(folder.path().join("nats"))).await.unwrap();
+        let log = Log::connect(&nats.url(), "test").await.unwrap();
+        assert!(wait_until(LIMIT, || async { log.is_connected() }).await);
+        apply_definitions(&log, 1).await.unwrap();
+        let blobs = StoreConfig::at(&format!("file://{}", folder.path().join("objects").display()));
+        let blobs = BlobStore::open(&blobs).unwrap();
+        let demo = write_demo(&folder.path().join("model")).unwrap();
+        let outputs = Arc::new(Mutex::new(outputs(demo.manifest().labels.len())));
+        let engine = Scripted { outputs, input_len: demo.manifest().input_len() };
+        let model = Arc::new(Model::of(&demo, engine.description(), 1).unwrap());
+        let reader = Reader {
+            log: log.clone(),
+            store: blobs.clone(),
+            decoders: DecoderPool::new(decoders),
+            model: model.clone(),
+            worker: Arc::new(ModelWorker::start(vec![Box::new(engine)], BatchSettings::default()).unwrap()),
+        };
+        let shutdown = CancellationToken::new();
+        let working = tokio::spawn(read_until(log.clone(), reader, shutdown.clone()));
+        Self { _folder: folder, _nats: nats, log, blobs, model, shutdown, working }
+    }
+
+    /// Asks for a reading of a picture that no other number has.
+    async fn ask(&self, number: u8) -> u64 {
+        let shade = |x: u32, y: u32| image::Luma([u8::try_from((x + y) % 200).unwrap() + number]);
+        let mut png = Cursor::new(Vec::new());
+        image::GrayImage::from_fn(256, 256, shade).write_to(&mut png, image::ImageFormat::Png).unwrap();
+        let blob = self.blobs.put(png.into_inner().into()).await.unwrap();
+        let stored = StoredImage { blob, media_type: MediaType::Png, dicom: None };
+        let mut asked = samples::inference_requested(number.into(), &content(number), 0);
+        let Event::InferenceRequested(request) = &mut asked.event else { unreachable!() };
+        (request.image, request.model) = (stored, self.model.identity.clone());
+        self.log.append(&asked).await.unwrap().seq()
+    }
+
+    /// Why the image at this position was given up.
+    async fn parked(&self, number: u8, seq: u64) -> String {
+        let filter = dead_letter_filter(job_id(number), seq);
+        let told = || async { self.log.last(&filter).await.unwrap().is_some() };
+        assert!(wait_until(LIMIT, told).await, "nothing was parked");
+        let told = self.log.last(&filter).await.unwrap().unwrap();
+        let Event::JobDeadLettered(dead) = &told.envelope().unwrap().event else { panic!("{told:?}") };
+        assert!(self.log.dead_letter("infer", seq).await.unwrap().is_some(), "its story is kept");
+        dead.reason.clone()
+    }
+
+    async fn is_read(&self, number: u8) -> bool {
+        let filter = completed_filter(samples::reading_id(&content(number)));
+        self.log.last(&filter).await.unwrap().is_some()
+    }
+
+    async fn stop(self) {
+        self.shutdown.cancel();
+        self.working.await.unwrap();
+    }
+}
+
+async fn read_until(log: Log, reader: Reader, shutdown: CancellationToken) {
+    let config = WorkConfig {
+        consumers: vec!["infer-stat".to_owned(), "infer-routine".to_owned()],
+        concurrency: 1,
+        handle_limit: LIMIT,
+        max_tries: 3,
+        max_unanswered: 3,
+        drain_limit: Duration::from_secs(5),
+    };
+    Box::pin(work(&log, Arc::new(reader), &config, &shutdown)).await.unwrap();
+}
+
+fn content(number: u8) -> String {
+    format!("content {number}")
+}
+
+fn job_id(number: u8) -> JobId {
+    samples::job_id(number.into())
+}
+
+fn output(labels: usize) -> Output {
+    let values = vec![0.5; labels * 4];
+    Output { logits: vec![-1.0; labels], maps: Some(ActivationMaps { height: 2, width: 2, values }) }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_model_can_not_have_said_is_parked_with_its_reason_and_never_published() {
+    let bench = Bench::new(|labels| {
+        let mut outputs = vec![output(labels); 4];
+        outputs[0].logits[3] = f32::NAN;
+        outputs[1].logits.pop();
+        outputs[2].maps.as_mut().unwrap().values.fill(f32::INFINITY);
+        outputs
+    })
+    .await;
+    for (number, why) in
+        [(1, "the logit NaN for"), (2, "no finding of"), (3, "a value that is not a finite number")]
+    {
+        let seq = bench.ask(number).await;
+        let reason = bench.parked(number, seq).await;
+        assert!(reason.contains(why) && reason.contains("hilum model check"), "{reason}");
+        assert!(!bench.is_read(number).await);
+    }
+    // What is wrong with one image is no reason to stop.
+    bench.ask(4).await;
+    assert!(wait_until(LIMIT, || bench.is_read(4)).await);
+    bench.stop().await;
+}

@@ -1,0 +1,122 @@
+//! The forms that a report can be given in, by the words that people and programs use for them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use hilum_events::Sha256Digest;
+use hilum_reports::{Form, fhir, hl7, html};
+use serde::{Deserialize, Deserializer, de};
+
+/// A form of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// The stored document itself.
+    Json,
+    /// A page for people.
+    Html,
+    /// A FHIR R4 bundle.
+    Fhir,
+    /// An HL7 v2.5.1 message.
+    Hl7,
+}
+
+/// A word that names no form.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a report comes as {}, not as {word:?}", Format::words())]
+pub struct UnknownFormat {
+    /// As it was given.
+    pub word: String,
+}
+
+impl Format {
+    /// All of them, the usual one first.
+    pub const ALL: [Self; 4] = [Self::Json, Self::Html, Self::Fhir, Self::Hl7];
+
+    /// A word for it, such as `html`.
+    pub fn name(self) -> &'static str {
+        self.form().map_or("json", |form| form.name)
+    }
+
+    /// Its media type, for HTTP.
+    pub fn media_type(self) -> &'static str {
+        self.form().map_or("application/json", |form| form.media_type)
+    }
+
+    /// How the name of a file of it ends, without the dot.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Html => "html",
+            Self::Fhir => "fhir.json",
+            Self::Hl7 => "hl7",
+        }
+    }
+
+    /// Names the bytes of this form of the document with this hash, without making them. What lacks a picture that the
+    /// document names has other bytes.
+    pub fn tag(self, json_sha256: &Sha256Digest) -> Sha256Digest {
+        self.form().map_or(*json_sha256, |form| form.tag(json_sha256))
+    }
+
+    /// The form that is made of the document; `None` for the document itself.
+    fn form(self) -> Option<Form> {
+        match self {
+            Self::Json => None,
+            Self::Html => Some(html::FORM),
+            Self::Fhir => Some(fhir::FORM),
+            Self::Hl7 => Some(hl7::FORM),
+        }
+    }
+
+    fn words() -> String {
+        let names = Self::ALL.map(Self::name);
+        let (last, others) = names.split_last().map_or(("", &[][..]), |(last, others)| (*last, others));
+        format!("{} or {last}", others.join(", "))
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Format {
+    type Err = UnknownFormat;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        let format = Self::ALL.into_iter().find(|format| format.name() == word);
+        format.ok_or_else(|| UnknownFormat { word: word.to_owned() })
+    }
+}
+
+impl<'de> Deserialize<'de> for Format {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_is_found_by_its_name() {
+        for format in Format::ALL {
+            assert_eq!(format.to_string().parse(), Ok(format));
+            assert_eq!(serde_json::from_value::<Format>(format.name().into()).unwrap(), format);
+        }
+        let refused = "doc".parse::<Format>().unwrap_err();
+        assert_eq!(refused.to_string(), "a report comes as json, html, fhir or hl7, not as \"doc\"");
+    }
+
+    #[test]
+    fn every_form_has_its_own_tag_and_that_of_the_document_is_its_hash() {
+        let json_sha256 = Sha256Digest::of(b"document");
+        let mut tags = Format::ALL.map(|format| format.tag(&json_sha256)).to_vec();
+        assert_eq!(tags[0], json_sha256);
+        tags.sort();
+        tags.dedup();
+        assert_eq!(tags.len(), Format::ALL.len());
+    }
+}

@@ -1,0 +1,13 @@
+//! Makes any form of a stored report: fetches the document and the pictures it names, verified, and calls the pure
+//! functions of `shared/reports` away from the threads that answer. Knows no HTTP, no log and nobody who asks.
+
+mod error;
+mod format;
+mod maker;
+mod pictures;
+mod turn;
+
+pub use error::FormError;
+pub use format::{Format, UnknownFormat};
+pub use maker::{Made, Maker};
+pub use turn::Turn;

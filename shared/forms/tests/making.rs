@@ -1,0 +1,126 @@
+//! Forms of a document in a real store.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::path::PathBuf;
+
+use hilum_blobs::{BlobStore, StoreConfig};
+use hilum_events::{BlobRef, Sha256Digest};
+use hilum_forms::{FormError, Format, Made, Maker};
+use hilum_reports::{Choice, Pictures, Report, fhir, hl7, html, reduced, samples};
+
+struct Store {
+    folder: tempfile::TempDir,
+    blobs: BlobStore,
+    maker: Maker,
+}
+
+impl Store {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("file://{}", folder.path().join("objects").display());
+        let blobs = BlobStore::open(&StoreConfig::at(&url)).unwrap();
+        let maker = Maker::new(blobs.clone());
+        Self { folder, blobs, maker }
+    }
+
+    /// The story's report with its pictures in the store.
+    async fn story(&self) -> (Report, BlobRef) {
+        let mut report = samples::one_of_each();
+        let kept = self.blobs.put(samples::picture(512, 419).into()).await.unwrap();
+        for image in report.images.iter_mut().filter(|image| image.preview.is_some()) {
+            image.preview = Some(kept.clone());
+        }
+        let json = self.blobs.put(report.to_json().unwrap().into()).await.unwrap();
+        (report, json)
+    }
+
+    fn path(&self, blob: &BlobRef) -> PathBuf {
+        self.folder.path().join("objects").join(&blob.key)
+    }
+
+    async fn made(&self, json: &BlobRef, format: Format) -> Made {
+        self.maker.make(json, format).await.unwrap()
+    }
+
+    async fn refused(&self, json: &BlobRef, format: Format) -> FormError {
+        self.maker.make(json, format).await.unwrap_err()
+    }
+}
+
+#[tokio::test]
+async fn every_form_is_what_the_pure_functions_make_of_the_document() {
+    let store = Store::new();
+    let (report, json) = store.story().await;
+    let Choice::Shown { previews, max_side_px } = html::choice(&report) else { panic!("too many") };
+    let mut pictures = Pictures::new();
+    for preview in previews {
+        let png = store.blobs.get(&preview).await.unwrap();
+        pictures.insert(preview.sha256, reduced(png.into(), max_side_px));
+    }
+    for (format, expected) in [
+        (Format::Json, report.to_json().unwrap()),
+        (Format::Html, html::render(&report, &pictures, &json.sha256).into_bytes()),
+        (Format::Fhir, fhir::bundle(&report)),
+        (Format::Hl7, hl7::oru_r01(&report).into_bytes()),
+    ] {
+        let made = store.made(&json, format).await;
+        assert!(made.is_whole && made.files.len() == 1, "{format}");
+        assert!(made.files[0] == expected, "{format}");
+        assert_eq!(store.made(&json, format).await, made, "{format}: the same each time");
+    }
+}
+
+#[tokio::test]
+async fn a_page_without_a_picture_that_it_should_have_is_not_whole() {
+    let store = Store::new();
+    let (report, json) = store.story().await;
+    std::fs::remove_file(store.path(report.images[0].preview.as_ref().unwrap())).unwrap();
+    assert!(!store.made(&json, Format::Html).await.is_whole);
+    assert!(store.made(&json, Format::Fhir).await.is_whole, "it shows none");
+}
+
+#[tokio::test]
+async fn a_document_that_is_gone_damaged_or_out_of_reach_makes_no_form() {
+    let store = Store::new();
+    let (_, json) = store.story().await;
+    let sha256 = Sha256Digest::of(b"never stored");
+    let never = BlobRef { key: format!("sha256/ne/{sha256}"), sha256, size_bytes: 12 };
+    for format in Format::ALL {
+        let lost = store.refused(&never, format).await;
+        assert!(matches!(lost, FormError::Lost(_)) && !lost.is_transient(), "{format}: {lost}");
+    }
+    let whole = std::fs::read(store.path(&json)).unwrap();
+    std::fs::write(store.path(&json), b"{}").unwrap();
+    assert!(matches!(store.refused(&json, Format::Fhir).await, FormError::Lost(_)));
+    std::fs::write(store.path(&json), whole).unwrap();
+
+    // A file where the folder was: reading fails, and not for good.
+    let (objects, aside) = (store.folder.path().join("objects"), store.folder.path().join("aside"));
+    std::fs::rename(&objects, &aside).unwrap();
+    std::fs::write(&objects, b"").unwrap();
+    for format in Format::ALL {
+        let away = store.refused(&json, format).await;
+        assert!(matches!(away, FormError::Away(_)) && away.is_transient(), "{format}: {away}");
+    }
+}
+
+#[tokio::test]
+async fn a_document_with_a_flaw_or_of_a_newer_release_leaves_as_it_is_only() {
+    let store = Store::new();
+    let mut report = samples::one_of_each();
+    report.summary.failed = 0;
+    let flawed = store.blobs.put(report.to_json().unwrap().into()).await.unwrap();
+    for format in [Format::Fhir, Format::Hl7] {
+        let refused = store.refused(&flawed, format).await;
+        assert!(matches!(refused, FormError::Flawed(_)) && !refused.is_transient(), "{format}: {refused}");
+    }
+    // People see what was issued, and that it does not add up.
+    store.made(&flawed, Format::Json).await;
+    store.made(&flawed, Format::Html).await;
+
+    let newer = store.blobs.put(r#"{"format": "hilum-report/2"}"#.into()).await.unwrap();
+    store.made(&newer, Format::Json).await;
+    for format in [Format::Html, Format::Fhir, Format::Hl7] {
+        assert!(matches!(store.refused(&newer, format).await, FormError::Unreadable(_)), "{format}");
+    }
+}
