@@ -93,7 +93,8 @@ impl Log {
         let subject = envelope.subject();
         let place = envelope.event.unique_among(&envelope.site);
         let unavailable = |error: UnavailableError| AppendError::Unavailable(error.into());
-        self.ensure_share(&subject, &envelope.site).await.map_err(unavailable)?;
+        // Hardly ever more than a look at what is known: kept out of what every append carries.
+        Box::pin(self.ensure_share(&subject, &envelope.site)).await.map_err(unavailable)?;
         match self.publish_after(previous_seq, &subject, &place, envelope).await {
             Ok(PublishAck { sequence: seq, duplicate: true, .. }) => Ok(Appended::AlreadyThere { seq }),
             Ok(PublishAck { sequence: seq, .. }) => {

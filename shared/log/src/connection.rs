@@ -186,7 +186,7 @@ impl Log {
     /// # Errors
     /// When the server does not answer.
     pub async fn consumer_positions(&self) -> Result<Vec<ConsumerPosition>, UnavailableError> {
-        let found = self.consumers_of(definition::EVENTS).await?;
+        let found = Box::pin(self.consumers_of(definition::EVENTS)).await?;
         let position = |share::Found { consumer, site, info }| ConsumerPosition {
             consumer,
             site,
@@ -205,7 +205,7 @@ impl Log {
     pub async fn queue_depths(&self) -> Result<Vec<QueueDepth>, UnavailableError> {
         let mut depths = Vec::new();
         for stream in share::streams_with_consumers() {
-            let found = self.consumers_of(&stream).await?;
+            let found = Box::pin(self.consumers_of(&stream)).await?;
             depths.extend(found.into_iter().map(|share::Found { consumer, site, info }| QueueDepth {
                 consumer,
                 site,

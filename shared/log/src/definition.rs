@@ -159,7 +159,7 @@ pub async fn apply(
             let mut config = consumer.config();
             if let Ok(found) = stream.consumer_info(&consumer.name).await {
                 if consumer.share_per_site {
-                    config.metadata = share::apply(log, &stream, consumer, &found).await?;
+                    config.metadata = Box::pin(share::apply(log, &stream, consumer, &found)).await?;
                 }
                 let updated = stream.update_consumer(config).await;
                 updated.map_err(UnavailableError::new("update a consumer"))?;
@@ -209,7 +209,7 @@ async fn drift_from(
             let Ok(info) = stream.consumer_info(&consumer.name).await else { continue };
             drifted.extend(drift_of(&definition.name, &consumer.config(), &info.config));
             if consumer.share_per_site {
-                drifted.extend(share::drift(&stream, &definition.name, consumer).await?);
+                drifted.extend(Box::pin(share::drift(&stream, &definition.name, consumer)).await?);
             }
         }
     }

@@ -160,7 +160,7 @@ impl Bench {
                 }
                 Some(names) = shares.next() => {
                     let opened = match names {
-                        Ok(names) => sources.open_shares(&self.log, &names).await,
+                        Ok(names) => Box::pin(sources.open_shares(&self.log, &names)).await,
                         Err(error) => Err(error),
                     };
                     if let Err(error) = opened {
