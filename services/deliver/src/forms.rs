@@ -190,6 +190,9 @@ mod tests {
         let files = |number| Form::ALL.map(|form| form.file_name(number));
         let all: BTreeSet<String> = [files(1), files(2)].concat().into_iter().collect();
         assert_eq!(all.len(), 2 * Form::ALL.len());
-        assert_eq!((Form::DicomSc.file_name(1).as_str(), Form::DicomSc.file_name(2).as_str()), ("sc.dcm", "sc-2.dcm"));
+        assert_eq!(
+            (Form::DicomSc.file_name(1).as_str(), Form::DicomSc.file_name(2).as_str()),
+            ("sc.dcm", "sc-2.dcm")
+        );
     }
 }

@@ -159,7 +159,9 @@ fn offer<'a>(
         return Ok((context.id, Cow::Owned(to_implicit(object.dataset).map_err(unfit)?)));
     }
     let class = object.sop_class;
-    Err(SendError::refused(format!("it does not take objects of the SOP class {class}; leave them out of `forms`")))
+    Err(SendError::refused(format!(
+        "it does not take objects of the SOP class {class}; leave them out of `forms`"
+    )))
 }
 
 /// Trailing padding is not part of an identifier.

@@ -68,12 +68,7 @@ fn elements(
     }
 }
 
-fn sequence(
-    rest: &mut &[u8],
-    length: u32,
-    implicit: &mut Vec<u8>,
-    depth: usize,
-) -> Result<(), &'static str> {
+fn sequence(rest: &mut &[u8], length: u32, implicit: &mut Vec<u8>, depth: usize) -> Result<(), &'static str> {
     if depth > DEPTH_MAX {
         return Err("its sequences are too deep");
     }
