@@ -10,7 +10,7 @@ use hilum_events::{BlobRef, Envelope, Event, EventId, ReportIssued, StoredImage,
 use hilum_imaging::DecoderConfig;
 use hilum_log::{Log, apply_definitions};
 use hilum_report::{Pace, Previewer, Reporter};
-use hilum_reports::{ChangeKind, Choice, Picture, Pictures, Report, html, reduced};
+use hilum_reports::{ChangeKind, Choice, Language, Picture, Pictures, Report, html, reduced};
 use hilum_runtime::Health;
 use hilum_servers::{NatsOptions, NatsServer, wait_until};
 use jiff::Timestamp;
@@ -124,7 +124,7 @@ impl Site {
             };
             pictures.insert(preview.sha256, picture);
         }
-        html::render(&report, &pictures, &issued.json.sha256)
+        html::render(&report, &pictures, &issued.json.sha256, Language::English)
     }
 
     /// The same log as seen by another client: what is asked of it from now on.

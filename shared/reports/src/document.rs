@@ -84,6 +84,13 @@ pub struct Summary {
     pub duplicates: u32,
 }
 
+impl Summary {
+    /// Images that had no outcome yet.
+    pub fn pending(&self) -> u32 {
+        self.images.saturating_sub(self.completed.saturating_add(self.failed))
+    }
+}
+
 /// One difference from the revision before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangeEntry {
@@ -162,6 +169,11 @@ impl Report {
     /// Whether any of the numbers come from a network that was not trained.
     pub fn is_untrained(&self) -> bool {
         self.models.iter().any(|model| !model.identity.trained)
+    }
+
+    /// The number under which forms show the image of a job: its place among the images, from 1.
+    pub fn number_of(&self, job_id: JobId) -> Option<usize> {
+        self.images.iter().position(|image| image.job_id == job_id).map(|index| index + 1)
     }
 
     /// The pictures of the first `images` images, each once, in the order of the images.

@@ -10,9 +10,13 @@ mod form;
 pub mod hl7;
 pub mod html;
 pub mod identity;
+mod overlay;
+pub mod pdf;
 mod pictures;
 pub mod samples;
 mod sentences;
+mod sight;
+mod words;
 
 pub use check::{Flaw, ImageFlaw, check};
 pub use document::{
@@ -22,6 +26,7 @@ pub use document::{
 };
 pub use form::Form;
 pub use pictures::{Choice, Picture, Pictures, reduced};
+pub use words::Language;
 
 /// The published JSON Schema (2020-12) of the document. Fields that it does not name are allowed: they are only ever
 /// added.

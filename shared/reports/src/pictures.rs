@@ -87,8 +87,12 @@ fn smaller(png: &[u8], max_side_px: u32) -> ImageResult<Option<Vec<u8>>> {
     }
     let scale = f64::from(max_side_px.max(1)) / f64::from(longest);
     let scaled = |side: u32| ((f64::from(side) * scale).round() as u32).max(1);
-    let grey = reader(png).decode()?.into_luma8();
-    encode(&imageops::resize(&grey, scaled(width), scaled(height), Resampling::Triangle)).map(Some)
+    encode(&imageops::resize(&grey(png)?, scaled(width), scaled(height), Resampling::Triangle)).map(Some)
+}
+
+/// Its samples.
+pub(crate) fn grey(png: &[u8]) -> ImageResult<GrayImage> {
+    Ok(reader(png).decode()?.into_luma8())
 }
 
 fn reader(png: &[u8]) -> ImageReader<Cursor<&[u8]>> {
@@ -175,6 +179,7 @@ mod tests {
         let png = picture(512, 300);
         assert_eq!(reduced(png.clone(), 512), Picture::Shown { png: png.clone() });
         assert_eq!(size(&reduced(png.clone(), 256)), (256, 150));
+        assert_eq!(size(&reduced(picture(257, 100), 256)), (256, 100));
         assert_eq!(size(&reduced(png.clone(), 1)), (1, 1));
         assert_eq!(reduced(png.clone(), 128), reduced(png, 128), "the same bytes each time");
     }

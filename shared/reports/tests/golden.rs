@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use hilum_events::Sha256Digest;
-use hilum_reports::{Choice, Form, Picture, Pictures, Report, fhir, hl7, html, reduced, samples};
+use hilum_reports::{Choice, Form, Language, Picture, Pictures, Report, fhir, hl7, html, reduced, samples};
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden")
@@ -40,7 +40,7 @@ fn pictures(choice: Choice) -> Pictures {
 fn the_page_has_the_bytes_of_its_version() {
     let report = samples::revised();
     let json_sha256 = Sha256Digest::of(&report.to_json().unwrap());
-    let page = html::render(&report, &pictures(html::choice(&report)), &json_sha256);
+    let page = html::render(&report, &pictures(html::choice(&report)), &json_sha256, Language::English);
     check(html::FORM, "revised.html", page.as_bytes());
 }
 
@@ -49,6 +49,14 @@ fn the_bundle_and_the_message_have_the_bytes_of_their_versions() {
     let report = samples::revised();
     check(fhir::FORM, "revised.fhir.json", &fhir::bundle(&report));
     check(hl7::FORM, "revised.hl7", hl7::oru_r01(&report).as_bytes());
+}
+
+#[test]
+fn the_page_in_korean_has_the_bytes_of_its_version() {
+    let report = samples::incomplete();
+    let json_sha256 = Sha256Digest::of(&report.to_json().unwrap());
+    let page = html::render(&report, &pictures(html::choice(&report)), &json_sha256, Language::Korean);
+    check(html::FORM, "incomplete.ko.html", page.as_bytes());
 }
 
 #[test]
@@ -69,6 +77,6 @@ fn the_document_is_written_as_it_was_and_one_from_before_it_named_pictures_is_st
     }
     let json = golden("document-without-pictures.json", &before.to_json().unwrap());
     assert_eq!(Report::from_json(&json).unwrap(), before);
-    let page = html::render(&before, &Pictures::new(), &Sha256Digest::of(&json));
+    let page = html::render(&before, &Pictures::new(), &Sha256Digest::of(&json), Language::English);
     assert_eq!(page.matches("No preview: none was kept.").count(), 4);
 }

@@ -67,6 +67,20 @@ impl Comparison {
     }
 }
 
+impl Comparison {
+    /// The sender's name of the earlier study, or else its id.
+    pub fn study_name(&self) -> String {
+        self.study_ref.as_ref().map_or_else(|| self.study_id.to_string(), ToString::to_string)
+    }
+}
+
+impl ComparedFinding {
+    /// By how much the score is higher than it was, -1 to 1; `None` if the label has none.
+    pub fn score_change(&self) -> Option<f32> {
+        Some(self.score? - self.earlier_score?)
+    }
+}
+
 fn readings(report: &Report) -> impl Iterator<Item = &ReadingEntry> {
     report.images.iter().filter_map(|image| image.reading.as_ref())
 }

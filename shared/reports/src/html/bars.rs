@@ -3,38 +3,40 @@
 use hilum_events::Finding;
 use maud::{Markup, html};
 
-use super::label;
+use super::Writer;
 
 /// Draws `ranked` in its order. Nothing of an untrained network looks like a positive finding.
-pub(super) fn table(ranked: &[&Finding], untrained: bool) -> Markup {
+pub(super) fn table(writer: &Writer<'_>, ranked: &[&Finding], untrained: bool) -> Markup {
+    let words = writer.words;
     html! {
         div.scroll { table.findings.untrained[untrained] {
             thead { tr {
-                th scope="col" { "Finding" }
-                th.bar scope="col" { "Score, " span.tick-name { "tick at 0.5 = operating point" } }
-                th.number scope="col" { "Score" }
-                th.number.small scope="col" { "Probability" }
-                th.number.small scope="col" { "Logit" }
+                th scope="col" { (words.finding) }
+                th.bar scope="col" { (words.score) ", " span.tick-name { (words.tick) } }
+                th.number scope="col" { (words.score) }
+                th.number.small scope="col" { (words.probability) }
+                th.number.small scope="col" { (words.logit) }
             } }
-            tbody { @for finding in ranked { (row(finding, untrained)) } }
+            tbody { @for finding in ranked { (row(writer, finding, untrained)) } }
         } }
     }
 }
 
-fn row(finding: &Finding, untrained: bool) -> Markup {
+fn row(writer: &Writer<'_>, finding: &Finding, untrained: bool) -> Markup {
+    let words = writer.words;
     let score = finding.operating_point_score;
     let above = !untrained && score.is_some_and(|score| score >= 0.5);
     html! {
         tr.above[above] {
-            th scope="row" { (label(&finding.label)) }
+            th scope="row" { (writer.language.label(&finding.label)) }
             td.bar { (bar(score)) }
             td.number {
                 @match score {
                     Some(score) => {
-                        @if above { span.mark title="at or above the operating point" { "▲" } " " }
+                        @if above { span.mark title=(words.at_or_above) { "▲" } " " }
                         (format!("{score:.2}"))
                     },
-                    None => span.none title="the model has no operating point for it" { "none" },
+                    None => span.none title=(words.no_operating_point) { (words.none) },
                 }
             }
             td.number.small { (format!("{:.4}", finding.probability)) }

@@ -1,30 +1,33 @@
 //! What a report was made of: the models, and the facts of the log.
 
-use hilum_events::Sha256Digest;
 use maud::{Markup, html};
 
-use super::{counted, time};
-use crate::document::{ModelEntry, Report};
+use super::Writer;
+use crate::words::time;
 
 /// Events listed on the page; all are in the document.
 const EVENTS: usize = 60;
 
-pub(super) fn models(models: &[ModelEntry]) -> Markup {
+pub(super) fn models(writer: &Writer<'_>) -> Markup {
+    let Writer { report, words, language, .. } = writer;
     html! {
-        @for model in models {
+        @for model in &report.models {
             section {
-                h2 { "Model" }
+                h2 { (words.model) }
                 div.scroll { table.facts { tbody {
                     @if let Some(notice) = &model.notice {
-                        tr { th scope="row" { "Notice" } td { strong.untrained-text { (notice) } } }
+                        tr {
+                            th scope="row" { (words.notice) }
+                            td { strong.untrained-text { (language.model_notice(notice)) } }
+                        }
                     }
-                    tr { th scope="row" { "Name" } td { (model.identity.name) } }
-                    tr { th scope="row" { "Version" } td { (model.identity.version) } }
-                    tr { th scope="row" { "Weights SHA-256" } td { code { (model.identity.weights_sha256) } } }
-                    tr { th scope="row" { "Preprocessing" } td { code { (model.identity.preprocessing_id) } } }
+                    tr { th scope="row" { (words.name) } td { (model.identity.name) } }
+                    tr { th scope="row" { (words.version) } td { (model.identity.version) } }
+                    tr { th scope="row" { (words.weights) } td { code { (model.identity.weights_sha256) } } }
+                    tr { th scope="row" { (words.preprocessing) } td { code { (model.identity.preprocessing_id) } } }
                     @for engine in &model.engines {
                         tr {
-                            th scope="row" { "Engine" }
+                            th scope="row" { (words.engine) }
                             td { (engine.engine) " " (engine.version) ", " (engine.precision) ", " (engine.device) }
                         }
                     }
@@ -34,21 +37,21 @@ pub(super) fn models(models: &[ModelEntry]) -> Markup {
     }
 }
 
-pub(super) fn provenance(report: &Report, json_sha256: &Sha256Digest) -> Markup {
+pub(super) fn provenance(writer: &Writer<'_>) -> Markup {
+    let Writer { report, words, json_sha256, .. } = writer;
     let provenance = &report.provenance;
     let shown = provenance.events.len().min(EVENTS);
+    let [before, between, after] = (words.made_of)(provenance.events.len());
     html! {
         section.provenance {
-            h2 { "Provenance" }
+            h2 { (words.provenance) }
             p {
-                "Made of " (counted(u32::try_from(provenance.events.len()).unwrap_or(u32::MAX), "event"))
-                " of the log; caused by " code { (provenance.cause_event_id) } ". Machine-readable form: SHA-256 "
-                code { (json_sha256) } "."
+                (before) code { (provenance.cause_event_id) } (between) code { (json_sha256) } (after)
             }
             div.scroll { table.small {
                 thead { tr {
-                    th scope="col" { "Position" } th scope="col" { "Event" } th scope="col" { "Recorded" }
-                    th scope="col" { "Id" }
+                    th scope="col" { (words.position) } th scope="col" { (words.event) }
+                    th scope="col" { (words.recorded) } th scope="col" { (words.id) }
                 } }
                 tbody {
                     @for event in &provenance.events[..shown] {
@@ -60,7 +63,7 @@ pub(super) fn provenance(report: &Report, json_sha256: &Sha256Digest) -> Markup 
                 }
             } }
             @if shown < provenance.events.len() {
-                p { "The other " (provenance.events.len() - shown) " are in the machine-readable form." }
+                p { ((words.further_events)(provenance.events.len() - shown)) }
             }
         }
     }

@@ -3,8 +3,9 @@
 use hilum_events::{AnalysedRegion, BlobRef, Sha256Digest, samples::job_id};
 
 use super::*;
-use crate::document::ReadingEntry;
-use crate::samples::{NOT_SHOWN, made_preview, one_of_each, revised};
+use crate::document::{Completeness, ImageEntry, ReadingEntry, UNTRAINED_NOTICE};
+use crate::pictures::Picture;
+use crate::samples::{NOT_SHOWN, incomplete, made_preview, one_of_each, revised};
 
 /// What the document names: the readings' picture, and that of the failed image is damaged.
 fn pictures(report: &Report) -> Pictures {
@@ -20,7 +21,11 @@ fn pictures(report: &Report) -> Pictures {
 }
 
 fn page(report: &Report) -> String {
-    render(report, &pictures(report), &Sha256Digest::of(b"json"))
+    render(report, &pictures(report), &Sha256Digest::of(b"json"), Language::English)
+}
+
+fn in_korean(report: &Report) -> String {
+    render(report, &pictures(report), &Sha256Digest::of(b"json"), Language::Korean)
 }
 
 /// The story's report, with `change` in what the model says of its images.
@@ -149,7 +154,7 @@ fn a_picture_that_is_missing_is_a_sentence_that_says_why() {
     assert!(page.contains("No preview: object made in storage is damaged."));
     let escaped = NOT_SHOWN.replace('<', "&lt;").replace('>', "&gt;");
     assert!(page.contains(&format!("No preview: {escaped}.")));
-    let nothing = render(&one_of_each(), &Pictures::new(), &Sha256Digest::of(b"json"));
+    let nothing = render(&one_of_each(), &Pictures::new(), &Sha256Digest::of(b"json"), Language::English);
     assert_eq!(count(&nothing, "No preview: it was not fetched."), 3);
 }
 
@@ -192,6 +197,85 @@ fn a_failed_image_that_is_shown_first_does_not_take_the_picture_from_a_reading()
     let page = page(&report);
     assert_eq!(count(&page, "<img src=\"data:image/png;base64,"), 1);
     assert_eq!(count(&page, "<image id=\"picture-"), 1);
+}
+
+#[test]
+fn what_is_missing_stands_at_the_top() {
+    let report = incomplete();
+    let english = page(&report);
+    let missing = [
+        "INCOMPLETE: not all that was expected is in this report.",
+        "<li>5 of 6 expected images arrived</li>",
+        "<li>the series lateral did not arrive</li>",
+        "<li>Image 5 arrived and has no outcome yet</li>",
+    ];
+    let disclaimer = english.find("banner research").unwrap();
+    for sentence in missing {
+        assert!(english.find(sentence).is_some_and(|place| place < disclaimer), "{sentence}");
+    }
+    assert!(english.contains("2 without a reading, 1 without an outcome yet"));
+    assert!(english.contains("It had no outcome yet when this report had to be issued."));
+    let korean = in_korean(&report);
+    for sentence in [
+        "미완결 보고서:",
+        "<li>예정된 영상 6건 중 5건만 도착함</li>",
+        "<li>시리즈 lateral: 도착하지 않음</li>",
+    ] {
+        assert!(korean.contains(sentence), "{sentence}");
+    }
+}
+
+#[test]
+fn a_report_that_has_all_says_so_and_one_that_expects_nothing_says_nothing() {
+    let mut report = incomplete();
+    report.completeness = Some(Completeness { complete: true, missing: Vec::new() });
+    let whole = page(&report);
+    assert!(whole.contains("<dd>all that was expected is here</dd>") && !whole.contains("INCOMPLETE"));
+    report.completeness = None;
+    let silent = page(&report);
+    assert!(!silent.contains("Completeness") && !silent.contains("INCOMPLETE"));
+}
+
+#[test]
+fn what_a_rule_pointed_out_says_which_rule_and_which_image() {
+    let flag = "<strong>Effusion</strong>: score 0.57, probability 0.2227, threshold 0.50; \
+                flagged by rule effusion-first; Image 1, 2026-01-01 00:00:03 UTC";
+    assert!(page(&incomplete()).contains(flag));
+    let flag = "<strong>흉수 (Effusion)</strong>: 점수 0.57, 확률 0.2227, 기준값 0.50; 규칙 effusion-first에 따라 표시; \
+                영상 1, 2026-01-01 00:00:03 UTC";
+    assert!(in_korean(&incomplete()).contains(flag));
+}
+
+#[test]
+fn an_earlier_study_stands_beside_this_one() {
+    let mut report = incomplete();
+    let compared = page(&report);
+    assert!(compared.contains("Study S-0, revision 1, as of 2025-12-31 00:00:00 UTC."));
+    let row = "<th scope=\"row\">Effusion</th><td class=\"number\">0.28</td><td class=\"number\">0.57</td>\
+               <td class=\"number\">+0.28</td>";
+    assert!(compared.contains(row));
+    let comparison = report.comparison.as_mut().unwrap();
+    comparison.findings.clear();
+    assert!(page(&report).contains("there is nothing to compare"));
+    report.comparison.as_mut().unwrap().same_model = false;
+    assert!(page(&report).contains("read by different models, so their numbers cannot be compared"));
+    assert!(in_korean(&report).contains("모델이 서로 달라 수치를 비교할 수 없습니다"));
+}
+
+#[test]
+fn in_korean_everything_is_said_in_korean_and_the_words_of_the_document_are_kept() {
+    let korean = in_korean(&one_of_each());
+    assert!(korean.contains("<html lang=\"ko\">"));
+    assert!(korean.contains("연구용으로만 사용하십시오. 진단이 아닙니다."));
+    assert!(korean.contains("흉수 (Effusion)"));
+    let original = "<span class=\"original\">원문: <span lang=\"en\">the file ends before its picture does; send it again";
+    assert!(korean.contains(original));
+    // What a reader sees of English is quoted or a name.
+    for english in
+        ["Study", "Image ", "Finding", "Score", "Provenance", "No reading", "Received", "not analysed"]
+    {
+        assert!(!korean.contains(english), "{english}");
+    }
 }
 
 #[test]
