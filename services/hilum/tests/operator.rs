@@ -263,14 +263,20 @@ async fn a_report_is_written_in_the_form_that_was_typed_or_that_the_file_stands_
     for typed in [&["report", "S-1", "--as", "hl7"][..], &["report", "S-1", "--as", "hl7", "-o", "-"]] {
         assert_eq!(words(&hilum(&base, typed).await.stdout), "report as hl7");
     }
+    let sheets = folder.path().join("S-1.pdf");
+    let in_korean = hilum(&base, &["report", "S-1", "-o", sheets.to_str().unwrap(), "--lang", "ko"]).await;
+    assert!(words(&in_korean.stdout).contains(sheets.to_str().unwrap()), "{}", words(&in_korean.stderr));
     let asked = api.asked.lock().unwrap().clone();
-    assert_eq!(asked, ["S-1 format=fhir revision=2 site=north", "S-1 format=hl7", "S-1 format=hl7"]);
+    let hl7 = "S-1 format=hl7";
+    assert_eq!(asked, ["S-1 format=fhir revision=2 site=north", hl7, hl7, "S-1 format=pdf lang=ko"]);
 
     for (typed, hint) in [
-        (&["report", "S-1"][..], "--as html|json|fhir|hl7"),
-        (&["report", "S-1", "-o", "report.txt"], "--as html|json|fhir|hl7"),
+        (&["report", "S-1"][..], "--as html|pdf|json|fhir|hl7"),
+        (&["report", "S-1", "-o", "report.txt"], "--as html|pdf|json|fhir|hl7"),
         (&["report", "S-1", "--as", "fhir", "--json"], "say where to write it: -o FILE"),
-        (&["report", "S-1", "--as", "doc"], "possible values: html, json, fhir, hl7"),
+        (&["report", "S-1", "--as", "pdf"], "pdf is no text for the standard output; say where to write it"),
+        (&["report", "S-1", "--as", "html", "--lang", "fr"], "possible values: en, ko"),
+        (&["report", "S-1", "--as", "doc"], "possible values: html, pdf, json, fhir, hl7"),
         (&["report", "S-1", "--as", "json", "--revision", "3"], "the latest is 2"),
         (&["report", "S-1", "--as", "json", "--revision", "0"], "0"),
         (&["report", "none", "--as", "json", "--wait", "0s"], "is not there after 0 s"),

@@ -1,6 +1,7 @@
 //! Why a form could not be made, sorted by what helps.
 
 use hilum_blobs::GetError;
+use hilum_reports::pdf::PdfError;
 use hilum_reports::{Flaw, ReadError};
 use tokio::task::JoinError;
 
@@ -19,6 +20,9 @@ pub enum FormError {
     /// What the document says does not fit together. It is still given as JSON and HTML.
     #[error("the stored report has a flaw and does not leave in this form; take it as JSON or HTML")]
     Flawed(#[source] Flaw),
+    /// There is no such PDF: this release is at fault.
+    #[error("the PDF could not be made")]
+    Pdf(#[source] PdfError),
     /// So many are made that this one has waited in vain.
     #[error("too many reports are made at this moment; try again, or take JSON")]
     Busy,

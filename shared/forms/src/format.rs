@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use hilum_events::Sha256Digest;
-use hilum_reports::{Form, fhir, hl7, html};
+use hilum_reports::{Form, Language, fhir, hl7, html, pdf};
 use serde::{Deserialize, Deserializer, de};
 
 /// A form of a report.
@@ -14,6 +14,8 @@ pub enum Format {
     Json,
     /// A page for people.
     Html,
+    /// Sheets for people.
+    Pdf,
     /// A FHIR R4 bundle.
     Fhir,
     /// An HL7 v2.5.1 message.
@@ -30,7 +32,7 @@ pub struct UnknownFormat {
 
 impl Format {
     /// All of them, the usual one first.
-    pub const ALL: [Self; 4] = [Self::Json, Self::Html, Self::Fhir, Self::Hl7];
+    pub const ALL: [Self; 5] = [Self::Json, Self::Html, Self::Pdf, Self::Fhir, Self::Hl7];
 
     /// A word for it, such as `html`.
     pub fn name(self) -> &'static str {
@@ -47,15 +49,29 @@ impl Format {
         match self {
             Self::Json => "json",
             Self::Html => "html",
+            Self::Pdf => "pdf",
             Self::Fhir => "fhir.json",
             Self::Hl7 => "hl7",
         }
     }
 
+    /// Whether it is for people, who are told in the language they ask for. Others are the same in every language.
+    pub fn has_languages(self) -> bool {
+        match self {
+            Self::Html | Self::Pdf => true,
+            Self::Json | Self::Fhir | Self::Hl7 => false,
+        }
+    }
+
     /// Names the bytes of this form of the document with this hash, without making them. What lacks a picture that the
     /// document names has other bytes.
-    pub fn tag(self, json_sha256: &Sha256Digest) -> Sha256Digest {
-        self.form().map_or(*json_sha256, |form| form.tag(json_sha256))
+    pub fn tag(self, json_sha256: &Sha256Digest, language: Language) -> Sha256Digest {
+        let tag = self.form().map_or(*json_sha256, |form| form.tag(json_sha256));
+        if self.has_languages() && language != Language::default() {
+            Sha256Digest::of(format!("{tag}/{}", language.tag()).as_bytes())
+        } else {
+            tag
+        }
     }
 
     /// The form that is made of the document; `None` for the document itself.
@@ -63,6 +79,7 @@ impl Format {
         match self {
             Self::Json => None,
             Self::Html => Some(html::FORM),
+            Self::Pdf => Some(pdf::FORM),
             Self::Fhir => Some(fhir::FORM),
             Self::Hl7 => Some(hl7::FORM),
         }
@@ -107,16 +124,19 @@ mod tests {
             assert_eq!(serde_json::from_value::<Format>(format.name().into()).unwrap(), format);
         }
         let refused = "doc".parse::<Format>().unwrap_err();
-        assert_eq!(refused.to_string(), "a report comes as json, html, fhir or hl7, not as \"doc\"");
+        assert_eq!(refused.to_string(), "a report comes as json, html, pdf, fhir or hl7, not as \"doc\"");
     }
 
     #[test]
-    fn every_form_has_its_own_tag_and_that_of_the_document_is_its_hash() {
+    fn every_form_has_its_own_tag_in_each_of_its_languages_and_that_of_the_document_is_its_hash() {
         let json_sha256 = Sha256Digest::of(b"document");
-        let mut tags = Format::ALL.map(|format| format.tag(&json_sha256)).to_vec();
-        assert_eq!(tags[0], json_sha256);
+        assert_eq!(Format::Json.tag(&json_sha256, Language::Korean), json_sha256);
+        assert_eq!(Format::Html.tag(&json_sha256, Language::English), html::FORM.tag(&json_sha256));
+        let tags = |format: Format| Language::ALL.map(|language| format.tag(&json_sha256, language));
+        let mut tags = Format::ALL.map(tags).concat();
         tags.sort();
         tags.dedup();
-        assert_eq!(tags.len(), Format::ALL.len());
+        let of_people = Format::ALL.iter().filter(|format| format.has_languages()).count();
+        assert_eq!((tags.len(), of_people), (Format::ALL.len() + of_people, 2));
     }
 }

@@ -9,5 +9,6 @@ mod turn;
 
 pub use error::FormError;
 pub use format::{Format, UnknownFormat};
+pub use hilum_reports::Language;
 pub use maker::{Made, Maker};
 pub use turn::Turn;

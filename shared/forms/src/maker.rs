@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hilum_blobs::{BlobStore, GetError};
 use hilum_events::BlobRef;
-use hilum_reports::{Choice, Language, Picture, Report, check, fhir, hl7, html};
+use hilum_reports::{Choice, Language, Picture, Pictures, Report, check, fhir, hl7, html, pdf};
 
 use crate::error::FormError;
 use crate::format::Format;
@@ -43,19 +43,17 @@ impl Maker {
         Self { blobs, turns: Turns::default() }
     }
 
-    /// The form of the stored document `json`. The document itself comes at once, verified; others wait for their turn
-    /// for 10 s at most.
+    /// The form of the stored document `json`, in this language if it has several. The document itself comes at once,
+    /// verified; others wait for their turn for 10 s at most.
     ///
     /// # Errors
     /// See [`FormError`].
-    pub async fn make(&self, json: &BlobRef, format: Format) -> Result<Made, FormError> {
-        match format {
-            Format::Json => Ok(Made::one(self.document(json).await?)),
-            Format::Html | Format::Fhir | Format::Hl7 => {
-                let turn = self.turn().await?;
-                self.make_at(turn, json, format).await
-            }
+    pub async fn make(&self, json: &BlobRef, format: Format, language: Language) -> Result<Made, FormError> {
+        if format == Format::Json {
+            return Ok(Made::one(self.document(json).await?));
         }
+        let turn = self.turn().await?;
+        self.make_at(turn, json, format, language).await
     }
 
     /// A turn, if one is free.
@@ -75,11 +73,31 @@ impl Maker {
     ///
     /// # Errors
     /// See [`FormError`].
-    pub async fn make_at(&self, turn: Turn, json: &BlobRef, format: Format) -> Result<Made, FormError> {
+    pub async fn make_at(
+        &self,
+        turn: Turn,
+        json: &BlobRef,
+        format: Format,
+        language: Language,
+    ) -> Result<Made, FormError> {
         let document = self.document(json).await?;
+        let json_sha256 = json.sha256;
         match format {
             Format::Json => Ok(Made::one(document)),
-            Format::Html => self.html(&turn, json, document).await,
+            Format::Html => {
+                let sight = self.sight(&turn, document, html::choice).await?;
+                let is_whole = sight.is_whole();
+                let Sight { report, pictures } = sight;
+                let page = move || html::render(&report, &pictures, &json_sha256, language);
+                Ok(Made { is_whole, ..Made::one(turn.work(page).await?) })
+            }
+            Format::Pdf => {
+                let sight = self.sight(&turn, document, pdf::choice).await?;
+                let is_whole = sight.is_whole();
+                let Sight { report, pictures } = sight;
+                let file = move || pdf::render(&report, &pictures, &json_sha256, language);
+                Ok(Made { is_whole, ..Made::one(turn.work(file).await?.map_err(FormError::Pdf)?) })
+            }
             Format::Fhir => checked(&turn, document, |report| fhir::bundle(report).into()).await,
             Format::Hl7 => checked(&turn, document, |report| hl7::oru_r01(report).into()).await,
         }
@@ -92,28 +110,34 @@ impl Maker {
         })
     }
 
-    async fn html(&self, turn: &Turn, json: &BlobRef, document: Bytes) -> Result<Made, FormError> {
-        let (report, choice) = read(turn, document, html::choice).await?;
+    /// What a form for people shows: the document, and those of its pictures that `choice` wants.
+    async fn sight(
+        &self,
+        turn: &Turn,
+        document: Bytes,
+        choice: fn(&Report) -> Choice,
+    ) -> Result<Sight, FormError> {
+        let read = move || {
+            let report = Report::from_json(&document)?;
+            let choice = choice(&report);
+            Ok((report, choice))
+        };
+        let (report, choice) = turn.work(read).await?.map_err(FormError::Unreadable)?;
         let pictures = pictures::chosen(&self.blobs, turn, choice).await?;
-        let is_whole = pictures.values().all(|picture| matches!(picture, Picture::Shown { .. }));
-        let json_sha256 = json.sha256;
-        let page = turn.work(move || html::render(&report, &pictures, &json_sha256, Language::English)).await?;
-        Ok(Made { is_whole, ..Made::one(page) })
+        Ok(Sight { report, pictures })
     }
 }
 
-/// The document, and which of its pictures a form wants.
-async fn read(
-    turn: &Turn,
-    document: Bytes,
-    choice: fn(&Report) -> Choice,
-) -> Result<(Report, Choice), FormError> {
-    let read = move || {
-        let report = Report::from_json(&document)?;
-        let choice = choice(&report);
-        Ok((report, choice))
-    };
-    turn.work(read).await?.map_err(FormError::Unreadable)
+/// A document with the pictures that a form shows.
+struct Sight {
+    report: Report,
+    pictures: Pictures,
+}
+
+impl Sight {
+    fn is_whole(&self) -> bool {
+        self.pictures.values().all(|picture| matches!(picture, Picture::Shown { .. }))
+    }
 }
 
 /// A form for programs, which take what it says at its word: one of a document without flaws only.

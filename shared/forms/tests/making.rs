@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use hilum_blobs::{BlobStore, StoreConfig};
 use hilum_events::{BlobRef, Sha256Digest};
-use hilum_forms::{FormError, Format, Made, Maker};
-use hilum_reports::{Choice, Pictures, Report, fhir, hl7, html, reduced, samples};
+use hilum_forms::{FormError, Format, Language, Made, Maker};
+use hilum_reports::{Choice, Pictures, Report, fhir, hl7, html, pdf, reduced, samples};
 
 struct Store {
     folder: tempfile::TempDir,
@@ -39,11 +39,11 @@ impl Store {
     }
 
     async fn made(&self, json: &BlobRef, format: Format) -> Made {
-        self.maker.make(json, format).await.unwrap()
+        self.maker.make(json, format, Language::English).await.unwrap()
     }
 
     async fn refused(&self, json: &BlobRef, format: Format) -> FormError {
-        self.maker.make(json, format).await.unwrap_err()
+        self.maker.make(json, format, Language::English).await.unwrap_err()
     }
 }
 
@@ -59,7 +59,8 @@ async fn every_form_is_what_the_pure_functions_make_of_the_document() {
     }
     for (format, expected) in [
         (Format::Json, report.to_json().unwrap()),
-        (Format::Html, html::render(&report, &pictures, &json.sha256).into_bytes()),
+        (Format::Html, html::render(&report, &pictures, &json.sha256, Language::English).into_bytes()),
+        (Format::Pdf, pdf::render(&report, &pictures, &json.sha256, Language::English).unwrap()),
         (Format::Fhir, fhir::bundle(&report)),
         (Format::Hl7, hl7::oru_r01(&report).into_bytes()),
     ] {
@@ -67,6 +68,8 @@ async fn every_form_is_what_the_pure_functions_make_of_the_document() {
         assert!(made.is_whole && made.files.len() == 1, "{format}");
         assert!(made.files[0] == expected, "{format}");
         assert_eq!(store.made(&json, format).await, made, "{format}: the same each time");
+        let in_korean = store.maker.make(&json, format, Language::Korean).await.unwrap();
+        assert_eq!(in_korean != made, format.has_languages(), "{format}");
     }
 }
 
@@ -75,7 +78,9 @@ async fn a_page_without_a_picture_that_it_should_have_is_not_whole() {
     let store = Store::new();
     let (report, json) = store.story().await;
     std::fs::remove_file(store.path(report.images[0].preview.as_ref().unwrap())).unwrap();
-    assert!(!store.made(&json, Format::Html).await.is_whole);
+    for format in [Format::Html, Format::Pdf] {
+        assert!(!store.made(&json, format).await.is_whole, "{format}");
+    }
     assert!(store.made(&json, Format::Fhir).await.is_whole, "it shows none");
 }
 
@@ -120,7 +125,7 @@ async fn a_document_with_a_flaw_or_of_a_newer_release_leaves_as_it_is_only() {
 
     let newer = store.blobs.put(r#"{"format": "hilum-report/2"}"#.into()).await.unwrap();
     store.made(&newer, Format::Json).await;
-    for format in [Format::Html, Format::Fhir, Format::Hl7] {
+    for format in [Format::Html, Format::Pdf, Format::Fhir, Format::Hl7] {
         assert!(matches!(store.refused(&newer, format).await, FormError::Unreadable(_)), "{format}");
     }
 }

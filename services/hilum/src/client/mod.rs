@@ -18,7 +18,7 @@ use crate::stack::StackReadiness;
 
 pub(crate) use answers::{Accepted, Job, JobStatus, Reading};
 pub(crate) use dead_letters::Decision;
-pub(crate) use report::{FetchedReport, ReportFormat, ReportQuery};
+pub(crate) use report::{FetchedReport, ReportFormat, ReportLanguage, ReportQuery};
 pub(crate) use upload::{Tags, Upload};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);

@@ -19,12 +19,23 @@ const REVISION: &str = "hilum-report-revision";
 pub(crate) enum ReportFormat {
     /// A page for people
     Html,
+    /// Sheets for people
+    Pdf,
     /// The document itself, for programs
     Json,
     /// A FHIR R4 bundle
     Fhir,
     /// An HL7 v2.5.1 message
     Hl7,
+}
+
+/// The language of a form for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportLanguage {
+    /// English
+    En,
+    /// Korean
+    Ko,
 }
 
 /// Which report is wanted.
@@ -38,6 +49,8 @@ pub(crate) struct ReportQuery<'a> {
     pub(crate) revision: Option<u32>,
     /// In which form.
     pub(crate) format: ReportFormat,
+    /// English if `None`. Only forms for people have several.
+    pub(crate) language: Option<ReportLanguage>,
 }
 
 /// A report as it came.
@@ -53,6 +66,7 @@ impl ReportFormat {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Html => "html",
+            Self::Pdf => "pdf",
             Self::Json => "json",
             Self::Fhir => "fhir",
             Self::Hl7 => "hl7",
@@ -63,6 +77,7 @@ impl ReportFormat {
     pub(crate) fn is_text(self) -> bool {
         match self {
             Self::Html | Self::Json | Self::Fhir | Self::Hl7 => true,
+            Self::Pdf => false,
         }
     }
 
@@ -74,6 +89,7 @@ impl ReportFormat {
             () if ends(&[".fhir.json", ".fhir"]) => Some(Self::Fhir),
             () if ends(&[".json"]) => Some(Self::Json),
             () if ends(&[".html", ".htm"]) => Some(Self::Html),
+            () if ends(&[".pdf"]) => Some(Self::Pdf),
             () if ends(&[".hl7"]) => Some(Self::Hl7),
             () => None,
         }
@@ -83,6 +99,15 @@ impl ReportFormat {
     pub(crate) fn words() -> String {
         let names: Vec<&str> = Self::value_variants().iter().map(|format| format.name()).collect();
         names.join("|")
+    }
+}
+
+impl ReportLanguage {
+    fn tag(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::Ko => "ko",
+        }
     }
 }
 
@@ -96,6 +121,7 @@ impl Client {
         let mut query = waiting(Some(wait));
         query.extend(of_site(wanted.site));
         query.push(("format", wanted.format.name().to_owned()));
+        query.extend(wanted.language.map(|language| ("lang", language.tag().to_owned())));
         query.extend(wanted.revision.map(|revision| ("revision", revision.to_string())));
         let path = ["v1", "studies", wanted.study, "report"];
         match self.send(|| self.request(Method::GET, &path, &query)).await {
@@ -127,6 +153,7 @@ mod tests {
         assert_eq!(of("out/S-1.HTML"), Some(ReportFormat::Html));
         assert_eq!(of("report.json"), Some(ReportFormat::Json));
         assert_eq!(of("report.fhir.json"), Some(ReportFormat::Fhir));
+        assert_eq!(of("report.pdf"), Some(ReportFormat::Pdf));
         assert_eq!(of("report.hl7"), Some(ReportFormat::Hl7));
         assert_eq!((of("report"), of("report.txt"), of("..")), (None, None, None));
     }

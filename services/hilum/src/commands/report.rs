@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::StackArgs;
 use super::wait::Wait;
-use crate::client::{Client, FetchedReport, ReportFormat, ReportQuery};
+use crate::client::{Client, FetchedReport, ReportFormat, ReportLanguage, ReportQuery};
 use crate::error::Error;
 use crate::output::Output;
 
@@ -29,6 +29,9 @@ pub(super) struct ReportArgs {
     /// Which revision; by default the latest
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     revision: Option<u32>,
+    /// The language of forms for people
+    #[arg(long, value_name = "LANGUAGE")]
+    lang: Option<ReportLanguage>,
     /// The site, if several have a study of that name
     #[arg(long)]
     site: Option<String>,
@@ -45,8 +48,13 @@ pub(super) async fn run(args: &ReportArgs, output: Output) -> Result<ExitCode, E
     let format = format
         .ok_or_else(|| Error::Usage(format!("say which form you want: --as {}", ReportFormat::words())))?;
     check_place(args, format, output)?;
-    let query =
-        ReportQuery { study: &args.study, site: args.site.as_deref(), revision: args.revision, format };
+    let query = ReportQuery {
+        study: &args.study,
+        site: args.site.as_deref(),
+        revision: args.revision,
+        format,
+        language: args.lang,
+    };
     let report = fetch(&args.stack.client()?, query, args.wait.0).await?;
     match file {
         None => output.bytes(&report.bytes),

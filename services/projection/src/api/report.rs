@@ -8,14 +8,14 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use hilum_events::{Sha256Digest, StudyId};
-use hilum_forms::Format;
+use hilum_events::{BlobRef, Sha256Digest, StudyId};
+use hilum_forms::{Format, Language};
 use hilum_runtime::Problem;
 use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::Api;
-use super::error::{conflict, database};
+use super::error::{bad_request, conflict, database};
 use super::params::{Params, Wait};
 use crate::queries::Report;
 use accept::accepted;
@@ -26,8 +26,16 @@ pub(super) struct Wanted {
     site: Option<String>,
     revision: Option<u32>,
     format: Option<Format>,
+    lang: Option<String>,
     #[serde(default)]
     wait: Wait,
+}
+
+/// In which form and language.
+#[derive(Debug, Clone, Copy)]
+struct Shape {
+    format: Format,
+    language: Language,
 }
 
 /// A report in one form.
@@ -47,14 +55,15 @@ pub(super) async fn show(
         Some(format) => format,
         None => accepted(&headers)?,
     };
+    let shape = Shape { format, language: language(wanted.lang.as_deref())? };
     let study_id = api.study(&name, wanted.site.as_deref()).await?.study_id;
     let report = issued(&api, study_id, &wanted).await?;
     let revision = (HeaderName::from_static("hilum-report-revision"), report.revision.to_string());
-    let tag = tag(format, &report);
+    let tag = tag(shape, &report);
     if is_known(&headers, &tag) {
         return Ok((StatusCode::NOT_MODIFIED, [revision, etag(&tag)]).into_response());
     }
-    let answer = answer(&api, format, &report, tag).await?;
+    let answer = answer(&api, shape, &report, tag).await?;
     let fixed = [
         (header::CONTENT_TYPE, format.media_type()),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -62,35 +71,45 @@ pub(super) async fn show(
         (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; img-src data:"),
     ];
     let tag = answer.tag.as_ref().map(|tag| [etag(tag)]);
-    Ok((fixed, [revision], tag, answer.bytes).into_response())
+    let language = format.has_languages().then(|| [(header::CONTENT_LANGUAGE, shape.language.tag())]);
+    Ok((fixed, [revision], language, tag, answer.bytes).into_response())
+}
+
+fn language(tag: Option<&str>) -> Result<Language, Problem> {
+    let Some(tag) = tag else { return Ok(Language::default()) };
+    Language::from_tag(tag).ok_or_else(|| {
+        let tags = Language::ALL.map(Language::tag).join(" or ");
+        bad_request(format!("lang must be {tags}"))
+    })
+}
+
+/// The page that reports of the first version kept, if that is what is wanted.
+fn kept_page(shape: Shape, report: &Report) -> Option<&BlobRef> {
+    let is_it = shape.format == Format::Html && shape.language == Language::English;
+    report.html.as_ref().filter(|_| is_it)
 }
 
 /// Names the bytes of a form without making them.
-fn tag(format: Format, report: &Report) -> Sha256Digest {
-    match &report.html {
-        Some(stored) if format == Format::Html => stored.sha256,
-        _ => format.tag(&report.json.sha256),
-    }
+fn tag(shape: Shape, report: &Report) -> Sha256Digest {
+    let made = || shape.format.tag(&report.json.sha256, shape.language);
+    kept_page(shape, report).map_or_else(made, |kept| kept.sha256)
 }
 
-async fn answer(api: &Api, format: Format, report: &Report, tag: Sha256Digest) -> Result<Answer, Problem> {
-    // Reports of the first version kept their page.
-    if let Some(stored) = report.html.as_ref().filter(|_| format == Format::Html) {
-        let bytes = api.blobs.get(stored).await.map_err(|error| not_stored(stored, &error))?;
+async fn answer(api: &Api, shape: Shape, report: &Report, tag: Sha256Digest) -> Result<Answer, Problem> {
+    if let Some(kept) = kept_page(shape, report) {
+        let bytes = api.blobs.get(kept).await.map_err(|error| not_stored(kept, &error))?;
         return Ok(Answer { bytes, tag: Some(tag) });
     }
-    let made = if format == Format::Json {
-        api.maker.make(&report.json, format).await
-    } else {
-        match api.maker.free_turn() {
-            Some(turn) => api.maker.make_at(turn, &report.json, format).await,
-            None => {
-                let _place = api.place_to_wait()?;
-                api.maker.make(&report.json, format).await
-            }
+    let (json, Shape { format, language }) = (&report.json, shape);
+    let made = match api.maker.free_turn() {
+        _ if format == Format::Json => api.maker.make(json, format, language).await,
+        Some(turn) => api.maker.make_at(turn, json, format, language).await,
+        None => {
+            let _place = api.place_to_wait()?;
+            api.maker.make(json, format, language).await
         }
     };
-    let made = made.map_err(|error| not_made(&report.json, &error))?;
+    let made = made.map_err(|error| not_made(json, &error))?;
     Ok(Answer { bytes: made.files.concat().into(), tag: made.is_whole.then_some(tag) })
 }
 

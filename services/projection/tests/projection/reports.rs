@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use hilum_events::samples::{image_stored, report_issued, study_id};
 use hilum_events::{BlobRef, Envelope, Event, EventId};
-use hilum_reports::{Language, Picture, Pictures, Report, fhir, hl7, html, reduced, samples};
+use hilum_reports::{Language, Picture, Pictures, Report, fhir, hl7, html, pdf, reduced, samples};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -41,13 +41,19 @@ async fn stored_story(world: &World) -> (Report, Vec<BlobRef>) {
 
 /// What the page must be when all is there.
 async fn expected_page(world: &World, report: &Report, json: &BlobRef, max_side_px: u32) -> String {
+    let pictures = found_pictures(world, report, max_side_px).await;
+    html::render(report, &pictures, &json.sha256, Language::English)
+}
+
+/// The report's pictures from storage, where all of them must be.
+async fn found_pictures(world: &World, report: &Report, max_side_px: u32) -> Pictures {
     let mut pictures = Pictures::new();
     for preview in report.previews(report.images.len()) {
         let png = world.blobs.get(preview).await.unwrap();
         pictures.insert(preview.sha256, reduced(png.to_vec(), max_side_px));
     }
     assert!(pictures.values().all(|picture| matches!(picture, Picture::Shown { .. })));
-    html::render(report, &pictures, &json.sha256, Language::English)
+    pictures
 }
 
 async fn fetch(copy: &Copy, query: &str, header: (&str, &str)) -> Response {
@@ -160,10 +166,40 @@ async fn a_report_is_given_in_every_form_for_programs_by_its_name_or_media_type(
     }
     let (status, problem) = copy.get("/v1/studies/S-1/report?format=doc").await;
     assert_eq!(status, 400);
-    assert!(problem["detail"].as_str().unwrap().contains("json, html, fhir or hl7"), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("json, html, pdf, fhir or hl7"), "{problem}");
     let unknown = fetch(&copy, "", ("accept", "image/png")).await;
     assert_eq!(unknown.status(), StatusCode::NOT_ACCEPTABLE);
     assert!(unknown.text().await.unwrap().contains("application/fhir+json (?format=fhir)"));
+}
+
+#[tokio::test]
+async fn forms_for_people_come_in_the_language_that_is_asked_for() {
+    let world = World::start().await;
+    let copy = world.projection().await;
+    let (report, _) = stored_story(&world).await;
+    let json = issue(&world, &copy, report.to_json().unwrap()).await;
+    let pictures = found_pictures(&world, &report, 512).await;
+    let mut tags = std::collections::BTreeSet::new();
+    for language in Language::ALL {
+        let page = html::render(&report, &pictures, &json.sha256, language).into_bytes();
+        let sheets = pdf::render(&report, &pictures, &json.sha256, language).unwrap();
+        for (form, expected) in [("html", page), ("pdf", sheets)] {
+            let query = format!("?format={form}&lang={}", language.tag());
+            let answer = fetch(&copy, &query, ("accept", "*/*")).await;
+            assert_eq!(answer.headers()["content-language"], language.tag());
+            let etag = answer.headers()["etag"].to_str().unwrap().to_owned();
+            assert!(answer.bytes().await.unwrap() == expected, "{query}");
+            assert_eq!(
+                fetch(&copy, &query, ("if-none-match", &etag)).await.status(),
+                StatusCode::NOT_MODIFIED
+            );
+            assert!(tags.insert(etag), "each has its own tag");
+        }
+    }
+    let negotiated = fetch(&copy, "", ("accept", "application/pdf")).await;
+    assert_eq!(negotiated.headers()["content-type"], "application/pdf");
+    let (status, problem) = copy.get("/v1/studies/S-1/report?format=html&lang=fr").await;
+    assert_eq!((status, &problem["detail"]), (400, &json!("lang must be en or ko")));
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ pub(super) fn not_made(json: &BlobRef, error: &FormError) -> Problem {
                 "{flaw}, so the report is not given in this form; ask for ?format=json or ?format=html, and tell the operator"
             ))
         }
-        FormError::Broken(_) => {
+        FormError::Pdf(_) | FormError::Broken(_) => {
             tracing::error!(error = error as &dyn Error, key = json.key, "a report could not be made");
             internal("the report could not be made; ask for ?format=json, and tell the operator")
         }
