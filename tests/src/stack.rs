@@ -60,10 +60,10 @@ impl Stack {
         let folder = tempfile::tempdir().unwrap();
         // Postgres, which never runs as root, must be able to pass.
         std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-        let servers = Servers::start(folder.path(), &options).await;
+        let servers = Box::pin(Servers::start(folder.path(), &options)).await;
         let log = Log::connect(&servers.nats_url(0), "test").await.unwrap();
         assert!(wait_until(LIMIT, || async { log.is_connected() }).await);
-        apply(&log, &options.definitions(), options.nats_nodes).await.unwrap();
+        Box::pin(apply(&log, &options.definitions(), options.nats_nodes)).await.unwrap();
 
         let store_url = servers.store_url(folder.path());
         let mut store_config = StoreConfig::at(&store_url);

@@ -18,7 +18,7 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("hilum-reports", &["hilum-events"]),
         ("hilum-dicom", &["hilum-events", "hilum-imaging", "hilum-reports"]),
         ("hilum-sites", &["hilum-events"]),
-        ("hilum-forms", &["hilum-blobs", "hilum-events", "hilum-reports"]),
+        ("hilum-forms", &["hilum-blobs", "hilum-dicom", "hilum-events", "hilum-imaging", "hilum-reports"]),
     ])
 }
 

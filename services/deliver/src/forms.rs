@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use hilum_blobs::BlobStore;
 use hilum_events::{DeliveredObject, ReportIssued, Sha256Digest};
-use hilum_forms::{FormError, Format};
+use hilum_forms::{FormError, Format, Language};
+use hilum_imaging::DecoderPool;
 use serde::Deserialize;
 
 /// Longest document, bytes.
@@ -80,14 +81,18 @@ impl Form {
         }
     }
 
-    /// Whether this release can make it.
-    pub fn can_be_made(self) -> bool {
-        self.format().is_some()
-    }
-
-    /// As the maker calls it; forms that a later release makes are found by their name.
-    fn format(self) -> Option<Format> {
-        self.name().parse().ok()
+    /// As the maker calls it.
+    fn format(self) -> Format {
+        match self {
+            Self::Json => Format::Json,
+            Self::Html => Format::Html,
+            Self::Pdf => Format::Pdf,
+            Self::Fhir => Format::Fhir,
+            Self::Hl7 => Format::Hl7,
+            Self::DicomSr => Format::DicomSr,
+            Self::DicomSc => Format::DicomSc,
+            Self::DicomPdf => Format::DicomPdf,
+        }
     }
 }
 
@@ -114,7 +119,7 @@ impl Object {
 }
 
 /// Makes forms of stored documents. Cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Maker {
     store: BlobStore,
     forms: hilum_forms::Maker,
@@ -126,15 +131,14 @@ pub(crate) enum MakeError {
     /// It can't be made.
     #[error(transparent)]
     Form(#[from] FormError),
-    /// A picture that the document names can't be had.
-    #[error("a picture of the report is missing in storage, so the form {form} would not be whole")]
+    /// A picture or an image that the document names can't be had.
+    #[error(
+        "a picture or an image of the report is missing in storage, so the form {form} would not be whole"
+    )]
     NotWhole { form: &'static str },
     /// The document is longer than any.
     #[error("the report's document has {size_bytes} bytes, more than a document can have")]
     TooLong { size_bytes: u64 },
-    /// No release that wrote these settings would get here.
-    #[error("this release can't make the form {form}; leave it out of the target's `forms`")]
-    Unknown { form: &'static str },
 }
 
 impl MakeError {
@@ -143,15 +147,15 @@ impl MakeError {
         match self {
             Self::Form(error) => error.is_transient(),
             Self::NotWhole { .. } => true,
-            Self::TooLong { .. } | Self::Unknown { .. } => false,
+            Self::TooLong { .. } => false,
         }
     }
 }
 
 impl Maker {
-    /// Makes forms of what `store` holds.
-    pub fn new(store: BlobStore) -> Self {
-        Self { forms: hilum_forms::Maker::new(store.clone()), store }
+    /// Makes forms of what `store` holds; `decoder` tells of DICOM images whose they are.
+    pub fn new(store: BlobStore, decoder: DecoderPool) -> Self {
+        Self { forms: hilum_forms::Maker::new(store.clone(), decoder), store }
     }
 
     /// Whether the storage answers, else a sentence.
@@ -165,8 +169,7 @@ impl Maker {
         if document.size_bytes > DOCUMENT_MAX {
             return Err(MakeError::TooLong { size_bytes: document.size_bytes });
         }
-        let format = form.format().ok_or(MakeError::Unknown { form: form.name() })?;
-        let made = self.forms.make(document, format).await?;
+        let made = self.forms.make(document, form.format(), Language::English).await?;
         if !made.is_whole {
             return Err(MakeError::NotWhole { form: form.name() });
         }

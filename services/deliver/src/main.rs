@@ -3,7 +3,8 @@
 use anyhow::Context as _;
 use clap::Parser as _;
 use hilum_blobs::{BlobStore, StoreConfig};
-use hilum_deliver::{Config, Deliverer, Targets};
+use hilum_deliver::{Config, Deliverer, Maker, Targets};
+use hilum_imaging::{DecoderConfig, DecoderPool};
 use hilum_log::{Log, SEAL_RECORD};
 use hilum_runtime::Service;
 
@@ -17,9 +18,10 @@ async fn main() -> anyhow::Result<()> {
     let service = Service::start("hilum-deliver", &config.service)?;
     let log = Log::connect(&config.service.nats_url, "hilum-deliver").await?;
     let store = BlobStore::open(&StoreConfig::at(&config.store_url))?;
+    let decoder = DecoderPool::new(DecoderConfig { size: 1, ..DecoderConfig::sibling()? });
+    let maker = Maker::new(store.clone(), decoder);
     let health = service.health.clone();
-    let deliverer =
-        Deliverer::new(log.clone(), store.clone(), targets, health, config.service.drain_limit())?;
+    let deliverer = Deliverer::new(log.clone(), maker, targets, health, config.service.drain_limit())?;
 
     service.watch("event log", &log, |log| async move { log.probe().await });
     service.watch("object storage", &store, |store| async move { store.probe().await });

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hilum_blobs::BlobStore;
 use hilum_events::delivery_requests_filter;
 use hilum_log::{ConsumerDefinition, Ensured, Handle, Log, WorkConfig, WorkError, work};
 use hilum_runtime::{Health, with_causes};
@@ -65,7 +64,7 @@ impl Deliverer {
     /// When the settings of a target can't be used.
     pub fn new(
         log: Log,
-        store: BlobStore,
+        maker: Maker,
         targets: Targets,
         health: Health,
         drain_limit: Duration,
@@ -76,7 +75,7 @@ impl Deliverer {
         };
         let transports = targets.targets.iter().map(prepare).collect::<Result<_, _>>()?;
         health.wait_for(CONSUMERS, "not made yet");
-        Ok(Self { log, maker: Maker::new(store), targets, transports, health, drain_limit })
+        Ok(Self { log, maker, targets, transports, health, drain_limit })
     }
 
     /// Delivers until `shutdown`, then finishes what is in hand.

@@ -197,9 +197,6 @@ fn forms(keys: &keys::Keys) -> Result<Vec<Form>, String> {
             let may = names(kind.forms());
             return Err(format!("{} does not take the form {}; it takes {may}", kind.phrase(), form.name()));
         }
-        if !form.can_be_made() {
-            return Err(format!("this release can't make the form {}", form.name()));
-        }
     }
     if forms.iter().collect::<BTreeSet<_>>().len() < forms.len() {
         return Err("`forms` names one twice".to_owned());

@@ -61,11 +61,12 @@ impl Api {
         queries: Queries,
         log: Log,
         blobs: BlobStore,
+        maker: Maker,
         progress: Progress,
         shutdown: CancellationToken,
     ) -> Self {
         let waiting = Arc::new(Semaphore::new(WAITING_MAX));
-        let (decisions, maker) = (Arc::default(), Maker::new(blobs.clone()));
+        let decisions = Arc::default();
         Self { queries, log, blobs, progress, shutdown, waiting, decisions, maker }
     }
 }

@@ -3,6 +3,8 @@
 use anyhow::Context as _;
 use clap::Parser as _;
 use hilum_blobs::{BlobStore, StoreConfig};
+use hilum_forms::Maker;
+use hilum_imaging::{DecoderConfig, DecoderPool};
 use hilum_log::Log;
 use hilum_projection::api::{self, Api};
 use hilum_projection::config::Config;
@@ -17,6 +19,8 @@ use hilum_runtime::Service;
 const WRITING: u32 = 2;
 /// Connections to Postgres for answers.
 const READING: u32 = 8;
+/// Processes that tell whose images are, for DICOM forms of reports; none runs before one is asked for.
+const DECODERS: usize = 1;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -34,7 +38,10 @@ async fn main() -> anyhow::Result<()> {
         progress: progress.clone(),
         health: service.health.clone(),
     };
-    let api = Api::new(Queries::new(reading.clone()), log, blobs, progress, service.shutdown.clone());
+    let decoder = DecoderPool::new(DecoderConfig { size: DECODERS, ..DecoderConfig::sibling()? });
+    let maker = Maker::new(blobs.clone(), decoder);
+    let queries = Queries::new(reading.clone());
+    let api = Api::new(queries, log, blobs, maker, progress, service.shutdown.clone());
     let fold = async {
         projection.run(&service.shutdown).await;
         anyhow::Ok(())

@@ -13,7 +13,8 @@ use hilum_imaging::DecoderConfig;
 use hilum_log::{Log, apply_definitions};
 use hilum_report::{Pace, Previewer, Reporter};
 use hilum_reports::{
-    ChangeKind, Choice, Completeness, ImageStatus, Language, Missing, Picture, Pictures, Report, html, reduced,
+    ChangeKind, Choice, Completeness, ImageStatus, Language, Missing, Picture, Pictures, Report, html,
+    reduced,
 };
 use hilum_runtime::Health;
 use hilum_servers::{NatsOptions, NatsServer, wait_until};

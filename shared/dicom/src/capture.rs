@@ -22,6 +22,9 @@ use canvas::Canvas;
 /// Longest side of a picture here, pixels: none that Hilum stores is longer.
 const SIDE_MAX_PX: u32 = 512;
 
+/// Images that get a picture, 115 MB in all at most: a structured report tells of further ones.
+const CAPTURES_MAX: usize = 48;
+
 /// The pictures that [`secondary_captures`] wants of those that the document names.
 pub fn choice(report: &Report) -> Choice {
     let mut seen = Vec::new();
@@ -33,11 +36,11 @@ pub fn choice(report: &Report) -> Choice {
         }
         is_new
     });
-    Choice::Shown { previews: previews.take(crate::IMAGES_MAX).cloned().collect(), max_side_px: SIDE_MAX_PX }
+    Choice::Shown { previews: previews.take(CAPTURES_MAX).cloned().collect(), max_side_px: SIDE_MAX_PX }
 }
 
-/// Makes a picture, 1024 × 768 pixels of RGB, for each image of the document that was read, one after the other: each
-/// takes 2.4 MB. An image whose picture is not there gets one that says so, which is another object.
+/// Makes a picture, 1024 × 768 pixels of RGB, for each of the first 48 images of the document that were read, one after
+/// the other: each takes 2.4 MB. An image whose picture is not there gets one that says so, which is another object.
 ///
 /// # Errors
 /// When the images name several patients, or none of them tells whose it is.
@@ -49,10 +52,11 @@ pub fn secondary_captures<'a>(
 ) -> Result<impl Iterator<Item = Result<Instance, DicomError>> + 'a, DicomError> {
     let subject = Subject::new(report, json_sha256, sources)?;
     let images = subject.images();
-    Ok(images.into_iter().filter_map(move |image| {
+    let captures = images.into_iter().filter_map(move |image| {
         let reading = image.entry.reading.as_ref()?;
         Some(capture(&subject, &image, reading, pictures))
-    }))
+    });
+    Ok(captures.take(CAPTURES_MAX))
 }
 
 fn capture(

@@ -1,6 +1,8 @@
 //! Why a form could not be made, sorted by what helps.
 
 use hilum_blobs::GetError;
+use hilum_dicom::DicomError;
+use hilum_imaging::DecodeError;
 use hilum_reports::pdf::PdfError;
 use hilum_reports::{Flaw, ReadError};
 use tokio::task::JoinError;
@@ -23,6 +25,12 @@ pub enum FormError {
     /// There is no such PDF: this release is at fault.
     #[error("the PDF could not be made")]
     Pdf(#[source] PdfError),
+    /// There is no such DICOM object.
+    #[error(transparent)]
+    Dicom(#[from] DicomError),
+    /// Whose the images are can't be told at this moment.
+    #[error("the headers of the study's images can't be read at this moment; try again")]
+    Header(#[source] DecodeError),
     /// So many are made that this one has waited in vain.
     #[error("too many reports are made at this moment; try again, or take JSON")]
     Busy,
@@ -34,6 +42,6 @@ pub enum FormError {
 impl FormError {
     /// Whether trying again later helps.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Away(_) | Self::Busy)
+        matches!(self, Self::Away(_) | Self::Header(_) | Self::Busy)
     }
 }

@@ -20,6 +20,12 @@ pub enum Format {
     Fhir,
     /// An HL7 v2.5.1 message.
     Hl7,
+    /// A DICOM structured report.
+    DicomSr,
+    /// A DICOM secondary capture of each image that was read.
+    DicomSc,
+    /// The sheets for people as a DICOM object.
+    DicomPdf,
 }
 
 /// A word that names no form.
@@ -32,7 +38,16 @@ pub struct UnknownFormat {
 
 impl Format {
     /// All of them, the usual one first.
-    pub const ALL: [Self; 5] = [Self::Json, Self::Html, Self::Pdf, Self::Fhir, Self::Hl7];
+    pub const ALL: [Self; 8] = [
+        Self::Json,
+        Self::Html,
+        Self::Pdf,
+        Self::Fhir,
+        Self::Hl7,
+        Self::DicomSr,
+        Self::DicomSc,
+        Self::DicomPdf,
+    ];
 
     /// A word for it, such as `html`.
     pub fn name(self) -> &'static str {
@@ -52,19 +67,25 @@ impl Format {
             Self::Pdf => "pdf",
             Self::Fhir => "fhir.json",
             Self::Hl7 => "hl7",
+            Self::DicomSr | Self::DicomSc | Self::DicomPdf => "dcm",
         }
     }
 
     /// Whether it is for people, who are told in the language they ask for. Others are the same in every language.
     pub fn has_languages(self) -> bool {
         match self {
-            Self::Html | Self::Pdf => true,
-            Self::Json | Self::Fhir | Self::Hl7 => false,
+            Self::Html | Self::Pdf | Self::DicomPdf => true,
+            Self::Json | Self::Fhir | Self::Hl7 | Self::DicomSr | Self::DicomSc => false,
         }
     }
 
-    /// Names the bytes of this form of the document with this hash, without making them. What lacks a picture that the
-    /// document names has other bytes.
+    /// Whether its bytes name the patient. The others know none.
+    pub fn names_patient(self) -> bool {
+        matches!(self, Self::DicomSr | Self::DicomSc | Self::DicomPdf)
+    }
+
+    /// Names the bytes of this form of the document with this hash, without making them. What lacks a picture or an image
+    /// that the document names has other bytes.
     pub fn tag(self, json_sha256: &Sha256Digest, language: Language) -> Sha256Digest {
         let tag = self.form().map_or(*json_sha256, |form| form.tag(json_sha256));
         if self.has_languages() && language != Language::default() {
@@ -82,6 +103,9 @@ impl Format {
             Self::Pdf => Some(pdf::FORM),
             Self::Fhir => Some(fhir::FORM),
             Self::Hl7 => Some(hl7::FORM),
+            Self::DicomSr => Some(hilum_dicom::SR),
+            Self::DicomSc => Some(hilum_dicom::SECONDARY_CAPTURE),
+            Self::DicomPdf => Some(hilum_dicom::ENCAPSULATED_PDF),
         }
     }
 
@@ -124,7 +148,10 @@ mod tests {
             assert_eq!(serde_json::from_value::<Format>(format.name().into()).unwrap(), format);
         }
         let refused = "doc".parse::<Format>().unwrap_err();
-        assert_eq!(refused.to_string(), "a report comes as json, html, pdf, fhir or hl7, not as \"doc\"");
+        assert_eq!(
+            refused.to_string(),
+            "a report comes as json, html, pdf, fhir, hl7, dicom-sr, dicom-sc or dicom-pdf, not as \"doc\""
+        );
     }
 
     #[test]
@@ -137,6 +164,6 @@ mod tests {
         tags.sort();
         tags.dedup();
         let of_people = Format::ALL.iter().filter(|format| format.has_languages()).count();
-        assert_eq!((tags.len(), of_people), (Format::ALL.len() + of_people, 2));
+        assert_eq!((tags.len(), of_people), (Format::ALL.len() + of_people, 3));
     }
 }

@@ -3,12 +3,14 @@
 
 mod error;
 mod format;
+mod headers;
 mod maker;
 mod pictures;
 mod turn;
 
 pub use error::FormError;
 pub use format::{Format, UnknownFormat};
+pub use hilum_dicom::DicomError;
 pub use hilum_reports::Language;
 pub use maker::{Made, Maker};
 pub use turn::Turn;

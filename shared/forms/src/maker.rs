@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hilum_blobs::{BlobStore, GetError};
+use hilum_dicom::{DicomError, Instance, encapsulated_pdf, secondary_captures, sr};
 use hilum_events::BlobRef;
+use hilum_imaging::DecoderPool;
 use hilum_reports::{Choice, Language, Picture, Pictures, Report, check, fhir, hl7, html, pdf};
 
 use crate::error::FormError;
 use crate::format::Format;
+use crate::headers::{self, Headers};
 use crate::pictures;
 use crate::turn::{Turn, Turns};
 
@@ -16,9 +19,10 @@ use crate::turn::{Turn, Turns};
 const TURN_WITHIN: Duration = Duration::from_secs(10);
 
 /// Makes forms of stored reports, so many at a time. Cheap to clone; clones share their turns.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Maker {
     blobs: BlobStore,
+    decoder: DecoderPool,
     turns: Turns,
 }
 
@@ -27,7 +31,7 @@ pub struct Maker {
 pub struct Made {
     /// Its files: one, or for a form of several objects each of them.
     pub files: Vec<Bytes>,
-    /// Whether every picture that it should show was to be had: only then are its bytes those that [`Format::tag`] names.
+    /// Whether every picture and image that it should be made of was to be had: only then are its bytes those that [`Format::tag`] names.
     pub is_whole: bool,
 }
 
@@ -38,9 +42,9 @@ impl Made {
 }
 
 impl Maker {
-    /// A maker of forms of what is kept in `blobs`.
-    pub fn new(blobs: BlobStore) -> Self {
-        Self { blobs, turns: Turns::default() }
+    /// A maker of forms of what is kept in `blobs`. `decoder` tells of DICOM images whose they are.
+    pub fn new(blobs: BlobStore, decoder: DecoderPool) -> Self {
+        Self { blobs, decoder, turns: Turns::default() }
     }
 
     /// The form of the stored document `json`, in this language if it has several. The document itself comes at once,
@@ -100,7 +104,45 @@ impl Maker {
             }
             Format::Fhir => checked(&turn, document, |report| fhir::bundle(report).into()).await,
             Format::Hl7 => checked(&turn, document, |report| hl7::oru_r01(report).into()).await,
+            Format::DicomSr => {
+                let whose = self.whose(&turn, document, no_pictures).await?;
+                let file =
+                    move |whose: &Whose| one(sr(&whose.sight.report, &json_sha256, &whose.headers.sources)?);
+                whose.made(&turn, file).await
+            }
+            Format::DicomSc => {
+                let whose = self.whose(&turn, document, hilum_dicom::choice).await?;
+                let files = move |Whose { sight, headers }: &Whose| {
+                    let captures =
+                        secondary_captures(&sight.report, &sight.pictures, &json_sha256, &headers.sources)?;
+                    let files = captures.map(|capture| Ok(capture?.file.into()));
+                    Ok(files.collect::<Result<_, DicomError>>()?)
+                };
+                whose.made(&turn, files).await
+            }
+            Format::DicomPdf => {
+                let whose = self.whose(&turn, document, pdf::choice).await?;
+                let file = move |Whose { sight, headers }: &Whose| {
+                    let pdf = pdf::render(&sight.report, &sight.pictures, &json_sha256, language);
+                    let pdf = pdf.map_err(FormError::Pdf)?;
+                    one(encapsulated_pdf(&sight.report, &json_sha256, &headers.sources, &pdf)?)
+                };
+                whose.made(&turn, file).await
+            }
         }
+    }
+
+    /// What a DICOM form is made of. It is for programs too: of a document without flaws only.
+    async fn whose(
+        &self,
+        turn: &Turn,
+        document: Bytes,
+        choice: fn(&Report) -> Choice,
+    ) -> Result<Whose, FormError> {
+        let sight = self.sight(turn, document, choice).await?;
+        check(&sight.report).map_err(FormError::Flawed)?;
+        let headers = headers::of(&self.blobs, &self.decoder, &sight.report).await?;
+        Ok(Whose { sight, headers })
     }
 
     async fn document(&self, json: &BlobRef) -> Result<Bytes, FormError> {
@@ -138,6 +180,32 @@ impl Sight {
     fn is_whole(&self) -> bool {
         self.pictures.values().all(|picture| matches!(picture, Picture::Shown { .. }))
     }
+}
+
+/// A document with its pictures, and whose its images are.
+struct Whose {
+    sight: Sight,
+    headers: Headers,
+}
+
+impl Whose {
+    /// The files that `make` makes of it.
+    async fn made(
+        self,
+        turn: &Turn,
+        make: impl FnOnce(&Self) -> Result<Vec<Bytes>, FormError> + Send + 'static,
+    ) -> Result<Made, FormError> {
+        let is_whole = self.sight.is_whole() && self.headers.is_whole;
+        Ok(Made { files: turn.work(move || make(&self)).await??, is_whole })
+    }
+}
+
+fn no_pictures(_: &Report) -> Choice {
+    Choice::Shown { previews: Vec::new(), max_side_px: 1 }
+}
+
+fn one(instance: Instance) -> Result<Vec<Bytes>, FormError> {
+    Ok(vec![instance.file.into()])
 }
 
 /// A form for programs, which take what it says at its word: one of a document without flaws only.

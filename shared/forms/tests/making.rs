@@ -4,9 +4,10 @@
 use std::path::PathBuf;
 
 use hilum_blobs::{BlobStore, StoreConfig};
-use hilum_events::{BlobRef, Sha256Digest};
-use hilum_forms::{FormError, Format, Language, Made, Maker};
-use hilum_reports::{Choice, Pictures, Report, fhir, hl7, html, pdf, reduced, samples};
+use hilum_events::{BlobRef, MediaType, Sha256Digest};
+use hilum_forms::{DicomError, FormError, Format, Language, Made, Maker};
+use hilum_imaging::{DecoderConfig, DecoderPool};
+use hilum_reports::{Choice, ObjectEntry, Pictures, Report, Summary, fhir, hl7, html, pdf, reduced, samples};
 
 struct Store {
     folder: tempfile::TempDir,
@@ -19,7 +20,7 @@ impl Store {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("file://{}", folder.path().join("objects").display());
         let blobs = BlobStore::open(&StoreConfig::at(&url)).unwrap();
-        let maker = Maker::new(blobs.clone());
+        let maker = Maker::new(blobs.clone(), DecoderPool::new(DecoderConfig::sibling().unwrap()));
         Self { folder, blobs, maker }
     }
 
@@ -73,6 +74,64 @@ async fn every_form_is_what_the_pure_functions_make_of_the_document() {
     }
 }
 
+const DICOM_FORMS: [Format; 3] = [Format::DicomSr, Format::DicomSc, Format::DicomPdf];
+
+/// Whose the sample DICOM image is.
+const PATIENT: &[u8] = b"CANARY^DONOTLEAK";
+
+fn has(file: &[u8], text: &[u8]) -> bool {
+    file.windows(text.len()).any(|window| window == text)
+}
+
+#[tokio::test]
+async fn dicom_objects_name_the_patient_of_the_image_and_no_other_form_does() {
+    let store = Store::new();
+    let (mut report, _) = store.story().await;
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/images/chest_mhh_19073f37.dcm");
+    let stored = store.blobs.put(std::fs::read(file).unwrap().into()).await.unwrap();
+    report.images.truncate(1);
+    (report.images[0].sha256, report.images[0].size_bytes) = (stored.sha256, stored.size_bytes);
+    report.summary = Summary { images: 1, completed: 1, failed: 0, duplicates: 0 };
+    report.provenance.objects = vec![ObjectEntry { sha256: stored.sha256, key: stored.key.clone() }];
+    let json = store.blobs.put(report.to_json().unwrap().into()).await.unwrap();
+    for format in Format::ALL {
+        let made = store.made(&json, format).await;
+        assert!(made.is_whole && made.files.len() == 1, "{format}");
+        assert_eq!(has(&made.files[0], PATIENT), format.names_patient(), "{format}");
+        assert_eq!(made.files[0].get(128..132) == Some(b"DICM"), format.names_patient(), "{format}");
+        assert_eq!(store.made(&json, format).await, made, "{format}: the same each time");
+    }
+    // Without the image nobody knows whose the report is, and it is not guessed.
+    std::fs::remove_file(store.path(&stored)).unwrap();
+    for format in DICOM_FORMS {
+        let refused = store.refused(&json, format).await;
+        assert!(matches!(refused, FormError::Dicom(DicomError::NoHeader)), "{format}: {refused}");
+    }
+    store.made(&json, Format::Pdf).await;
+}
+
+#[tokio::test]
+async fn a_study_without_dicom_images_has_dicom_objects_that_name_nobody() {
+    let store = Store::new();
+    let (mut report, _) = store.story().await;
+    for image in &mut report.images {
+        (image.media_type, image.dicom) = (MediaType::Png, None);
+    }
+    let json = store.blobs.put(report.to_json().unwrap().into()).await.unwrap();
+    for format in DICOM_FORMS {
+        let made = store.made(&json, format).await;
+        assert!(
+            made.is_whole && made.files.iter().all(|file| file.get(128..132) == Some(b"DICM")),
+            "{format}"
+        );
+    }
+    assert_eq!(
+        store.made(&json, Format::DicomSc).await.files.len(),
+        1,
+        "the second has the content of the first"
+    );
+}
+
 #[tokio::test]
 async fn a_page_without_a_picture_that_it_should_have_is_not_whole() {
     let store = Store::new();
@@ -115,7 +174,7 @@ async fn a_document_with_a_flaw_or_of_a_newer_release_leaves_as_it_is_only() {
     let mut report = samples::one_of_each();
     report.summary.failed = 0;
     let flawed = store.blobs.put(report.to_json().unwrap().into()).await.unwrap();
-    for format in [Format::Fhir, Format::Hl7] {
+    for format in [Format::Fhir, Format::Hl7, Format::DicomSr, Format::DicomSc, Format::DicomPdf] {
         let refused = store.refused(&flawed, format).await;
         assert!(matches!(refused, FormError::Flawed(_)) && !refused.is_transient(), "{format}: {refused}");
     }
@@ -125,7 +184,7 @@ async fn a_document_with_a_flaw_or_of_a_newer_release_leaves_as_it_is_only() {
 
     let newer = store.blobs.put(r#"{"format": "hilum-report/2"}"#.into()).await.unwrap();
     store.made(&newer, Format::Json).await;
-    for format in [Format::Html, Format::Pdf, Format::Fhir, Format::Hl7] {
+    for format in [Format::Html, Format::Pdf, Format::Fhir, Format::Hl7, Format::DicomSr, Format::DicomPdf] {
         assert!(matches!(store.refused(&newer, format).await, FormError::Unreadable(_)), "{format}");
     }
 }

@@ -4,8 +4,8 @@
 mod command_line;
 mod complete;
 mod corpus;
-mod fairness;
 mod delivery;
+mod fairness;
 mod full_house;
 mod hostile;
 mod known_content;

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use hilum_blobs::{BlobStore, StoreConfig};
-use hilum_deliver::{DeliverError, Deliverer, Targets};
+use hilum_deliver::{DeliverError, Deliverer, Maker, Targets};
 use hilum_events::{Envelope, Event, Matter, ReportDelivered, samples};
+use hilum_imaging::{DecoderConfig, DecoderPool};
 use hilum_log::{Log, Recorded, apply_definitions};
 use hilum_runtime::Health;
 use hilum_servers::{NatsOptions, NatsServer, wait_until};
@@ -44,8 +45,9 @@ impl Bench {
         let health = Health::default();
         let targets = Targets::parse(targets).unwrap();
         let drain_limit = Duration::from_secs(5);
-        let deliverer =
-            Deliverer::new(log, self.store.clone(), targets, health.clone(), drain_limit).unwrap();
+        let decoder = DecoderPool::new(DecoderConfig::sibling().unwrap());
+        let maker = Maker::new(self.store.clone(), decoder);
+        let deliverer = Deliverer::new(log, maker, targets, health.clone(), drain_limit).unwrap();
         let shutdown = CancellationToken::new();
         let stop = shutdown.clone();
         let task = tokio::spawn(async move { deliverer.run(&stop).await });

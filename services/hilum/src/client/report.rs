@@ -13,6 +13,8 @@ use crate::error::Error;
 const NOT_ISSUED: &str = "/problems/report-not-issued";
 /// Names the revision in an answer.
 const REVISION: &str = "hilum-report-revision";
+/// Tells how many files a form has.
+const PARTS: &str = "hilum-report-parts";
 
 /// The form of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -27,6 +29,12 @@ pub(crate) enum ReportFormat {
     Fhir,
     /// An HL7 v2.5.1 message
     Hl7,
+    /// A DICOM structured report
+    DicomSr,
+    /// A DICOM secondary capture of each image that was read
+    DicomSc,
+    /// The sheets for people as a DICOM object
+    DicomPdf,
 }
 
 /// The language of a form for people.
@@ -51,6 +59,8 @@ pub(crate) struct ReportQuery<'a> {
     pub(crate) format: ReportFormat,
     /// English if `None`. Only forms for people have several.
     pub(crate) language: Option<ReportLanguage>,
+    /// Which of the form's files, from 1.
+    pub(crate) part: usize,
 }
 
 /// A report as it came.
@@ -59,6 +69,8 @@ pub(crate) struct FetchedReport {
     pub(crate) bytes: Vec<u8>,
     pub(crate) media_type: Option<String>,
     pub(crate) revision: Option<u32>,
+    /// How many files the form has.
+    pub(crate) parts: usize,
 }
 
 impl ReportFormat {
@@ -70,6 +82,9 @@ impl ReportFormat {
             Self::Json => "json",
             Self::Fhir => "fhir",
             Self::Hl7 => "hl7",
+            Self::DicomSr => "dicom-sr",
+            Self::DicomSc => "dicom-sc",
+            Self::DicomPdf => "dicom-pdf",
         }
     }
 
@@ -77,7 +92,7 @@ impl ReportFormat {
     pub(crate) fn is_text(self) -> bool {
         match self {
             Self::Html | Self::Json | Self::Fhir | Self::Hl7 => true,
-            Self::Pdf => false,
+            Self::Pdf | Self::DicomSr | Self::DicomSc | Self::DicomPdf => false,
         }
     }
 
@@ -123,14 +138,18 @@ impl Client {
         query.push(("format", wanted.format.name().to_owned()));
         query.extend(wanted.language.map(|language| ("lang", language.tag().to_owned())));
         query.extend(wanted.revision.map(|revision| ("revision", revision.to_string())));
+        if wanted.part > 1 {
+            query.push(("part", wanted.part.to_string()));
+        }
         let path = ["v1", "studies", wanted.study, "report"];
         match self.send(|| self.request(Method::GET, &path, &query)).await {
             Ok(response) => {
                 let (media_type, revision) =
                     (said(&response, header::CONTENT_TYPE.as_str()), said(&response, REVISION));
+                let parts = said(&response, PARTS).and_then(|parts| parts.parse().ok()).unwrap_or(1);
                 let bytes = response.bytes().await.map_err(|source| self.unreachable(source))?;
                 let revision = revision.and_then(|revision| revision.parse().ok());
-                Ok(Some(FetchedReport { bytes: bytes.into(), media_type, revision }))
+                Ok(Some(FetchedReport { bytes: bytes.into(), media_type, revision, parts }))
             }
             Err(Error::Refused { problem }) if problem.kind == NOT_ISSUED => Ok(None),
             Err(error) => Err(error),

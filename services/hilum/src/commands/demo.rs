@@ -84,7 +84,8 @@ async fn demonstrate(client: &Client, files: Vec<PathBuf>, output: Output) -> Re
     for (format, file) in
         [(ReportFormat::Html, "hilum-demo-report.html"), (ReportFormat::Json, "hilum-demo-report.json")]
     {
-        let query = ReportQuery { study: &study, site: Some(SITE), revision: None, format, language: None };
+        let query =
+            ReportQuery { study: &study, site: Some(SITE), revision: None, format, language: None, part: 1 };
         let report = fetch(client, query, REPORT_LIMIT).await?;
         let file = std::path::absolute(file).map_err(Error::file("write", file))?;
         write(&file, &report, format, output)?;

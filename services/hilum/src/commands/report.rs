@@ -48,19 +48,39 @@ pub(super) async fn run(args: &ReportArgs, output: Output) -> Result<ExitCode, E
     let format = format
         .ok_or_else(|| Error::Usage(format!("say which form you want: --as {}", ReportFormat::words())))?;
     check_place(args, format, output)?;
+    let client = args.stack.client()?;
     let query = ReportQuery {
         study: &args.study,
         site: args.site.as_deref(),
         revision: args.revision,
         format,
         language: args.lang,
+        part: 1,
     };
-    let report = fetch(&args.stack.client()?, query, args.wait.0).await?;
-    match file {
-        None => output.bytes(&report.bytes),
-        Some(file) => write(file, &report, format, output)?,
+    let report = fetch(&client, query, args.wait.0).await?;
+    let Some(file) = file else {
+        output.bytes(&report.bytes);
+        return Ok(ExitCode::SUCCESS);
+    };
+    write(file, &report, format, output)?;
+    for part in 2..=report.parts {
+        // Of the same revision, whatever was issued meanwhile.
+        let query = ReportQuery { part, revision: report.revision.or(args.revision), ..query };
+        let report = fetch(&client, query, args.wait.0).await?;
+        write(&numbered(file, part), &report, format, output)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The name of a further file of a form: `sc.dcm` is followed by `sc-2.dcm`.
+fn numbered(file: &Path, part: usize) -> PathBuf {
+    let mut name = file.file_stem().unwrap_or_default().to_owned();
+    name.push(format!("-{part}"));
+    if let Some(extension) = file.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    file.with_file_name(name)
 }
 
 /// Refuses what would mix two answers or fill a terminal with what is no text.

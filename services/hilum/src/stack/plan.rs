@@ -102,7 +102,8 @@ pub(crate) fn environment(
     environment.extend(openvino.map(|library| ("HILUM_OPENVINO_LIBRARY", library)));
     environment.extend(settings.quiet_time_s.map(|seconds| ("HILUM_QUIET_TIME_S", seconds.to_string())));
     let files = [("HILUM_SITES", &settings.sites), ("HILUM_TARGETS", &settings.targets)];
-    let named = files.into_iter().filter_map(|(name, file)| Some((name, file.as_ref()?.display().to_string())));
+    let named =
+        files.into_iter().filter_map(|(name, file)| Some((name, file.as_ref()?.display().to_string())));
     environment.extend(named);
     environment.extend(settings.otlp_endpoint.clone().map(|url| ("HILUM_OTLP_ENDPOINT", url)));
     environment

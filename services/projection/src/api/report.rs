@@ -27,8 +27,14 @@ pub(super) struct Wanted {
     revision: Option<u32>,
     format: Option<Format>,
     lang: Option<String>,
+    #[serde(default = "first")]
+    part: usize,
     #[serde(default)]
     wait: Wait,
+}
+
+fn first() -> usize {
+    1
 }
 
 /// In which form and language.
@@ -43,6 +49,8 @@ struct Answer {
     bytes: Bytes,
     /// `None` for bytes that may be others the next time.
     tag: Option<Sha256Digest>,
+    /// How many files the form has.
+    parts: usize,
 }
 
 pub(super) async fn show(
@@ -59,11 +67,11 @@ pub(super) async fn show(
     let study_id = api.study(&name, wanted.site.as_deref()).await?.study_id;
     let report = issued(&api, study_id, &wanted).await?;
     let revision = (HeaderName::from_static("hilum-report-revision"), report.revision.to_string());
-    let tag = tag(shape, &report);
+    let tag = of_part(tag(shape, &report), wanted.part);
     if is_known(&headers, &tag) {
         return Ok((StatusCode::NOT_MODIFIED, [revision, etag(&tag)]).into_response());
     }
-    let answer = answer(&api, shape, &report, tag).await?;
+    let answer = answer(&api, shape, &report, wanted.part, tag).await?;
     let fixed = [
         (header::CONTENT_TYPE, format.media_type()),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -72,7 +80,10 @@ pub(super) async fn show(
     ];
     let tag = answer.tag.as_ref().map(|tag| [etag(tag)]);
     let language = format.has_languages().then(|| [(header::CONTENT_LANGUAGE, shape.language.tag())]);
-    Ok((fixed, [revision], language, tag, answer.bytes).into_response())
+    let parts = (HeaderName::from_static("hilum-report-parts"), answer.parts.to_string());
+    // What names a patient is for whoever asked, and no cache between.
+    let private = format.names_patient().then_some([(header::CACHE_CONTROL, "private")]);
+    Ok((fixed, [revision, parts], language, private, tag, answer.bytes).into_response())
 }
 
 fn language(tag: Option<&str>) -> Result<Language, Problem> {
@@ -95,10 +106,21 @@ fn tag(shape: Shape, report: &Report) -> Sha256Digest {
     kept_page(shape, report).map_or_else(made, |kept| kept.sha256)
 }
 
-async fn answer(api: &Api, shape: Shape, report: &Report, tag: Sha256Digest) -> Result<Answer, Problem> {
+/// Names the bytes of one of a form's files.
+fn of_part(tag: Sha256Digest, part: usize) -> Sha256Digest {
+    if part == 1 { tag } else { Sha256Digest::of(format!("{tag}/part {part}").as_bytes()) }
+}
+
+async fn answer(
+    api: &Api,
+    shape: Shape,
+    report: &Report,
+    part: usize,
+    tag: Sha256Digest,
+) -> Result<Answer, Problem> {
     if let Some(kept) = kept_page(shape, report) {
         let bytes = api.blobs.get(kept).await.map_err(|error| not_stored(kept, &error))?;
-        return Ok(Answer { bytes, tag: Some(tag) });
+        return Ok(Answer { bytes, tag: Some(tag), parts: 1 });
     }
     let (json, Shape { format, language }) = (&report.json, shape);
     let made = match api.maker.free_turn() {
@@ -110,7 +132,10 @@ async fn answer(api: &Api, shape: Shape, report: &Report, tag: Sha256Digest) -> 
         }
     };
     let made = made.map_err(|error| not_made(json, &error))?;
-    Ok(Answer { bytes: made.files.concat().into(), tag: made.is_whole.then_some(tag) })
+    let parts = made.files.len();
+    let file = part.checked_sub(1).and_then(|index| made.files.into_iter().nth(index));
+    let bytes = file.ok_or_else(|| no_such_part(parts))?;
+    Ok(Answer { bytes, tag: made.is_whole.then_some(tag), parts })
 }
 
 fn etag(tag: &Sha256Digest) -> (HeaderName, String) {
@@ -144,6 +169,18 @@ async fn issued(api: &Api, study_id: StudyId, wanted: &Wanted) -> Result<Report,
             place = Some(api.place_to_wait()?);
         }
         api.sleep_until(changes.of(&[study_id.as_uuid()]), deadline).await;
+    }
+}
+
+fn no_such_part(parts: usize) -> Problem {
+    match parts {
+        0 => conflict(
+            "nothing-read",
+            "there is no picture to show",
+            "no image of the study was read; another form tells why: ?format=dicom-sr or ?format=html",
+        ),
+        1 => Problem::not_found("this form of the report has one file only"),
+        parts => Problem::not_found(format!("this form of the report has the parts 1 to {parts}")),
     }
 }
 

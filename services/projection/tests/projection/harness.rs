@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use hilum_blobs::{BlobStore, StoreConfig};
 use hilum_events::Envelope;
+use hilum_forms::Maker;
+use hilum_imaging::{DecoderConfig, DecoderPool};
 use hilum_log::{Log, apply_definitions};
 use hilum_projection::api::{self, Api};
 use hilum_projection::fold::Projection;
@@ -155,7 +157,9 @@ impl Copy {
         let store = Store::new(pool.clone(), &world.database_url());
         let (progress, shutdown) = (Progress::default(), CancellationToken::new());
         let queries = Queries::new(pool.clone());
-        let api = Api::new(queries, log.clone(), world.blobs.clone(), progress.clone(), shutdown.clone());
+        let maker = Maker::new(world.blobs.clone(), DecoderPool::new(DecoderConfig::sibling().unwrap()));
+        let (log, blobs) = (log.clone(), world.blobs.clone());
+        let api = Api::new(queries, log, blobs, maker, progress.clone(), shutdown.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, api::router(api)).await });

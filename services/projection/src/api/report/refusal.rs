@@ -4,10 +4,10 @@ use std::error::Error;
 
 use hilum_blobs::GetError;
 use hilum_events::BlobRef;
-use hilum_forms::FormError;
+use hilum_forms::{DicomError, FormError};
 use hilum_runtime::Problem;
 
-use crate::api::error::internal;
+use crate::api::error::{conflict, internal};
 
 /// A stored page can't be had.
 pub(super) fn not_stored(blob: &BlobRef, error: &GetError) -> Problem {
@@ -32,7 +32,14 @@ pub(super) fn not_made(json: &BlobRef, error: &FormError) -> Problem {
                 "{flaw}, so the report is not given in this form; ask for ?format=json or ?format=html, and tell the operator"
             ))
         }
-        FormError::Pdf(_) | FormError::Broken(_) => {
+        FormError::Header(_) => {
+            tracing::warn!(error = error as &dyn Error, key = json.key, "cannot read whose images are");
+            Problem::unavailable("the headers of the study's images can't be read at this moment; try again")
+        }
+        FormError::Dicom(refused @ (DicomError::SeveralPatients | DicomError::NoHeader)) => {
+            conflict("no-dicom-object", "the report has no DICOM object", refused.to_string())
+        }
+        FormError::Dicom(_) | FormError::Pdf(_) | FormError::Broken(_) => {
             tracing::error!(error = error as &dyn Error, key = json.key, "a report could not be made");
             internal("the report could not be made; ask for ?format=json, and tell the operator")
         }
