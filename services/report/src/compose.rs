@@ -9,7 +9,7 @@ use hilum_events::{
     ReportIssued, Sha256Digest, StoredImage,
 };
 use hilum_reports::{
-    ChangeEntry, ChangeKind, Comparison, Completeness, DISCLAIMER, EventEntry, FORMAT, ImageEntry,
+    ChangeEntry, ChangeKind, Comparison, Completeness, DISCLAIMER, EventEntry, FORMAT, FlagEntry, ImageEntry,
     ImageStatus, Missing, ModelEntry, ObjectEntry, Provenance, ReadingEntry, Report, Summary,
     UNTRAINED_NOTICE,
 };
@@ -60,7 +60,8 @@ pub(crate) fn needed(brief: &Brief) -> BTreeSet<u64> {
         [Some(image.image_seq), image.link_seq, image.outcome.map(|outcome| outcome.seq)]
     };
     let of_study = [Some(brief.cause_seq), brief.expected.manifest_seq, brief.prior_report_seq];
-    brief.images.iter().flat_map(of_image).chain(of_study).flatten().collect()
+    let facts = brief.images.iter().flat_map(of_image).chain(of_study).flatten();
+    facts.chain(brief.flag_seqs.iter().copied()).collect()
 }
 
 /// The images without a picture that was kept when they were read: one of each content, in the order they came.
@@ -131,7 +132,7 @@ pub(crate) fn compose(
         cause: brief.why,
         summary: summary(&images),
         completeness: completeness(brief),
-        flags: Vec::new(),
+        flags: flags(brief, story, &images)?,
         changes: brief.images.iter().filter_map(change).collect(),
         comparison: None,
         models,
@@ -158,6 +159,30 @@ fn completeness(brief: &Brief) -> Option<Completeness> {
     let missing: Vec<_> = images.into_iter().chain(series).chain(outcomes).collect();
     let is_told = expected.images.is_some() || expected.has_series || !missing.is_empty();
     is_told.then_some(Completeness { complete: missing.is_empty(), missing })
+}
+
+/// What rules of the site pointed out, of the images as this report tells of them.
+fn flags(brief: &Brief, story: &Story, images: &[ImageEntry]) -> Result<Vec<FlagEntry>, ComposeError> {
+    let mut flags = Vec::new();
+    for seq in &brief.flag_seqs {
+        let fact = fact(story, *seq)?;
+        let Event::StudyFlagged(e) = &fact.envelope.event else {
+            return Err(ComposeError::Unexpected { seq: *seq, found: fact.envelope.event.name() });
+        };
+        let image = images.iter().find(|image| image.job_id == e.job_id);
+        let reading = image.and_then(|image| image.reading.as_ref());
+        let finding = reading.and_then(|reading| reading.findings.iter().find(|it| it.label == e.label));
+        flags.extend(finding.map(|finding| FlagEntry {
+            rule: e.rule.to_string(),
+            label: e.label.clone(),
+            probability: finding.probability,
+            score: finding.operating_point_score,
+            threshold: e.threshold,
+            job_id: e.job_id,
+            at: fact.stored_at,
+        }));
+    }
+    Ok(flags)
 }
 
 fn image_entry(

@@ -81,11 +81,9 @@ pub(crate) fn evolve(state: &mut State, fact: &Fact<'_>) {
         Event::StudyManifestReceived(e) => state.study_manifest_received(fact, e),
         // What follows from it has facts of its own.
         Event::DeadLetterResolved(_) => {}
-        // Not for the report to say when it is due.
-        Event::StudyFlagged(_)
-        | Event::ReportDelivered(_)
-        | Event::DeliveryFailed(_)
-        | Event::DeliveryRequested(_) => {}
+        Event::StudyFlagged(e) => state.study_flagged(fact, e.study_id),
+        // What becomes of a report is not told in it.
+        Event::ReportDelivered(_) | Event::DeliveryFailed(_) | Event::DeliveryRequested(_) => {}
         Event::ReportIssued(e) => state.report_issued(fact, e),
     }
 }
@@ -184,6 +182,15 @@ impl State {
         study.expectations.received(fact.seq, e);
         study.stir(fact.seq, fact.stored_at);
         self.touch(e.study_id, fact);
+    }
+
+    /// A flag stands in the report that is to come. It is no reason for one: the worklist tells of it at once.
+    fn study_flagged(&mut self, fact: &Fact<'_>, study_id: StudyId) {
+        let Some(study) = self.studies.get_mut(&study_id) else { return };
+        study.flag_seqs.push(fact.seq);
+        if self.open.contains(&study_id) {
+            self.touch(study_id, fact);
+        }
     }
 
     fn report_issued(&mut self, fact: &Fact<'_>, e: &ReportIssued) {

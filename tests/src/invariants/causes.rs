@@ -64,6 +64,7 @@ fn causes_of(event: &Event) -> &'static [&'static str] {
             "dead-letter-resolved",
             "study-close-requested",
             "study-manifest-received",
+            "study-flagged",
         ],
         Event::StudyFlagged(_) => &["inference-completed", "duplicate-linked"],
         Event::ReportDelivered(_) => &["report-issued", "study-flagged", "delivery-requested"],

@@ -118,7 +118,7 @@ async fn what_is_not_there_or_not_understood_is_a_problem() {
         ("/v1/jobs?limit=0".to_owned(), 400),
         ("/v1/jobs?status=DONE".to_owned(), 400),
         ("/v1/jobs?site=No+Site".to_owned(), 400),
-        ("/v1/studies/S-1/report?format=pdf".to_owned(), 400),
+        ("/v1/studies/S-1/report?format=doc".to_owned(), 400),
     ] {
         let (answered, problem) = copy.get(&path).await;
         assert_eq!(answered, status, "{path}: {problem}");

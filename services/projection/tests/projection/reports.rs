@@ -166,7 +166,18 @@ async fn a_report_is_given_in_every_form_for_programs_by_its_name_or_media_type(
     }
     let (status, problem) = copy.get("/v1/studies/S-1/report?format=doc").await;
     assert_eq!(status, 400);
-    assert!(problem["detail"].as_str().unwrap().contains("json, html, pdf, fhir or hl7"), "{problem}");
+    assert!(
+        problem["detail"].as_str().unwrap().contains("hl7, dicom-sr, dicom-sc or dicom-pdf"),
+        "{problem}"
+    );
+    let (status, problem) = copy.get("/v1/studies/S-1/report?format=fhir&part=2").await;
+    assert_eq!(
+        (status, problem["detail"].as_str()),
+        (404, Some("this form of the report has one file only"))
+    );
+    // The files of the story's DICOM images are not stored, and nobody guesses whose they were.
+    let (status, problem) = copy.get("/v1/studies/S-1/report?format=dicom-sr").await;
+    assert_eq!((status, problem["type"].as_str()), (409, Some("/problems/no-dicom-object")), "{problem}");
     let unknown = fetch(&copy, "", ("accept", "image/png")).await;
     assert_eq!(unknown.status(), StatusCode::NOT_ACCEPTABLE);
     assert!(unknown.text().await.unwrap().contains("application/fhir+json (?format=fhir)"));

@@ -45,6 +45,19 @@ fn brief_by(sites: &str, facts: &[Envelope]) -> (Brief, Story) {
 }
 
 #[test]
+fn what_a_rule_pointed_out_stands_in_the_report_that_comes_after_it() {
+    let mut facts = one_of_each();
+    assert_eq!(report_of(&facts).flags, []);
+    facts.push(samples::study_flagged(1, "a", 8));
+    let report = report_of(&facts);
+    let [flag] = report.flags.as_slice() else { panic!("{:?}", report.flags) };
+    assert_eq!((flag.rule.as_str(), flag.label.as_str(), flag.threshold), ("effusion", "Effusion", 0.5));
+    assert_eq!((flag.job_id, flag.at, flag.score), (samples::job_id(1), samples::at(8), Some(0.566_7)));
+    assert_eq!(report.provenance.events.last().unwrap().name, "study-flagged");
+    hilum_reports::check(&report).unwrap();
+}
+
+#[test]
 fn every_image_tells_its_outcome() {
     let report = report_of(&one_of_each());
     let told: Vec<_> = report

@@ -53,6 +53,8 @@ pub(crate) struct Brief {
     pub(crate) expected: Expected,
     /// Position of the last report of the earlier study of the same patient, if it had any.
     pub(crate) prior_report_seq: Option<u64>,
+    /// Positions of the flags of the study.
+    pub(crate) flag_seqs: Vec<u64>,
     /// In the order they came.
     pub(crate) images: Vec<BriefImage>,
 }
@@ -132,6 +134,7 @@ impl State {
             previous_revision: study.issued.map(|issued| issued.revision),
             expected: expected(study, due.cause_seq, rules),
             prior_report_seq: self.prior_report(study, due.cause_seq),
+            flag_seqs: study.flag_seqs.iter().copied().filter(|seq| *seq <= due.cause_seq).collect(),
             images,
         })
     }

@@ -20,6 +20,8 @@ pub(super) struct Study {
     pub(super) expectations: Expectations,
     /// Earlier studies of the same patient, as senders said, by position.
     priors: Vec<(u64, StudyId)>,
+    /// Positions of its flags.
+    pub(super) flag_seqs: Vec<u64>,
     /// The newest image, manifest, or outcome that replaced an earlier one: the quiet time counts from here.
     stirred_seq: u64,
     stirred_at: Timestamp,
@@ -79,6 +81,7 @@ impl Study {
             contents: Contents::default(),
             expectations: Expectations::default(),
             priors: Vec::new(),
+            flag_seqs: Vec::new(),
             stirred_seq: seq,
             stirred_at: at,
             closed_seq: 0,

@@ -399,3 +399,21 @@ fn check_end(rules: &Rules, mut story: Vec<Envelope>) -> Result<Vec<Envelope>, T
     }
     Ok(story)
 }
+
+#[test]
+fn a_flag_is_no_reason_for_a_report_and_moves_no_time() {
+    let mut facts = vec![
+        samples::image_stored(1, "a", 0),
+        samples::inference_requested(1, "a", 1),
+        samples::inference_completed(1, "a", 2),
+        samples::study_flagged(1, "a", 5),
+    ];
+    check(&facts, 9, &[]);
+    check(&facts, 10, &[(1, QUIET_TIME)]);
+    facts.push(issue(&facts, 10));
+    let mut other = samples::study_flagged(1, "a", 20);
+    let Event::StudyFlagged(flag) = &mut other.event else { panic!("it is one") };
+    flag.rule = "other".parse().unwrap();
+    facts.push(other);
+    check(&facts, 1000, &[]);
+}

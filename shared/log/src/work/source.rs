@@ -9,7 +9,7 @@ use async_nats::jetstream::AckKind;
 use async_nats::jetstream::consumer::{Consumer, pull};
 use async_nats::jetstream::message::Message;
 use futures::stream::{self, BoxStream};
-use futures::{Stream, StreamExt as _};
+use futures::{FutureExt as _, Stream, StreamExt as _};
 
 use super::choice::{Among, Kind, Place, next_place};
 use crate::connection::{Log, UnavailableError};
@@ -75,6 +75,7 @@ impl Sources {
     /// Opens all declared consumers, also those that were open before; shares are open when they are named again.
     pub(super) async fn open(&mut self, log: &Log) -> Result<(), UnavailableError> {
         for source in &mut self.all {
+            source.keep_what_came();
             source.messages = None;
             if !source.is_share() {
                 source.open(log).await?;
@@ -195,6 +196,18 @@ impl Source {
     fn place(&self) -> Place {
         let is_newcomer = self.is_share() && Arc::strong_count(&self.hold) == 1;
         Place { rank: self.rank, kind: self.kind, taken_at: self.taken_at, is_newcomer }
+    }
+
+    /// What has come and was not looked at yet would else be lost with the pull, until the server takes its worker for
+    /// dead.
+    fn keep_what_came(&mut self) {
+        if self.waiting.is_some() {
+            return;
+        }
+        let came = self.messages.as_mut().and_then(|messages| messages.next().now_or_never());
+        if let Some(Some(Ok(message))) = came {
+            self.waiting = Some(Waiting { message, reported_at: Instant::now() });
+        }
     }
 
     async fn open(&mut self, log: &Log) -> Result<(), UnavailableError> {
