@@ -46,12 +46,13 @@ pub(super) async fn run(args: DemoArgs, output: Output) -> Result<ExitCode, Erro
     if state.untrained {
         output.say(hilum_models::UNTRAINED_NOTICE);
     }
-    let shown = demonstrate(&Client::new(&state.base_url)?, files, output).await;
+    let study = format!("demo-{}", Timestamp::now().strftime("%Y%m%d-%H%M%S"));
+    let shown = demonstrate(&Client::new(&state.base_url)?, &study, files, output).await;
     if args.stop_at_end {
         down::stop(&folder).await?;
         output.say("the stack was stopped");
     } else {
-        say_how_to_go_on(&folder, &state, output);
+        say_how_to_go_on(&folder, &state, &study, output);
     }
     shown.map(|()| ExitCode::SUCCESS)
 }
@@ -64,10 +65,9 @@ async fn stack_of(folder: &StateFolder, settings: &UpSettings, output: Output) -
     }
 }
 
-async fn demonstrate(client: &Client, files: Vec<PathBuf>, output: Output) -> Result<(), Error> {
-    let study = format!("demo-{}", Timestamp::now().strftime("%Y%m%d-%H%M%S"));
+async fn demonstrate(client: &Client, study: &str, files: Vec<PathBuf>, output: Output) -> Result<(), Error> {
     let plan = Plan {
-        tags: Tags { site: Some(SITE.to_owned()), study: Some(study.clone()), ..Tags::default() },
+        tags: Tags { site: Some(SITE.to_owned()), study: Some(study.to_owned()), ..Tags::default() },
         // One after the other, so that of two equal files the second is the duplicate.
         uploads_at_once: 1,
         wait: Some(READING_LIMIT),
@@ -80,12 +80,11 @@ async fn demonstrate(client: &Client, files: Vec<PathBuf>, output: Output) -> Re
     if !sent.iter().any(|one: &Sent| one.outcome.job_id().is_some()) {
         return Err(Error::Usage("no file was taken in, so there is nothing to report".to_owned()));
     }
-    client.close_study(&study, Some(SITE)).await?;
+    client.close_study(study, Some(SITE)).await?;
     for (format, file) in
         [(ReportFormat::Html, "hilum-demo-report.html"), (ReportFormat::Json, "hilum-demo-report.json")]
     {
-        let query =
-            ReportQuery { study: &study, site: Some(SITE), revision: None, format, language: None, part: 1 };
+        let query = ReportQuery { study, site: Some(SITE), revision: None, format, language: None, part: 1 };
         let report = fetch(client, query, REPORT_LIMIT).await?;
         let file = std::path::absolute(file).map_err(Error::file("write", file))?;
         write(&file, &report, format, output)?;
@@ -93,13 +92,14 @@ async fn demonstrate(client: &Client, files: Vec<PathBuf>, output: Output) -> Re
     Ok(())
 }
 
-fn say_how_to_go_on(folder: &StateFolder, state: &StackState, output: Output) {
+fn say_how_to_go_on(folder: &StateFolder, state: &StackState, study: &str, output: Output) {
     // As it was called, so that the lines can be pasted.
     let hilum = std::env::args().next().unwrap_or_else(|| "hilum".to_owned());
     let path = folder.path().display();
     output.say(format_args!(
         "\nthe stack goes on running; to go on yourself:\n  \
          {hilum} submit FILE… --wait --state {path}\n  \
+         {hilum} report {study} --site {SITE} --as pdf -o report.pdf --state {path}\n  \
          {hilum} doctor --state {path}\n  \
          open {}/ for the API\n  \
          {hilum} down --state {path}   (stops it)",
