@@ -13,6 +13,8 @@ use crate::share::{self, has_shares};
 const MADE: &str = "$JS.EVENT.ADVISORY.CONSUMER.CREATED.EVENTS.*";
 /// A site whose advisory was lost waits so long for its first image to be taken.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// A list that could not be had is asked for again.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 /// The names of all shares of these consumers, each time that there may be others. Ends never.
 pub(super) fn watch_shares(
@@ -35,10 +37,23 @@ pub(super) fn watch_shares(
                 made.map_err(UnavailableError::new("listen for consumers that are made"))?
             }
         };
-        let names = log.shares_of(&consumers).await?;
+        let names = list(&log, &consumers).await;
         Ok(Some((names, (log, consumers, Some(made)))))
     })
     .boxed()
+}
+
+/// Asks until there is an answer. To begin anew for a list that did not come would take what is in hand of the pulls.
+async fn list(log: &Log, consumers: &[String]) -> Vec<String> {
+    loop {
+        match log.shares_of(consumers).await {
+            Ok(names) => return names,
+            Err(error) => {
+                tracing::debug!(error = &error as &dyn std::error::Error, "cannot list the sites' consumers");
+            }
+        }
+        tokio::time::sleep(ASK_AGAIN).await;
+    }
 }
 
 /// Waits until a share was made, or long enough that one may have been.
