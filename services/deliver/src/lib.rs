@@ -13,7 +13,7 @@ mod transport;
 mod triage;
 
 pub use config::Config;
-pub use forms::{Form, Maker, Object};
+pub use forms::{Maker, Object};
 pub use secret::{Secret, SecretError};
 pub use service::{DeliverError, Deliverer};
 pub use targets::{Address, Rule, Sites, Target, Targets, TargetsError};

@@ -14,7 +14,7 @@ use std::time::Duration;
 use hilum_events::{DeliveryTarget, Site};
 use serde::Deserialize;
 
-use crate::forms::Form;
+use hilum_forms::Format;
 
 pub use address::Address;
 pub use rules::Rule;
@@ -45,7 +45,7 @@ pub struct Target {
     /// Whose studies it takes.
     pub sites: Sites,
     /// What is made of a report for it; none when it takes only flags.
-    pub forms: Vec<Form>,
+    pub forms: Vec<Format>,
     /// Tries of one delivery before it is given up, 1 to 100.
     pub tries: usize,
     /// How long it may take to answer, 1 s to 600 s.
@@ -182,7 +182,7 @@ impl Target {
 }
 
 /// The forms that a target is given. The usual ones of its kind, unless it says otherwise.
-fn forms(keys: &keys::Keys) -> Result<Vec<Form>, String> {
+fn forms(keys: &keys::Keys) -> Result<Vec<Format>, String> {
     let kind = keys.kind;
     let forms = match &keys.forms {
         Some(forms) if forms.is_empty() && kind != keys::Kind::Webhook => {
@@ -191,7 +191,7 @@ fn forms(keys: &keys::Keys) -> Result<Vec<Form>, String> {
         Some(forms) => forms.clone(),
         None => vec![kind.usual_form()],
     };
-    let names = |forms: &[Form]| forms.iter().map(|form| form.name()).collect::<Vec<_>>().join(", ");
+    let names = |forms: &[Format]| forms.iter().map(|form| form.name()).collect::<Vec<_>>().join(", ");
     for form in &forms {
         if !kind.forms().contains(form) {
             let may = names(kind.forms());

@@ -8,7 +8,7 @@ use hilum_reports::{Form, Language, fhir, hl7, html, pdf};
 use serde::{Deserialize, Deserializer, de};
 
 /// A form of a report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Format {
     /// The stored document itself.
     Json,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use hilum_events::Site;
 use serde::Deserialize;
 
-use crate::forms::Form;
+use hilum_forms::Format;
 
 /// What a target speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -31,7 +31,7 @@ pub(super) enum Kind {
 pub(super) struct Keys {
     pub(super) kind: Kind,
     pub(super) sites: Option<Vec<Site>>,
-    pub(super) forms: Option<Vec<Form>>,
+    pub(super) forms: Option<Vec<Format>>,
     pub(super) tries: Option<usize>,
     pub(super) timeout_s: Option<u64>,
     pub(super) host: Option<String>,
@@ -66,23 +66,23 @@ impl Kind {
     }
 
     /// The forms that it may be given.
-    pub(super) fn forms(self) -> &'static [Form] {
+    pub(super) fn forms(self) -> &'static [Format] {
         match self {
-            Self::Dicom | Self::Stow => &[Form::DicomSr, Form::DicomSc, Form::DicomPdf],
-            Self::Fhir => &[Form::Fhir],
-            Self::Hl7 => &[Form::Hl7],
-            Self::Webhook => &[Form::Json],
-            Self::S3 => &Form::ALL,
+            Self::Dicom | Self::Stow => &[Format::DicomSr, Format::DicomSc, Format::DicomPdf],
+            Self::Fhir => &[Format::Fhir],
+            Self::Hl7 => &[Format::Hl7],
+            Self::Webhook => &[Format::Json],
+            Self::S3 => &Format::ALL,
         }
     }
 
     /// What it is given when it does not say.
-    pub(super) fn usual_form(self) -> Form {
+    pub(super) fn usual_form(self) -> Format {
         match self {
-            Self::Dicom | Self::Stow => Form::DicomSr,
-            Self::Fhir => Form::Fhir,
-            Self::Hl7 => Form::Hl7,
-            Self::Webhook | Self::S3 => Form::Json,
+            Self::Dicom | Self::Stow => Format::DicomSr,
+            Self::Fhir => Format::Fhir,
+            Self::Hl7 => Format::Hl7,
+            Self::Webhook | Self::S3 => Format::Json,
         }
     }
 

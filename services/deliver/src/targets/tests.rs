@@ -1,3 +1,5 @@
+//! Files of targets, right and wrong.
+
 use super::*;
 
 const ALL_KINDS: &str = r#"
@@ -38,7 +40,7 @@ fn a_file_is_read_with_what_it_leaves_out() {
     let targets = Targets::parse(ALL_KINDS).unwrap();
     let [archive, desk] = &targets.targets[..] else { panic!("{targets:?}") };
     assert_eq!((archive.tries, archive.timeout.as_secs(), &archive.sites), (10, 30, &Sites::All));
-    assert_eq!(archive.forms, [Form::Json]);
+    assert_eq!(archive.forms, [Format::Json]);
     let Address::S3 { store_url, prefix, options } = &archive.address else { panic!("{archive:?}") };
     assert_eq!((store_url.as_str(), prefix.as_str(), options.len()), ("s3://reports", "hilum", 2));
     assert_eq!((desk.tries, desk.timeout.as_secs()), (3, 5));
