@@ -16,17 +16,18 @@ use tokio::sync::Mutex;
 /// The tests count the processes of this program.
 static ALONE: Mutex<()> = Mutex::const_new(());
 
+/// State and parent of the process, if it is a `hilum-decoder`.
+fn decoder(pid: u32) -> Option<(char, u32)> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, after_name) = stat.split_once("(hilum-decoder)")?;
+    let mut fields = after_name.split_whitespace();
+    Some((fields.next()?.parse().unwrap(), fields.next()?.parse().unwrap()))
+}
+
 /// Processes named `hilum-decoder` whose parent is this one.
 fn children() -> Vec<u32> {
-    let me = std::process::id().to_string();
-    let stat = |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let is_child = |pid: &u32| {
-        let stat = stat(*pid);
-        let after_name = stat.rsplit(')').next().unwrap_or_default();
-        let mut fields = after_name.split_whitespace();
-        let (state, parent) = (fields.next(), fields.next());
-        stat.contains("(hilum-decoder)") && state != Some("Z") && parent == Some(&me)
-    };
+    let me = std::process::id();
+    let is_child = |pid: &u32| decoder(*pid).is_some_and(|(state, parent)| state != 'Z' && parent == me);
     let entries = std::fs::read_dir("/proc").unwrap().map(Result::unwrap);
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(is_child).collect()
 }
@@ -40,6 +41,15 @@ async fn until_children(count: usize) {
         }
     };
     tokio::time::timeout(deadline, waiting).await.unwrap_or_else(|_| panic!("{:?} are there", children()));
+}
+
+async fn until_it_stands_still(pid: u32) {
+    let waiting = async {
+        while decoder(pid).unwrap().0 != 'T' {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), waiting).await.expect("a stopped process stands still");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -95,6 +105,8 @@ async fn the_next_free_process_goes_to_an_urgent_file_and_then_to_the_others_in_
         done.lock().unwrap().push(name);
     };
     kill(process, Signal::SIGSTOP).unwrap();
+    // Else it may answer one more file before the signal reaches it.
+    until_it_stands_still(process.as_raw() as u32).await;
     tokio::join!(
         decode("running", Priority::Routine),
         decode("first", Priority::Routine),
