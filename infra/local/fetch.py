@@ -39,7 +39,9 @@ OPENVINO_LIBRARIES = (
 )
 # Read what Hilum writes as DICOM with other eyes; for tests.
 DICOM_WHEELS = ("pydicom==3.0.2", "highdicom==0.28.2")
-DCMTK_PROGRAMS = ("dcmdump", "dsrdump", "echoscu", "getscu", "storescu")
+DCMTK_PROGRAMS = ("dcmdump", "dsrdump", "echoscu", "getscu", "storescp", "storescu")
+# A picture archive that receives what Hilum delivers, by DICOM and by DICOMweb; for tests.
+DICOMWEB_PLUGIN = "usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 
 
 class NoWheel(Exception):
@@ -287,46 +289,81 @@ def dicom_wheels(cache):
     return str(target)
 
 
+def debian(folder, *packages):
+    """Debian and its kin: unpacks packages without root, with those they depend on that this machine lacks."""
+    say(f"fetching {' and '.join(packages)}")
+    listed = subprocess.run(
+        ["apt-get", "--option", "Debug::NoLocking=1", "--print-uris", "-qq", "--yes", "--no-install-recommends",
+         "install", *packages], check=True, capture_output=True, text=True).stdout
+    needed = [line.split()[1].partition("_")[0] for line in listed.splitlines() if line.startswith("'")]
+    with tempfile.TemporaryDirectory() as scratch:
+        subprocess.run(["apt-get", "download", "--quiet", *needed], cwd=scratch, check=True, capture_output=True)
+        for package in Path(scratch).glob("*.deb"):
+            subprocess.run(["dpkg-deb", "-x", str(package), str(folder)], check=True, capture_output=True)
+
+
+def wrap(folder, program, inside):
+    """Makes bin/`program`, which lets it find its libraries and dictionaries where no package manager has put them."""
+    libraries = next(folder.glob("usr/lib/*-linux-gnu")).relative_to(folder)
+    dictionary = next(folder.glob("usr/share/libdcmtk*/dicom.dic")).relative_to(folder)
+    wrapper = folder / "bin" / program
+    wrapper.parent.mkdir(exist_ok=True)
+    wrapper.write_text(
+        f'#!/bin/sh\nroot=$(dirname "$0")/..\n'
+        f'LD_LIBRARY_PATH="$root/{libraries}" DCMDICTPATH="$root/{dictionary}" exec "$root/{inside}" "$@"\n')
+    wrapper.chmod(0o755)
+
+
 def dcmtk(cache):
     """The folder of DCMTK's programs."""
-    on_path = shutil.which("dsrdump")
+    on_path = shutil.which("storescp")
     if on_path:
         return str(Path(on_path).parent)
-    target = cache / "dcmtk"
+    target = cache / "dcmtk-2"
 
     def fill(folder):
-        # As nasm: Debian and its kin, unpacked without root, with the libraries that this machine lacks.
-        say("fetching dcmtk")
-        listed = subprocess.run(
-            ["apt-get", "--option", "Debug::NoLocking=1", "--print-uris", "-qq", "--yes", "--no-install-recommends",
-             "install", "dcmtk"], check=True, capture_output=True, text=True).stdout
-        packages = [line.split()[1].partition("_")[0] for line in listed.splitlines() if line.startswith("'")]
-        with tempfile.TemporaryDirectory() as scratch:
-            subprocess.run(["apt-get", "download", "--quiet", *packages], cwd=scratch, check=True, capture_output=True)
-            for package in Path(scratch).glob("*.deb"):
-                subprocess.run(["dpkg-deb", "-x", str(package), str(folder)], check=True, capture_output=True)
-        libraries = next(folder.glob("usr/lib/*/libdcmdata.so*")).parent.relative_to(folder)
-        dictionary = next(folder.glob("usr/share/libdcmtk*/dicom.dic")).relative_to(folder)
-        (folder / "bin").mkdir()
-        for name in DCMTK_PROGRAMS:
-            # They look for their libraries and their dictionary where a package would have put them.
-            program = folder / "bin" / name
-            program.write_text(
-                f'#!/bin/sh\nroot=$(dirname "$0")/..\n'
-                f'LD_LIBRARY_PATH="$root/{libraries}" DCMDICTPATH="$root/{dictionary}" exec "$root/usr/bin/{name}" "$@"\n')
-            program.chmod(0o755)
+        debian(folder, "dcmtk")
+        for program in DCMTK_PROGRAMS:
+            wrap(folder, program, f"usr/bin/{program}")
 
     try:
         install(target, fill)
     except (OSError, subprocess.CalledProcessError, StopIteration):
-        say("no DCMTK is to be had here: the tests that read DICOM with it are skipped; install dcmtk for them")
+        say("no DCMTK is to be had here: the tests that talk to it are skipped; install dcmtk for them")
         return None
     return str(target / "bin")
 
 
+def orthanc(cache):
+    """The program and its DICOMweb plugin."""
+    on_path, plugin = shutil.which("Orthanc"), Path("/") / DICOMWEB_PLUGIN
+    if on_path:
+        if plugin.exists():
+            return on_path, str(plugin)
+        say("Orthanc is here without its plugin: the tests that talk to it are skipped; install orthanc-dicomweb")
+        return None, None
+    target = cache / "orthanc"
+
+    def fill(folder):
+        debian(folder, "orthanc", "orthanc-dicomweb")
+        wrap(folder, "Orthanc", "usr/sbin/Orthanc")
+
+    try:
+        install(target, fill)
+    except (OSError, subprocess.CalledProcessError, StopIteration):
+        say("no Orthanc is to be had here: the tests that talk to it are skipped; "
+            "install orthanc and orthanc-dicomweb for them")
+        return None, None
+    return str(target / "bin/Orthanc"), str(target / DICOMWEB_PLUGIN)
+
+
 def for_tests(cache):
     """What only tests need."""
-    settings = {"HILUM_DICOM_PYTHONPATH": dicom_wheels(cache), "HILUM_DCMTK_BIN": dcmtk(cache)}
+    archive, plugin = orthanc(cache)
+    settings = {
+        "HILUM_DICOM_PYTHONPATH": dicom_wheels(cache), "HILUM_DCMTK_BIN": dcmtk(cache),
+        "HILUM_ORTHANC": archive, "HILUM_ORTHANC_DICOMWEB": plugin,
+    }
     return {name: value for name, value in settings.items() if value}
 
 

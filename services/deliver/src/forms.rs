@@ -89,12 +89,17 @@ impl Maker {
     }
 
     /// The report in this form: one object, or for a form of several each of them.
-    pub(crate) async fn make(&self, report: &ReportIssued, format: Format) -> Result<Vec<Object>, MakeError> {
+    pub(crate) async fn make(
+        &self,
+        report: &ReportIssued,
+        format: Format,
+        language: Language,
+    ) -> Result<Vec<Object>, MakeError> {
         let document = &report.json;
         if document.size_bytes > DOCUMENT_MAX {
             return Err(MakeError::TooLong { size_bytes: document.size_bytes });
         }
-        let made = self.forms.make(document, format, Language::English).await?;
+        let made = self.forms.make(document, format, language).await?;
         if !made.is_whole {
             return Err(MakeError::NotWhole { form: format.name() });
         }

@@ -15,6 +15,8 @@ use crate::transport::{Parcel, SendError, Transport};
 
 /// The form of a flag.
 const FLAG: &str = "flag";
+/// The receipt of a report that has nothing for its target, such as captures of images of which none could be read.
+const NOTHING: &str = "nothing to send: the report has no such object";
 
 /// The handler of what one target is to be given.
 pub(crate) struct Courier {
@@ -50,7 +52,10 @@ impl Handle for Courier {
             return Ok(());
         }
         let parcel = self.pack(cause, &errand).await?;
-        let receipt = self.transport.send(&parcel).await?;
+        let receipt = match parcel.objects.is_empty() {
+            true => NOTHING.to_owned(),
+            false => self.transport.send(&parcel).await?,
+        };
         reach("deliver.after-send");
         let objects = parcel.objects.iter().map(Object::delivered).collect();
         let Errand { study_id, matter, attempt } = errand;
@@ -74,7 +79,7 @@ impl Courier {
             Event::ReportIssued(report) => {
                 let mut objects = Vec::new();
                 for form in &self.target.forms {
-                    objects.extend(self.maker.make(report, *form).await?);
+                    objects.extend(self.maker.make(report, *form, self.target.language).await?);
                 }
                 objects
             }

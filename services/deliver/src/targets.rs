@@ -14,7 +14,7 @@ use std::time::Duration;
 use hilum_events::{DeliveryTarget, Site};
 use serde::Deserialize;
 
-use hilum_forms::Format;
+use hilum_forms::{Format, Language};
 
 pub use address::Address;
 pub use rules::Rule;
@@ -46,6 +46,8 @@ pub struct Target {
     pub sites: Sites,
     /// What is made of a report for it; none when it takes only flags.
     pub forms: Vec<Format>,
+    /// In which language forms for people are given.
+    pub language: Language,
     /// Tries of one delivery before it is given up, 1 to 100.
     pub tries: usize,
     /// How long it may take to answer, 1 s to 600 s.
@@ -166,10 +168,12 @@ impl Target {
             return Err("this name is taken by Hilum itself; choose another".to_owned());
         }
         let keys = keys::read(table)?;
+        let forms = forms(&keys)?;
         Ok(Self {
             name: target,
             sites: Sites::read(keys.sites.clone())?,
-            forms: forms(&keys)?,
+            language: language(keys.language.as_deref(), &forms)?,
+            forms,
             tries: within("tries", keys.tries.unwrap_or(TRIES), 1..=TRIES_MAX)?,
             timeout: Duration::from_secs(within(
                 "timeout_s",
@@ -202,6 +206,18 @@ fn forms(keys: &keys::Keys) -> Result<Vec<Format>, String> {
         return Err("`forms` names one twice".to_owned());
     }
     Ok(forms)
+}
+
+/// The language of the forms that have one.
+fn language(tag: Option<&str>, forms: &[Format]) -> Result<Language, String> {
+    let Some(tag) = tag else { return Ok(Language::default()) };
+    if !forms.iter().any(|form| form.has_languages()) {
+        return Err("`language` is given and none of its forms is for people; leave it out".to_owned());
+    }
+    Language::from_tag(tag).ok_or_else(|| {
+        let all = Language::ALL.map(Language::tag).join(", ");
+        format!("`language` is {tag:?}; it must be one of {all}")
+    })
 }
 
 fn within<N: PartialOrd + std::fmt::Display + Copy>(

@@ -1,10 +1,14 @@
-//! Real servers as child processes on loopback: nats-server and Postgres. For `hilum up` and for tests; the
-//! services never know how their servers were started.
+//! Real servers as child processes on loopback: nats-server and Postgres for `hilum up` and for tests, picture archives
+//! for tests. The services never know how their servers were started.
 
+mod archives;
 mod nats;
 mod postgres;
 mod process;
+mod secluded;
 
+pub use archives::{Orthanc, Storescp};
 pub use nats::{ClusterNode, NatsOptions, NatsServer};
 pub use postgres::{Postgres, PostgresOptions};
 pub use process::{Process, ServerError, free_port, http_status, wait_until};
+pub use secluded::Secluded;

@@ -1,6 +1,7 @@
 //! The main job, end to end, on real input.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod archives;
 mod command_line;
 mod complete;
 mod corpus;

@@ -32,6 +32,7 @@ pub(super) struct Keys {
     pub(super) kind: Kind,
     pub(super) sites: Option<Vec<Site>>,
     pub(super) forms: Option<Vec<Format>>,
+    pub(super) language: Option<String>,
     pub(super) tries: Option<usize>,
     pub(super) timeout_s: Option<u64>,
     pub(super) host: Option<String>,
@@ -50,7 +51,7 @@ pub(super) struct Keys {
 }
 
 /// Keys of every kind.
-const COMMON: [&str; 5] = ["kind", "sites", "forms", "tries", "timeout_s"];
+const COMMON: [&str; 6] = ["kind", "sites", "forms", "language", "tries", "timeout_s"];
 
 impl Kind {
     /// For sentences.

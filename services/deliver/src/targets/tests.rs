@@ -48,6 +48,8 @@ fn a_file_is_read_with_what_it_leaves_out() {
     assert!(!format!("{desk:?}").contains("/bin"), "the secret does not show");
     assert_eq!(targets.rules[0].actions.len(), 3);
     assert!(Targets::parse("").unwrap().targets.is_empty());
+    let korean = ALL_KINDS.replace("region = ", "forms = ['json', 'html']\nlanguage = 'ko'\nregion = ");
+    assert_eq!(Targets::parse(&korean).unwrap().targets[0].language, Language::Korean);
 }
 
 #[test]
@@ -55,6 +57,17 @@ fn what_is_wrong_is_told_with_its_place() {
     for (from, to, told) in [
         ("tries = 3", "retries = 3", "target desk: unknown field `retries`"),
         ("tries = 3", "host = 'x'", "target desk: a webhook has no key `host`; its keys are kind,"),
+        (
+            "tries = 3",
+            "language = 'ko'",
+            "target desk: `language` is given and none of its forms is for people",
+        ),
+        ("region = \"eu-central-1\"", "language = 'en'", "target archive: `language` is given"),
+        (
+            "region = \"eu-central-1\"",
+            "forms = ['pdf']\nlanguage = 'eo'",
+            "`language` is \"eo\"; it must be one of en, ko",
+        ),
         ("tries = 3", "tries = 0", "target desk: `tries` is 0; it must be from 1 to 100"),
         ("timeout_s = 5", "timeout_s = 601", "`timeout_s` is 601"),
         ("secret_env = \"PATH\"", "", "target desk: `secret_env` or `secret_file` is missing"),

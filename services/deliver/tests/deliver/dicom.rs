@@ -1,15 +1,13 @@
-//! C-STORE against receivers that others wrote: DCMTK's storescp and Orthanc, where they are installed.
-
-use std::path::{Path, PathBuf};
+//! C-STORE and STOW-RS against receivers that others wrote: DCMTK's storescp and Orthanc.
 
 use bytes::Bytes;
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject, mem::InMemElement};
 use hilum_deliver::{Address, SendError, Transport};
-use hilum_servers::{Process, free_port, wait_until};
-use tokio::net::TcpStream;
-use tokio::process::Command;
+use hilum_events::MediaType;
+use hilum_reports::Summary;
+use hilum_servers::{Orthanc, Storescp, free_port};
 
-use crate::bench::LIMIT;
+use crate::bench::Bench;
 use crate::protocols::{parcel, target};
 
 const SR: &str = "1.2.840.10008.5.1.4.1.1.88.33";
@@ -69,20 +67,6 @@ fn told(object: &InMemDicomObject) -> Vec<String> {
     elements.collect()
 }
 
-/// The program, unless it is not installed: then this says so.
-fn installed(program: &str) -> Option<PathBuf> {
-    let folders = ["/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"];
-    let found = folders.iter().map(|folder| Path::new(folder).join(program)).find(|path| path.is_file());
-    if found.is_none() {
-        eprintln!("skipped: {program} is not installed");
-    }
-    found
-}
-
-async fn listens(port: u16) -> bool {
-    wait_until(LIMIT, || async { TcpStream::connect(("127.0.0.1", port)).await.is_ok() }).await
-}
-
 fn peer(port: u16, called_ae: &str) -> Transport {
     let (host, calling_ae) = ("127.0.0.1".to_owned(), "HILUM".to_owned());
     Transport::to(&target(Address::Dicom { host, port, called_ae: called_ae.to_owned(), calling_ae }))
@@ -101,40 +85,29 @@ async fn a_receiver_that_takes_implicit_vr_only_gets_the_same_data() {
 
 /// What storescp with these options has kept is what was sent.
 async fn stores(options: &[&str]) {
-    let Some(program) = installed("storescp") else { return };
     let folder = tempfile::tempdir().unwrap();
-    let port = free_port().unwrap();
-    let mut command = Command::new(program);
-    command.args(options).arg("--output-directory").arg(folder.path()).arg(port.to_string());
-    let process = Process::start("storescp", command, &folder.path().join("storescp.log")).unwrap();
-    assert!(listens(port).await);
+    let Some(storescp) = Storescp::start(options, folder.path()).await.unwrap() else { return };
     let parcel = parcel(&[
         ("dicom-sr", "sr.dcm", file(SR, EXPLICIT, 1)),
         ("dicom-sc", "sc.dcm", file(SC, IMPLICIT, 2)),
         ("dicom-pdf", "pdf.dcm", file(PDF, EXPLICIT, 3)),
     ]);
-    let transport = peer(port, "ANY");
+    let transport = peer(storescp.port(), "ANY");
     let receipt = "C-STORE 0x0000, C-STORE 0x0000, C-STORE 0x0000";
     assert_eq!(transport.send(&parcel).await.unwrap(), receipt);
     assert_eq!(transport.send(&parcel).await.unwrap(), receipt, "a repeat is harmless");
-    process.stop(nix::sys::signal::Signal::SIGTERM, LIMIT).await;
 
-    let mut kept = 0;
-    for entry in std::fs::read_dir(folder.path()).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "log") {
-            continue;
-        }
-        let bytes = std::fs::read(&path).unwrap();
-        let dataset = |bytes: &[u8]| {
-            let object = dicom_object::from_reader(bytes).unwrap();
-            (object.meta().media_storage_sop_class_uid.clone(), told(&object))
-        };
-        let stored = dataset(&bytes);
-        assert!(parcel.objects.iter().any(|object| dataset(&object.bytes) == stored), "{path:?}");
-        kept += 1;
-    }
-    assert_eq!(kept, 3);
+    let kept = std::fs::read_dir(folder.path().join("kept")).unwrap();
+    let kept: Vec<_> = kept.map(|entry| std::fs::read(entry.unwrap().path()).unwrap()).collect();
+    let dataset = |bytes: &[u8]| {
+        let object = dicom_object::from_reader(bytes).unwrap();
+        (object.meta().media_storage_sop_class_uid.clone(), told(&object))
+    };
+    let mut stored: Vec<_> = kept.iter().map(|bytes| dataset(bytes)).collect();
+    let mut sent: Vec<_> = parcel.objects.iter().map(|object| dataset(&object.bytes)).collect();
+    stored.sort();
+    sent.sort();
+    assert_eq!(stored, sent);
 }
 
 #[tokio::test]
@@ -144,44 +117,68 @@ async fn a_receiver_that_is_away_or_refuses_says_so() {
     let error = away.send(&parcel).await.unwrap_err();
     assert!(matches!(&error, SendError::Failed { what, .. } if what == "it can't be reached"), "{error:?}");
 
-    let Some(program) = installed("storescp") else { return };
     let folder = tempfile::tempdir().unwrap();
-    let port = free_port().unwrap();
-    let mut command = Command::new(program);
-    command.args(["--refuse"]).arg(port.to_string()).current_dir(folder.path());
-    let _process = Process::start("storescp", command, &folder.path().join("storescp.log")).unwrap();
-    assert!(listens(port).await);
-    let error = peer(port, "ANY").send(&parcel).await.unwrap_err();
+    let Some(storescp) = Storescp::start(&["--refuse"], folder.path()).await.unwrap() else { return };
+    let error = peer(storescp.port(), "ANY").send(&parcel).await.unwrap_err();
     assert!(error.to_string().contains("association rejected"), "{error}");
 }
 
 #[tokio::test]
 async fn orthanc_stores_what_is_sent_and_a_repeat_changes_nothing() {
-    let Some(program) = installed("Orthanc") else { return };
     let folder = tempfile::tempdir().unwrap();
-    let (dicom, http) = (free_port().unwrap(), free_port().unwrap());
-    let settings = serde_json::json!({
-        "StorageDirectory": folder.path(), "IndexDirectory": folder.path(), "DicomPort": dicom, "HttpPort": http,
-        "DicomAet": "ORTHANC", "DicomCheckCalledAet": true, "RemoteAccessAllowed": false,
-        "AuthenticationEnabled": false, "Plugins": [],
-    });
-    let file_name = folder.path().join("orthanc.json");
-    std::fs::write(&file_name, settings.to_string()).unwrap();
-    let mut command = Command::new(program);
-    command.arg(&file_name);
-    let _process = Process::start("Orthanc", command, &folder.path().join("orthanc.log")).unwrap();
-    assert!(listens(dicom).await && listens(http).await);
+    let Some(orthanc) = Orthanc::start(folder.path()).await.unwrap() else { return };
     let parcel = parcel(&[
         ("dicom-sr", "sr.dcm", file(SR, EXPLICIT, 1)),
         ("dicom-sc", "sc.dcm", file(SC, EXPLICIT, 2)),
     ]);
-    let error = peer(dicom, "OTHER").send(&parcel).await.unwrap_err();
+    let error = peer(orthanc.dicom_port(), "OTHER").send(&parcel).await.unwrap_err();
     assert!(error.to_string().contains("called_ae"), "{error}");
     for _ in 0..2 {
-        let receipt = peer(dicom, "ORTHANC").send(&parcel).await.unwrap();
+        let receipt = peer(orthanc.dicom_port(), "ORTHANC").send(&parcel).await.unwrap();
         assert_eq!(receipt, "C-STORE 0x0000, C-STORE 0x0000");
     }
-    let url = format!("http://127.0.0.1:{http}/instances");
-    let instances: Vec<String> = reqwest::get(url).await.unwrap().json().await.unwrap();
-    assert_eq!(instances.len(), 2);
+    assert_eq!(instances(&orthanc).await.len(), 2);
+}
+
+#[tokio::test]
+async fn orthanc_stores_what_is_sent_over_the_web() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(orthanc) = Orthanc::start(folder.path()).await.unwrap() else { return };
+    let url = format!("{}/dicom-web", orthanc.url()).parse().unwrap();
+    let transport = Transport::to(&target(Address::Stow { url, token: None })).unwrap();
+    let parcel = parcel(&[
+        ("dicom-sr", "sr.dcm", file(SR, EXPLICIT, 1)),
+        ("dicom-pdf", "pdf.dcm", file(PDF, EXPLICIT, 2)),
+    ]);
+    for _ in 0..2 {
+        assert_eq!(transport.send(&parcel).await.unwrap(), "STOW-RS 200");
+    }
+    assert_eq!(instances(&orthanc).await.len(), 2);
+    let broken = crate::protocols::parcel(&[("dicom-sr", "sr.dcm", Bytes::from_static(b"no DICOM"))]);
+    let error = transport.send(&broken).await.unwrap_err();
+    assert!(matches!(&error, SendError::Refused { .. }), "{error:?}");
+}
+
+async fn instances(orthanc: &Orthanc) -> Vec<String> {
+    reqwest::get(format!("{}/instances", orthanc.url())).await.unwrap().json().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_report_without_a_picture_has_nothing_for_a_target_of_captures() {
+    let bench = Bench::new().await;
+    let nobody = free_port().unwrap();
+    let targets = format!(
+        "[target.pacs]\nkind = 'dicom'\nhost = '127.0.0.1'\nport = {nobody}\ncalled_ae = 'ANY'\nforms = ['dicom-sc']\n"
+    );
+    let copy = bench.start(&targets).await;
+    let mut report = hilum_reports::samples::one_of_each();
+    report.images.retain(|image| image.reading.is_none());
+    for image in &mut report.images {
+        (image.media_type, image.dicom) = (MediaType::Png, None);
+    }
+    report.summary = Summary { images: 2, completed: 0, failed: 2, duplicates: 0 };
+    bench.issue(1, &String::from_utf8(report.to_json().unwrap()).unwrap()).await;
+    let delivered = bench.delivered("pacs", 1).await;
+    assert_eq!((delivered.objects.len(), delivered.receipt.split(':').next()), (0, Some("nothing to send")));
+    copy.stop().await;
 }

@@ -16,6 +16,7 @@ pub(crate) fn target(address: Address) -> Target {
         name: "target".parse().unwrap(),
         sites: Sites::All,
         forms: Vec::new(),
+        language: Default::default(),
         tries: 3,
         timeout: Duration::from_secs(5),
         address,
