@@ -99,6 +99,8 @@ pub(crate) enum Doubt {
         reading_id: Option<ReadingId>,
         last_try: Try,
     },
+    /// The server stopped handing out a message to a consumer that deliver made: it may have led to nothing.
+    DeliveryUnanswered(Advisory),
 }
 
 /// All that is open.

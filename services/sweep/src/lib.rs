@@ -4,6 +4,7 @@
 mod act;
 mod config;
 mod domain;
+mod doubts;
 mod once;
 mod seal;
 mod shell;

@@ -4,11 +4,12 @@
 //! The order matters. A worker appends what followed before it settles its message. So the queues are asked first and
 //! the log is folded to its end after that: what then has no effect had none when it was settled.
 
-use hilum_events::{DecodeError, completed_filter, job_image_filter};
+use hilum_events::{DecodeError, completed_filter};
 use hilum_log::{ConsumerPosition, Follower, Log, Recorded, UnavailableError};
 use jiff::Timestamp;
 
-use crate::domain::{Action, Doubt, Fact, Finding, Kind, Limits, SWEEP, State, Work, decide, evolve};
+use crate::domain::{Action, Fact, Finding, Kind, Limits, State, Work, decide, evolve};
+use crate::doubts::{Verdict, settle};
 
 /// Facts folded before anything else is looked at.
 const BATCH: usize = 512;
@@ -181,51 +182,21 @@ impl Sweeper {
         });
         let mut findings = Vec::new();
         for (index, doubt) in doubts.iter().enumerate() {
-            match self.settle(doubt, now).await {
-                Ok(None) => {}
-                Ok(Some(finding)) => {
+            match Box::pin(settle(&self.log, doubt, now)).await {
+                Ok(Verdict::Right) => {}
+                Ok(Verdict::NotYetKnown) => self.state.doubt_again(doubt.clone()),
+                Ok(Verdict::Wrong(finding)) => {
                     self.state.doubt_again(doubt.clone());
                     findings.push(finding);
                 }
                 Err(error) => {
                     let rest = doubts[index..].iter().cloned();
                     rest.for_each(|doubt| self.state.doubt_again(doubt));
-                    return Err(error);
+                    return Err(error.into());
                 }
             }
         }
         Ok(findings)
-    }
-
-    async fn settle(&self, doubt: &Doubt, now: Timestamp) -> Result<Option<Finding>, LookError> {
-        match doubt {
-            Doubt::ClaimWithoutJob { seq, job_id, reading_id } => {
-                if self.log.last(&job_image_filter(*job_id)).await?.is_some()
-                    || self.log.dead_letter(SWEEP, *seq).await?.is_some()
-                {
-                    return Ok(None);
-                }
-                let reason = "a job claimed this reading and no image of that job is in the log".to_owned();
-                let finding = Finding::parked(Kind::ClaimWithoutJob, *seq, now, reason);
-                Ok(Some(Finding { job_id: Some(*job_id), reading_id: Some(*reading_id), ..finding }))
-            }
-            Doubt::LetterWithoutEntry { consumer, stream_seq, job_id, reading_id, last_try } => {
-                if self.log.dead_letter(consumer, *stream_seq).await?.is_some() {
-                    return Ok(None);
-                }
-                let reason = format!("{consumer} gave it up and the entry with its story is missing");
-                let gone = self.log.at(*stream_seq).await?.is_none();
-                let finding = Finding::parked(Kind::DeadLetterWithoutEntry, *stream_seq, now, reason);
-                Ok(Some(Finding {
-                    job_id: Some(*job_id),
-                    reading_id: *reading_id,
-                    action: if gone { Action::Name } else { Action::WriteAnew },
-                    consumer: consumer.clone(),
-                    tries: vec![last_try.clone()],
-                    ..finding
-                }))
-            }
-        }
     }
 }
 

@@ -126,8 +126,9 @@ pub fn service_of(consumer: &str) -> &str {
     consumer.split_once('-').map_or(consumer, |(service, _)| service)
 }
 
-/// The target of a consumer that delivers to one.
-pub(crate) fn target_of(consumer: &str) -> Option<&str> {
+/// The target of a consumer that delivers to one. The consumer that evaluates triage rules is named like those: its
+/// target would be `triage`, which no real one may be called.
+pub fn target_of(consumer: &str) -> Option<&str> {
     consumer.strip_prefix("deliver-")
 }
 

@@ -24,7 +24,7 @@ pub use consumer::Ensured;
 pub use dead_letter::DeadLetter;
 pub use definition::{
     ApplyError, ConsumerDefinition, Drift, Retention, StreamDefinition, apply, apply_definitions,
-    definitions, drift, service_of,
+    definitions, drift, service_of, target_of,
 };
 pub use failpoint::{reach, reach_with};
 pub use follow::Follower;

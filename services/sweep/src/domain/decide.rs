@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use hilum_events::Site;
-use hilum_log::{Advisory, AdvisoryKind, ConsumerPosition};
+use hilum_log::{Advisory, ConsumerPosition};
 use jiff::{SignedDuration, Timestamp};
 
 use super::finding::{Action, Finding, Kind, SWEEP, a_try};
@@ -105,18 +105,8 @@ fn without_effect(work: Work, open: &Open, waited: SignedDuration, now: Timestam
 }
 
 fn never_answered(work: Work, open: &Open, advisory: &Advisory) -> Finding {
-    let (consumer, deliveries) = (open.consumer, advisory.deliveries);
-    let reason = match advisory.kind {
-        AdvisoryKind::MaxDeliveries => {
-            format!("{deliveries} workers of {consumer} took it and none answered")
-        }
-        AdvisoryKind::Terminated => {
-            format!("a worker of {consumer} ended it at delivery {deliveries} without keeping its story")
-        }
-    };
-    let tries = vec![a_try(advisory.at, deliveries, &reason)];
-    let kind = Kind::AdvisoryWithoutDeadLetter;
-    Finding { action: Action::Park, tries, ..of(work, open, kind, reason) }
+    let told = Finding::never_answered(advisory);
+    Finding { action: told.action, tries: told.tries, ..of(work, open, told.kind, told.reason) }
 }
 
 fn of(work: Work, open: &Open, kind: Kind, reason: String) -> Finding {

@@ -1,7 +1,7 @@
 //! One thing that the sweep found, and what becomes of it.
 
 use hilum_events::{JobId, ReadingId};
-use hilum_log::Try;
+use hilum_log::{Advisory, AdvisoryKind, Try};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
@@ -142,6 +142,26 @@ impl Finding {
     pub(crate) fn parked(kind: Kind, position: u64, now: Timestamp, reason: String) -> Self {
         let tries = vec![a_try(now, 1, &reason)];
         Self { position: Some(position), action: Action::Park, tries, ..Self::named(kind, reason) }
+    }
+
+    /// The message that the server gave up on is parked under the name of the consumer that had handed it out.
+    pub(crate) fn never_answered(advisory: &Advisory) -> Self {
+        let Advisory { consumer, deliveries, .. } = advisory;
+        let reason = match advisory.kind {
+            AdvisoryKind::MaxDeliveries => {
+                format!("{deliveries} workers of {consumer} took it and none answered")
+            }
+            AdvisoryKind::Terminated => {
+                format!("a worker of {consumer} ended it at delivery {deliveries} without keeping its story")
+            }
+        };
+        Self {
+            position: Some(advisory.stream_seq),
+            action: Action::Park,
+            consumer: consumer.clone(),
+            tries: vec![a_try(advisory.at, *deliveries, &reason)],
+            ..Self::named(Kind::AdvisoryWithoutDeadLetter, reason)
+        }
     }
 
     /// Whether it stays as it is until somebody does something. An object without an event does not: nothing was

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use hilum_log::{Advisory, ConsumerPosition};
+use hilum_log::{Advisory, ConsumerPosition, target_of};
 use jiff::Timestamp;
 
 use super::decide::{Far, Positions};
@@ -20,8 +20,13 @@ impl State {
         self.doubts.push(doubt);
     }
 
-    /// Notes what the server said of a message that it will not hand out any more.
+    /// Notes what the server said of a message that it will not hand out any more. No open work tells whether a
+    /// delivery has ended, so that is to be looked up.
     pub(crate) fn note_advisory(&mut self, advisory: Advisory) {
+        if target_of(&advisory.consumer).is_some() {
+            self.doubts.push(Doubt::DeliveryUnanswered(advisory));
+            return;
+        }
         self.advisories.insert((advisory.consumer.clone(), advisory.stream_seq), advisory);
     }
 

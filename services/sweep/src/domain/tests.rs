@@ -331,11 +331,32 @@ fn an_advisory_on_what_has_ended_says_nothing() {
 }
 
 #[test]
+fn an_advisory_on_a_delivery_is_in_doubt_until_it_was_looked_up() {
+    let mut state = state_of(&[samples::report_issued(1, &[1], 0), samples::inference_completed(1, "a", 1)]);
+    let told = [("deliver-pacs", 1), ("deliver-triage", 2)]
+        .map(|(consumer, position)| advisory(AdvisoryKind::MaxDeliveries, consumer, position));
+    told.iter().for_each(|advisory| state.note_advisory(advisory.clone()));
+    state.note_advisory(advisory(AdvisoryKind::MaxDeliveries, DEDUPE, 1));
+    state.forget_settled_advisories();
+    assert!(state.advisories.is_empty());
+    assert_eq!(state.take_doubts(10), told.map(Doubt::DeliveryUnanswered));
+}
+
+#[test]
+fn a_delivery_that_no_worker_answered_is_parked_under_its_consumer_with_that_story() {
+    let finding = Finding::never_answered(&advisory(AdvisoryKind::MaxDeliveries, "deliver-pacs", 7));
+    assert_eq!((finding.kind, finding.action), (Kind::AdvisoryWithoutDeadLetter, Action::Park));
+    assert_eq!((finding.consumer.as_str(), finding.position), ("deliver-pacs", Some(7)));
+    assert_eq!(finding.reason, "10 workers of deliver-pacs took it and none answered");
+    assert_eq!(finding.tries[0].errors, std::slice::from_ref(&finding.reason));
+}
+
+#[test]
 fn a_claim_of_a_job_that_is_not_open_is_in_doubt_and_others_are_not() {
     let doubts = |facts: &[Envelope]| {
         let claims = |doubt: &Doubt| match doubt {
             Doubt::ClaimWithoutJob { seq, .. } => Some(*seq),
-            Doubt::LetterWithoutEntry { .. } => None,
+            Doubt::LetterWithoutEntry { .. } | Doubt::DeliveryUnanswered(_) => None,
         };
         state_of(facts).doubts.iter().filter_map(claims).collect::<Vec<u64>>()
     };

@@ -2,6 +2,8 @@
 //! run that changes nothing, and repaired.
 #![allow(clippy::unwrap_used, reason = "a test ends by panicking")]
 
+mod deliveries;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -241,13 +243,7 @@ async fn a_message_that_no_worker_answered_is_parked_though_it_was_never_settled
     let site = site().await;
     allow_two_deliveries(&site).await;
     site.append(samples::image_stored(1, "a", 0)).await;
-    take_without_a_word(&site, "dedupe", 2).await;
-    // The server looks at what is overdue when a worker asks for more.
-    let advised = || async {
-        assert!(!pull(&site, "dedupe", Duration::from_millis(200)).await);
-        !site.log.advisories_after(0).await.unwrap().is_empty()
-    };
-    assert!(wait_until(LIMIT, advised).await);
+    take_until_given_up(&site, "dedupe").await;
 
     site.finds(DRY, &[(Kind::AdvisoryWithoutDeadLetter, Some(1), Action::Park)]).await;
     site.sweep(WET).await;
@@ -295,6 +291,17 @@ async fn take_without_a_word(site: &Site, consumer: &str, times: usize) {
     for _ in 0..times {
         assert!(wait_until(LIMIT, || pull(site, consumer, Duration::from_secs(2))).await);
     }
+}
+
+/// Workers of a consumer that allows two deliveries take its one message without a word, until the server says so.
+async fn take_until_given_up(site: &Site, consumer: &str) {
+    take_without_a_word(site, consumer, 2).await;
+    // The server looks at what is overdue when a worker asks for more.
+    let advised = || async {
+        assert!(!pull(site, consumer, Duration::from_millis(200)).await);
+        !site.log.advisories_after(0).await.unwrap().is_empty()
+    };
+    assert!(wait_until(LIMIT, advised).await);
 }
 
 /// A worker that asks for a message and says nothing; whether it got one.
