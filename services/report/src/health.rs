@@ -9,6 +9,8 @@ use hilum_runtime::{Health, with_causes};
 
 /// All facts up to those that stood in the log at the start are known.
 pub(crate) const CAUGHT_UP: &str = "caught up";
+/// Note on the studies whose report can't be issued.
+pub(crate) const STUCK: &str = "stuck studies";
 const EVENT_LOG: &str = "event log";
 const OBJECT_STORAGE: &str = "object storage";
 const INTERVAL: Duration = Duration::from_secs(2);

@@ -1,7 +1,7 @@
 //! Studies whose report could not be made, and when each is tried again. Others go on meanwhile. Bounded by the
 //! number of open studies.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use hilum_events::StudyId;
@@ -13,6 +13,9 @@ const PAUSES: Attempts = Attempts {
     longest_wait: Duration::from_secs(60),
     give_up_after: Duration::MAX,
 };
+
+/// Studies that a note names; of more it says how many.
+const NAMED: usize = 5;
 
 /// Whether trying again is likely to help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +30,8 @@ pub(crate) enum Hope {
 #[derive(Debug, Default)]
 pub(crate) struct Setbacks {
     by_study: HashMap<StudyId, Setback>,
+    /// Those that somebody has to look at.
+    stuck: BTreeSet<StudyId>,
 }
 
 #[derive(Debug)]
@@ -34,7 +39,6 @@ struct Setback {
     failures: u64,
     until: Timestamp,
     said: String,
-    hope: Hope,
 }
 
 impl Setbacks {
@@ -44,12 +48,17 @@ impl Setbacks {
         let pause = PAUSES.wait_before(failures + 1);
         let until = now.checked_add(pause).unwrap_or(now);
         let news = self.by_study.get(&study_id).is_none_or(|before| before.said != said);
-        self.by_study.insert(study_id, Setback { failures, until, said, hope });
+        self.by_study.insert(study_id, Setback { failures, until, said });
+        match hope {
+            Hope::Stuck => self.stuck.insert(study_id),
+            Hope::Transient => self.stuck.remove(&study_id),
+        };
         news
     }
 
     /// Forgets the study's failures; `true` if there were any.
     pub(crate) fn clear(&mut self, study_id: StudyId) -> bool {
+        self.stuck.remove(&study_id);
         self.by_study.remove(&study_id).is_some()
     }
 
@@ -70,7 +79,18 @@ impl Setbacks {
 
     /// Studies that somebody has to look at.
     pub(crate) fn stuck(&self) -> usize {
-        self.by_study.values().filter(|setback| setback.hope == Hope::Stuck).count()
+        self.stuck.len()
+    }
+
+    /// What is told of those studies, if there are any: how many, and the ids of the first.
+    pub(crate) fn stuck_note(&self) -> Option<String> {
+        let count = self.stuck();
+        if count == 0 {
+            return None;
+        }
+        let named: Vec<String> = self.stuck.iter().take(NAMED).map(StudyId::to_string).collect();
+        let others = if count > NAMED { " and others" } else { "" };
+        Some(format!("{count} whose report can't be issued: {}{others}", named.join(", ")))
     }
 }
 
@@ -97,5 +117,33 @@ mod tests {
         assert_eq!(setbacks.stuck(), 1);
         assert!(setbacks.clear(study_id));
         assert_eq!((setbacks.stuck(), setbacks.failures(study_id), setbacks.next_end(now)), (0, 0, None));
+    }
+
+    #[test]
+    fn the_first_stuck_studies_are_named_and_all_are_counted() {
+        let (mut setbacks, now) = (Setbacks::default(), samples::at(0));
+        let mut studies: Vec<_> =
+            (1..=6).map(|number| StudyId::of_lone_job(samples::job_id(number))).collect();
+        studies.sort_unstable();
+        let note = |setbacks: &mut Setbacks, study_id: StudyId, hope: Hope| {
+            setbacks.note(study_id, "gone".to_owned(), hope, now);
+            setbacks.stuck_note()
+        };
+        assert_eq!(note(&mut setbacks, studies[0], Hope::Transient), None);
+        let told = note(&mut setbacks, studies[0], Hope::Stuck);
+        assert_eq!(told, Some(format!("1 whose report can't be issued: {}", studies[0])));
+        for study_id in &studies {
+            note(&mut setbacks, *study_id, Hope::Stuck);
+        }
+        let named = studies[..5].iter().map(StudyId::to_string).collect::<Vec<_>>().join(", ");
+        let told = setbacks.stuck_note();
+        assert_eq!(told, Some(format!("6 whose report can't be issued: {named} and others")));
+        let named = studies[1..].iter().map(StudyId::to_string).collect::<Vec<_>>().join(", ");
+        let told = note(&mut setbacks, studies[0], Hope::Transient);
+        assert_eq!(told, Some(format!("5 whose report can't be issued: {named}")));
+        for study_id in studies {
+            setbacks.clear(study_id);
+        }
+        assert_eq!(setbacks.stuck_note(), None);
     }
 }

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::{Due, Fact, Rules, State, decide, evolve};
 use crate::facts::Facts;
-use crate::health::{CAUGHT_UP, watch};
+use crate::health::{CAUGHT_UP, STUCK, watch};
 use crate::issue::{IssueError, Issued, Issuer};
 use crate::previews::Previewer;
 use crate::setbacks::{Hope, Setbacks};
@@ -95,7 +95,7 @@ impl Reporter {
             () = shutdown.cancelled() => return Ok(()),
             seq = newest_position(log, shutdown) => seq,
         };
-        let mut desk = Desk::new(self.issuer.clone(), self.pace.clone());
+        let mut desk = Desk::new(self.issuer.clone(), self.pace.clone(), self.health.clone());
         desk.caught_up = known_at_start == 0;
         let mut follower = log.follow(0, &[]);
         loop {
@@ -130,6 +130,7 @@ async fn newest_position(log: &Log, shutdown: &CancellationToken) -> u64 {
 /// What the loop keeps.
 struct Desk {
     issuer: Arc<Issuer>,
+    health: Health,
     pace: Pace,
     rules: Rules,
     state: State,
@@ -151,9 +152,10 @@ struct Desk {
 }
 
 impl Desk {
-    fn new(issuer: Arc<Issuer>, pace: Pace) -> Self {
+    fn new(issuer: Arc<Issuer>, pace: Pace, health: Health) -> Self {
         Self {
             issuer,
+            health,
             rules: Rules::new(pace.quiet, pace.sites.clone()),
             pace,
             state: State::default(),
@@ -180,6 +182,7 @@ impl Desk {
             () = look, if next_look.is_some() => return,
         }
         self.news = true;
+        self.health.note(STUCK, self.setbacks.stuck_note());
         metrics::gauge!("hilum_report_studies_open").set(self.state.open_studies() as f64);
         metrics::gauge!("hilum_report_stuck").set(self.setbacks.stuck() as f64);
     }

@@ -565,6 +565,8 @@ async fn a_report_with_a_flaw_is_not_issued_and_shows_as_stuck() {
     let service = site.start(100).await;
     let stuck = || async { metrics.render().lines().any(|line| line == "hilum_report_stuck 1") };
     assert!(wait_until(LIMIT, stuck).await, "{}", metrics.render());
+    let readiness = service.health.readiness();
+    assert!(readiness.ready && readiness.notes["stuck studies"].contains(&samples::study_id().to_string()));
     assert_eq!(site.reports().await, 0);
     service.stop().await;
 }

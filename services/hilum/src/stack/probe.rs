@@ -50,6 +50,9 @@ pub(crate) struct PartReadiness {
     /// What it waits for, with the reason.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) waiting_for: BTreeMap<String, String>,
+    /// What somebody has to look at, though it does its work.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) notes: BTreeMap<String, String>,
 }
 
 /// The answer of the base URL's `/readyz`.
@@ -108,7 +111,7 @@ async fn service_readiness(http: &reqwest::Client, port: u16) -> PartReadiness {
     let answer = http.get(format!("http://127.0.0.1:{port}/readyz")).send().await;
     let Ok(answer) = answer else { return not_ready("process", "does not answer") };
     match answer.json::<Readiness>().await {
-        Ok(Readiness { ready, waiting_for }) => PartReadiness { ready, waiting_for },
+        Ok(Readiness { ready, waiting_for, notes }) => PartReadiness { ready, waiting_for, notes },
         Err(_) => not_ready("process", "answers something else than its readiness"),
     }
 }
@@ -120,11 +123,12 @@ async fn postgres_answers(port: u16) -> std::io::Result<u8> {
 }
 
 fn ready() -> PartReadiness {
-    PartReadiness { ready: true, waiting_for: BTreeMap::new() }
+    PartReadiness { ready: true, waiting_for: BTreeMap::new(), notes: BTreeMap::new() }
 }
 
 fn not_ready(what: &str, why: &str) -> PartReadiness {
-    PartReadiness { ready: false, waiting_for: BTreeMap::from([(what.to_owned(), why.to_owned())]) }
+    let waiting_for = BTreeMap::from([(what.to_owned(), why.to_owned())]);
+    PartReadiness { ready: false, waiting_for, notes: BTreeMap::new() }
 }
 
 #[cfg(test)]
@@ -142,9 +146,10 @@ mod tests {
 
     #[tokio::test]
     async fn the_stack_is_ready_when_every_part_is_and_says_what_is_missing_otherwise() {
-        let good = Readiness { ready: true, waiting_for: BTreeMap::new() };
+        let notes = BTreeMap::from([("stuck studies".to_owned(), "1".to_owned())]);
+        let good = Readiness { ready: true, waiting_for: BTreeMap::new(), notes };
         let loading = BTreeMap::from([("model".to_owned(), "loading".to_owned())]);
-        let bad = Readiness { ready: false, waiting_for: loading };
+        let bad = Readiness { ready: false, waiting_for: loading, notes: BTreeMap::new() };
         let mut probes = Probes::default();
         probes.add("ingest", ProbeKind::Service, service_saying(good).await);
         assert!(probes.check().await.ready);
@@ -152,6 +157,7 @@ mod tests {
         probes.add("nats-server", ProbeKind::Nats, PortCell::default());
         let stack = probes.check().await;
         assert!(!stack.ready && stack.parts["ingest"].ready);
+        assert_eq!(stack.parts["ingest"].notes["stuck studies"], "1");
         assert_eq!(stack.waiting_for["infer/model"], "loading");
         assert_eq!(stack.waiting_for["nats-server/process"], "not started yet");
     }

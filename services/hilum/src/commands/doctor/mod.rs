@@ -42,6 +42,19 @@ impl Check {
     fn bad(what: impl Into<String>, seen: impl Into<String>, to_do: impl Into<String>) -> Self {
         Self { what: what.into(), ok: false, seen: seen.into(), to_do: Some(to_do.into()) }
     }
+
+    /// It works, and somebody has to look at something.
+    fn warning(what: impl Into<String>, seen: impl Into<String>, to_do: impl Into<String>) -> Self {
+        Self { ok: true, ..Self::bad(what, seen, to_do) }
+    }
+
+    fn state(&self) -> &'static str {
+        match (self.ok, &self.to_do) {
+            (true, None) => "ok",
+            (true, Some(_)) => "warning",
+            (false, _) => "WRONG",
+        }
+    }
 }
 
 pub(super) async fn run(args: &DoctorArgs, output: Output) -> Result<ExitCode, Error> {
@@ -50,20 +63,19 @@ pub(super) async fn run(args: &DoctorArgs, output: Output) -> Result<ExitCode, E
     for check in &checks {
         output.object(check);
     }
-    let row = |check: &Check| {
-        vec![check.what.clone(), if check.ok { "ok" } else { "WRONG" }.to_owned(), check.seen.clone()]
-    };
+    let row = |check: &Check| vec![check.what.clone(), check.state().to_owned(), check.seen.clone()];
     output.table(&["what", "state", "seen"], checks.iter().map(row));
-    let wrong: Vec<_> = checks.iter().filter(|check| !check.ok).collect();
-    for check in &wrong {
-        let to_do = check.to_do.as_deref().unwrap_or_default();
-        output.say(format_args!("{}: {}; {to_do}", check.what, check.seen));
+    for check in &checks {
+        if let Some(to_do) = &check.to_do {
+            output.say(format_args!("{}: {}; {to_do}", check.what, check.seen));
+        }
     }
-    if wrong.is_empty() {
+    if checks.iter().all(|check| check.to_do.is_none()) {
         output.say("nothing is wrong");
     }
-    output.object(&json!({ "ok": wrong.is_empty(), "wrong": wrong.len() }));
-    Ok(if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let wrong = checks.iter().filter(|check| !check.ok).count();
+    output.object(&json!({ "ok": wrong == 0, "wrong": wrong }));
+    Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn examine(folder: &StateFolder) -> Result<Vec<Check>, Error> {

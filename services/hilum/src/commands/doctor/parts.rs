@@ -1,5 +1,7 @@
 //! The running parts, as the state file, the system and the parts themselves see them.
 
+use std::collections::BTreeMap;
+
 use hilum_runtime::with_causes;
 
 use super::Check;
@@ -36,40 +38,58 @@ fn check(part: &PartState, readiness: Option<&PartReadiness>) -> Check {
         count => format!(", started again {count} times"),
     };
     let seen = format!("process {}, port {}{restarts}", process.pid, part.port);
-    match readiness {
-        Some(readiness) if readiness.ready => Check::good(&part.name, seen),
-        Some(readiness) => {
-            let waits: Vec<_> =
-                readiness.waiting_for.iter().map(|(what, why)| format!("{what}: {why}")).collect();
-            let seen = format!("{seen}, not ready: {}", waits.join(", "));
-            Check::bad(&part.name, seen, format!("its log is {log}"))
-        }
-        None => Check::good(&part.name, seen),
+    let Some(PartReadiness { ready, waiting_for, notes }) = readiness else {
+        return Check::good(&part.name, seen);
+    };
+    let seen = if notes.is_empty() { seen } else { format!("{seen}, {}", words(notes)) };
+    let to_do = format!("its log is {log}");
+    match (*ready, notes.is_empty()) {
+        (true, true) => Check::good(&part.name, seen),
+        (true, false) => Check::warning(&part.name, seen, to_do),
+        (false, _) => Check::bad(&part.name, format!("{seen}, not ready: {}", words(waiting_for)), to_do),
     }
+}
+
+/// Each with its reason.
+fn words(reasons: &BTreeMap<String, String>) -> String {
+    let words: Vec<_> = reasons.iter().map(|(what, why)| format!("{what}: {why}")).collect();
+    words.join(", ")
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::stack::ProcessId;
 
+    fn part(process: Option<ProcessId>) -> PartState {
+        let (name, log) = ("infer".to_owned(), "/logs/infer.jsonl".into());
+        PartState { name, process, port: 9000, restarts: 3, log }
+    }
+
+    fn readiness(ready: bool, waiting_for: &[(&str, &str)], notes: &[(&str, &str)]) -> PartReadiness {
+        let map = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+            pairs.iter().map(|(what, why)| ((*what).to_owned(), (*why).to_owned())).collect()
+        };
+        PartReadiness { ready, waiting_for: map(waiting_for), notes: map(notes) }
+    }
+
     #[test]
     fn a_part_is_wrong_when_it_does_not_run_or_waits() {
-        let mut part = PartState {
-            name: "infer".to_owned(),
-            process: None,
-            port: 9000,
-            restarts: 3,
-            log: "/logs/infer.jsonl".into(),
-        };
+        let mut part = part(None);
         assert!(!check(&part, None).ok);
         part.process = ProcessId::of(std::process::id());
-        let ready = PartReadiness { ready: true, waiting_for: BTreeMap::new() };
-        assert!(check(&part, Some(&ready)).seen.contains("started again 3 times"));
-        let loading = BTreeMap::from([("model".to_owned(), "loading".to_owned())]);
-        let waiting = check(&part, Some(&PartReadiness { ready: false, waiting_for: loading }));
+        let ready = check(&part, Some(&readiness(true, &[], &[])));
+        assert!(ready.seen.contains("started again 3 times") && ready.state() == "ok", "{ready:?}");
+        let waiting = check(&part, Some(&readiness(false, &[("model", "loading")], &[])));
         assert!(!waiting.ok && waiting.seen.contains("model: loading"), "{waiting:?}");
+    }
+
+    #[test]
+    fn what_a_part_notes_is_a_warning_and_nothing_is_wrong() {
+        let noted = readiness(true, &[], &[("stuck studies", "2")]);
+        let noted = check(&part(ProcessId::of(std::process::id())), Some(&noted));
+        assert!(noted.ok && noted.state() == "warning", "{noted:?}");
+        assert!(noted.seen.ends_with("stuck studies: 2"), "{noted:?}");
+        assert_eq!(noted.to_do.as_deref(), Some("its log is /logs/infer.jsonl"));
     }
 }
