@@ -28,7 +28,7 @@ pub(crate) fn errand(fact: &Envelope, target: &Target) -> Option<Errand> {
         && match &fact.event {
             Event::ReportIssued(_) => !target.forms.is_empty(),
             Event::StudyFlagged(flag) => tells(flag, target),
-            Event::DeliveryRequested(request) => request.target == target.name,
+            Event::DeliveryResolved(decision) => decision.target == target.name,
             _ => false,
         };
     let (study_id, matter, attempt) = fact.event.delivery().filter(|_| wanted)?;
@@ -123,7 +123,7 @@ pub(crate) fn notice(fact: &Envelope, flag: &StudyFlagged) -> Result<Vec<u8>, se
 
 #[cfg(test)]
 mod tests {
-    use hilum_events::samples;
+    use hilum_events::{Resolution, samples};
 
     use super::*;
     use crate::targets::Targets;
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_goes_to_whom_its_rule_names_and_a_request_to_its_target() {
+    fn a_flag_goes_to_whom_its_rule_names() {
         let mut flag = samples::study_flagged(1, "a", 0);
         let Event::StudyFlagged(told) = &mut flag.event else { panic!("the sample is another event") };
         (told.actions, told.targets) = (vec![FlagAction::Notify], vec!["desk".parse().unwrap()]);
@@ -220,13 +220,23 @@ mod tests {
             told.actions = vec![FlagAction::Worklist];
         }
         assert_eq!(errand(&flag, &target("desk")), None, "nobody is to be told");
+    }
 
-        let mut request = samples::delivery_requested(2, 0);
-        if let Event::DeliveryRequested(request) = &mut request.event {
-            (request.target, request.attempt) = ("pacs".parse().unwrap(), 3);
-        }
-        assert_eq!(errand(&request, &target("pacs")).map(|errand| errand.attempt), Some(3));
-        assert_eq!(errand(&request, &target("desk")), None);
+    #[test]
+    fn a_redrive_begins_the_next_round_of_its_target_and_a_discard_none() {
+        let decided = |resolution| {
+            let mut decision = samples::delivery_resolved(2, resolution, 0);
+            let Event::DeliveryResolved(event) = &mut decision.event else {
+                panic!("the sample is another event")
+            };
+            event.attempt = 3;
+            decision
+        };
+        let redrive = decided(Resolution::Redrive);
+        let begun = errand(&redrive, &target("pacs")).unwrap();
+        assert_eq!((begun.matter, begun.attempt), (Matter::Report(2), 4));
+        assert_eq!(errand(&redrive, &target("desk")), None, "it is about another target");
+        assert_eq!(errand(&decided(Resolution::Discard), &target("pacs")), None);
     }
 
     #[test]

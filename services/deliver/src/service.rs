@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hilum_events::delivery_requests_filter;
+use hilum_events::delivery_resolutions_filter;
 use hilum_log::{ConsumerDefinition, Ensured, Handle, Log, WorkConfig, WorkError, work};
 use hilum_runtime::{Health, with_causes};
 use tokio::task::JoinSet;
@@ -118,7 +118,7 @@ impl Deliverer {
             let filters = vec![
                 "evt.report-issued.>".to_owned(),
                 "evt.study-flagged.>".to_owned(),
-                delivery_requests_filter(&target.name),
+                delivery_resolutions_filter(&target.name),
             ];
             definition(target.name.as_str(), filters)
         };

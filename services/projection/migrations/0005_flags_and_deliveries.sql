@@ -17,21 +17,22 @@ CREATE TABLE flags (
 CREATE INDEX flags_by_seq ON flags (seq);
 
 -- What is told of deliveries, one row for each fact: a target took something, it did not and was given up, or an
--- operator wants it tried once more. The operator's words are shown to operators and go nowhere else.
+-- operator decided what becomes of such a round, `attempt`. The operator's words are told with the study and its dead
+-- letter and go nowhere else.
 CREATE TABLE deliveries (
-    seq       bigint PRIMARY KEY,
-    study_id  uuid NOT NULL,
-    matter    text NOT NULL,
-    target    text NOT NULL,
-    attempt   integer NOT NULL,
-    state     text NOT NULL CHECK (state IN ('delivered', 'failed', 'requested')),
-    at        timestamptz NOT NULL,
-    tries     bigint,
-    receipt   text,
-    reason    text,
-    objects   jsonb,
-    asked_by  text,
-    asked_why text
+    seq          bigint PRIMARY KEY,
+    study_id     uuid NOT NULL,
+    matter       text NOT NULL,
+    target       text NOT NULL,
+    attempt      integer NOT NULL,
+    state        text NOT NULL CHECK (state IN ('delivered', 'failed', 'redriven', 'discarded')),
+    at           timestamptz NOT NULL,
+    tries        bigint,
+    receipt      text,
+    reason       text,
+    objects      jsonb,
+    resolved_by  text,
+    resolved_why text
 );
 CREATE INDEX deliveries_by_study ON deliveries (study_id, matter, target, attempt);
 

@@ -67,7 +67,7 @@ impl Rows {
             Event::StudyFlagged(event) => self.study_flagged(fact, event),
             Event::ReportDelivered(event) => self.report_delivered(fact, event),
             Event::DeliveryFailed(event) => self.delivery_failed(fact, event),
-            Event::DeliveryRequested(event) => self.delivery_requested(fact, event),
+            Event::DeliveryResolved(event) => self.delivery_resolved(fact, event),
             // Only history: whether a study may still grow is for the report service to say.
             Event::StudyCloseRequested(_) | Event::StudyManifestReceived(_) => {}
         }
@@ -268,7 +268,7 @@ fn subjects_of(event: &Event) -> (Option<JobId>, Option<ReadingId>, Option<Study
         Event::ReportIssued(e) => (None, None, Some(e.study_id)),
         Event::ReportDelivered(e) => (None, None, Some(e.study_id)),
         Event::DeliveryFailed(e) => (None, None, Some(e.study_id)),
-        Event::DeliveryRequested(e) => (None, None, Some(e.study_id)),
+        Event::DeliveryResolved(e) => (None, None, Some(e.study_id)),
     }
 }
 

@@ -161,8 +161,10 @@ pub enum DeliveryState {
     Delivered,
     /// It was given up.
     Failed,
-    /// It is to be tried once more.
-    Requested,
+    /// It was given up and is tried once more.
+    Redriven,
+    /// It was given up and is not tried again.
+    Discarded,
 }
 
 /// A fact about a delivery.
@@ -180,8 +182,8 @@ pub struct DeliveryRow {
     pub receipt: Option<String>,
     pub reason: Option<String>,
     pub objects: Option<Vec<DeliveredObject>>,
-    pub asked_by: Option<String>,
-    pub asked_why: Option<String>,
+    pub resolved_by: Option<String>,
+    pub resolved_why: Option<String>,
 }
 
 /// What an operator decided about a dead letter.

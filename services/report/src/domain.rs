@@ -83,7 +83,7 @@ pub(crate) fn evolve(state: &mut State, fact: &Fact<'_>) {
         Event::DeadLetterResolved(_) => {}
         Event::StudyFlagged(e) => state.study_flagged(fact, e.study_id),
         // What becomes of a report is not told in it.
-        Event::ReportDelivered(_) | Event::DeliveryFailed(_) | Event::DeliveryRequested(_) => {}
+        Event::ReportDelivered(_) | Event::DeliveryFailed(_) | Event::DeliveryResolved(_) => {}
         Event::ReportIssued(e) => state.report_issued(fact, e),
     }
 }

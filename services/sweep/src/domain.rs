@@ -145,7 +145,7 @@ pub(crate) fn evolve(state: &mut State, fact: &Fact<'_>) {
         | Event::StudyFlagged(_)
         | Event::ReportDelivered(_)
         | Event::DeliveryFailed(_)
-        | Event::DeliveryRequested(_) => {}
+        | Event::DeliveryResolved(_) => {}
     }
 }
 

@@ -176,7 +176,7 @@ fn payload_value(event: &Event) -> Value {
         Event::ReportIssued(e) => Value::serialized(e),
         Event::ReportDelivered(e) => Value::serialized(e),
         Event::DeliveryFailed(e) => Value::serialized(e),
-        Event::DeliveryRequested(e) => Value::serialized(e),
+        Event::DeliveryResolved(e) => Value::serialized(e),
     };
     value.expect("payloads are plain structs with CBOR forms")
 }
@@ -197,7 +197,7 @@ fn upgrade(name: &str, version: u32, payload: Value) -> Result<Event, DecodeErro
         ("study-flagged", 1) => read(name, version, &payload).map(Event::StudyFlagged),
         ("report-delivered", 1) => read(name, version, &payload).map(Event::ReportDelivered),
         ("delivery-failed", 1) => read(name, version, &payload).map(Event::DeliveryFailed),
-        ("delivery-requested", 1) => read(name, version, &payload).map(Event::DeliveryRequested),
+        ("delivery-resolved", 1) => read(name, version, &payload).map(Event::DeliveryResolved),
         // Version 1 always names a page, version 2 none; the pictures that version 2 added are empty in version 1.
         // Reports before version 3 were complete.
         ("report-issued", 1..=3) => read(name, version, &payload).map(Event::ReportIssued),

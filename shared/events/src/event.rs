@@ -179,7 +179,7 @@ pub struct JobDeadLettered {
 pub enum Resolution {
     /// The work is to be tried once more, as a new attempt.
     Redrive,
-    /// The work is not to be tried again; the job stays failed.
+    /// The work is not to be tried again; the job or the delivery stays failed.
     Discard,
 }
 
@@ -333,18 +333,21 @@ pub struct DeliveryFailed {
     pub reason: String,
 }
 
-/// Somebody wants a delivery tried once more.
+/// An operator decided what becomes of a failed delivery. Decided once for each round: what fails again after a
+/// redrive is another dead letter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeliveryRequested {
+pub struct DeliveryResolved {
     /// The study.
     pub study_id: StudyId,
     /// Its report or a flag.
     pub matter: Matter,
     /// The target.
     pub target: DeliveryTarget,
-    /// One more than the attempt that failed.
+    /// Which round of tries failed.
     pub attempt: u32,
-    /// Who wants it.
+    /// The decision.
+    pub resolution: Resolution,
+    /// Who decided.
     pub by: String,
     /// Why.
     pub why: String,
@@ -419,5 +422,5 @@ pub enum Event {
     ReportIssued(ReportIssued),
     ReportDelivered(ReportDelivered),
     DeliveryFailed(DeliveryFailed),
-    DeliveryRequested(DeliveryRequested),
+    DeliveryResolved(DeliveryResolved),
 }

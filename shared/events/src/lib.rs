@@ -14,7 +14,7 @@ mod subject;
 
 pub use envelope::{DecodeError, Envelope};
 pub use event::{
-    BlobRef, DeadLetterResolved, DeliveredObject, DeliveryFailed, DeliveryRequested, DuplicateLinked, Event,
+    BlobRef, DeadLetterResolved, DeliveredObject, DeliveryFailed, DeliveryResolved, DuplicateLinked, Event,
     FlagAction, ImageStored, InferenceCompleted, InferenceFailed, InferenceRequested, JobDeadLettered,
     Matter, Measure, Priority, ReportCause, ReportDelivered, ReportIssued, Resolution, StoredImage,
     StudyCloseRequested, StudyFlagged, StudyManifestReceived,
@@ -29,7 +29,7 @@ pub use reading::{
     ActivationMap, AnalysedRegion, EngineIdentity, Finding, ModelIdentity, Notice, ReadingTimes,
 };
 pub use subject::{
-    claim_filter, completed_filter, dead_letter_filter, delivered_filter, delivery_requests_filter,
+    claim_filter, completed_filter, dead_letter_filter, delivered_filter, delivery_resolutions_filter,
     failed_filter, flag_filter, job_image_filter, job_link_filter, links_filter, report_filter,
     study_flags_filter, study_images_filter,
 };

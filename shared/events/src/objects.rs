@@ -19,7 +19,7 @@ impl Event {
             | Self::StudyFlagged(_)
             | Self::ReportDelivered(_)
             | Self::DeliveryFailed(_)
-            | Self::DeliveryRequested(_) => Vec::new(),
+            | Self::DeliveryResolved(_) => Vec::new(),
         }
     }
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     ActivationMap, AnalysedRegion, BlobRef, DeadLetterResolved, DeliveredObject, DeliveryFailed,
-    DeliveryRequested, DicomIdentity, DuplicateLinked, EngineIdentity, Envelope, Event, Finding, FlagAction,
+    DeliveryResolved, DicomIdentity, DuplicateLinked, EngineIdentity, Envelope, Event, Finding, FlagAction,
     ImageStored, InferenceCompleted, InferenceFailed, InferenceRequested, JobDeadLettered, JobId, Matter,
     Measure, MediaType, ModelIdentity, Notice, Priority, ReadingId, ReadingTimes, ReportCause,
     ReportDelivered, ReportIssued, Resolution, Sha256Digest, Site, StoredImage, StudyCloseRequested,
@@ -280,15 +280,16 @@ pub fn delivery_failed(revision: u32, seconds: i64) -> Envelope {
     report_issued(revision, &[1, 2], seconds).next(at(seconds), event)
 }
 
-/// An operator wants revision `revision` delivered to `pacs` once more.
-pub fn delivery_requested(revision: u32, seconds: i64) -> Envelope {
-    let event = Event::DeliveryRequested(DeliveryRequested {
+/// An operator decided what becomes of the failed delivery of revision `revision` to `pacs`.
+pub fn delivery_resolved(revision: u32, resolution: Resolution, seconds: i64) -> Envelope {
+    let event = Event::DeliveryResolved(DeliveryResolved {
         study_id: study_id(),
         matter: Matter::Report(revision),
         target: "pacs".parse().expect("fits the rule"),
-        attempt: 2,
+        attempt: 1,
+        resolution,
         by: "operator".to_owned(),
-        why: "the PACS is back".to_owned(),
+        why: "the PACS was replaced".to_owned(),
     });
     delivery_failed(revision, seconds).next(at(seconds), event)
 }
@@ -309,6 +310,6 @@ pub fn one_of_each() -> Vec<Envelope> {
         report_issued(1, &[1, 2], 7),
         report_delivered(1, 8),
         delivery_failed(2, 9),
-        delivery_requested(2, 10),
+        delivery_resolved(2, Resolution::Redrive, 10),
     ]
 }

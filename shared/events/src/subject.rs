@@ -1,6 +1,6 @@
 //! Where each fact stands in the log, and the filters by which facts are found.
 
-use crate::event::{Event, Matter};
+use crate::event::{Event, Matter, Resolution};
 use crate::ids::{DeliveryTarget, JobId, ReadingId, RuleName, Site, StudyId};
 
 impl Event {
@@ -20,7 +20,7 @@ impl Event {
             Self::ReportIssued(_) => "report-issued",
             Self::ReportDelivered(_) => "report-delivered",
             Self::DeliveryFailed(_) => "delivery-failed",
-            Self::DeliveryRequested(_) => "delivery-requested",
+            Self::DeliveryResolved(_) => "delivery-resolved",
         }
     }
 
@@ -35,12 +35,15 @@ impl Event {
         }
     }
 
-    /// What is to be delivered when this fact is handed out as work, and which round of tries it begins.
+    /// What is to be delivered when this fact is handed out as work, and which round of tries it begins. A discard
+    /// begins none.
     pub fn delivery(&self) -> Option<(StudyId, Matter, u32)> {
         match self {
             Self::ReportIssued(e) => Some((e.study_id, Matter::Report(e.revision), 1)),
             Self::StudyFlagged(e) => Some((e.study_id, Matter::Flag(e.rule.clone()), 1)),
-            Self::DeliveryRequested(e) => Some((e.study_id, e.matter.clone(), e.attempt)),
+            Self::DeliveryResolved(e) if e.resolution == Resolution::Redrive => {
+                Some((e.study_id, e.matter.clone(), e.attempt.saturating_add(1)))
+            }
             _ => None,
         }
     }
@@ -68,7 +71,7 @@ impl Event {
             Self::DeliveryFailed(e) => {
                 format!("evt.{name}.{site}.{}.{}.{}.{}", e.study_id, e.matter.token(), e.target, e.attempt)
             }
-            Self::DeliveryRequested(e) => {
+            Self::DeliveryResolved(e) => {
                 format!("evt.{name}.{site}.{}.{}.{}.{}", e.study_id, e.matter.token(), e.target, e.attempt)
             }
         }
@@ -156,7 +159,7 @@ pub fn delivered_filter(study_id: StudyId, matter: &Matter, target: &DeliveryTar
     format!("evt.report-delivered.*.{study_id}.{}.{target}.*", matter.token())
 }
 
-/// Filter that finds what somebody wants delivered to a target once more.
-pub fn delivery_requests_filter(target: &DeliveryTarget) -> String {
-    format!("evt.delivery-requested.*.*.*.{target}.*")
+/// Filter that finds what was decided about failed deliveries to a target.
+pub fn delivery_resolutions_filter(target: &DeliveryTarget) -> String {
+    format!("evt.delivery-resolved.*.*.*.{target}.*")
 }

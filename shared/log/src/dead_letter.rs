@@ -210,7 +210,7 @@ pub(crate) fn chain(error: &(dyn Error + 'static)) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use hilum_events::samples;
+    use hilum_events::{Resolution, samples};
 
     use super::*;
 
@@ -242,5 +242,13 @@ mod tests {
         let told = (failed.target.as_str(), failed.attempt, failed.tries, failed.reason.as_str());
         assert_eq!(told, ("pacs", 1, 1, "cannot send: refused"));
         assert_eq!(letter("report").tells(&report), None);
+
+        let decided = |resolution| samples::delivery_resolved(1, resolution, 0).event;
+        let Some(Event::DeliveryFailed(again)) = letter("deliver-pacs").tells(&decided(Resolution::Redrive))
+        else {
+            panic!()
+        };
+        assert_eq!(again.attempt, 2, "the round that the redrive began");
+        assert_eq!(letter("deliver-pacs").tells(&decided(Resolution::Discard)), None);
     }
 }

@@ -67,9 +67,9 @@ fn causes_of(event: &Event) -> &'static [&'static str] {
             "study-flagged",
         ],
         Event::StudyFlagged(_) => &["inference-completed", "duplicate-linked"],
-        Event::ReportDelivered(_) => &["report-issued", "study-flagged", "delivery-requested"],
-        Event::DeliveryFailed(_) => &["report-issued", "study-flagged", "delivery-requested"],
-        Event::DeliveryRequested(_) => &["delivery-failed"],
+        Event::ReportDelivered(_) => &["report-issued", "study-flagged", "delivery-resolved"],
+        Event::DeliveryFailed(_) => &["report-issued", "study-flagged", "delivery-resolved"],
+        Event::DeliveryResolved(_) => &["delivery-failed"],
     }
 }
 

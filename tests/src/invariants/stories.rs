@@ -91,7 +91,7 @@ impl<'a> Stories<'a> {
             | Event::ReportIssued(_)
             | Event::ReportDelivered(_)
             | Event::DeliveryFailed(_)
-            | Event::DeliveryRequested(_) => {}
+            | Event::DeliveryResolved(_) => {}
         }
     }
 

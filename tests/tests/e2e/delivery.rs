@@ -1,4 +1,4 @@
-//! Reports and flags reach who is to be told; what was given up is redriven by an operator.
+//! Reports and flags reach who is to be told; what was given up is redriven or discarded by an operator.
 
 use std::sync::{Arc, Mutex};
 
@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::steps::{dead_letters, decide, has_facts};
+use crate::steps::{dead_letters, decide, has_facts, upload};
 
 const SECRET: &str = "open sesame";
 
@@ -54,6 +54,11 @@ impl Desk {
 
     pub(crate) fn got(&self) -> Vec<Got> {
         self.memory.got.lock().unwrap().clone()
+    }
+
+    /// The next so many reports are refused.
+    fn refuse(&self, reports: usize) {
+        *self.memory.refuses.lock().unwrap() = reports;
     }
 
     /// A stack that delivers here and flags every study of which an image was read.
@@ -141,7 +146,27 @@ async fn a_flag_and_a_report_are_told_and_what_was_refused_is_delivered_after_a_
     });
     let sent = got.iter().find(|got| got.matter == "report-1").unwrap();
     assert_eq!(digest, Some(Sha256Digest::of(&sent.body)));
+    discards_a_report(&stack, &desk).await;
+}
+
+/// A report that the desk refuses and nobody wants sent again.
+async fn discards_a_report(stack: &Stack, desk: &Desk) {
+    desk.refuse(1);
+    let job = stack.submit(upload("mhh_1479fa94.png", "discarded", "S-2")).await;
+    stack.result(&job).await;
+    let letter = wait_for_letter(stack).await;
+    let (status, decided) = decide(stack, &letter["id"], "discard", "the desk is closed").await;
+    assert_eq!((status, &decided["state"]), (StatusCode::ACCEPTED, &"discarded".into()), "{decided}");
+    let (status, problem) = decide(stack, &letter["id"], "redrive", "after all").await;
+    assert_eq!(status, StatusCode::CONFLICT, "{problem}");
+    assert!(wait_until(LIMIT, || async { dead_letters(stack, "open").await.is_empty() }).await);
+    let (_, study) = stack.get("/v1/studies/S-2").await;
+    let deliveries = study["deliveries"].as_array().unwrap();
+    let told = deliveries.iter().find(|delivery| delivery["matter"] == "report-1").unwrap();
+    assert_eq!((told["state"].as_str(), told["resolved_by"].as_str()), (Some("discarded"), Some("ops@test")));
     stack.assert_settled().await;
+    // Twice that of the first study, once that of this one.
+    assert_eq!(desk.got().iter().filter(|got| got.matter == "report-1").count(), 3);
 }
 
 async fn wait_for_letter(stack: &Stack) -> Value {

@@ -1,6 +1,6 @@
 //! What a target does not take is given up with its story, and delivered after a redrive.
 
-use hilum_events::{DeliveryFailed, DeliveryRequested, Envelope, Event};
+use hilum_events::{DeliveryFailed, DeliveryResolved, Envelope, Event, Resolution};
 use jiff::Timestamp;
 
 use crate::bench::Bench;
@@ -14,9 +14,9 @@ async fn redrive(bench: &Bench, failed: &Envelope) {
     else {
         panic!("{failed:?}")
     };
-    let attempt = attempt + 1;
-    let (by, why) = ("ada".to_owned(), "it is back".to_owned());
-    let event = Event::DeliveryRequested(DeliveryRequested { study_id, matter, target, attempt, by, why });
+    let (resolution, by, why) = (Resolution::Redrive, "ada".to_owned(), "it is back".to_owned());
+    let decision = DeliveryResolved { study_id, matter, target, attempt, resolution, by, why };
+    let event = Event::DeliveryResolved(decision);
     bench.log.append(&failed.next(Timestamp::now(), event)).await.unwrap();
 }
 

@@ -31,7 +31,7 @@ fn payload(event: &Event) -> Value {
         Event::ReportIssued(event) => json!(event),
         Event::ReportDelivered(event) => json!(event),
         Event::DeliveryFailed(event) => json!(event),
-        Event::DeliveryRequested(event) => json!(event),
+        Event::DeliveryResolved(event) => json!(event),
     }
 }
 

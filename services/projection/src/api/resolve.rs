@@ -9,7 +9,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use hilum_events::{
-    DeadLetterResolved, DeliveryFailed, DeliveryRequested, DeliveryTarget, Envelope, Event, JobDeadLettered,
+    DeadLetterResolved, DeliveryFailed, DeliveryResolved, DeliveryTarget, Envelope, Event, JobDeadLettered,
     JobId, Resolution, StudyId,
 };
 use hilum_log::{AppendError, Appended, Recorded};
@@ -43,7 +43,7 @@ struct Decided {
     #[serde(skip_serializing_if = "Option::is_none")]
     job_id: Option<JobId>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    delivery: Option<Redelivery>,
+    delivery: Option<Undelivered>,
     state: LetterState,
     /// Somebody had decided the same before.
     already: bool,
@@ -52,13 +52,13 @@ struct Decided {
     resolved_at: Timestamp,
 }
 
-/// A delivery that is tried once more.
+/// A delivery that was given up.
 #[derive(Serialize)]
-struct Redelivery {
+struct Undelivered {
     study_id: StudyId,
     matter: String,
     target: DeliveryTarget,
-    /// Which round of tries.
+    /// Which round of tries failed.
     attempt: u32,
 }
 
@@ -125,7 +125,7 @@ impl Api {
 fn answer(id: u64, asked: Resolution, ours: &Envelope, found: &Envelope) -> Result<Response, Problem> {
     let (resolution, by, why) = match &found.event {
         Event::DeadLetterResolved(event) => (event.resolution, &event.by, &event.why),
-        Event::DeliveryRequested(event) => (Resolution::Redrive, &event.by, &event.why),
+        Event::DeliveryResolved(event) => (event.resolution, &event.by, &event.why),
         _ => return Err(no_such_letter()),
     };
     let state = state_of(resolution);
@@ -154,12 +154,12 @@ fn answer(id: u64, asked: Resolution, ours: &Envelope, found: &Envelope) -> Resu
     Ok((status, Json(decided)).into_response())
 }
 
-fn subject_of(event: &Event) -> (Option<JobId>, Option<Redelivery>) {
+fn subject_of(event: &Event) -> (Option<JobId>, Option<Undelivered>) {
     match event {
         Event::DeadLetterResolved(event) => (Some(event.job_id), None),
-        Event::DeliveryRequested(event) => {
-            let DeliveryRequested { study_id, matter, target, attempt, .. } = event.clone();
-            (None, Some(Redelivery { study_id, matter: matter.token(), target, attempt }))
+        Event::DeliveryResolved(event) => {
+            let DeliveryResolved { study_id, matter, target, attempt, .. } = event.clone();
+            (None, Some(Undelivered { study_id, matter: matter.token(), target, attempt }))
         }
         _ => (None, None),
     }
@@ -167,34 +167,26 @@ fn subject_of(event: &Event) -> (Option<JobId>, Option<Redelivery>) {
 
 /// The fact that an operator's decision about what was given up becomes.
 fn decided(given_up: &Event, resolution: Resolution, decision: Decision) -> Result<Event, Problem> {
-    match (given_up, resolution) {
-        (Event::JobDeadLettered(event), _) => {
-            Ok(Event::DeadLetterResolved(resolved(event, resolution, decision)))
-        }
-        (Event::DeliveryFailed(event), Resolution::Redrive) => {
-            Ok(Event::DeliveryRequested(requested(event, decision)))
-        }
-        (Event::DeliveryFailed(_), Resolution::Discard) => Err(conflict(
-            "delivery-not-discarded",
-            "a delivery can't be discarded",
-            "it stays failed as long as nobody redrives it; nothing else waits for it",
-        )),
+    match given_up {
+        Event::JobDeadLettered(event) => Ok(Event::DeadLetterResolved(of_job(event, resolution, decision))),
+        Event::DeliveryFailed(event) => Ok(Event::DeliveryResolved(of_delivery(event, resolution, decision))),
         _ => Err(no_such_letter()),
     }
 }
 
-fn requested(failed: &DeliveryFailed, decision: Decision) -> DeliveryRequested {
-    DeliveryRequested {
+fn of_delivery(failed: &DeliveryFailed, resolution: Resolution, decision: Decision) -> DeliveryResolved {
+    DeliveryResolved {
         study_id: failed.study_id,
         matter: failed.matter.clone(),
         target: failed.target.clone(),
-        attempt: failed.attempt.saturating_add(1),
+        attempt: failed.attempt,
+        resolution,
         by: decision.by,
         why: decision.why,
     }
 }
 
-fn resolved(given_up: &JobDeadLettered, resolution: Resolution, decision: Decision) -> DeadLetterResolved {
+fn of_job(given_up: &JobDeadLettered, resolution: Resolution, decision: Decision) -> DeadLetterResolved {
     DeadLetterResolved {
         job_id: given_up.job_id,
         reading_id: given_up.reading_id,

@@ -1,6 +1,8 @@
 //! What flags and deliveries do to rows.
 
-use hilum_events::{DeliveryFailed, DeliveryRequested, Matter, ReportDelivered, StudyFlagged, StudyId};
+use hilum_events::{
+    DeliveryFailed, DeliveryResolved, Matter, ReportDelivered, Resolution, StudyFlagged, StudyId,
+};
 
 use super::{Fact, Rows};
 use crate::rows::{DeadLetterRow, DeliveryRow, DeliveryState, FlagRow};
@@ -58,11 +60,11 @@ impl Rows {
         self.dead_letters.insert(fact.seq, letter);
     }
 
-    pub(super) fn delivery_requested(&mut self, fact: &Fact<'_>, event: &DeliveryRequested) {
+    pub(super) fn delivery_resolved(&mut self, fact: &Fact<'_>, event: &DeliveryResolved) {
         let row = DeliveryRow {
-            state: DeliveryState::Requested,
-            asked_by: Some(event.by.clone()),
-            asked_why: Some(event.why.clone()),
+            state: state_after(event.resolution),
+            resolved_by: Some(event.by.clone()),
+            resolved_why: Some(event.why.clone()),
             ..row(fact, event.study_id, &event.matter, (&event.target, event.attempt))
         };
         self.deliveries.insert(fact.seq, row);
@@ -87,7 +89,14 @@ fn row(
         receipt: None,
         reason: None,
         objects: None,
-        asked_by: None,
-        asked_why: None,
+        resolved_by: None,
+        resolved_why: None,
+    }
+}
+
+fn state_after(resolution: Resolution) -> DeliveryState {
+    match resolution {
+        Resolution::Redrive => DeliveryState::Redriven,
+        Resolution::Discard => DeliveryState::Discarded,
     }
 }

@@ -109,18 +109,19 @@ const SELECT: &str = "SELECT jsonb_build_object(
         'study_id', d.study_id, 'matter', d.matter, 'target', d.target, 'attempt', d.attempt,
         'service', split_part(d.consumer, '-', 1), 'consumer', d.consumer, 'stream_seq', d.stream_seq,
         'tries', d.deliveries, 'reason', d.reason, 'at', d.at,
-        'state', CASE WHEN x.resolution = 'discard' THEN 'discarded'
-            WHEN x.resolution = 'redrive' OR q.seq IS NOT NULL THEN 'redriven' ELSE 'open' END,
-        'resolved_by', coalesce(x.resolved_by, q.asked_by),
-        'resolved_why', coalesce(x.resolved_why, q.asked_why), 'resolved_at', coalesce(x.resolved_at, q.at))
+        'state', CASE WHEN x.resolution = 'discard' OR q.state = 'discarded' THEN 'discarded'
+            WHEN x.resolution = 'redrive' OR q.state = 'redriven' THEN 'redriven' ELSE 'open' END,
+        'resolved_by', coalesce(x.resolved_by, q.resolved_by),
+        'resolved_why', coalesce(x.resolved_why, q.resolved_why),
+        'resolved_at', coalesce(x.resolved_at, q.at))
     FROM dead_letters d LEFT JOIN resolutions x ON x.job_id = d.job_id AND x.stream_seq = d.stream_seq
-    LEFT JOIN deliveries q ON q.state = 'requested' AND q.study_id = d.study_id AND q.matter = d.matter
-        AND q.target = d.target AND q.attempt = d.attempt + 1";
+    LEFT JOIN deliveries q ON q.state IN ('redriven', 'discarded') AND q.study_id = d.study_id
+        AND q.matter = d.matter AND q.target = d.target AND q.attempt = d.attempt";
 
 /// Times come as text: sqlx knows no type for a jiff timestamp.
 const WHERE: &str = "WHERE ($1::text IS NULL OR split_part(d.consumer, '-', 1) = $1)
-    AND ($2::text IS NULL OR $2 = CASE WHEN x.resolution = 'discard' THEN 'discarded'
-        WHEN x.resolution = 'redrive' OR q.seq IS NOT NULL THEN 'redriven' ELSE 'open' END)
+    AND ($2::text IS NULL OR $2 = CASE WHEN x.resolution = 'discard' OR q.state = 'discarded' THEN 'discarded'
+        WHEN x.resolution = 'redrive' OR q.state = 'redriven' THEN 'redriven' ELSE 'open' END)
     AND ($3::text IS NULL OR strpos(lower(d.reason), lower($3)) > 0)
     AND ($4::uuid IS NULL OR d.job_id = $4)
     AND ($5::text IS NULL OR d.site = $5)

@@ -16,7 +16,7 @@ pub struct Delivery {
     pub target: DeliveryTarget,
     /// What was last told of it.
     pub state: DeliveryState,
-    /// Which round of tries, from 1.
+    /// Which round of tries, from 1; if somebody decided about it, the one that failed.
     pub attempt: u32,
     /// When it was told.
     pub at: Timestamp,
@@ -32,6 +32,12 @@ pub struct Delivery {
     /// Why it was given up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Who decided what becomes of it then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolved_by: Option<String>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolved_why: Option<String>,
 }
 
 impl Queries {
@@ -41,11 +47,16 @@ impl Queries {
     /// # Errors
     /// When the database is away.
     pub async fn deliveries(&self, study_id: StudyId) -> Result<Vec<Delivery>, sqlx::Error> {
-        // What was taken stays taken, whatever is told after it.
-        let sql = "SELECT to_json(d) FROM (
+        // What was taken stays taken, whatever is told after it. What was decided about is told with why it had failed.
+        let sql = "SELECT to_jsonb(d) || jsonb_build_object(
+                'tries', coalesce(d.tries, f.tries), 'reason', coalesce(d.reason, f.reason))
+            FROM (
                 SELECT DISTINCT ON (matter, target) * FROM deliveries WHERE study_id = $1
                 ORDER BY matter, target, (state = 'delivered') DESC, attempt DESC, seq DESC
-            ) d ORDER BY d.seq";
+            ) d LEFT JOIN deliveries f ON d.state IN ('redriven', 'discarded') AND f.state = 'failed'
+                AND f.study_id = d.study_id AND f.matter = d.matter AND f.target = d.target
+                AND f.attempt = d.attempt
+            ORDER BY d.seq";
         let rows = sqlx::query_scalar(sql).bind(study_id.as_uuid()).fetch_all(&self.pool).await?;
         Ok(unwrapped(rows))
     }

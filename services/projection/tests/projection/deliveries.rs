@@ -1,4 +1,5 @@
-//! Flags make a worklist, deliveries are told with their study, and a delivery that was given up is redriven.
+//! Flags make a worklist, deliveries are told with their study, and a delivery that was given up is redriven or
+//! discarded.
 
 use hilum_events::samples::{
     self, delivery_failed, image_stored, report_delivered, report_issued, study_flagged, study_id,
@@ -6,7 +7,7 @@ use hilum_events::samples::{
 use hilum_events::{Envelope, Event, FlagAction};
 use serde_json::{Value, json};
 
-use crate::harness::World;
+use crate::harness::{Copy, World};
 
 /// The flag of another rule, or on another study.
 fn flag(rule: &str, study: &str, actions: &[FlagAction]) -> Envelope {
@@ -70,13 +71,19 @@ async fn flagged_studies_are_listed_newest_first_and_told_with_their_flags() {
     }
 }
 
+/// The second revision of a report did not reach its target; the position of the fact that says so.
+async fn given_up(world: &World, copy: &Copy) -> u64 {
+    let facts = [image_stored(1, "a", 0), report_issued(2, &[1], 1), delivery_failed(2, 9)];
+    let seq = world.append(&facts).await;
+    copy.folded(seq).await;
+    seq
+}
+
 #[tokio::test]
 async fn a_delivery_that_was_given_up_is_listed_told_and_redriven() {
     let world = World::start().await;
     let copy = world.projection().await;
-    let facts = [image_stored(1, "a", 0), report_issued(2, &[1], 1), delivery_failed(2, 9)];
-    let seq = world.append(&facts).await;
-    copy.folded(seq).await;
+    let seq = given_up(&world, &copy).await;
     let letters = copy.ok("/v1/ops/dlq?service=deliver").await;
     let letter = &letters["dead_letters"][0];
     assert_eq!((&letter["id"], &letter["state"]), (&json!(seq), &json!("open")));
@@ -86,20 +93,19 @@ async fn a_delivery_that_was_given_up_is_listed_told_and_redriven() {
     let told = copy.ok(&path).await["deliveries"].clone();
     assert_eq!((&told[0]["state"], &told[0]["tries"]), (&json!("failed"), &json!(10)));
 
-    let (status, problem) =
-        copy.post(&format!("/v1/ops/dlq/{seq}/discard"), &json!({"by": "ada", "why": "it is gone"})).await;
-    assert_eq!((status, &problem["title"]), (409, &json!("a delivery can't be discarded")));
     let redrive = format!("/v1/ops/dlq/{seq}/redrive");
     let said = json!({"by": "ada", "why": "it is back"});
     let (status, decided) = copy.post(&redrive, &said).await;
     assert_eq!((status, &decided["already"]), (202, &json!(false)), "{decided}");
-    assert_eq!(decided["delivery"]["attempt"], 2);
+    assert_eq!(decided["delivery"]["attempt"], 1, "the round that failed");
     let (status, again) = copy.post(&redrive, &json!({"by": "bob", "why": "too"})).await;
     assert_eq!((status, &again["already"], &again["resolved_by"]), (200, &json!(true), &json!("ada")));
+    let (status, problem) = copy.post(&format!("/v1/ops/dlq/{seq}/discard"), &said).await;
+    assert_eq!((status, &problem["type"]), (409, &json!("/problems/already-decided")));
     let story = copy.ok(&format!("/v1/ops/dlq/{seq}")).await;
     assert_eq!((&story["state"], &story["resolved_why"]), (&json!("redriven"), &json!("it is back")));
     assert!(copy.ok("/v1/ops/dlq").await["dead_letters"].as_array().unwrap().is_empty());
-    assert_eq!(copy.ok(&path).await["deliveries"][0]["state"], "requested");
+    assert_eq!(copy.ok(&path).await["deliveries"][0]["state"], "redriven");
 
     let mut taken = report_delivered(2, 12);
     if let Event::ReportDelivered(taken) = &mut taken.event {
@@ -110,4 +116,38 @@ async fn a_delivery_that_was_given_up_is_listed_told_and_redriven() {
     let told = copy.ok(&path).await["deliveries"].clone();
     assert_eq!((&told[0]["state"], &told[0]["attempt"]), (&json!("delivered"), &json!(2)));
     assert_eq!((&told[0]["receipt"], told.as_array().unwrap().len()), (&json!("C-STORE 0x0000"), 1));
+}
+
+#[tokio::test]
+async fn a_delivery_that_was_given_up_is_discarded_once_and_its_study_says_so() {
+    let world = World::start().await;
+    let copy = world.projection().await;
+    let seq = given_up(&world, &copy).await;
+    let discard = format!("/v1/ops/dlq/{seq}/discard");
+    let (status, first) = copy.post(&discard, &json!({"by": "ada", "why": "the PACS is gone"})).await;
+    assert_eq!((status, &first["state"], &first["already"]), (202, &json!("discarded"), &json!(false)));
+    assert_eq!((&first["delivery"]["target"], first.get("job_id")), (&json!("pacs"), None));
+    let (status, again) = copy.post(&discard, &json!({"by": "bob", "why": "too"})).await;
+    assert_eq!((status, &again["already"], &again["resolved_by"]), (200, &json!(true), &json!("ada")));
+    let redrive = format!("/v1/ops/dlq/{seq}/redrive");
+    let (status, problem) = copy.post(&redrive, &json!({"by": "bob", "why": "it is back"})).await;
+    assert_eq!((status, &problem["type"]), (409, &json!("/problems/already-decided")));
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("discarded by ada") && detail.contains("the PACS is gone"), "{detail}");
+    assert_eq!(world.log.position().await.unwrap().last_seq, seq + 1, "one decision stands");
+
+    copy.folded(seq + 1).await;
+    for (state, count) in [("open", 0), ("redriven", 0), ("discarded", 1), ("all", 1)] {
+        let letters = copy.ok(&format!("/v1/ops/dlq?state={state}")).await;
+        assert_eq!(letters["dead_letters"].as_array().unwrap().len(), count, "{state}");
+    }
+    let story = copy.ok(&format!("/v1/ops/dlq/{seq}")).await;
+    assert_eq!((&story["state"], &story["resolved_by"]), (&json!("discarded"), &json!("ada")));
+    let told = copy.ok(&format!("/v1/studies/{}", study_id())).await["deliveries"].clone();
+    assert_eq!((&told[0]["state"], &told[0]["attempt"]), (&json!("discarded"), &json!(1)));
+    assert_eq!(
+        (&told[0]["resolved_by"], &told[0]["resolved_why"]),
+        (&first["resolved_by"], &first["resolved_why"])
+    );
+    assert_eq!((&told[0]["reason"], &told[0]["tries"]), (&story["reason"], &json!(10)), "why it had failed");
 }

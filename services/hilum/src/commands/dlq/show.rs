@@ -132,7 +132,21 @@ mod tests {
             "try 1  2026-01-01T00:00:01Z, version 0.1.0\n  cannot fetch\n    because timed out\n",
             "try 2  2026-01-01T00:00:08Z, version 0.1.0, after 2 workers that never answered\n  worker died\n",
             "hilum dlq redrive --id 42 --why",
+            "hilum dlq discard --id 42 --why",
         ] {
+            assert!(text.contains(part), "{part} is missing in:\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_delivery_is_named_and_may_be_redriven_or_discarded() {
+        let letter = json!({
+            "id": 43, "study_id": "s", "matter": "report-2", "target": "pacs", "attempt": 1, "site": "north",
+            "service": "deliver", "consumer": "deliver-pacs", "stream_seq": 8, "tries": 10, "state": "open",
+            "reason": "it answered HTTP 403", "at": "2026-01-01T00:00:09Z", "earlier": [],
+        });
+        let text = story(&letter).join("\n");
+        for part in ["work         report-2 of study s to pacs", "redrive --id 43", "discard --id 43"] {
             assert!(text.contains(part), "{part} is missing in:\n{text}");
         }
     }

@@ -97,12 +97,26 @@ fn say_flags(study: &Value, output: Output) {
 fn say_deliveries(study: &Value, output: Output) {
     let rows: Vec<Vec<String>> = entries(&study["deliveries"])
         .map(|delivery| {
-            let said = if delivery["reason"].is_string() { "reason" } else { "receipt" };
-            ["matter", "target", "state", "at", said].map(|field| text(&delivery[field])).to_vec()
+            let mut row = ["matter", "target", "state", "at"].map(|field| text(&delivery[field])).to_vec();
+            row.push(what_was_said(delivery));
+            row
         })
         .collect();
     if !rows.is_empty() {
         output.table(&["delivery of", "to", "state", "when", "what was said"], rows);
+    }
+}
+
+/// The target's receipt, or why it was given up and what an operator decided then.
+fn what_was_said(delivery: &Value) -> String {
+    let said = if delivery["reason"].is_string() { "reason" } else { "receipt" };
+    let said = text(&delivery[said]);
+    match delivery["state"].as_str() {
+        Some(state @ ("redriven" | "discarded")) => {
+            let [by, why] = ["resolved_by", "resolved_why"].map(|field| text(&delivery[field]));
+            format!("{said}; {state} by {by}: {why}")
+        }
+        _ => said,
     }
 }
 
@@ -161,6 +175,18 @@ mod tests {
         for bad in [&[][..], &["manifest", "S-1"], &["manifest", "S-1", "--images", "0"], &["close"]] {
             assert!(typed(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn what_was_said_of_a_delivery_tells_who_decided_and_why() {
+        assert_eq!(what_was_said(&json!({"state": "delivered", "receipt": "HTTP 201"})), "HTTP 201");
+        let mut delivery = json!({"state": "failed", "reason": "it answered HTTP 403"});
+        assert_eq!(what_was_said(&delivery), "it answered HTTP 403");
+        delivery["state"] = json!("discarded");
+        (delivery["resolved_by"], delivery["resolved_why"]) = (json!("ada"), json!("it is gone"));
+        assert_eq!(what_was_said(&delivery), "it answered HTTP 403; discarded by ada: it is gone");
+        delivery["state"] = json!("redriven");
+        assert_eq!(what_was_said(&delivery), "it answered HTTP 403; redriven by ada: it is gone");
     }
 
     #[test]
