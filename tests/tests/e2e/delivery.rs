@@ -170,6 +170,8 @@ async fn discards_a_report(stack: &Stack, desk: &Desk) {
 }
 
 async fn wait_for_letter(stack: &Stack) -> Value {
-    assert!(wait_until(LIMIT, || async { !dead_letters(stack, "open").await.is_empty() }).await);
+    let is_there = wait_until(LIMIT, || async { !dead_letters(stack, "open").await.is_empty() }).await;
+    let facts: Vec<_> = stack.events().await.iter().map(|envelope| envelope.event.name()).collect();
+    assert!(is_there, "{facts:?}");
     dead_letters(stack, "open").await[0].clone()
 }
