@@ -21,11 +21,9 @@ use crate::sight::sight;
 use crate::words::{Language, Words};
 
 /// The page as a form of the report.
-pub const FORM: Form = Form { name: "html", media_type: "text/html; charset=utf-8", version: 1 };
+pub const FORM: Form = Form { name: "html", media_type: "text/html; charset=utf-8", version: 2 };
 
 const STYLE: &str = include_str!("html/style.css");
-/// Only where there is something that it is for, so that other pages keep their bytes.
-const ADDED_STYLE: &str = include_str!("html/added.css");
 /// The page asks nothing of anybody, and a browser shall hold it to that.
 const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
 /// Images shown in full; further ones get a line each, so that the page of a huge study can still be opened.
@@ -95,10 +93,6 @@ fn style(writer: &Writer<'_>) -> String {
     let mut style = STYLE.to_owned();
     if report.is_untrained() {
         style += &foot("center", words.untrained_in_short, "bold 8pt sans-serif");
-    }
-    let is_added = report.completeness.is_some() || !report.flags.is_empty() || report.comparison.is_some();
-    if is_added || *language != Language::English {
-        style += ADDED_STYLE;
     }
     if *language != Language::English {
         style += &foot("left", words.disclaimer, "8pt sans-serif");
