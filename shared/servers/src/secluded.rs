@@ -25,11 +25,17 @@ pub struct Secluded {
 }
 
 impl Secluded {
+    /// Whether networks can be made here: some machines keep that from ordinary users.
+    pub async fn is_possible() -> bool {
+        let tried = Command::new("unshare").args(NETWORK).arg("true").output().await;
+        tried.is_ok_and(|tried| tried.status.success())
+    }
+
     /// Starts `command`, which listens at `inner_ports` of its own network, and waits until it does at all of them.
     /// Sockets and its log (`log`) come into `folder`, whose path must be short.
     ///
     /// # Errors
-    /// When networks can't be made here, or when it does not listen in time: [`io::ErrorKind::TimedOut`].
+    /// When it can't be run, or does not listen in time: [`io::ErrorKind::TimedOut`].
     pub async fn start(command: &[&str], inner_ports: &[u16], folder: &Path) -> io::Result<Self> {
         const LIMIT: Duration = Duration::from_secs(30);
         let log = std::fs::File::create(folder.join("log"))?;
