@@ -45,10 +45,11 @@ async fn every_study_with_the_reading_is_flagged_once_and_the_webhook_is_told() 
     let bench = Bench::new().await;
     let receiver = Receiver::start(&[]).await;
     let targets = webhook(&bench, "pager", &receiver.url, "forms = []") + RULE;
-    let copy = bench.start(&targets).await;
+    // What is linked before there is anybody to look at it is found when the reading comes.
     for fact in [samples::image_stored(1, "a", 0), samples::inference_requested(1, "a", 1), link(2)] {
         bench.log.append(&fact).await.unwrap();
     }
+    let copy = bench.start(&targets).await;
     bench.log.append(&reading(0.75)).await.unwrap();
     bench.log.append(&link(3)).await.unwrap();
     // Another image of a study that is flagged already.
