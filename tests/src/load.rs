@@ -88,7 +88,7 @@ pub struct Sender {
 impl Sender {
     /// Sends to `doors`, notes in `journal`.
     pub fn new(doors: Vec<String>, journal: Arc<Journal>) -> Self {
-        let http = reqwest::Client::builder().timeout(PATIENCE).build().unwrap();
+        let http = hilum_runtime::http_client().timeout(PATIENCE).build().unwrap();
         Self { doors, journal, http, turns: Arc::default() }
     }
 

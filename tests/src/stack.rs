@@ -14,9 +14,8 @@ use hilum_blobs::{BlobStore, StoreConfig};
 use hilum_events::Envelope;
 use hilum_log::{Log, apply};
 use hilum_models::demo;
-use hilum_servers::{Process, free_port, http_status, wait_until};
+use hilum_servers::{Process, TestFolder, free_port, http_status, wait_until};
 use nix::sys::signal::Signal;
-use tempfile::TempDir;
 use tokio::process::Command;
 
 pub use links::Dependency;
@@ -45,7 +44,7 @@ pub struct Stack {
     links: Links,
     options: StackOptions,
     servers: Servers,
-    folder: Option<TempDir>,
+    folder: TestFolder,
 }
 
 struct Service {
@@ -57,9 +56,7 @@ struct Service {
 impl Stack {
     /// Starts everything and waits until all services are ready.
     pub async fn start(options: StackOptions) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        // Postgres, which never runs as root, must be able to pass.
-        std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let folder = TestFolder::new().unwrap();
         let servers = Box::pin(Servers::start(folder.path(), &options)).await;
         let log = Log::connect(&servers.nats_url(0), "test").await.unwrap();
         assert!(wait_until(LIMIT, || async { log.is_connected() }).await);
@@ -92,13 +89,13 @@ impl Stack {
         let mut stack = Self {
             log,
             store,
-            http: reqwest::Client::new(),
+            http: hilum_runtime::http_client().build().unwrap(),
             services: BTreeMap::new(),
             environment,
             links: Links::default(),
             options,
             servers,
-            folder: Some(folder),
+            folder,
         };
         let has_targets = stack.options.environment.iter().any(|(name, _)| *name == "HILUM_TARGETS");
         let programs = PROGRAMS.into_iter().chain(has_targets.then_some(DELIVER));
@@ -237,12 +234,12 @@ impl Stack {
 
     /// Where the stack keeps everything.
     pub fn folder(&self) -> &Path {
-        self.folder.as_ref().expect("only `keep` takes it").path()
+        self.folder.path()
     }
 
-    /// Ends the stack and leaves its folder for people to look at.
-    pub fn keep(mut self) -> PathBuf {
-        self.folder.take().expect("taken only here").keep()
+    /// Leaves its folder for people to look at, with the end of each log on standard error, and ends the stack.
+    pub fn keep(self) {
+        self.folder.keep();
     }
 
     fn log_file(&self, name: &str) -> PathBuf {

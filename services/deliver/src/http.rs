@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use hilum_runtime::http_client;
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 
@@ -24,7 +25,7 @@ pub(crate) struct Answer {
 
 /// A client that follows no redirects: what is delivered goes where the settings say or nowhere.
 pub(crate) fn client(limit: Duration) -> Result<Client, reqwest::Error> {
-    Client::builder()
+    http_client()
         .redirect(Policy::none())
         .timeout(limit)
         .connect_timeout(CONNECT_LIMIT.min(limit))

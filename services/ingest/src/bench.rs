@@ -6,8 +6,7 @@ use hilum_events::{
     Envelope, Event, InferenceCompleted, InferenceRequested, ReadingId, Sha256Digest, samples,
 };
 use hilum_log::{Appended, Log, apply_definitions};
-use hilum_servers::{NatsOptions, NatsServer};
-use tempfile::TempDir;
+use hilum_servers::{NatsOptions, NatsServer, TestFolder};
 
 /// Long enough for a loaded machine; nothing waits for it to pass.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
@@ -16,12 +15,12 @@ pub(crate) const READING_KEY: &str = "densenet121-demo@1";
 pub(crate) struct Bench {
     pub(crate) nats: NatsServer,
     pub(crate) log: Log,
-    pub(crate) folder: TempDir,
+    pub(crate) folder: TestFolder,
 }
 
 impl Bench {
     pub(crate) async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = TestFolder::new().unwrap();
         let nats = NatsServer::start(&NatsOptions::in_folder(folder.path().join("nats"))).await.unwrap();
         let log = Log::connect(&nats.url(), "test").await.unwrap();
         apply_definitions(&log, 1).await.unwrap();

@@ -8,6 +8,7 @@ pub mod domain;
 pub mod fold;
 mod insert;
 pub mod job;
+mod migrations;
 mod pace;
 pub mod pool;
 pub mod position;

@@ -1,16 +1,15 @@
 //! Writing the tables: rows and position in one transaction, fenced by the position. Knows no log.
 
 use hilum_log::reach;
-use sqlx::migrate::{MigrateDatabase as _, MigrateError, Migrator};
+use sqlx::migrate::{MigrateDatabase as _, MigrateError};
 use sqlx::postgres::{PgPool, Postgres};
 use sqlx::types::Json;
 use sqlx::{Connection as _, PgConnection, Transaction};
 
 use crate::domain::Rows;
 use crate::insert::insert_all;
+use crate::migrations::migrator;
 use crate::position::Position;
-
-static MIGRATOR: Migrator = sqlx::migrate!();
 
 /// Key of the position row.
 const STREAM: &str = "EVENTS";
@@ -166,7 +165,7 @@ impl Store {
     /// On a connection of its own: a migration that is cut off must not leave its lock in the pool.
     async fn migrate(&self) -> Result<(), MigrateError> {
         let mut connection = PgConnection::connect_with(&self.pool.connect_options()).await?;
-        MIGRATOR.run(&mut connection).await?;
+        migrator().run(&mut connection).await?;
         connection.close().await?;
         Ok(())
     }

@@ -17,7 +17,7 @@ use hilum_reports::{
     reduced,
 };
 use hilum_runtime::Health;
-use hilum_servers::{NatsOptions, NatsServer, wait_until};
+use hilum_servers::{NatsOptions, NatsServer, TestFolder, wait_until};
 use hilum_sites::Sites;
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinHandle;
@@ -29,7 +29,7 @@ const REMEMBER_BYTES: usize = 1 << 20;
 
 /// A log, a store and a study in them.
 struct Site {
-    _folder: tempfile::TempDir,
+    _folder: TestFolder,
     nats: NatsServer,
     log: Log,
     blobs: BlobStore,
@@ -50,7 +50,7 @@ impl Site {
         let decoder = DecoderConfig::sibling().map(|config| config.program);
         // Without one every preview is refused for a while and no report comes: better to say so at once.
         let decoder = decoder.expect("hilum-decoder is built: cargo build -p hilum-imaging --bins");
-        let folder = tempfile::tempdir().unwrap();
+        let folder = TestFolder::new().unwrap();
         let nats = NatsServer::start(&NatsOptions::in_folder(folder.path().join("nats"))).await.unwrap();
         let log = Log::connect(&nats.url(), "test").await.unwrap();
         assert!(wait_until(LIMIT, || async { log.is_connected() }).await);

@@ -1,6 +1,7 @@
 //! Reading an object and making sure that it is the one that was stored.
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use hilum_events::{BlobRef, Sha256Digest};
 use object_store::ObjectStoreExt as _;
 use object_store::path::Path;
@@ -46,14 +47,16 @@ impl BlobStore {
     ///
     /// # Errors
     /// When it is missing, damaged or the store fails.
-    pub async fn get(&self, blob: &BlobRef) -> Result<Bytes, GetError> {
-        let key = || blob.key.clone();
-        let read = async { self.objects.get(&Path::from(blob.key.as_str())).await?.bytes().await };
-        let bytes = read.await.map_err(|error| match error {
-            object_store::Error::NotFound { .. } => GetError::Missing { key: key() },
-            source => GetError::Unavailable { key: key(), source },
-        })?;
-        let found = Sha256Digest::of(&bytes);
-        if found == blob.sha256 { Ok(bytes) } else { Err(GetError::Damaged { key: key(), found }) }
+    pub fn get<'a>(&'a self, blob: &'a BlobRef) -> BoxFuture<'a, Result<Bytes, GetError>> {
+        Box::pin(async move {
+            let key = || blob.key.clone();
+            let read = async { self.objects.get(&Path::from(blob.key.as_str())).await?.bytes().await };
+            let bytes = read.await.map_err(|error| match error {
+                object_store::Error::NotFound { .. } => GetError::Missing { key: key() },
+                source => GetError::Unavailable { key: key(), source },
+            })?;
+            let found = Sha256Digest::of(&bytes);
+            if found == blob.sha256 { Ok(bytes) } else { Err(GetError::Damaged { key: key(), found }) }
+        })
     }
 }

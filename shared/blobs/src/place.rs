@@ -2,6 +2,7 @@
 //! name is what was put there first.
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use hilum_events::Sha256Digest;
 use object_store::path::Path;
 use object_store::{ObjectStoreExt as _, PutPayload};
@@ -43,20 +44,22 @@ impl BlobStore {
     ///
     /// # Errors
     /// When other bytes lie there, or the store fails.
-    pub async fn place(&self, name: &str, bytes: Bytes) -> Result<Placed, PlaceError> {
-        let wanted = Sha256Digest::of(&bytes);
-        let unavailable = |source| PlaceError::Unavailable { name: name.to_owned(), source };
-        let path = Path::from(name);
-        match self.found_at(&path).await.map_err(unavailable)? {
-            Some(found) if found == wanted => return Ok(Placed::There),
-            Some(found) => return Err(PlaceError::Taken { name: name.to_owned(), found }),
-            None => {}
-        }
-        self.objects.put(&path, PutPayload::from_bytes(bytes)).await.map_err(unavailable)?;
-        match self.found_at(&path).await.map_err(unavailable)? {
-            Some(found) if found != wanted => Err(PlaceError::Taken { name: name.to_owned(), found }),
-            _ => Ok(Placed::Written),
-        }
+    pub fn place<'a>(&'a self, name: &'a str, bytes: Bytes) -> BoxFuture<'a, Result<Placed, PlaceError>> {
+        Box::pin(async move {
+            let wanted = Sha256Digest::of(&bytes);
+            let unavailable = |source| PlaceError::Unavailable { name: name.to_owned(), source };
+            let path = Path::from(name);
+            match self.found_at(&path).await.map_err(unavailable)? {
+                Some(found) if found == wanted => return Ok(Placed::There),
+                Some(found) => return Err(PlaceError::Taken { name: name.to_owned(), found }),
+                None => {}
+            }
+            self.objects.put(&path, PutPayload::from_bytes(bytes)).await.map_err(unavailable)?;
+            match self.found_at(&path).await.map_err(unavailable)? {
+                Some(found) if found != wanted => Err(PlaceError::Taken { name: name.to_owned(), found }),
+                _ => Ok(Placed::Written),
+            }
+        })
     }
 
     async fn found_at(&self, path: &Path) -> Result<Option<Sha256Digest>, object_store::Error> {

@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use bytes::{Bytes, BytesMut};
+use futures::future::BoxFuture;
 use futures::{Stream, StreamExt as _};
 use hilum_events::{BlobRef, Sha256Digest};
 use object_store::path::Path;
@@ -93,42 +94,48 @@ impl BlobStore {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn keep(&self, received: Received) -> Result<BlobRef, PutError> {
-        let key = key_of(&received.sha256);
-        match &received.place {
-            Place::Memory => {
-                let put = self.objects.put(&key, PutPayload::from_bytes(received.head.clone())).await;
-                put.map_err(PutError::Unavailable)?;
+    pub fn keep(&self, received: Received) -> BoxFuture<'_, Result<BlobRef, PutError>> {
+        Box::pin(async move {
+            let key = key_of(&received.sha256);
+            match &received.place {
+                Place::Memory => {
+                    let put = self.objects.put(&key, PutPayload::from_bytes(received.head.clone())).await;
+                    put.map_err(PutError::Unavailable)?;
+                }
+                Place::Temporary(temporary) => {
+                    self.objects.copy(temporary, &key).await.map_err(PutError::Unavailable)?;
+                    self.discard(&received).await;
+                }
             }
-            Place::Temporary(temporary) => {
-                self.objects.copy(temporary, &key).await.map_err(PutError::Unavailable)?;
-                self.discard(&received).await;
-            }
-        }
-        Ok(BlobRef { key: key.to_string(), sha256: received.sha256, size_bytes: received.size_bytes })
+            Ok(BlobRef { key: key.to_string(), sha256: received.sha256, size_bytes: received.size_bytes })
+        })
     }
 
     /// Throws away what was received and not kept.
-    pub async fn discard(&self, received: &Received) {
-        if let Place::Temporary(temporary) = &received.place
-            && let Err(error) = self.objects.delete(temporary).await
-        {
-            tracing::warn!(error = &error as &dyn Error, key = %temporary, "a temporary object is left behind");
-        }
+    pub fn discard<'a>(&'a self, received: &'a Received) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            if let Place::Temporary(temporary) = &received.place
+                && let Err(error) = self.objects.delete(temporary).await
+            {
+                tracing::warn!(error = &error as &dyn Error, key = %temporary, "a temporary object is left behind");
+            }
+        })
     }
 
     /// Stores bytes that are in memory.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn put(&self, bytes: Bytes) -> Result<BlobRef, PutError> {
-        let received = Received {
-            sha256: Sha256Digest::of(&bytes),
-            size_bytes: bytes.len() as u64,
-            head: bytes,
-            place: Place::Memory,
-        };
-        self.keep(received).await
+    pub fn put(&self, bytes: Bytes) -> BoxFuture<'_, Result<BlobRef, PutError>> {
+        Box::pin(async move {
+            let received = Received {
+                sha256: Sha256Digest::of(&bytes),
+                size_bytes: bytes.len() as u64,
+                head: bytes,
+                place: Place::Memory,
+            };
+            self.keep(received).await
+        })
     }
 }
 

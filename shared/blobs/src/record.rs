@@ -2,6 +2,7 @@
 //! writer wins; there is no lock here.
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use object_store::path::Path;
 use object_store::{ObjectStoreExt as _, PutPayload};
 
@@ -14,14 +15,16 @@ impl BlobStore {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn read_record(&self, name: &str) -> Result<Option<Bytes>, GetError> {
-        let path = path_of(name);
-        let read = async { self.objects.get(&path).await?.bytes().await };
-        match read.await {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(source) => Err(GetError::Unavailable { key: path.to_string(), source }),
-        }
+    pub fn read_record<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, GetError>> {
+        Box::pin(async move {
+            let path = path_of(name);
+            let read = async { self.objects.get(&path).await?.bytes().await };
+            match read.await {
+                Ok(bytes) => Ok(Some(bytes)),
+                Err(object_store::Error::NotFound { .. }) => Ok(None),
+                Err(source) => Err(GetError::Unavailable { key: path.to_string(), source }),
+            }
+        })
     }
 
     /// Writes the record `name`, in place of what it was; durable when this returns. A reader sees the old or the
@@ -29,9 +32,11 @@ impl BlobStore {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn write_record(&self, name: &str, bytes: Bytes) -> Result<(), PutError> {
-        let put = self.objects.put(&path_of(name), PutPayload::from_bytes(bytes)).await;
-        put.map(drop).map_err(PutError::Unavailable)
+    pub fn write_record<'a>(&'a self, name: &'a str, bytes: Bytes) -> BoxFuture<'a, Result<(), PutError>> {
+        Box::pin(async move {
+            let put = self.objects.put(&path_of(name), PutPayload::from_bytes(bytes)).await;
+            put.map(drop).map_err(PutError::Unavailable)
+        })
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use hilum_events::Sha256Digest;
 use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
@@ -81,11 +82,13 @@ impl BlobStore {
     ///
     /// # Errors
     /// What it said.
-    pub async fn probe(&self) -> Result<(), object_store::Error> {
-        match self.objects.head(&Path::from("probe")).await {
-            Ok(_) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(error),
-        }
+    pub fn probe(&self) -> BoxFuture<'_, Result<(), object_store::Error>> {
+        Box::pin(async move {
+            match self.objects.head(&Path::from("probe")).await {
+                Ok(_) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+                Err(error) => Err(error),
+            }
+        })
     }
 }
 
@@ -108,6 +111,8 @@ fn local(config: &StoreConfig, folder: PathBuf) -> Result<LocalFileSystem, OpenE
 }
 
 fn s3(config: &StoreConfig) -> Result<object_store::aws::AmazonS3, OpenError> {
+    // Refused when there is one already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     // Shorter than the ack wait of a message: a caller rather tries again than holds on.
     let retry = RetryConfig {
         backoff: BackoffConfig::default(),

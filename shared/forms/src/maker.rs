@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use hilum_blobs::{BlobStore, GetError};
 use hilum_dicom::{DicomError, Instance, encapsulated_pdf, secondary_captures, sr};
 use hilum_events::BlobRef;
@@ -52,12 +53,19 @@ impl Maker {
     ///
     /// # Errors
     /// See [`FormError`].
-    pub async fn make(&self, json: &BlobRef, format: Format, language: Language) -> Result<Made, FormError> {
-        if format == Format::Json {
-            return Ok(Made::one(self.document(json).await?));
-        }
-        let turn = self.turn().await?;
-        self.make_at(turn, json, format, language).await
+    pub fn make<'a>(
+        &'a self,
+        json: &'a BlobRef,
+        format: Format,
+        language: Language,
+    ) -> BoxFuture<'a, Result<Made, FormError>> {
+        Box::pin(async move {
+            if format == Format::Json {
+                return Ok(Made::one(self.document(json).await?));
+            }
+            let turn = self.turn().await?;
+            self.make_at(turn, json, format, language).await
+        })
     }
 
     /// A turn, if one is free.
@@ -69,67 +77,74 @@ impl Maker {
     ///
     /// # Errors
     /// [`FormError::Busy`].
-    pub async fn turn(&self) -> Result<Turn, FormError> {
-        self.turns.free_within(TURN_WITHIN).await
+    pub fn turn(&self) -> BoxFuture<'_, Result<Turn, FormError>> {
+        Box::pin(async move { self.turns.free_within(TURN_WITHIN).await })
     }
 
     /// As [`Self::make`], in a turn that was taken before.
     ///
     /// # Errors
     /// See [`FormError`].
-    pub async fn make_at(
-        &self,
+    pub fn make_at<'a>(
+        &'a self,
         turn: Turn,
-        json: &BlobRef,
+        json: &'a BlobRef,
         format: Format,
         language: Language,
-    ) -> Result<Made, FormError> {
-        let document = self.document(json).await?;
-        let json_sha256 = json.sha256;
-        match format {
-            Format::Json => Ok(Made::one(document)),
-            Format::Html => {
-                let sight = self.sight(&turn, document, html::choice).await?;
-                let is_whole = sight.is_whole();
-                let Sight { report, pictures } = sight;
-                let page = move || html::render(&report, &pictures, &json_sha256, language);
-                Ok(Made { is_whole, ..Made::one(turn.work(page).await?) })
+    ) -> BoxFuture<'a, Result<Made, FormError>> {
+        Box::pin(async move {
+            let document = self.document(json).await?;
+            let json_sha256 = json.sha256;
+            match format {
+                Format::Json => Ok(Made::one(document)),
+                Format::Html => {
+                    let sight = self.sight(&turn, document, html::choice).await?;
+                    let is_whole = sight.is_whole();
+                    let Sight { report, pictures } = sight;
+                    let page = move || html::render(&report, &pictures, &json_sha256, language);
+                    Ok(Made { is_whole, ..Made::one(turn.work(page).await?) })
+                }
+                Format::Pdf => {
+                    let sight = self.sight(&turn, document, pdf::choice).await?;
+                    let is_whole = sight.is_whole();
+                    let Sight { report, pictures } = sight;
+                    let file = move || pdf::render(&report, &pictures, &json_sha256, language);
+                    Ok(Made { is_whole, ..Made::one(turn.work(file).await?.map_err(FormError::Pdf)?) })
+                }
+                Format::Fhir => checked(&turn, document, |report| fhir::bundle(report).into()).await,
+                Format::Hl7 => checked(&turn, document, |report| hl7::oru_r01(report).into()).await,
+                Format::DicomSr => {
+                    let whose = self.whose(&turn, document, no_pictures).await?;
+                    let file = move |whose: &Whose| {
+                        one(sr(&whose.sight.report, &json_sha256, &whose.headers.sources)?)
+                    };
+                    whose.made(&turn, file).await
+                }
+                Format::DicomSc => {
+                    let whose = self.whose(&turn, document, hilum_dicom::choice).await?;
+                    let files = move |Whose { sight, headers }: &Whose| {
+                        let captures = secondary_captures(
+                            &sight.report,
+                            &sight.pictures,
+                            &json_sha256,
+                            &headers.sources,
+                        )?;
+                        let files = captures.map(|capture| Ok(capture?.file.into()));
+                        Ok(files.collect::<Result<_, DicomError>>()?)
+                    };
+                    whose.made(&turn, files).await
+                }
+                Format::DicomPdf => {
+                    let whose = self.whose(&turn, document, pdf::choice).await?;
+                    let file = move |Whose { sight, headers }: &Whose| {
+                        let pdf = pdf::render(&sight.report, &sight.pictures, &json_sha256, language);
+                        let pdf = pdf.map_err(FormError::Pdf)?;
+                        one(encapsulated_pdf(&sight.report, &json_sha256, &headers.sources, &pdf)?)
+                    };
+                    whose.made(&turn, file).await
+                }
             }
-            Format::Pdf => {
-                let sight = self.sight(&turn, document, pdf::choice).await?;
-                let is_whole = sight.is_whole();
-                let Sight { report, pictures } = sight;
-                let file = move || pdf::render(&report, &pictures, &json_sha256, language);
-                Ok(Made { is_whole, ..Made::one(turn.work(file).await?.map_err(FormError::Pdf)?) })
-            }
-            Format::Fhir => checked(&turn, document, |report| fhir::bundle(report).into()).await,
-            Format::Hl7 => checked(&turn, document, |report| hl7::oru_r01(report).into()).await,
-            Format::DicomSr => {
-                let whose = self.whose(&turn, document, no_pictures).await?;
-                let file =
-                    move |whose: &Whose| one(sr(&whose.sight.report, &json_sha256, &whose.headers.sources)?);
-                whose.made(&turn, file).await
-            }
-            Format::DicomSc => {
-                let whose = self.whose(&turn, document, hilum_dicom::choice).await?;
-                let files = move |Whose { sight, headers }: &Whose| {
-                    let captures =
-                        secondary_captures(&sight.report, &sight.pictures, &json_sha256, &headers.sources)?;
-                    let files = captures.map(|capture| Ok(capture?.file.into()));
-                    Ok(files.collect::<Result<_, DicomError>>()?)
-                };
-                whose.made(&turn, files).await
-            }
-            Format::DicomPdf => {
-                let whose = self.whose(&turn, document, pdf::choice).await?;
-                let file = move |Whose { sight, headers }: &Whose| {
-                    let pdf = pdf::render(&sight.report, &sight.pictures, &json_sha256, language);
-                    let pdf = pdf.map_err(FormError::Pdf)?;
-                    one(encapsulated_pdf(&sight.report, &json_sha256, &headers.sources, &pdf)?)
-                };
-                whose.made(&turn, file).await
-            }
-        }
+        })
     }
 
     /// What a DICOM form is made of. It is for programs too: of a document without flaws only.

@@ -5,6 +5,7 @@ use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::consumer::pull::OrderedConfig;
 use async_nats::jetstream::stream::RawMessageErrorKind;
 use futures::StreamExt as _;
+use futures::future::BoxFuture;
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -62,41 +63,43 @@ impl Log {
     ///
     /// # Errors
     /// When the server does not answer or has no stream of advisories.
-    pub async fn advisories_after(&self, seq: u64) -> Result<Vec<Advisory>, UnavailableError> {
-        let stream = self.context.get_stream(ADVISORIES).await.map_err(UnavailableError::new(READ))?;
-        let state = &stream.cached_info().state;
-        let mut advisories = Vec::new();
-        if state.last_sequence <= seq || state.messages == 0 {
-            return Ok(advisories);
-        }
-        let config = OrderedConfig {
-            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: seq + 1 },
-            ..OrderedConfig::default()
-        };
-        let consumer = stream.create_consumer(config).await.map_err(UnavailableError::new(READ))?;
-        let mut messages = consumer.messages().await.map_err(UnavailableError::new(READ))?;
-        while let Some(message) = messages.next().await {
-            let message = message.map_err(UnavailableError::new(READ))?;
-            let (at, pending) = {
-                let info = message.info().map_err(UnavailableError::new(READ))?;
-                (info.stream_sequence, info.pending)
+    pub fn advisories_after(&self, seq: u64) -> BoxFuture<'_, Result<Vec<Advisory>, UnavailableError>> {
+        Box::pin(async move {
+            let stream = self.context.get_stream(ADVISORIES).await.map_err(UnavailableError::new(READ))?;
+            let state = &stream.cached_info().state;
+            let mut advisories = Vec::new();
+            if state.last_sequence <= seq || state.messages == 0 {
+                return Ok(advisories);
+            }
+            let config = OrderedConfig {
+                deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: seq + 1 },
+                ..OrderedConfig::default()
             };
-            match serde_json::from_slice::<Body>(&message.payload) {
-                Ok(body) if body.stream == RETRIES => advisories.extend(self.on_ticket(at, body).await?),
-                Ok(body) => advisories.push(body.at(at)),
-                Err(error) => {
-                    tracing::error!(
-                        error = &error as &dyn std::error::Error,
-                        at,
-                        "an advisory can't be read"
-                    );
+            let consumer = stream.create_consumer(config).await.map_err(UnavailableError::new(READ))?;
+            let mut messages = consumer.messages().await.map_err(UnavailableError::new(READ))?;
+            while let Some(message) = messages.next().await {
+                let message = message.map_err(UnavailableError::new(READ))?;
+                let (at, pending) = {
+                    let info = message.info().map_err(UnavailableError::new(READ))?;
+                    (info.stream_sequence, info.pending)
+                };
+                match serde_json::from_slice::<Body>(&message.payload) {
+                    Ok(body) if body.stream == RETRIES => advisories.extend(self.on_ticket(at, body).await?),
+                    Ok(body) => advisories.push(body.at(at)),
+                    Err(error) => {
+                        tracing::error!(
+                            error = &error as &dyn std::error::Error,
+                            at,
+                            "an advisory can't be read"
+                        );
+                    }
+                }
+                if pending == 0 {
+                    break;
                 }
             }
-            if pending == 0 {
-                break;
-            }
-        }
-        Ok(advisories)
+            Ok(advisories)
+        })
     }
 
     /// What an advisory on a ticket means for the message that the ticket names.

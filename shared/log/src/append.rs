@@ -7,6 +7,7 @@
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::publish::PublishAck;
+use futures::future::BoxFuture;
 use hilum_events::Envelope;
 
 use crate::connection::{Log, UnavailableError};
@@ -61,8 +62,8 @@ impl Log {
     /// # Errors
     /// [`AppendError::Taken`] when another fact stands in its place; [`AppendError::Unavailable`] when the
     /// server stayed away for [`Attempts::BRIEF`]; [`AppendError::OtherLog`] when the log was cut or replaced.
-    pub async fn append(&self, envelope: &Envelope) -> Result<Appended, AppendError> {
-        self.append_after(envelope, 0).await
+    pub fn append<'a>(&'a self, envelope: &'a Envelope) -> BoxFuture<'a, Result<Appended, AppendError>> {
+        Box::pin(async move { self.append_after(envelope, 0).await })
     }
 
     /// Appends the fact in the place of the one at `previous_seq`, as the next attempt; 0 when nothing may stand
@@ -71,17 +72,19 @@ impl Log {
     /// # Errors
     /// As [`Log::append`]; [`AppendError::Taken`] when something else than the fact at `previous_seq` is the
     /// newest in its place.
-    pub async fn append_after(
-        &self,
-        envelope: &Envelope,
+    pub fn append_after<'a>(
+        &'a self,
+        envelope: &'a Envelope,
         previous_seq: u64,
-    ) -> Result<Appended, AppendError> {
-        reach("append.before");
-        let is_transient = |error: &AppendError| matches!(error, AppendError::Unavailable(_));
-        let appended =
-            retry(Attempts::BRIEF, is_transient, || self.append_once(envelope, previous_seq)).await?;
-        reach("append.after");
-        Ok(appended)
+    ) -> BoxFuture<'a, Result<Appended, AppendError>> {
+        Box::pin(async move {
+            reach("append.before");
+            let is_transient = |error: &AppendError| matches!(error, AppendError::Unavailable(_));
+            let appended =
+                retry(Attempts::BRIEF, is_transient, || self.append_once(envelope, previous_seq)).await?;
+            reach("append.after");
+            Ok(appended)
+        })
     }
 
     async fn append_once(&self, envelope: &Envelope, previous_seq: u64) -> Result<Appended, AppendError> {

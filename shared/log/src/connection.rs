@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_nats::connection::State;
 use async_nats::jetstream::stream::{RawMessageErrorKind, Stream};
 use async_nats::jetstream::{self, Context};
+use futures::future::BoxFuture;
 use hilum_events::{Envelope, Site};
 use tokio_util::sync::CancellationToken;
 
@@ -100,18 +101,20 @@ impl Log {
     ///
     /// # Errors
     /// When the address can't be used.
-    pub async fn connect(url: &str, service: &str) -> Result<Self, ConnectError> {
-        let client = async_nats::ConnectOptions::new()
-            .name(service)
-            .retry_on_initial_connect()
-            .connection_timeout(REQUEST_TIMEOUT)
-            .reconnect_delay_callback(|tries| Duration::from_millis(100 * (tries.min(10) as u64)))
-            .connect(url.split(',').map(str::trim).collect::<Vec<_>>())
-            .await
-            .map_err(|source| ConnectError { url: url.to_owned(), source })?;
-        let mut context = jetstream::new(client.clone());
-        context.set_timeout(REQUEST_TIMEOUT);
-        Ok(Self { client, context, known: Arc::default(), shares: Arc::default() })
+    pub fn connect<'a>(url: &'a str, service: &'a str) -> BoxFuture<'a, Result<Self, ConnectError>> {
+        Box::pin(async move {
+            let client = async_nats::ConnectOptions::new()
+                .name(service)
+                .retry_on_initial_connect()
+                .connection_timeout(REQUEST_TIMEOUT)
+                .reconnect_delay_callback(|tries| Duration::from_millis(100 * (tries.min(10) as u64)))
+                .connect(url.split(',').map(str::trim).collect::<Vec<_>>())
+                .await
+                .map_err(|source| ConnectError { url: url.to_owned(), source })?;
+            let mut context = jetstream::new(client.clone());
+            context.set_timeout(REQUEST_TIMEOUT);
+            Ok(Self { client, context, known: Arc::default(), shares: Arc::default() })
+        })
     }
 
     /// Whether the connection stands right now.
@@ -120,101 +123,115 @@ impl Log {
     }
 
     /// Waits until the server answers and the event stream is there. `false` if `shutdown` came first.
-    pub async fn wait_until_usable(&self, shutdown: &CancellationToken) -> bool {
-        let mut said = false;
-        loop {
-            let Err(error) = self.position().await else { return true };
-            if !said {
-                let error: &dyn std::error::Error = &error;
-                tracing::warn!(error, "waiting for the event log");
-                said = true;
+    pub fn wait_until_usable<'a>(&'a self, shutdown: &'a CancellationToken) -> BoxFuture<'a, bool> {
+        Box::pin(async move {
+            let mut said = false;
+            loop {
+                let Err(error) = self.position().await else { return true };
+                if !said {
+                    let error: &dyn std::error::Error = &error;
+                    tracing::warn!(error, "waiting for the event log");
+                    said = true;
+                }
+                tokio::select! {
+                    () = shutdown.cancelled() => return false,
+                    () = tokio::time::sleep(Duration::from_millis(200)) => {}
+                }
             }
-            tokio::select! {
-                () = shutdown.cancelled() => return false,
-                () = tokio::time::sleep(Duration::from_millis(200)) => {}
-            }
-        }
+        })
     }
 
     /// Whether the log can be written and read now, for a service's readiness.
     ///
     /// # Errors
     /// Why not, as a sentence.
-    pub async fn probe(&self) -> Result<(), String> {
-        if !self.is_connected() {
-            return Err("not connected to the NATS server".to_owned());
-        }
-        let (connection, before) = (self.connections(), self.known.before());
-        let found = self.position().await.map_err(|error| format!("{error}: {}", error.source))?;
-        // Also notes how far the log goes, for a process that writes seldom.
-        self.known.compare(before, &found, connection).map_err(|error| error.to_string())
+    pub fn probe(&self) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async move {
+            if !self.is_connected() {
+                return Err("not connected to the NATS server".to_owned());
+            }
+            let (connection, before) = (self.connections(), self.known.before());
+            let found = self.position().await.map_err(|error| format!("{error}: {}", error.source))?;
+            // Also notes how far the log goes, for a process that writes seldom.
+            self.known.compare(before, &found, connection).map_err(|error| error.to_string())
+        })
     }
 
     /// Which log this is and how far it goes.
     ///
     /// # Errors
     /// When the server does not answer or has no event stream.
-    pub async fn position(&self) -> Result<StreamPosition, UnavailableError> {
-        let stream = self.events().await?;
-        let info = stream.cached_info();
-        Ok(StreamPosition { epoch: info.created.to_string(), last_seq: info.state.last_sequence })
+    pub fn position(&self) -> BoxFuture<'_, Result<StreamPosition, UnavailableError>> {
+        Box::pin(async move {
+            let stream = self.events().await?;
+            let info = stream.cached_info();
+            Ok(StreamPosition { epoch: info.created.to_string(), last_seq: info.state.last_sequence })
+        })
     }
 
     /// The newest fact under `filter`, read from the leader: what was acknowledged is seen.
     ///
     /// # Errors
     /// When the server does not answer.
-    pub async fn last(&self, filter: &str) -> Result<Option<Recorded>, UnavailableError> {
-        let stream = self.context.get_stream_no_info(definition::EVENTS).await;
-        let stream = stream.map_err(UnavailableError::new("open the event stream"))?;
-        let found = stream.get_last_raw_message_by_subject(filter).await;
-        recorded(found)
+    pub fn last<'a>(&'a self, filter: &'a str) -> BoxFuture<'a, Result<Option<Recorded>, UnavailableError>> {
+        Box::pin(async move {
+            let stream = self.context.get_stream_no_info(definition::EVENTS).await;
+            let stream = stream.map_err(UnavailableError::new("open the event stream"))?;
+            let found = stream.get_last_raw_message_by_subject(filter).await;
+            recorded(found)
+        })
     }
 
     /// The fact at `seq`, read from the leader.
     ///
     /// # Errors
     /// When the server does not answer.
-    pub async fn at(&self, seq: u64) -> Result<Option<Recorded>, UnavailableError> {
-        let stream = self.context.get_stream_no_info(definition::EVENTS).await;
-        let stream = stream.map_err(UnavailableError::new("open the event stream"))?;
-        recorded(stream.get_raw_message(seq).await)
+    pub fn at(&self, seq: u64) -> BoxFuture<'_, Result<Option<Recorded>, UnavailableError>> {
+        Box::pin(async move {
+            let stream = self.context.get_stream_no_info(definition::EVENTS).await;
+            let stream = stream.map_err(UnavailableError::new("open the event stream"))?;
+            recorded(stream.get_raw_message(seq).await)
+        })
     }
 
     /// How far each consumer that hands out facts as work has come, those of single sites among them.
     ///
     /// # Errors
     /// When the server does not answer.
-    pub async fn consumer_positions(&self) -> Result<Vec<ConsumerPosition>, UnavailableError> {
-        let found = Box::pin(self.consumers_of(definition::EVENTS)).await?;
-        let position = |share::Found { consumer, site, info }| ConsumerPosition {
-            consumer,
-            site,
-            delivered_seq: info.delivered.stream_sequence,
-            ack_floor_seq: info.ack_floor.stream_sequence,
-            waiting: info.num_pending,
-            in_hand: info.num_ack_pending as u64,
-        };
-        Ok(found.into_iter().map(position).collect())
+    pub fn consumer_positions(&self) -> BoxFuture<'_, Result<Vec<ConsumerPosition>, UnavailableError>> {
+        Box::pin(async move {
+            let found = Box::pin(self.consumers_of(definition::EVENTS)).await?;
+            let position = |share::Found { consumer, site, info }| ConsumerPosition {
+                consumer,
+                site,
+                delivered_seq: info.delivered.stream_sequence,
+                ack_floor_seq: info.ack_floor.stream_sequence,
+                waiting: info.num_pending,
+                in_hand: info.num_ack_pending as u64,
+            };
+            Ok(found.into_iter().map(position).collect())
+        })
     }
 
     /// What waits at each consumer of the event stream, those of single sites among them, and among the retries.
     ///
     /// # Errors
     /// When the server does not answer.
-    pub async fn queue_depths(&self) -> Result<Vec<QueueDepth>, UnavailableError> {
-        let mut depths = Vec::new();
-        for stream in share::streams_with_consumers() {
-            let found = Box::pin(self.consumers_of(&stream)).await?;
-            depths.extend(found.into_iter().map(|share::Found { consumer, site, info }| QueueDepth {
-                consumer,
-                site,
-                waiting: info.num_pending,
-                in_hand: info.num_ack_pending as u64,
-                settled: info.delivered.consumer_sequence.saturating_sub(info.num_ack_pending as u64),
-            }));
-        }
-        Ok(depths)
+    pub fn queue_depths(&self) -> BoxFuture<'_, Result<Vec<QueueDepth>, UnavailableError>> {
+        Box::pin(async move {
+            let mut depths = Vec::new();
+            for stream in share::streams_with_consumers() {
+                let found = Box::pin(self.consumers_of(&stream)).await?;
+                depths.extend(found.into_iter().map(|share::Found { consumer, site, info }| QueueDepth {
+                    consumer,
+                    site,
+                    waiting: info.num_pending,
+                    in_hand: info.num_ack_pending as u64,
+                    settled: info.delivered.consumer_sequence.saturating_sub(info.num_ack_pending as u64),
+                }));
+            }
+            Ok(depths)
+        })
     }
 
     /// Counts connections: when it changes, requests that were open at the server are gone.

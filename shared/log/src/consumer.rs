@@ -3,6 +3,7 @@
 
 use async_nats::jetstream::consumer::{DeliverPolicy, pull};
 use async_nats::jetstream::context::ConsumerInfoErrorKind;
+use futures::future::BoxFuture;
 
 use crate::connection::{Log, UnavailableError};
 use crate::definition::{ConsumerDefinition, EVENTS, RETRIES, retry_consumer};
@@ -23,18 +24,20 @@ impl Log {
     ///
     /// # Errors
     /// When the server is away or refuses.
-    pub async fn ensure_consumer(
-        &self,
-        definition: &ConsumerDefinition,
-    ) -> Result<Ensured, UnavailableError> {
-        let retries = ConsumerDefinition {
-            name: retry_consumer(&definition.name),
-            filter_subjects: vec![format!("retry.due.{}.>", definition.name)],
-            ..definition.clone()
-        };
-        // The retries first: who finds the consumer finds both.
-        self.ensure(RETRIES, &retries, DeliverPolicy::All).await?;
-        self.ensure(EVENTS, definition, DeliverPolicy::New).await
+    pub fn ensure_consumer<'a>(
+        &'a self,
+        definition: &'a ConsumerDefinition,
+    ) -> BoxFuture<'a, Result<Ensured, UnavailableError>> {
+        Box::pin(async move {
+            let retries = ConsumerDefinition {
+                name: retry_consumer(&definition.name),
+                filter_subjects: vec![format!("retry.due.{}.>", definition.name)],
+                ..definition.clone()
+            };
+            // The retries first: who finds the consumer finds both.
+            self.ensure(RETRIES, &retries, DeliverPolicy::All).await?;
+            self.ensure(EVENTS, definition, DeliverPolicy::New).await
+        })
     }
 
     async fn ensure(
@@ -67,17 +70,22 @@ impl Log {
     ///
     /// # Errors
     /// When the server is away.
-    pub async fn all_under(&self, filters: &[&str]) -> Result<Vec<Recorded>, UnavailableError> {
-        let mut last_seq = 0;
-        for filter in filters {
-            last_seq = last_seq.max(self.last(filter).await?.map_or(0, |recorded| recorded.seq));
-        }
-        let mut found = Vec::new();
-        let mut follower = self.follow(0, filters);
-        while found.last().map_or(0, |recorded: &Recorded| recorded.seq) < last_seq {
-            found.push(follower.next().await);
-        }
-        found.retain(|recorded| recorded.seq <= last_seq);
-        Ok(found)
+    pub fn all_under<'a>(
+        &'a self,
+        filters: &'a [&'a str],
+    ) -> BoxFuture<'a, Result<Vec<Recorded>, UnavailableError>> {
+        Box::pin(async move {
+            let mut last_seq = 0;
+            for filter in filters {
+                last_seq = last_seq.max(self.last(filter).await?.map_or(0, |recorded| recorded.seq));
+            }
+            let mut found = Vec::new();
+            let mut follower = self.follow(0, filters);
+            while found.last().map_or(0, |recorded: &Recorded| recorded.seq) < last_seq {
+                found.push(follower.next().await);
+            }
+            found.retain(|recorded| recorded.seq <= last_seq);
+            Ok(found)
+        })
     }
 }

@@ -6,6 +6,7 @@ use std::error::Error;
 use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::RawMessageErrorKind;
+use futures::future::BoxFuture;
 use hilum_events::{DeliveryFailed, Event, JobDeadLettered};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -126,49 +127,53 @@ impl Log {
     ///
     /// # Errors
     /// When the server is away.
-    pub async fn give_up(
-        &self,
-        consumer: &str,
-        recorded: &Recorded,
+    pub fn give_up<'a>(
+        &'a self,
+        consumer: &'a str,
+        recorded: &'a Recorded,
         tries: Vec<Try>,
-    ) -> Result<(), AppendError> {
-        let unavailable = |error: UnavailableError| AppendError::Unavailable(error.into());
-        self.check_same().await?;
-        let letter = DeadLetter::new(consumer, recorded, tries);
-        // What was kept first is the story: a repeated try must tell the same.
-        let letter = match self.write_dead_letter(&letter).await.map_err(unavailable)? {
-            Written::Now => letter,
-            Written::Before => {
-                self.dead_letter(consumer, recorded.seq).await.map_err(unavailable)?.unwrap_or(letter)
-            }
-        };
-        reach("dlq.after-write");
-        let Some(envelope) = recorded.envelope() else { return Ok(()) };
-        let Some(event) = letter.tells(&envelope.event) else { return Ok(()) };
-        self.append(&envelope.next(Timestamp::now(), event)).await?;
-        reach("dlq.after-event");
-        Ok(())
+    ) -> BoxFuture<'a, Result<(), AppendError>> {
+        Box::pin(async move {
+            let unavailable = |error: UnavailableError| AppendError::Unavailable(error.into());
+            self.check_same().await?;
+            let letter = DeadLetter::new(consumer, recorded, tries);
+            // What was kept first is the story: a repeated try must tell the same.
+            let letter = match self.write_dead_letter(&letter).await.map_err(unavailable)? {
+                Written::Now => letter,
+                Written::Before => {
+                    self.dead_letter(consumer, recorded.seq).await.map_err(unavailable)?.unwrap_or(letter)
+                }
+            };
+            reach("dlq.after-write");
+            let Some(envelope) = recorded.envelope() else { return Ok(()) };
+            let Some(event) = letter.tells(&envelope.event) else { return Ok(()) };
+            self.append(&envelope.next(Timestamp::now(), event)).await?;
+            reach("dlq.after-event");
+            Ok(())
+        })
     }
 
     /// The dead letter of the message at `stream_seq` of the event stream.
     ///
     /// # Errors
     /// When the server does not answer or the entry can't be read.
-    pub async fn dead_letter(
-        &self,
-        consumer: &str,
+    pub fn dead_letter<'a>(
+        &'a self,
+        consumer: &'a str,
         stream_seq: u64,
-    ) -> Result<Option<DeadLetter>, UnavailableError> {
-        let stream = self.context.get_stream_no_info(stream_of(consumer)).await;
-        let stream = stream.map_err(UnavailableError::new("open a dead-letter stream"))?;
-        match stream.get_last_raw_message_by_subject(&subject(consumer, stream_seq)).await {
-            Ok(message) => {
-                let letter = DeadLetter::decode(&message.payload);
-                letter.map(Some).map_err(UnavailableError::new("read a dead letter"))
+    ) -> BoxFuture<'a, Result<Option<DeadLetter>, UnavailableError>> {
+        Box::pin(async move {
+            let stream = self.context.get_stream_no_info(stream_of(consumer)).await;
+            let stream = stream.map_err(UnavailableError::new("open a dead-letter stream"))?;
+            match stream.get_last_raw_message_by_subject(&subject(consumer, stream_seq)).await {
+                Ok(message) => {
+                    let letter = DeadLetter::decode(&message.payload);
+                    letter.map(Some).map_err(UnavailableError::new("read a dead letter"))
+                }
+                Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
+                Err(error) => Err(UnavailableError::new("look for a dead letter")(error)),
             }
-            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
-            Err(error) => Err(UnavailableError::new("look for a dead letter")(error)),
-        }
+        })
     }
 
     async fn write_dead_letter(&self, letter: &DeadLetter) -> Result<Written, UnavailableError> {

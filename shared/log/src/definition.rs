@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
+use futures::future::BoxFuture;
 use serde::Deserialize;
 
 use crate::connection::{Log, UnavailableError};
@@ -136,8 +137,8 @@ pub fn target_of(consumer: &str) -> Option<&str> {
 ///
 /// # Errors
 /// When the server is away or refuses.
-pub async fn apply_definitions(log: &Log, replicas: usize) -> Result<Vec<Drift>, ApplyError> {
-    apply(log, &definitions(), replicas).await
+pub fn apply_definitions(log: &Log, replicas: usize) -> BoxFuture<'_, Result<Vec<Drift>, ApplyError>> {
+    Box::pin(async move { apply(log, &definitions(), replicas).await })
 }
 
 /// Makes what is missing and brings what differs to its definition. `replicas` is 1 for a single node, 3 for
@@ -145,40 +146,42 @@ pub async fn apply_definitions(log: &Log, replicas: usize) -> Result<Vec<Drift>,
 ///
 /// # Errors
 /// When the server is away or refuses.
-pub async fn apply(
-    log: &Log,
-    definitions: &[StreamDefinition],
+pub fn apply<'a>(
+    log: &'a Log,
+    definitions: &'a [StreamDefinition],
     replicas: usize,
-) -> Result<Vec<Drift>, ApplyError> {
-    let drifted = drift_from(log, definitions, replicas).await?;
-    for definition in definitions {
-        let stream = log.context.create_or_update_stream(definition.config(replicas)).await;
-        stream.map_err(UnavailableError::new("apply a stream definition"))?;
-        let stream = log.context.get_stream(&definition.name).await;
-        let stream = stream.map_err(UnavailableError::new("open a stream"))?;
-        for consumer in &definition.consumers {
-            let mut config = consumer.config();
-            if let Ok(found) = stream.consumer_info(&consumer.name).await {
-                if consumer.share_per_site {
-                    config.metadata = Box::pin(share::apply(log, &stream, consumer, &found)).await?;
+) -> BoxFuture<'a, Result<Vec<Drift>, ApplyError>> {
+    Box::pin(async move {
+        let drifted = drift_from(log, definitions, replicas).await?;
+        for definition in definitions {
+            let stream = log.context.create_or_update_stream(definition.config(replicas)).await;
+            stream.map_err(UnavailableError::new("apply a stream definition"))?;
+            let stream = log.context.get_stream(&definition.name).await;
+            let stream = stream.map_err(UnavailableError::new("open a stream"))?;
+            for consumer in &definition.consumers {
+                let mut config = consumer.config();
+                if let Ok(found) = stream.consumer_info(&consumer.name).await {
+                    if consumer.share_per_site {
+                        config.metadata = Box::pin(share::apply(log, &stream, consumer, &found)).await?;
+                    }
+                    let updated = stream.update_consumer(config).await;
+                    updated.map_err(UnavailableError::new("update a consumer"))?;
+                } else {
+                    let created = stream.create_consumer_strict(config).await;
+                    created.map_err(UnavailableError::new("create a consumer"))?;
                 }
-                let updated = stream.update_consumer(config).await;
-                updated.map_err(UnavailableError::new("update a consumer"))?;
-            } else {
-                let created = stream.create_consumer_strict(config).await;
-                created.map_err(UnavailableError::new("create a consumer"))?;
             }
         }
-    }
-    Ok(drifted)
+        Ok(drifted)
+    })
 }
 
 /// Compares the server with the definitions; what is missing is not drift.
 ///
 /// # Errors
 /// When the server is away.
-pub async fn drift(log: &Log, replicas: usize) -> Result<Vec<Drift>, UnavailableError> {
-    drift_from(log, &definitions(), replicas).await
+pub fn drift(log: &Log, replicas: usize) -> BoxFuture<'_, Result<Vec<Drift>, UnavailableError>> {
+    Box::pin(async move { drift_from(log, &definitions(), replicas).await })
 }
 
 async fn drift_from(

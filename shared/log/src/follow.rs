@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_nats::jetstream::consumer::pull::{Ordered, OrderedConfig};
 use async_nats::jetstream::consumer::{DeliverPolicy, ReplayPolicy};
 use async_nats::jetstream::message::Message;
+use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _};
 
 use crate::connection::{Log, UnavailableError};
@@ -33,33 +34,37 @@ impl Log {
 
 impl Follower {
     /// Waits for the next message. Cancel safe.
-    pub async fn next(&mut self) -> Recorded {
-        loop {
-            match self.try_next().await {
-                Ok(recorded) => return recorded,
-                Err(error) => {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        after_seq = self.after_seq,
-                        "cannot follow the event log; trying again"
-                    );
-                    self.messages = None;
-                    tokio::time::sleep(Duration::from_millis(500)).await;
+    pub fn next(&mut self) -> BoxFuture<'_, Recorded> {
+        Box::pin(async move {
+            loop {
+                match self.try_next().await {
+                    Ok(recorded) => return recorded,
+                    Err(error) => {
+                        tracing::warn!(
+                            error = &error as &dyn std::error::Error,
+                            after_seq = self.after_seq,
+                            "cannot follow the event log; trying again"
+                        );
+                        self.messages = None;
+                        tokio::time::sleep(Duration::from_millis(500)).await;
+                    }
                 }
             }
-        }
+        })
     }
 
     /// Waits for one message and takes those that are there already, `max` at most. Cancel safe.
-    pub async fn next_batch(&mut self, max: usize) -> Vec<Recorded> {
-        let mut batch = vec![self.next().await];
-        while batch.len() < max {
-            match self.try_next().now_or_never() {
-                Some(Ok(recorded)) => batch.push(recorded),
-                _ => break,
+    pub fn next_batch(&mut self, max: usize) -> BoxFuture<'_, Vec<Recorded>> {
+        Box::pin(async move {
+            let mut batch = vec![self.next().await];
+            while batch.len() < max {
+                match self.try_next().now_or_never() {
+                    Some(Ok(recorded)) => batch.push(recorded),
+                    _ => break,
+                }
             }
-        }
-        batch
+            batch
+        })
     }
 
     async fn try_next(&mut self) -> Result<Recorded, UnavailableError> {

@@ -2,6 +2,7 @@
 //! may forget, and what it says is to be compared with the fact it names.
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use hilum_events::{PictureId, ReadingId};
 
 use crate::connection::{Log, UnavailableError};
@@ -14,27 +15,34 @@ impl Log {
     ///
     /// # Errors
     /// When the server does not answer.
-    pub async fn reading_of_picture(
+    pub fn reading_of_picture(
         &self,
         picture_id: PictureId,
-    ) -> Result<Option<ReadingId>, UnavailableError> {
-        use async_nats::jetstream::stream::DirectGetErrorKind::NotFound;
-        let stream = self.context.get_stream_no_info(PICTURES).await.map_err(UnavailableError::new(READ))?;
-        match stream.direct_get_last_for_subject(subject(picture_id)).await {
-            // Anything else than an id is of another release: the picture is read once more.
-            Ok(message) => Ok(std::str::from_utf8(&message.payload).ok().and_then(|text| text.parse().ok())),
-            Err(error) if error.kind() == NotFound => Ok(None),
-            Err(error) => Err(UnavailableError::new(READ)(error)),
-        }
+    ) -> BoxFuture<'_, Result<Option<ReadingId>, UnavailableError>> {
+        Box::pin(async move {
+            use async_nats::jetstream::stream::DirectGetErrorKind::NotFound;
+            let stream =
+                self.context.get_stream_no_info(PICTURES).await.map_err(UnavailableError::new(READ))?;
+            match stream.direct_get_last_for_subject(subject(picture_id)).await {
+                // Anything else than an id is of another release: the picture is read once more.
+                Ok(message) => {
+                    Ok(std::str::from_utf8(&message.payload).ok().and_then(|text| text.parse().ok()))
+                }
+                Err(error) if error.kind() == NotFound => Ok(None),
+                Err(error) => Err(UnavailableError::new(READ)(error)),
+            }
+        })
     }
 
     /// Notes that `reading_id` has seen the picture. Nobody waits for the server: a note that is lost costs one
     /// forward pass, some day.
-    pub async fn note_picture(&self, picture_id: PictureId, reading_id: ReadingId) {
-        let note = Bytes::from(reading_id.to_string());
-        if let Err(error) = self.client.publish(subject(picture_id), note).await {
-            tracing::debug!(%error, "a picture could not be noted");
-        }
+    pub fn note_picture(&self, picture_id: PictureId, reading_id: ReadingId) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let note = Bytes::from(reading_id.to_string());
+            if let Err(error) = self.client.publish(subject(picture_id), note).await {
+                tracing::debug!(%error, "a picture could not be noted");
+            }
+        })
     }
 }
 

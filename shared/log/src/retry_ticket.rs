@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::RawMessageErrorKind;
+use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -112,39 +113,53 @@ impl Log {
     ///
     /// # Errors
     /// When the server is away.
-    pub async fn hand_out_again(
-        &self,
-        consumer: &str,
+    pub fn hand_out_again<'a>(
+        &'a self,
+        consumer: &'a str,
         stream_seq: u64,
-        why: &str,
-    ) -> Result<(), UnavailableError> {
-        let tries = vec![Try::now(1, vec![why.to_owned()])];
-        self.retry_now(&Ticket { consumer: consumer.to_owned(), stream_seq, tries, unanswered: 0 }).await
+        why: &'a str,
+    ) -> BoxFuture<'a, Result<(), UnavailableError>> {
+        Box::pin(async move {
+            let tries = vec![Try::now(1, vec![why.to_owned()])];
+            self.retry_now(&Ticket { consumer: consumer.to_owned(), stream_seq, tries, unanswered: 0 }).await
+        })
     }
 
     /// Whether a retry of the message at `stream_seq` waits for its time or to be handed out.
     ///
     /// # Errors
     /// When the server is away.
-    pub async fn has_retry(&self, consumer: &str, stream_seq: u64) -> Result<bool, UnavailableError> {
-        let stream = self.context.get_stream_no_info(RETRIES).await;
-        let stream = stream.map_err(UnavailableError::new("open the stream of retries"))?;
-        let filter = format!("retry.*.{consumer}.{stream_seq}");
-        match stream.get_last_raw_message_by_subject(&filter).await {
-            Ok(_) => Ok(true),
-            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(false),
-            Err(error) => Err(UnavailableError::new("look for a retry")(error)),
-        }
+    pub fn has_retry<'a>(
+        &'a self,
+        consumer: &'a str,
+        stream_seq: u64,
+    ) -> BoxFuture<'a, Result<bool, UnavailableError>> {
+        Box::pin(async move {
+            let stream = self.context.get_stream_no_info(RETRIES).await;
+            let stream = stream.map_err(UnavailableError::new("open the stream of retries"))?;
+            let filter = format!("retry.*.{consumer}.{stream_seq}");
+            match stream.get_last_raw_message_by_subject(&filter).await {
+                Ok(_) => Ok(true),
+                Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(false),
+                Err(error) => Err(UnavailableError::new("look for a retry")(error)),
+            }
+        })
     }
 
     /// Removes the retries of a message whose work has ended otherwise.
     ///
     /// # Errors
     /// When the server is away.
-    pub async fn withdraw_retry(&self, consumer: &str, stream_seq: u64) -> Result<(), UnavailableError> {
-        let stream = self.context.get_stream_no_info(RETRIES).await;
-        let stream = stream.map_err(UnavailableError::new("open the stream of retries"))?;
-        let purged = stream.purge().filter(format!("retry.*.{consumer}.{stream_seq}")).await;
-        purged.map(drop).map_err(UnavailableError::new("withdraw a retry"))
+    pub fn withdraw_retry<'a>(
+        &'a self,
+        consumer: &'a str,
+        stream_seq: u64,
+    ) -> BoxFuture<'a, Result<(), UnavailableError>> {
+        Box::pin(async move {
+            let stream = self.context.get_stream_no_info(RETRIES).await;
+            let stream = stream.map_err(UnavailableError::new("open the stream of retries"))?;
+            let purged = stream.purge().filter(format!("retry.*.{consumer}.{stream_seq}")).await;
+            purged.map(drop).map_err(UnavailableError::new("withdraw a retry"))
+        })
     }
 }

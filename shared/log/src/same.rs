@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use hilum_events::EventId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -203,10 +204,12 @@ impl Log {
     ///
     /// # Errors
     /// When the server does not answer.
-    pub async fn seal(&self) -> Result<Seal, UnavailableError> {
-        let StreamPosition { epoch, last_seq: seq } = self.position().await?;
-        let event_id = self.event_id_at(seq).await?;
-        Ok(Seal { epoch, seq, event_id, sealed_at: Timestamp::now() })
+    pub fn seal(&self) -> BoxFuture<'_, Result<Seal, UnavailableError>> {
+        Box::pin(async move {
+            let StreamPosition { epoch, last_seq: seq } = self.position().await?;
+            let event_id = self.event_id_at(seq).await?;
+            Ok(Seal { epoch, seq, event_id, sealed_at: Timestamp::now() })
+        })
     }
 
     /// Whether the log is the one that was sealed and goes at least as far; from then on this process takes it
@@ -214,20 +217,22 @@ impl Log {
     ///
     /// # Errors
     /// [`SealError::Mismatch`] when it is not: nothing may be written then.
-    pub async fn check_seal(&self, seal: &Seal) -> Result<(), SealError> {
-        let (connection, before) = (self.connections(), self.known.before());
-        let found = self.position().await?;
-        if seal.epoch != found.epoch {
-            return Err(OtherLog::Epoch { found: found.epoch, known: seal.epoch.clone() }.into());
-        }
-        if seal.seq > found.last_seq {
-            return Err(OtherLog::Shorter { found: found.last_seq, known: seal.seq }.into());
-        }
-        let event_id = self.event_id_at(seal.seq).await?;
-        if seal.event_id.is_some() && event_id.is_some() && seal.event_id != event_id {
-            return Err(OtherLog::Event { seq: seal.seq }.into());
-        }
-        Ok(self.known.compare(before, &found, connection)?)
+    pub fn check_seal<'a>(&'a self, seal: &'a Seal) -> BoxFuture<'a, Result<(), SealError>> {
+        Box::pin(async move {
+            let (connection, before) = (self.connections(), self.known.before());
+            let found = self.position().await?;
+            if seal.epoch != found.epoch {
+                return Err(OtherLog::Epoch { found: found.epoch, known: seal.epoch.clone() }.into());
+            }
+            if seal.seq > found.last_seq {
+                return Err(OtherLog::Shorter { found: found.last_seq, known: seal.seq }.into());
+            }
+            let event_id = self.event_id_at(seal.seq).await?;
+            if seal.event_id.is_some() && event_id.is_some() && seal.event_id != event_id {
+                return Err(OtherLog::Event { seq: seal.seq }.into());
+            }
+            Ok(self.known.compare(before, &found, connection)?)
+        })
     }
 
     async fn event_id_at(&self, seq: u64) -> Result<Option<EventId>, UnavailableError> {

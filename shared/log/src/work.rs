@@ -14,9 +14,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
+use futures::future::BoxFuture;
 use tokio::sync::{Mutex, RwLock};
 use tokio_util::sync::CancellationToken;
 
+use handle::AnyHandle;
 pub use handle::{Delivery, Failure, Handle};
 
 use crate::connection::{Log, UnavailableError};
@@ -75,36 +77,47 @@ pub async fn work<H: Handle>(
     config: &WorkConfig,
     shutdown: &CancellationToken,
 ) -> Result<(), WorkError> {
-    let (stopped_tx, mut stopped_rx) = tokio::sync::mpsc::channel(1);
-    let bench = Arc::new(Bench {
-        log: log.clone(),
-        config: config.clone(),
-        hand_back: CancellationToken::new(),
-        stopped: stopped_tx,
-        room: RwLock::new(()),
-        suspect: Mutex::new(()),
-    });
-    let hands = Hands::new(config.concurrency, config.consumers.len(), has_shares(&config.consumers));
-    let stopped = tokio::select! {
-        stopped = stopped_rx.recv() => stopped,
-        () = bench.take_forever(&handler, &hands, shutdown) => None,
-    };
-    hands.tasks.close();
-    if tokio::time::timeout(config.drain_limit, hands.tasks.wait()).await.is_err() {
-        tracing::warn!(in_hand = hands.tasks.len(), "handing back what is not done in time");
-        bench.hand_back.cancel();
-        hands.tasks.wait().await;
-    }
-    match stopped {
-        Some(error) => Err(error),
-        None => stopped_rx.try_recv().map_or(Ok(()), Err),
-    }
+    work_on(log, handler, config, shutdown).await
+}
+
+fn work_on<'a>(
+    log: &'a Log,
+    handler: Arc<dyn AnyHandle>,
+    config: &'a WorkConfig,
+    shutdown: &'a CancellationToken,
+) -> BoxFuture<'a, Result<(), WorkError>> {
+    Box::pin(async move {
+        let (stopped_tx, mut stopped_rx) = tokio::sync::mpsc::channel(1);
+        let bench = Arc::new(Bench {
+            log: log.clone(),
+            config: config.clone(),
+            hand_back: CancellationToken::new(),
+            stopped: stopped_tx,
+            room: RwLock::new(()),
+            suspect: Mutex::new(()),
+        });
+        let hands = Hands::new(config.concurrency, config.consumers.len(), has_shares(&config.consumers));
+        let stopped = tokio::select! {
+            stopped = stopped_rx.recv() => stopped,
+            () = bench.take_forever(&handler, &hands, shutdown) => None,
+        };
+        hands.tasks.close();
+        if tokio::time::timeout(config.drain_limit, hands.tasks.wait()).await.is_err() {
+            tracing::warn!(in_hand = hands.tasks.len(), "handing back what is not done in time");
+            bench.hand_back.cancel();
+            hands.tasks.wait().await;
+        }
+        match stopped {
+            Some(error) => Err(error),
+            None => stopped_rx.try_recv().map_or(Ok(()), Err),
+        }
+    })
 }
 
 impl Bench {
-    async fn take_forever<H: Handle>(
+    async fn take_forever(
         self: &Arc<Self>,
-        handler: &Arc<H>,
+        handler: &Arc<dyn AnyHandle>,
         hands: &Hands,
         shutdown: &CancellationToken,
     ) {
@@ -129,9 +142,9 @@ impl Bench {
 
     /// Hands out one message after the other. What has come and waits for a slot is kept alive meanwhile, and
     /// across a lost connection.
-    async fn take_until_error<H: Handle>(
+    async fn take_until_error(
         self: &Arc<Self>,
-        handler: &Arc<H>,
+        handler: &Arc<dyn AnyHandle>,
         hands: &Hands,
         sources: &mut Sources,
         said: &mut bool,
@@ -192,7 +205,7 @@ impl Bench {
         }
     }
 
-    fn begin<H: Handle>(self: &Arc<Self>, handler: &Arc<H>, hands: &Hands, taken: Taken, slots: Slots) {
+    fn begin(self: &Arc<Self>, handler: &Arc<dyn AnyHandle>, hands: &Hands, taken: Taken, slots: Slots) {
         let (bench, handler) = (self.clone(), handler.clone());
         hands.tasks.spawn(async move {
             bench.settle(&*handler, taken).await;

@@ -4,6 +4,7 @@
 mod cache;
 mod causes;
 mod health;
+mod http_client;
 mod lingering;
 mod log_writer;
 mod problem;
@@ -14,6 +15,7 @@ mod telemetry;
 pub use cache::{cache_folder, newest_version};
 pub use causes::with_causes;
 pub use health::{Health, Readiness};
+pub use http_client::http_client;
 pub use lingering::{LingeringBody, linger};
 pub use problem::Problem;
 pub use service::{Service, ServiceError};

@@ -11,6 +11,7 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
+use futures::future::BoxFuture;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -118,15 +119,17 @@ impl Service {
     ///
     /// # Errors
     /// When the address can't be listened on.
-    pub async fn serve(&self, api: Router) -> Result<(), ServiceError> {
-        let address = self.listen;
-        let listen = |source| ServiceError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(listen)?;
-        tracing::info!(address = %listener.local_addr().map_err(listen)?, "serving");
-        let shutdown = self.shutdown.clone();
-        let router = api.merge(self.pages());
-        let served = axum::serve(listener, router).with_graceful_shutdown(shutdown.cancelled_owned());
-        served.await.map_err(ServiceError::Serve)
+    pub fn serve(&self, api: Router) -> BoxFuture<'_, Result<(), ServiceError>> {
+        Box::pin(async move {
+            let address = self.listen;
+            let listen = |source| ServiceError::Listen { address, source };
+            let listener = TcpListener::bind(address).await.map_err(listen)?;
+            tracing::info!(address = %listener.local_addr().map_err(listen)?, "serving");
+            let shutdown = self.shutdown.clone();
+            let router = api.merge(self.pages());
+            let served = axum::serve(listener, router).with_graceful_shutdown(shutdown.cancelled_owned());
+            served.await.map_err(ServiceError::Serve)
+        })
     }
 
     /// Runs the service's work and its pages side by side. When one ends, the other is asked to end too; the

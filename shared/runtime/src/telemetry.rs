@@ -14,6 +14,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
+use crate::http_client::use_ring;
 use crate::log_writer::LogWriter;
 
 /// What writing the last lines may take.
@@ -55,6 +56,7 @@ impl Telemetry {
             .build();
         let mut traces = SdkTracerProvider::builder().with_resource(resource);
         if let Some(endpoint) = otlp_endpoint {
+            use_ring();
             let exporter = SpanExporter::builder()
                 .with_http()
                 .with_protocol(Protocol::HttpBinary)

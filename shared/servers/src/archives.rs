@@ -5,6 +5,8 @@ use std::env;
 use std::io;
 use std::path::Path;
 
+use futures::future::BoxFuture;
+
 use crate::secluded::Secluded;
 
 /// A running Orthanc, empty at first. Its application entity title is `ORTHANC`. Ends when dropped.
@@ -20,21 +22,23 @@ impl Orthanc {
     ///
     /// # Errors
     /// When it does not come up.
-    pub async fn start(folder: &Path) -> io::Result<Option<Self>> {
-        const DICOM: u16 = 4242;
-        const HTTP: u16 = 8042;
-        let (program, plugin) = (named("HILUM_ORTHANC").await, named("HILUM_ORTHANC_DICOMWEB").await);
-        let (Some(program), Some(plugin)) = (program, plugin) else { return Ok(None) };
-        let kept = folder.display();
-        let settings = format!(
-            r#"{{"StorageDirectory": "{kept}/kept", "IndexDirectory": "{kept}/kept", "DicomPort": {DICOM}, "HttpPort": {HTTP},
+    pub fn start(folder: &Path) -> BoxFuture<'_, io::Result<Option<Self>>> {
+        Box::pin(async move {
+            const DICOM: u16 = 4242;
+            const HTTP: u16 = 8042;
+            let (program, plugin) = (named("HILUM_ORTHANC").await, named("HILUM_ORTHANC_DICOMWEB").await);
+            let (Some(program), Some(plugin)) = (program, plugin) else { return Ok(None) };
+            let kept = folder.display();
+            let settings = format!(
+                r#"{{"StorageDirectory": "{kept}/kept", "IndexDirectory": "{kept}/kept", "DicomPort": {DICOM}, "HttpPort": {HTTP},
                 "DicomAet": "ORTHANC", "DicomCheckCalledAet": true, "RemoteAccessAllowed": false,
                 "AuthenticationEnabled": false, "Plugins": ["{plugin}"]}}"#
-        );
-        let file = folder.join("orthanc.json");
-        std::fs::write(&file, settings)?;
-        let file = file.display().to_string();
-        Ok(Some(Self(Secluded::start(&[&program, &file], &[DICOM, HTTP], folder).await?)))
+            );
+            let file = folder.join("orthanc.json");
+            std::fs::write(&file, settings)?;
+            let file = file.display().to_string();
+            Ok(Some(Self(Secluded::start(&[&program, &file], &[DICOM, HTTP], folder).await?)))
+        })
     }
 
     /// Where it takes C-STORE, on loopback.
@@ -54,15 +58,17 @@ impl Storescp {
     ///
     /// # Errors
     /// When it does not come up.
-    pub async fn start(options: &[&str], folder: &Path) -> io::Result<Option<Self>> {
-        const PORT: u16 = 11112;
-        let Some(programs) = named("HILUM_DCMTK_BIN").await else { return Ok(None) };
-        let kept = folder.join("kept");
-        std::fs::create_dir(&kept)?;
-        let (program, kept, port) =
-            (format!("{programs}/storescp"), kept.display().to_string(), PORT.to_string());
-        let command = [&[&*program], options, &["--output-directory", &kept, &port]].concat();
-        Ok(Some(Self(Secluded::start(&command, &[PORT], folder).await?)))
+    pub fn start<'a>(options: &'a [&'a str], folder: &'a Path) -> BoxFuture<'a, io::Result<Option<Self>>> {
+        Box::pin(async move {
+            const PORT: u16 = 11112;
+            let Some(programs) = named("HILUM_DCMTK_BIN").await else { return Ok(None) };
+            let kept = folder.join("kept");
+            std::fs::create_dir(&kept)?;
+            let (program, kept, port) =
+                (format!("{programs}/storescp"), kept.display().to_string(), PORT.to_string());
+            let command = [&[&*program], options, &["--output-directory", &kept, &port]].concat();
+            Ok(Some(Self(Secluded::start(&command, &[PORT], folder).await?)))
+        })
     }
 
     /// Where it takes C-STORE, on loopback.

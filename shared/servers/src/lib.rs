@@ -6,9 +6,13 @@ mod nats;
 mod postgres;
 mod process;
 mod secluded;
+mod tail;
+mod test_folder;
 
 pub use archives::{Orthanc, Storescp};
 pub use nats::{ClusterNode, NatsOptions, NatsServer};
 pub use postgres::{Postgres, PostgresOptions};
 pub use process::{Process, ServerError, free_port, http_status, wait_until};
 pub use secluded::Secluded;
+pub use tail::tail;
+pub use test_folder::TestFolder;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use nix::sys::signal::Signal;
 use tokio::process::Command;
 
@@ -75,10 +76,12 @@ impl NatsServer {
     ///
     /// # Errors
     /// When it can't be started or is not healthy in time.
-    pub async fn start(options: &NatsOptions) -> Result<Self, ServerError> {
-        let mut server = Self::launch(options)?;
-        server.wait_healthy(Duration::from_secs(60)).await?;
-        Ok(server)
+    pub fn start(options: &NatsOptions) -> BoxFuture<'_, Result<Self, ServerError>> {
+        Box::pin(async move {
+            let mut server = Self::launch(options)?;
+            server.wait_healthy(Duration::from_secs(60)).await?;
+            Ok(server)
+        })
     }
 
     /// Starts the server without waiting for it: a cluster's server is not healthy before most of them run.
@@ -103,10 +106,12 @@ impl NatsServer {
     ///
     /// # Errors
     /// When it ended or is not healthy in time.
-    pub async fn wait_healthy(&mut self, limit: Duration) -> Result<(), ServerError> {
-        let monitor_port = self.monitor_port;
-        let healthy = || async move { http_status(monitor_port, "/healthz").await == Some(200) };
-        self.process.wait_ready(limit, healthy).await
+    pub fn wait_healthy(&mut self, limit: Duration) -> BoxFuture<'_, Result<(), ServerError>> {
+        Box::pin(async move {
+            let monitor_port = self.monitor_port;
+            let healthy = || async move { http_status(monitor_port, "/healthz").await == Some(200) };
+            self.process.wait_ready(limit, healthy).await
+        })
     }
 
     /// Address for clients.
@@ -130,13 +135,17 @@ impl NatsServer {
     }
 
     /// Stops it cleanly.
-    pub async fn stop(self) {
-        self.end(Signal::SIGTERM).await;
+    pub fn stop(self) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            self.end(Signal::SIGTERM).await;
+        })
     }
 
     /// Ends it by `signal` and waits until it is gone.
-    pub async fn end(self, signal: Signal) {
-        self.process.stop(signal, Duration::from_secs(20)).await;
+    pub fn end(self, signal: Signal) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            self.process.stop(signal, Duration::from_secs(20)).await;
+        })
     }
 }
 

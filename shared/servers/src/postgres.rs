@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use nix::sys::signal::Signal;
 use tokio::process::Command;
 use uuid::Uuid;
@@ -51,32 +52,34 @@ impl Postgres {
     ///
     /// # Errors
     /// When it can't be made or started.
-    pub async fn start(options: &PostgresOptions) -> Result<Self, ServerError> {
-        let prepare = |source| ServerError::Prepare { path: options.folder.clone(), source };
-        fs::create_dir_all(&options.folder).map_err(prepare)?;
-        let data = data_folder(&options.folder).map_err(prepare)?;
-        let password = password(&options.folder).map_err(prepare)?;
-        if !data.join("PG_VERSION").exists() {
-            init(options, &data, &password).await?;
-        }
-        let port = options.port.map_or_else(free_port, Ok).map_err(prepare)?;
+    pub fn start(options: &PostgresOptions) -> BoxFuture<'_, Result<Self, ServerError>> {
+        Box::pin(async move {
+            let prepare = |source| ServerError::Prepare { path: options.folder.clone(), source };
+            fs::create_dir_all(&options.folder).map_err(prepare)?;
+            let data = data_folder(&options.folder).map_err(prepare)?;
+            let password = password(&options.folder).map_err(prepare)?;
+            if !data.join("PG_VERSION").exists() {
+                init(options, &data, &password).await?;
+            }
+            let port = options.port.map_or_else(free_port, Ok).map_err(prepare)?;
 
-        let mut command = program(options, "postgres");
-        command.arg("-D").arg(&data).arg("-p").arg(port.to_string());
-        for setting in ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=60"] {
-            command.arg("-c").arg(setting);
-        }
-        let mut process = Process::start("postgres", command, &options.log)?;
-        let accepts = || async move {
-            let mut probe = program(options, "pg_isready");
-            probe
-                .args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()])
-                .stdout(Stdio::null())
-                .stderr(Stdio::null());
-            probe.status().await.is_ok_and(|status| status.success())
-        };
-        process.wait_ready(Duration::from_secs(60), accepts).await?;
-        Ok(Self { process, port, password })
+            let mut command = program(options, "postgres");
+            command.arg("-D").arg(&data).arg("-p").arg(port.to_string());
+            for setting in ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=60"] {
+                command.arg("-c").arg(setting);
+            }
+            let mut process = Process::start("postgres", command, &options.log)?;
+            let accepts = || async move {
+                let mut probe = program(options, "pg_isready");
+                probe
+                    .args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()])
+                    .stdout(Stdio::null())
+                    .stderr(Stdio::null());
+                probe.status().await.is_ok_and(|status| status.success())
+            };
+            process.wait_ready(Duration::from_secs(60), accepts).await?;
+            Ok(Self { process, port, password })
+        })
     }
 
     /// Address of a database of this cluster.
@@ -95,8 +98,10 @@ impl Postgres {
     }
 
     /// Stops it cleanly: open sessions are ended, nothing committed is lost.
-    pub async fn stop(self) {
-        self.process.stop(Signal::SIGINT, Duration::from_secs(20)).await;
+    pub fn stop(self) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            self.process.stop(Signal::SIGINT, Duration::from_secs(20)).await;
+        })
     }
 }
 

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use futures::future::BoxFuture;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -94,8 +95,8 @@ impl Process {
     ///
     /// # Errors
     /// When the kernel won't tell.
-    pub async fn wait(&mut self) -> io::Result<ExitStatus> {
-        self.child.wait().await
+    pub fn wait(&mut self) -> BoxFuture<'_, io::Result<ExitStatus>> {
+        Box::pin(async move { self.child.wait().await })
     }
 
     /// Sends a signal, if it still runs.
@@ -107,16 +108,18 @@ impl Process {
     }
 
     /// Asks it to stop by `signal` and waits; kills it after `limit`.
-    pub async fn stop(mut self, signal: Signal, limit: Duration) -> Option<ExitStatus> {
-        self.signal(signal);
-        match tokio::time::timeout(limit, self.child.wait()).await {
-            Ok(status) => status.ok(),
-            Err(_) => {
-                tracing::warn!(name = self.name, "killed: it did not stop in time");
-                let _ = self.child.kill().await;
-                None
+    pub fn stop(mut self, signal: Signal, limit: Duration) -> BoxFuture<'static, Option<ExitStatus>> {
+        Box::pin(async move {
+            self.signal(signal);
+            match tokio::time::timeout(limit, self.child.wait()).await {
+                Ok(status) => status.ok(),
+                Err(_) => {
+                    tracing::warn!(name = self.name, "killed: it did not stop in time");
+                    let _ = self.child.kill().await;
+                    None
+                }
             }
-        }
+        })
     }
 
     /// Waits until `ready`, while the process runs, `limit` at most.
@@ -175,14 +178,16 @@ where
 }
 
 /// The status code of `GET path` on a loopback port; `None` when nobody answers.
-pub async fn http_status(port: u16, path: &str) -> Option<u16> {
-    let exchange = async {
-        let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok()?;
-        let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.ok()?;
-        let mut head = [0; 12];
-        stream.read_exact(&mut head).await.ok()?;
-        std::str::from_utf8(head.get(9..12)?).ok()?.parse().ok()
-    };
-    tokio::time::timeout(Duration::from_secs(2), exchange).await.ok().flatten()
+pub fn http_status(port: u16, path: &str) -> BoxFuture<'_, Option<u16>> {
+    Box::pin(async move {
+        let exchange = async {
+            let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok()?;
+            let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
+            stream.write_all(request.as_bytes()).await.ok()?;
+            let mut head = [0; 12];
+            stream.read_exact(&mut head).await.ok()?;
+            std::str::from_utf8(head.get(9..12)?).ok()?.parse().ok()
+        };
+        tokio::time::timeout(Duration::from_secs(2), exchange).await.ok().flatten()
+    })
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, UnixStream};
 use tokio::process::{Child, Command};
@@ -26,9 +27,11 @@ pub struct Secluded {
 
 impl Secluded {
     /// Whether networks can be made here: some machines keep that from ordinary users.
-    pub async fn is_possible() -> bool {
-        let tried = Command::new("unshare").args(NETWORK).arg("true").output().await;
-        tried.is_ok_and(|tried| tried.status.success())
+    pub fn is_possible() -> BoxFuture<'static, bool> {
+        Box::pin(async move {
+            let tried = Command::new("unshare").args(NETWORK).arg("true").output().await;
+            tried.is_ok_and(|tried| tried.status.success())
+        })
     }
 
     /// Starts `command`, which listens at `inner_ports` of its own network, and waits until it does at all of them.
@@ -36,35 +39,45 @@ impl Secluded {
     ///
     /// # Errors
     /// When it can't be run, or does not listen in time: [`io::ErrorKind::TimedOut`].
-    pub async fn start(command: &[&str], inner_ports: &[u16], folder: &Path) -> io::Result<Self> {
-        const LIMIT: Duration = Duration::from_secs(30);
-        let log = std::fs::File::create(folder.join("log"))?;
-        let child = Command::new("unshare")
-            .args(NETWORK)
-            .args(["python3", "-c", SCRIPT])
-            .arg(folder)
-            .args(inner_ports.iter().map(u16::to_string))
-            .arg("--")
-            .args(command)
-            // It ends when this is closed, however this program ends.
-            .stdin(Stdio::piped())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()?;
-        let sockets: Vec<PathBuf> = inner_ports.iter().map(|port| folder.join(port.to_string())).collect();
-        if !wait_until(LIMIT, || async { sockets.iter().all(|socket| socket.exists()) }).await {
-            let log = folder.join("log").display().to_string();
-            return Err(io::Error::new(io::ErrorKind::TimedOut, format!("it does not listen; see {log}")));
-        }
-        let (mut ports, mut relays) = (Vec::new(), JoinSet::new());
-        for socket in sockets {
-            let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-            ports.push(listener.local_addr()?.port());
-            relays.spawn(relay(listener, socket));
-        }
-        Ok(Self { ports, _child: child, _relays: relays })
+    pub fn start<'a>(
+        command: &'a [&'a str],
+        inner_ports: &'a [u16],
+        folder: &'a Path,
+    ) -> BoxFuture<'a, io::Result<Self>> {
+        Box::pin(async move {
+            const LIMIT: Duration = Duration::from_secs(30);
+            let log = std::fs::File::create(folder.join("log"))?;
+            let child = Command::new("unshare")
+                .args(NETWORK)
+                .args(["python3", "-c", SCRIPT])
+                .arg(folder)
+                .args(inner_ports.iter().map(u16::to_string))
+                .arg("--")
+                .args(command)
+                // It ends when this is closed, however this program ends.
+                .stdin(Stdio::piped())
+                .stdout(log.try_clone()?)
+                .stderr(log)
+                .process_group(0)
+                .kill_on_drop(true)
+                .spawn()?;
+            let sockets: Vec<PathBuf> =
+                inner_ports.iter().map(|port| folder.join(port.to_string())).collect();
+            if !wait_until(LIMIT, || async { sockets.iter().all(|socket| socket.exists()) }).await {
+                let log = folder.join("log").display().to_string();
+                return Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    format!("it does not listen; see {log}"),
+                ));
+            }
+            let (mut ports, mut relays) = (Vec::new(), JoinSet::new());
+            for socket in sockets {
+                let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+                ports.push(listener.local_addr()?.port());
+                relays.spawn(relay(listener, socket));
+            }
+            Ok(Self { ports, _child: child, _relays: relays })
+        })
     }
 
     /// Where it is reached on loopback, in the order of its inner ports.

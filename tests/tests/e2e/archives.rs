@@ -6,7 +6,7 @@ use std::path::Path;
 use dicom_core::header::Header as _;
 use dicom_object::InMemDicomObject;
 use hilum_events::{Event, ReportDelivered, Sha256Digest};
-use hilum_servers::{Orthanc, Storescp};
+use hilum_servers::{Orthanc, Storescp, TestFolder};
 use hilum_tests::{S3Server, Stack, StackOptions, Upload};
 use serde_json::Value;
 
@@ -84,7 +84,7 @@ async fn forms(stack: &Stack, study: &str) -> Vec<Vec<u8>> {
 
 #[tokio::test]
 async fn the_objects_of_a_report_are_read_back_from_real_archives_and_a_bucket() {
-    let folders: Vec<_> = (0..4).map(|_| tempfile::tempdir().unwrap()).collect();
+    let folders: Vec<_> = (0..4).map(|_| TestFolder::new().unwrap()).collect();
     let [by_dicom, by_web, by_files, rest] = &folders[..] else { unreachable!() };
     let (Some(pacs), Some(web), Some(shelf)) = (
         Orthanc::start(by_dicom.path()).await.unwrap(),

@@ -3,18 +3,18 @@
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use hilum_servers::wait_until;
+use hilum_servers::{TestFolder, wait_until};
 use hilum_tests::{LIMIT, program, sample};
 use serde_json::Value;
 use tokio::process::Command;
 
 pub(crate) struct Operator {
-    pub(crate) folder: tempfile::TempDir,
+    pub(crate) folder: TestFolder,
 }
 
 impl Default for Operator {
     fn default() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self { folder: TestFolder::new().unwrap() }
     }
 }
 
@@ -118,7 +118,7 @@ async fn an_announced_study_is_reported_when_it_is_there(operator: &Operator, im
 
 #[tokio::test]
 async fn rules_of_sites_that_cannot_be_used_are_said_before_anything_starts() {
-    let operator = Operator { folder: tempfile::tempdir().unwrap() };
+    let operator = Operator::default();
     std::fs::write(operator.folder.path().join("sites.toml"), "[default]\nquiet_time = 1\n").unwrap();
     let refused = operator.run(&["up", "--detach", "--sites", "sites.toml"]).await;
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();

@@ -61,7 +61,7 @@ async fn a_flood_is_refused_early_and_what_was_taken_never_is_a_longer_queue_tha
 
 /// Sends image after image, whatever the answers, until its share is accepted.
 async fn flood(stack: &Stack, sender: usize) -> Sent {
-    let http = reqwest::Client::new();
+    let http = hilum_runtime::http_client().build().unwrap();
     let url = format!("{}/v1/jobs", stack.ingest_url());
     let deadline = Instant::now() + LIMIT;
     let mut sent = Sent::default();

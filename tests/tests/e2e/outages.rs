@@ -14,7 +14,11 @@ const IMAGE: &str = "mhh_1479fa94.png";
 async fn send(stack: &Stack) -> Response {
     let image = std::fs::read(hilum_tests::sample(IMAGE)).unwrap();
     let form = reqwest::multipart::Form::new().part("image", reqwest::multipart::Part::bytes(image));
-    let request = reqwest::Client::new().post(format!("{}/v1/jobs", stack.ingest_url())).multipart(form);
+    let request = hilum_runtime::http_client()
+        .build()
+        .unwrap()
+        .post(format!("{}/v1/jobs", stack.ingest_url()))
+        .multipart(form);
     request.send().await.unwrap()
 }
 

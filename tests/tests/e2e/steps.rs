@@ -25,7 +25,7 @@ pub(crate) fn upload(name: &str, mark: impl std::fmt::Display, study: &str) -> U
 pub(crate) async fn send_to(url: &str, bytes: &[u8], study: &str) -> Result<Response, reqwest::Error> {
     let part = Part::bytes(bytes.to_vec()).file_name("image");
     let form = Form::new().text("study", study.to_owned()).part("image", part);
-    reqwest::Client::new().post(format!("{url}/v1/jobs")).multipart(form).send().await
+    hilum_runtime::http_client().build().unwrap().post(format!("{url}/v1/jobs")).multipart(form).send().await
 }
 
 /// Sends one content so many times at once, by turns to all doors and in turn into `studies`; the job ids.
@@ -87,7 +87,7 @@ pub(crate) async fn dead_letters(stack: &Stack, state: &str) -> Vec<Value> {
 pub(crate) async fn decide(stack: &Stack, id: &Value, what: &str, why: &str) -> (StatusCode, Value) {
     let url = format!("{}/v1/ops/dlq/{id}/{what}", stack.query_url());
     let said = json!({ "by": "ops@test", "why": why });
-    let answer = reqwest::Client::new().post(url).json(&said).send().await.unwrap();
+    let answer = hilum_runtime::http_client().build().unwrap().post(url).json(&said).send().await.unwrap();
     (answer.status(), answer.json().await.unwrap())
 }
 

@@ -8,14 +8,14 @@ use hilum_events::{Envelope, Event, Matter, ReportDelivered, samples};
 use hilum_imaging::{DecoderConfig, DecoderPool};
 use hilum_log::{Log, Recorded, apply_definitions};
 use hilum_runtime::Health;
-use hilum_servers::{NatsOptions, NatsServer, wait_until};
+use hilum_servers::{NatsOptions, NatsServer, TestFolder, wait_until};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
 pub(crate) struct Bench {
-    pub(crate) folder: tempfile::TempDir,
+    pub(crate) folder: TestFolder,
     pub(crate) log: Log,
     pub(crate) store: BlobStore,
     nats: NatsServer,
@@ -29,7 +29,7 @@ pub(crate) struct Copy {
 
 impl Bench {
     pub(crate) async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = TestFolder::new().unwrap();
         let nats = NatsServer::start(&NatsOptions::in_folder(folder.path().join("nats"))).await.unwrap();
         let log = Log::connect(&nats.url(), "test").await.unwrap();
         assert!(wait_until(LIMIT, || async { log.is_connected() }).await);

@@ -5,7 +5,7 @@ use dicom_object::{FileMetaTableBuilder, InMemDicomObject, mem::InMemElement};
 use hilum_deliver::{Address, SendError, Transport};
 use hilum_events::MediaType;
 use hilum_reports::Summary;
-use hilum_servers::{Orthanc, Storescp, free_port};
+use hilum_servers::{Orthanc, Storescp, TestFolder, free_port};
 
 use crate::bench::Bench;
 use crate::protocols::{parcel, target};
@@ -85,7 +85,7 @@ async fn a_receiver_that_takes_implicit_vr_only_gets_the_same_data() {
 
 /// What storescp with these options has kept is what was sent.
 async fn stores(options: &[&str]) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TestFolder::new().unwrap();
     let Some(storescp) = Storescp::start(options, folder.path()).await.unwrap() else { return };
     let parcel = parcel(&[
         ("dicom-sr", "sr.dcm", file(SR, EXPLICIT, 1)),
@@ -117,7 +117,7 @@ async fn a_receiver_that_is_away_or_refuses_says_so() {
     let error = away.send(&parcel).await.unwrap_err();
     assert!(matches!(&error, SendError::Failed { what, .. } if what == "it can't be reached"), "{error:?}");
 
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TestFolder::new().unwrap();
     let Some(storescp) = Storescp::start(&["--refuse"], folder.path()).await.unwrap() else { return };
     let error = peer(storescp.port(), "ANY").send(&parcel).await.unwrap_err();
     assert!(error.to_string().contains("association rejected"), "{error}");
@@ -125,7 +125,7 @@ async fn a_receiver_that_is_away_or_refuses_says_so() {
 
 #[tokio::test]
 async fn orthanc_stores_what_is_sent_and_a_repeat_changes_nothing() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TestFolder::new().unwrap();
     let Some(orthanc) = Orthanc::start(folder.path()).await.unwrap() else { return };
     let parcel = parcel(&[
         ("dicom-sr", "sr.dcm", file(SR, EXPLICIT, 1)),
@@ -142,7 +142,7 @@ async fn orthanc_stores_what_is_sent_and_a_repeat_changes_nothing() {
 
 #[tokio::test]
 async fn orthanc_stores_what_is_sent_over_the_web() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TestFolder::new().unwrap();
     let Some(orthanc) = Orthanc::start(folder.path()).await.unwrap() else { return };
     let url = format!("{}/dicom-web", orthanc.url()).parse().unwrap();
     let transport = Transport::to(&target(Address::Stow { url, token: None })).unwrap();

@@ -43,7 +43,7 @@ impl Client {
         if !matches!(base.scheme(), "http" | "https") || base.cannot_be_a_base() {
             return Err(not_a_url());
         }
-        let http = reqwest::Client::builder().connect_timeout(CONNECT_LIMIT).build();
+        let http = hilum_runtime::http_client().connect_timeout(CONNECT_LIMIT).build();
         let http = http.map_err(|source| Error::Unreachable { url: base.to_string(), source })?;
         Ok(Self { http, base })
     }

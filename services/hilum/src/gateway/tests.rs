@@ -58,7 +58,9 @@ async fn the_service_sees_the_first_bytes_before_the_client_has_sent_the_rest() 
     let base = gateway(serve(Router::new().route("/v1/jobs", upstream)).await, silent_port().await).await;
     let (send, receiver) = mpsc::channel(1);
     let body = reqwest::Body::wrap_stream(pieces(receiver));
-    let client = tokio::spawn(reqwest::Client::new().post(format!("{base}/v1/jobs")).body(body).send());
+    let client = tokio::spawn(
+        hilum_runtime::http_client().build().unwrap().post(format!("{base}/v1/jobs")).body(body).send(),
+    );
 
     send.send("first").await.unwrap();
     assert_eq!(within(sees.recv()).await.unwrap(), "first");
@@ -91,7 +93,7 @@ async fn uploads_and_closing_go_to_ingest_and_everything_else_to_projection() {
         Router::new().fallback(async move |request: Request| format!("{name} {}", request.uri()))
     };
     let base = gateway(serve(named("ingest")).await, serve(named("projection")).await).await;
-    let client = reqwest::Client::new();
+    let client = hilum_runtime::http_client().build().unwrap();
     let ask = async |method: &str, path: &str| {
         let method = method.parse().unwrap();
         let answer = within(client.request(method, format!("{base}{path}")).send()).await.unwrap();
@@ -114,7 +116,10 @@ async fn a_service_that_is_away_is_a_503_that_says_when_to_try_again() {
     let base = gateway(silent_port().await, 0).await;
     for path in ["/v1/jobs", "/v1/studies/1"] {
         let method = if path == "/v1/jobs" { "POST" } else { "GET" };
-        let request = reqwest::Client::new().request(method.parse().unwrap(), format!("{base}{path}"));
+        let request = hilum_runtime::http_client()
+            .build()
+            .unwrap()
+            .request(method.parse().unwrap(), format!("{base}{path}"));
         let answer = within(request.body("x").send()).await.unwrap();
         assert_eq!(answer.status(), 503);
         assert_eq!(answer.headers()["content-type"], "application/problem+json");

@@ -4,11 +4,11 @@ use std::fs::OpenOptions;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use hilum_servers::wait_until;
+use hilum_servers::{tail, wait_until};
 use nix::unistd::setsid;
 
 use super::folder::StateFolder;
-use super::logs::{last_error, tail};
+use super::logs::last_error;
 use super::settings::UpSettings;
 use super::state::{StackState, Status};
 use crate::error::Error;

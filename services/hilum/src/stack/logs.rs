@@ -1,16 +1,13 @@
-//! The supervisor's own log, and the end of any log.
+//! The supervisor's own log, and what a log says last.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::fs::OpenOptions;
 use std::path::Path;
 use std::sync::Arc;
 
+use hilum_servers::tail;
 use tracing_subscriber::EnvFilter;
 
 use crate::error::Error;
-
-/// Bytes of a log that are looked at.
-const TAIL_BYTES: u64 = 16 << 10;
 
 /// Writes this process's log as JSON lines to `path`, from now on.
 pub(crate) fn to_file(path: &Path) -> Result<(), Error> {
@@ -20,22 +17,6 @@ pub(crate) fn to_file(path: &Path) -> Result<(), Error> {
     // A second call in one process changes nothing.
     let _ = lines.with_env_filter(filter).with_writer(Arc::new(file)).try_init();
     Ok(())
-}
-
-/// The last lines of a log that were written after byte `from`.
-pub(crate) fn tail(path: &Path, from: u64, lines: usize) -> String {
-    let read = || -> std::io::Result<String> {
-        let mut file = File::open(path)?;
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(from.max(length.saturating_sub(TAIL_BYTES))))?;
-        let mut bytes = Vec::new();
-        file.take(TAIL_BYTES).read_to_end(&mut bytes)?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
-    };
-    let text = read().unwrap_or_default();
-    let all: Vec<_> = text.lines().collect();
-    let last = &all[all.len().saturating_sub(lines)..];
-    if last.is_empty() { "(empty)".to_owned() } else { last.join("\n") }
 }
 
 /// What a program said last: its error without the backtrace if there is one, else the last lines.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use hilum_runtime::Readiness;
+use hilum_runtime::http_client;
 use hilum_servers::http_status;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -36,10 +37,17 @@ struct Probe {
 }
 
 /// All parts that can be asked.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Probes {
     probes: Vec<Probe>,
     http: reqwest::Client,
+}
+
+impl Default for Probes {
+    fn default() -> Self {
+        let http = http_client().build().expect("a client without settings of its own can be made");
+        Self { probes: Vec::new(), http }
+    }
 }
 
 /// One part.

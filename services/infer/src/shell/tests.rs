@@ -10,7 +10,7 @@ use hilum_events::{JobId, MediaType, StoredImage, dead_letter_filter, samples};
 use hilum_imaging::DecoderConfig;
 use hilum_log::{WorkConfig, apply_definitions, work};
 use hilum_models::demo::write_demo;
-use hilum_servers::{NatsOptions, NatsServer, wait_until};
+use hilum_servers::{NatsOptions, NatsServer, TestFolder, wait_until};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -47,7 +47,7 @@ impl Engine for Scripted {
 
 /// The service with a scripted engine, and all it needs.
 struct Bench {
-    _folder: tempfile::TempDir,
+    _folder: TestFolder,
     _nats: NatsServer,
     log: Log,
     blobs: BlobStore,
@@ -60,7 +60,7 @@ impl Bench {
     /// The images get the outputs in this order.
     async fn new(outputs: impl FnOnce(usize) -> Vec<Output>) -> Self {
         let decoders = DecoderConfig::sibling().expect("hilum-decoder is built with hilum-imaging");
-        let folder = tempfile::tempdir().unwrap();
+        let folder = TestFolder::new().unwrap();
         let nats = NatsServer::start(&NatsOptions::in_folder(folder.path().join("nats"))).await.unwrap();
         let log = Log::connect(&nats.url(), "test").await.unwrap();
         assert!(wait_until(LIMIT, || async { log.is_connected() }).await);

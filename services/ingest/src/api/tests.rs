@@ -52,7 +52,8 @@ async fn send(door: SocketAddr) -> Value {
             beats.tick().await;
             let form = Form::new().part("image", Part::bytes(CONTENT).file_name("image"));
             let url = format!("http://{door}/v1/jobs");
-            let answer = reqwest::Client::new().post(url).multipart(form).send().await.unwrap();
+            let answer =
+                hilum_runtime::http_client().build().unwrap().post(url).multipart(form).send().await.unwrap();
             if answer.status() == reqwest::StatusCode::ACCEPTED {
                 return answer.json().await.unwrap();
             }
@@ -110,7 +111,8 @@ async fn what_a_sender_expects_of_a_study_is_a_fact_also_before_its_first_image(
     send(door).await;
     let manifest = async |path: &str, body: Value| {
         let url = format!("http://{door}/v1/studies/{path}");
-        let answer = reqwest::Client::new().post(url).json(&body).send().await.unwrap();
+        let answer =
+            hilum_runtime::http_client().build().unwrap().post(url).json(&body).send().await.unwrap();
         (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
     };
     let (status, answer) = manifest("S-1/manifest?site=north", json!({ "images": 2 })).await;
@@ -147,7 +149,8 @@ async fn what_a_sender_says_of_its_study_goes_with_the_image() {
         }
         let form = form.part("image", Part::bytes(CONTENT).file_name("image"));
         let url = format!("http://{door}/v1/jobs");
-        let answer = reqwest::Client::new().post(url).multipart(form).send().await.unwrap();
+        let answer =
+            hilum_runtime::http_client().build().unwrap().post(url).multipart(form).send().await.unwrap();
         (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
     };
     let (status, answer) = submit(&[("expected_images", "4"), ("prior_study", "S-1")]).await;

@@ -257,7 +257,7 @@ async fn a_decision_without_a_name_or_a_reason_or_a_dead_letter_is_refused_and_n
         assert_eq!(problem["status"], status);
     }
     let url = format!("{}/v1/ops/dlq/5/redrive", copy.base);
-    let plain = reqwest::Client::new().post(url).body("why not").send().await.unwrap();
+    let plain = hilum_runtime::http_client().build().unwrap().post(url).body("why not").send().await.unwrap();
     assert_eq!(plain.status(), 415);
     assert_eq!(world.log.position().await.unwrap().last_seq, 5);
 }
@@ -267,7 +267,7 @@ async fn too_many_decisions_at_once_are_told_to_come_later() {
     let world = World::start().await;
     let copy = world.projection().await;
     copy.ready().await;
-    let client = reqwest::Client::new();
+    let client = hilum_runtime::http_client().build().unwrap();
     let url = format!("{}/v1/ops/dlq/99/redrive", copy.base);
     let ask = || client.post(&url).json(&says("a script", "that runs away")).send();
     let answers = join_all((0..200).map(|_| ask())).await;

@@ -1,6 +1,5 @@
 //! One NATS, one Postgres and any number of projections per test, all on free ports.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -17,11 +16,10 @@ use hilum_projection::progress::Progress;
 use hilum_projection::queries::Queries;
 use hilum_projection::store::Store;
 use hilum_runtime::Health;
-use hilum_servers::{NatsOptions, NatsServer, Postgres, PostgresOptions, wait_until};
+use hilum_servers::{NatsOptions, NatsServer, Postgres, PostgresOptions, TestFolder, wait_until};
 use serde_json::{Map, Value};
 use sqlx::postgres::PgPool;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
-use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 /// Long enough for a loaded machine; nothing waits for it to pass.
@@ -49,14 +47,12 @@ pub(crate) struct World {
     pub(crate) blobs: BlobStore,
     pub(crate) nats: NatsServer,
     pub(crate) postgres: Postgres,
-    pub(crate) folder: TempDir,
+    pub(crate) folder: TestFolder,
 }
 
 impl World {
     pub(crate) async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        // Postgres runs under another account when the test runs as root.
-        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o711)).unwrap();
+        let folder = TestFolder::new().unwrap();
         let postgres =
             Postgres::start(&PostgresOptions::in_folder(folder.path().join("postgres"))).await.unwrap();
         let (nats, log) = new_log(&folder.path().join("nats")).await;
@@ -180,11 +176,14 @@ impl Copy {
     }
 
     pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
-        Self::answer(reqwest::Client::new().get(format!("{}{path}", self.base))).await
+        Self::answer(hilum_runtime::http_client().build().unwrap().get(format!("{}{path}", self.base))).await
     }
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
-        Self::answer(reqwest::Client::new().post(format!("{}{path}", self.base)).json(body)).await
+        Self::answer(
+            hilum_runtime::http_client().build().unwrap().post(format!("{}{path}", self.base)).json(body),
+        )
+        .await
     }
 
     async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {

@@ -58,7 +58,7 @@ async fn found_pictures(world: &World, report: &Report, max_side_px: u32) -> Pic
 
 async fn fetch(copy: &Copy, query: &str, header: (&str, &str)) -> Response {
     let url = format!("{}/v1/studies/{}/report{query}", copy.base, study_id());
-    reqwest::Client::new().get(url).header(header.0, header.1).send().await.unwrap()
+    hilum_runtime::http_client().build().unwrap().get(url).header(header.0, header.1).send().await.unwrap()
 }
 
 async fn page(copy: &Copy) -> Response {

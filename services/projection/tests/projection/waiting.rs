@@ -102,7 +102,7 @@ async fn the_life_of_a_job_is_streamed_until_it_has_ended() {
     let seq = world.append(&[image_stored(1, "a", 0)]).await;
     copy.folded(seq).await;
     let url = format!("{}/v1/jobs/{}/events", copy.base, job_id(1));
-    let client = reqwest::Client::new();
+    let client = hilum_runtime::http_client().build().unwrap();
     let mut response = client.get(&url).send().await.unwrap();
     assert_eq!(response.headers()["content-type"], "text/event-stream");
     // The first step is told before the next one happens.

@@ -15,7 +15,7 @@ use hilum_log::{
     Delivery, Failure, Handle, Log, Seal, Try, WorkConfig, apply, apply_definitions, definitions, work,
 };
 use hilum_runtime::Health;
-use hilum_servers::{NatsOptions, NatsServer, wait_until};
+use hilum_servers::{NatsOptions, NatsServer, TestFolder, wait_until};
 use hilum_sweep::{Action, BrokenSealError, Kind, Mode, Pace, RunError, Sweep, Swept, once};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -26,7 +26,7 @@ const WET: Mode = Mode { dry_run: false, deep: false };
 
 /// A log and a store, with a consumer that does nothing.
 struct Site {
-    folder: tempfile::TempDir,
+    folder: TestFolder,
     nats: NatsServer,
     log: Log,
     blobs: BlobStore,
@@ -44,7 +44,7 @@ fn pace() -> Pace {
 }
 
 async fn site() -> Site {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TestFolder::new().unwrap();
     let nats = NatsServer::start(&NatsOptions::in_folder(folder.path().join("nats"))).await.unwrap();
     let log = Log::connect(&nats.url(), "test").await.unwrap();
     assert!(wait_until(LIMIT, || async { log.is_connected() }).await);

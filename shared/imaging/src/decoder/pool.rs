@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use hilum_events::{MediaType, Priority};
 use tokio::time::timeout;
 
@@ -60,14 +61,14 @@ impl DecoderPool {
 
     /// What the header of a DICOM object says. The whole file is parsed and its headers checked, but no pixel is decoded:
     /// what passes can only fail later through damage within the compressed pixels.
-    pub async fn inspect(&self, bytes: &[u8]) -> Result<Inspected, DecodeError> {
-        self.inspected(Operation::Inspect, bytes).await
+    pub fn inspect<'a>(&'a self, bytes: &'a [u8]) -> BoxFuture<'a, Result<Inspected, DecodeError>> {
+        Box::pin(async move { self.inspected(Operation::Inspect, bytes).await })
     }
 
     /// What the header of a DICOM object says, from its first bytes, for a file too long to be held. What comes after the
     /// start of its pixel data is not looked at.
-    pub async fn inspect_head(&self, bytes: &[u8]) -> Result<Inspected, DecodeError> {
-        self.inspected(Operation::InspectHead, bytes).await
+    pub fn inspect_head<'a>(&'a self, bytes: &'a [u8]) -> BoxFuture<'a, Result<Inspected, DecodeError>> {
+        Box::pin(async move { self.inspected(Operation::InspectHead, bytes).await })
     }
 
     /// Which patient and study a DICOM object belongs to, for an object that is to stand beside it in an archive. Its
@@ -75,89 +76,103 @@ impl DecoderPool {
     ///
     /// # Errors
     /// Also when one of its UIDs is missing.
-    pub async fn study_header(&self, bytes: &[u8]) -> Result<StudyHeader, DecodeError> {
-        match self.call(Operation::StudyHeader, bytes).await? {
-            (Reply::StudyHeader(header), _) => header.sound().ok_or_else(unexpected),
-            _ => Err(unexpected()),
-        }
+    pub fn study_header<'a>(&'a self, bytes: &'a [u8]) -> BoxFuture<'a, Result<StudyHeader, DecodeError>> {
+        Box::pin(async move {
+            match self.call(Operation::StudyHeader, bytes).await? {
+                (Reply::StudyHeader(header), _) => header.sound().ok_or_else(unexpected),
+                _ => Err(unexpected()),
+            }
+        })
     }
 
     /// What the model takes of a file of type `media`: decoded, digested, cropped, resized and scaled in the process,
     /// so that only the numbers come back.
-    pub async fn prepare(
-        &self,
+    pub fn prepare<'a>(
+        &'a self,
         media: MediaType,
-        bytes: &[u8],
-        preparation: &Preparation,
-    ) -> Result<Prepared, DecodeError> {
-        self.prepare_and_show(media, bytes, preparation, None).await
+        bytes: &'a [u8],
+        preparation: &'a Preparation,
+    ) -> BoxFuture<'a, Result<Prepared, DecodeError>> {
+        Box::pin(async move { self.prepare_and_show(media, bytes, preparation, None).await })
     }
 
     /// As [`Self::prepare`]; with a preview as [`Self::preview`] makes it, from the same decoding, if its longest side
     /// is given.
-    pub async fn prepare_and_show(
-        &self,
+    pub fn prepare_and_show<'a>(
+        &'a self,
         media: MediaType,
-        bytes: &[u8],
-        preparation: &Preparation,
+        bytes: &'a [u8],
+        preparation: &'a Preparation,
         preview_side_px: Option<u32>,
-    ) -> Result<Prepared, DecodeError> {
-        let side_px = preparation.preprocessing.input_side_px;
-        let operation = Operation::Prepare { media, preparation: *preparation, preview_side_px };
-        match self.call(operation, bytes).await? {
-            (Reply::Prepared(header), values) => header.join(&values, side_px).ok_or_else(unexpected),
-            _ => Err(unexpected()),
-        }
+    ) -> BoxFuture<'a, Result<Prepared, DecodeError>> {
+        Box::pin(async move {
+            let side_px = preparation.preprocessing.input_side_px;
+            let operation = Operation::Prepare { media, preparation: *preparation, preview_side_px };
+            match self.call(operation, bytes).await? {
+                (Reply::Prepared(header), values) => header.join(&values, side_px).ok_or_else(unexpected),
+                _ => Err(unexpected()),
+            }
+        })
     }
 
     /// The grey pixels of a file of type `media`; of a DICOM object the stored values.
-    pub async fn decode(&self, media: MediaType, bytes: &[u8]) -> Result<Picture, DecodeError> {
-        self.decode_as(media, bytes, DicomValues::Stored).await
+    pub fn decode<'a>(
+        &'a self,
+        media: MediaType,
+        bytes: &'a [u8],
+    ) -> BoxFuture<'a, Result<Picture, DecodeError>> {
+        Box::pin(async move { self.decode_as(media, bytes, DicomValues::Stored).await })
     }
 
     /// As [`Self::decode`], with other values of a DICOM object.
-    pub async fn decode_as(
-        &self,
+    pub fn decode_as<'a>(
+        &'a self,
         media: MediaType,
-        bytes: &[u8],
+        bytes: &'a [u8],
         values: DicomValues,
-    ) -> Result<Picture, DecodeError> {
-        match self.call(Operation::Decode { media, values }, bytes).await? {
-            (Reply::Picture(header), samples) => header.join(samples).ok_or_else(unexpected),
-            _ => Err(unexpected()),
-        }
+    ) -> BoxFuture<'a, Result<Picture, DecodeError>> {
+        Box::pin(async move {
+            match self.call(Operation::Decode { media, values }, bytes).await? {
+                (Reply::Picture(header), samples) => header.join(samples).ok_or_else(unexpected),
+                _ => Err(unexpected()),
+            }
+        })
     }
 
     /// What the stages of [`Self::prepare`] cost a process, by doing them `repeats` times; for benchmarks. All
     /// repetitions together may take as long as one file.
-    pub async fn measure(
-        &self,
+    pub fn measure<'a>(
+        &'a self,
         media: MediaType,
-        bytes: &[u8],
-        preparation: &Preparation,
+        bytes: &'a [u8],
+        preparation: &'a Preparation,
         repeats: u32,
-    ) -> Result<FileCost, DecodeError> {
-        let operation = Operation::Measure { media, preparation: *preparation, repeats };
-        match self.call(operation, bytes).await? {
-            (Reply::Cost(cost), _) => Ok(cost),
-            _ => Err(unexpected()),
-        }
+    ) -> BoxFuture<'a, Result<FileCost, DecodeError>> {
+        Box::pin(async move {
+            let operation = Operation::Measure { media, preparation: *preparation, repeats };
+            match self.call(operation, bytes).await? {
+                (Reply::Cost(cost), _) => Ok(cost),
+                _ => Err(unexpected()),
+            }
+        })
     }
 
     /// A grey PNG for people, no side longer than `max_side_px`. DICOM is shown through its first window, or else from
     /// its smallest to its largest value.
-    pub async fn preview(
-        &self,
+    pub fn preview<'a>(
+        &'a self,
         media: MediaType,
-        bytes: &[u8],
+        bytes: &'a [u8],
         max_side_px: u32,
-    ) -> Result<Preview, DecodeError> {
-        match self.call(Operation::Preview { media, max_side_px }, bytes).await? {
-            (Reply::Preview { width, height, original_width, original_height }, png) => {
-                Ok(Preview { width, height, original_width, original_height, png })
+    ) -> BoxFuture<'a, Result<Preview, DecodeError>> {
+        Box::pin(async move {
+            match self.call(Operation::Preview { media, max_side_px }, bytes).await? {
+                (Reply::Preview { width, height, original_width, original_height }, png) => {
+                    Ok(Preview { width, height, original_width, original_height, png })
+                }
+                _ => Err(unexpected()),
             }
-            _ => Err(unexpected()),
-        }
+        })
     }
 
     async fn inspected(&self, operation: Operation, bytes: &[u8]) -> Result<Inspected, DecodeError> {

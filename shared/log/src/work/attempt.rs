@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hilum_events::Envelope;
 
-use super::handle::{Delivery, Failure, Handle};
+use super::handle::{AnyHandle, Delivery, Failure};
 use super::settle::{Bench, Placed};
 use crate::append::AppendError;
 use crate::retry::Attempts;
@@ -27,7 +27,11 @@ struct UnansweredError {
 
 impl Bench {
     /// One try: the handler's answer, or that of the workers that never gave one.
-    pub(super) async fn try_to_handle<H: Handle>(&self, handler: &H, placed: &Placed) -> Result<(), Failure> {
+    pub(super) async fn try_to_handle(
+        &self,
+        handler: &dyn AnyHandle,
+        placed: &Placed,
+    ) -> Result<(), Failure> {
         let envelope = placed.recorded.content.clone().map_err(|error| Failure::Park(error.into()))?;
         if placed.deliveries > self.config.max_unanswered {
             let error = UnansweredError { workers: placed.deliveries - 1 };
@@ -38,9 +42,9 @@ impl Bench {
 
     /// A message that a worker took and never answered may have been its end: it is handled alone, so that it
     /// takes no other with it.
-    async fn handle_in_room<H: Handle>(
+    async fn handle_in_room(
         &self,
-        handler: &H,
+        handler: &dyn AnyHandle,
         placed: &Placed,
         envelope: Envelope,
     ) -> Result<(), Failure> {
@@ -57,7 +61,7 @@ impl Bench {
 
     /// A try that fails while something it needs is away says nothing about the message: it is kept in hand and
     /// tried again when that is back. No further messages are taken meanwhile, for the hands are full.
-    async fn handle_while_away<H: Handle>(&self, handler: &H, delivery: &Delivery) -> Result<(), Failure> {
+    async fn handle_while_away(&self, handler: &dyn AnyHandle, delivery: &Delivery) -> Result<(), Failure> {
         let mut looks = 1;
         loop {
             let limit = self.config.handle_limit;
@@ -81,7 +85,7 @@ impl Bench {
         }
     }
 
-    async fn needs<H: Handle>(&self, handler: &H) -> Result<(), String> {
+    async fn needs(&self, handler: &dyn AnyHandle) -> Result<(), String> {
         self.log.probe().await?;
         handler.needs().await
     }

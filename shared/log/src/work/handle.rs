@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::future::Future;
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use hilum_events::Envelope;
 
 use crate::append::AppendError;
@@ -18,6 +20,24 @@ pub trait Handle: Send + Sync + 'static {
     /// failed: while something is away the message waits in hand and no try is counted.
     fn needs(&self) -> impl Future<Output = Result<(), String>> + Send {
         std::future::ready(Ok(()))
+    }
+}
+
+/// A handler of any type, so that the loop around it is compiled once, here, and not in each service.
+pub(crate) trait AnyHandle: Send + Sync + 'static {
+    /// See [`Handle::handle`].
+    fn handle<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Result<(), Failure>>;
+    /// See [`Handle::needs`].
+    fn needs(&self) -> BoxFuture<'_, Result<(), String>>;
+}
+
+impl<H: Handle> AnyHandle for H {
+    fn handle<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Result<(), Failure>> {
+        Handle::handle(self, delivery).boxed()
+    }
+
+    fn needs(&self) -> BoxFuture<'_, Result<(), String>> {
+        Handle::needs(self).boxed()
     }
 }
 

@@ -13,7 +13,7 @@ use tracing::Instrument as _;
 
 use super::attempt::LOOK_AGAIN;
 use super::choice::Kind;
-use super::handle::{Failure, Handle};
+use super::handle::{AnyHandle, Failure};
 use super::source::{Taken, nak, report_progress};
 use super::{WorkConfig, WorkError};
 use crate::append::AppendError;
@@ -70,7 +70,7 @@ enum Ended {
 
 impl Bench {
     /// Decides what becomes of one message.
-    pub(super) async fn settle<H: Handle>(&self, handler: &H, taken: Taken) {
+    pub(super) async fn settle(&self, handler: &dyn AnyHandle, taken: Taken) {
         let begun = Instant::now();
         let Taken { message, kind, consumer, beat, hold: _hold } = taken;
         let placed = tokio::select! {
@@ -146,9 +146,9 @@ impl Bench {
     }
 
     /// Sees the message through, telling the server meanwhile that it is in hand.
-    async fn see_through_with_beat<H: Handle>(
+    async fn see_through_with_beat(
         &self,
-        handler: &H,
+        handler: &dyn AnyHandle,
         message: &Message,
         beat: Duration,
         placed: &Placed,
@@ -167,7 +167,7 @@ impl Bench {
     }
 
     /// Handles the message and writes down what follows from it, however long the log can't be written.
-    async fn see_through<H: Handle>(&self, handler: &H, placed: &Placed) -> Ended {
+    async fn see_through(&self, handler: &dyn AnyHandle, placed: &Placed) -> Ended {
         let seq = placed.recorded.seq;
         let alone = self.is_suspect(placed).then(|| self.suspect.try_lock());
         if let Some(Err(_)) = alone {

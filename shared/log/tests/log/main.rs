@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use hilum_events::Event;
 use hilum_log::{Delivery, Failure, Handle, Log, WorkConfig, apply, definitions, work};
-use hilum_servers::{NatsOptions, NatsServer, wait_until};
+use hilum_servers::{NatsOptions, NatsServer, TestFolder, wait_until};
 use tokio_util::sync::CancellationToken;
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -23,7 +23,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 struct Bench {
     server: NatsServer,
     log: Log,
-    folder: tempfile::TempDir,
+    folder: TestFolder,
 }
 
 async fn bench() -> Bench {
@@ -31,7 +31,7 @@ async fn bench() -> Bench {
 }
 
 async fn bench_with_ack_wait(ack_wait_s: u64) -> Bench {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TestFolder::new().unwrap();
     let server = NatsServer::start(&NatsOptions::in_folder(folder.path().into())).await.unwrap();
     let log = Log::connect(&server.url(), "test").await.unwrap();
     assert!(wait_until(LIMIT, || async { log.is_connected() }).await);

@@ -22,7 +22,8 @@ pub(super) async fn forward_passes(state: &StackState) -> Option<u64> {
 pub(super) async fn metric_of(state: &StackState, part: &str, metric: &str) -> Option<u64> {
     let port = state.parts.iter().find(|found| found.name == part)?.port;
     let url = format!("http://127.0.0.1:{port}/metrics");
-    let page = reqwest::Client::new().get(url).timeout(LIMIT).send().await.ok()?.text().await.ok()?;
+    let client = hilum_runtime::http_client().build().ok()?;
+    let page = client.get(url).timeout(LIMIT).send().await.ok()?.text().await.ok()?;
     Some(counted(&page, metric))
 }
 
