@@ -41,9 +41,9 @@ pub(crate) fn dcmtk(program: &str) -> Option<PathBuf> {
 
 #[test]
 fn highdicom_reads_the_structured_report_and_pydicom_the_rest() {
-    let Some(packages) = env::var_os("HILUM_DICOM_PYTHONPATH").filter(|folder| Path::new(folder).is_dir())
+    let Some(packages) = env::var_os("HILUM_TEST_PYTHONPATH").filter(|folder| Path::new(folder).is_dir())
     else {
-        eprintln!("skipped: HILUM_DICOM_PYTHONPATH names no folder with highdicom; `make test` fetches it");
+        eprintln!("skipped: HILUM_TEST_PYTHONPATH names no folder with highdicom; `make test` fetches it");
         return;
     };
     let (folder, script) = (written(), concat!(env!("CARGO_MANIFEST_DIR"), "/tests/check.py"));

@@ -1,0 +1,173 @@
+//! The message as a parser that is not ours takes it.
+
+use hilum_reports::{Report, check, hl7, samples};
+use hl7_parser::Message;
+use hl7_parser::message::Segment;
+
+/// A field of a segment as it is meant, component by component.
+fn field(message: &Message<'_>, segment: &Segment<'_>, number: usize) -> Vec<String> {
+    let Some(field) = segment.field(number) else { return Vec::new() };
+    let decode = |text: &str| match text.contains('\\') {
+        true => message.separators.decode(text).to_string(),
+        false => text.to_owned(),
+    };
+    let first = field.repeats().next();
+    first.into_iter().flat_map(|it| it.components()).map(|it| decode(it.raw_value())).collect()
+}
+
+fn text(message: &Message<'_>, segment: &Segment<'_>, number: usize) -> String {
+    field(message, segment, number).join("^")
+}
+
+/// The observations of a code, by what stands in OBX-4.
+fn observations<'a>(message: &'a Message<'a>, code: &str) -> Vec<&'a Segment<'a>> {
+    let all = message.segments().filter(|segment| segment.name == "OBX");
+    all.filter(|segment| field(message, segment, 3).first().is_some_and(|first| first == code)).collect()
+}
+
+/// The story's report as a trained network would have made it.
+fn trained() -> Report {
+    let mut report = samples::revised();
+    for model in &mut report.models {
+        (model.identity.trained, model.notice) = (true, None);
+    }
+    for reading in report.images.iter_mut().filter_map(|image| image.reading.as_mut()) {
+        reading.trained = true;
+    }
+    check(&report).unwrap();
+    report
+}
+
+#[test]
+fn its_segments_come_in_the_order_of_the_standard_and_are_numbered() {
+    let written = hl7::oru_r01(&samples::revised());
+    let message = Message::parse(&written).unwrap();
+    let names: Vec<_> = message.segments().map(|segment| segment.name).collect();
+    assert_eq!(&names[..4], ["MSH", "PID", "ORC", "OBR"]);
+    assert!(names[4..].iter().all(|name| *name == "OBX"));
+    for (number, segment) in (1..).zip(message.segments().filter(|segment| segment.name == "OBX")) {
+        assert_eq!(text(&message, segment, 1), number.to_string());
+        assert!(["P", "X", "I", "O"].contains(&&*text(&message, segment, 11)), "nothing in it is final");
+    }
+}
+
+#[test]
+fn the_head_says_what_it_is_and_names_no_patient() {
+    let written = hl7::oru_r01(&samples::revised());
+    let message = Message::parse(&written).unwrap();
+    let (header, patient) = (message.segment("MSH").unwrap(), message.segment("PID").unwrap());
+    assert_eq!(field(&message, header, 9), ["ORU", "R01", "ORU_R01"]);
+    assert_eq!(text(&message, header, 12), "2.5.1");
+    assert_eq!(text(&message, header, 10).len(), 20);
+    assert_eq!(text(&message, header, 18), "UNICODE UTF-8");
+    let said: Vec<_> = (1..=30).map(|number| text(&message, patient, number)).collect();
+    assert_eq!((&*said[0], said[1..].iter().all(String::is_empty)), ("1", true));
+    let request = message.segment("OBR").unwrap();
+    let names = [samples::revised().study_id.to_string(), "HILUM".to_owned()];
+    assert_eq!(field(&message, request, 3), names);
+    assert_eq!(field(&message, request, 4), ["18748-4", "Diagnostic imaging study", "LN"]);
+    assert_eq!(text(&message, request, 25), "P");
+}
+
+#[test]
+fn a_finding_is_a_number_with_its_codes_and_the_device_of_its_weights() {
+    let written = hl7::oru_r01(&trained());
+    let message = Message::parse(&written).unwrap();
+    let effusion = observations(&message, "60046008");
+    assert_eq!(effusion.len(), 3, "of each image that was read");
+    assert_eq!(text(&message, effusion[0], 2), "NM");
+    let codes = ["60046008", "Pleural effusion", "SCT", "Effusion", "Effusion", "99HILUM"];
+    assert_eq!(field(&message, effusion[0], 3), codes);
+    assert_eq!(
+        (text(&message, effusion[0], 4), text(&message, effusion[0], 5)),
+        ("1".into(), "0.22270013".into())
+    );
+    assert_eq!(field(&message, effusion[0], 18)[0], "densenet121-demo 1");
+    assert!(field(&message, effusion[0], 18)[2].starts_with("2.25."));
+    let score = observations(&message, "Effusion.score")[0];
+    let said = [5, 7, 8, 11].map(|number| text(&message, score, number));
+    assert_eq!(said, ["0.5667", "<0.5", "H", "P"]);
+}
+
+#[test]
+fn an_untrained_network_is_for_training_only_and_flags_nothing() {
+    let written = hl7::oru_r01(&samples::revised());
+    let message = Message::parse(&written).unwrap();
+    let processing = |written: &str| {
+        let message = Message::parse(written).unwrap();
+        text(&message, message.segment("MSH").unwrap(), 11)
+    };
+    assert_eq!((&*processing(&written), &*processing(&hl7::oru_r01(&trained()))), ("T", "P"));
+    assert_eq!(observations(&message, "warning").len(), 1);
+    assert!(observations(&message, "Effusion.score").iter().all(|score| text(&message, score, 8).is_empty()));
+}
+
+#[test]
+fn an_image_without_a_reading_says_why() {
+    let written = hl7::oru_r01(&samples::one_of_each());
+    let message = Message::parse(&written).unwrap();
+    let without: Vec<_> = observations(&message, "reading")
+        .into_iter()
+        .map(|segment| (text(&message, segment, 4), text(&message, segment, 11)))
+        .collect();
+    assert_eq!(without, [("3".into(), "X".into()), ("4".into(), "X".into())]);
+    let reasons: Vec<_> =
+        observations(&message, "reason").into_iter().map(|segment| text(&message, segment, 5)).collect();
+    assert_eq!(reasons[0], "the file ends before its picture does; send it again");
+}
+
+#[test]
+fn what_is_not_there_yet_is_pending_and_told() {
+    let written = hl7::oru_r01(&samples::incomplete());
+    let message = Message::parse(&written).unwrap();
+    let states: Vec<_> =
+        observations(&message, "reading").into_iter().map(|segment| text(&message, segment, 11)).collect();
+    assert_eq!(states, ["X", "X", "I"]);
+    assert_eq!(observations(&message, "missing").len(), 3);
+    let flag = text(&message, observations(&message, "flag")[0], 5);
+    assert!(flag.starts_with("Flagged by the rule effusion-first: Effusion with score 0.5667"), "{flag}");
+}
+
+#[test]
+fn of_a_huge_study_the_first_images_are_told_and_the_number_of_the_others() {
+    let mut report = samples::one_of_each();
+    report.images = vec![report.images[2].clone(); 203];
+    let written = hl7::oru_r01(&report);
+    let message = Message::parse(&written).unwrap();
+    assert_eq!(observations(&message, "reading").len(), 200);
+    let said = text(&message, observations(&message, "untold")[0], 5);
+    assert!(said.contains("3 more are in the document"), "{said}");
+}
+
+#[test]
+fn a_text_with_separators_in_it_is_read_as_it_was_meant() {
+    let mut report = samples::one_of_each();
+    let reason = r"a|b^c&d~e\f \X41\ end";
+    report.images[2].reason = Some(format!("{reason}\rOBX|99|"));
+    let written = hl7::oru_r01(&report);
+    let message = Message::parse(&written).unwrap();
+    assert_eq!(
+        message.segments().count(),
+        Message::parse(&hl7::oru_r01(&samples::one_of_each())).unwrap().segments().count()
+    );
+    let said = observations(&message, "reason")[0];
+    assert_eq!(text(&message, said, 5), format!("{reason} OBX|99|"));
+
+    report.images[2].reason = Some("µ über 흉부".to_owned());
+    let written = hl7::oru_r01(&report);
+    let message = Message::parse(&written).unwrap();
+    assert_eq!(text(&message, observations(&message, "reason")[0], 5), "µ über 흉부");
+}
+
+#[test]
+fn another_revision_is_another_message_and_the_same_one_has_the_same_bytes() {
+    let report = samples::revised();
+    let read = Report::from_json(&report.to_json().unwrap()).unwrap();
+    assert_eq!(hl7::oru_r01(&read), hl7::oru_r01(&report));
+    let control_id = |report: &Report| {
+        let written = hl7::oru_r01(report);
+        let message = Message::parse(&written).unwrap();
+        text(&message, message.segment("MSH").unwrap(), 10)
+    };
+    assert_ne!(control_id(&samples::one_of_each()), control_id(&report));
+}
