@@ -38,7 +38,8 @@ pub struct Stack {
     pub log: Log,
     /// The object storage.
     pub store: BlobStore,
-    pub(crate) http: reqwest::Client,
+    /// Asks its services.
+    pub http: reqwest::Client,
     services: BTreeMap<String, Service>,
     environment: Vec<(String, String)>,
     links: Links,
@@ -156,21 +157,20 @@ impl Stack {
     }
 
     /// Waits until all services that were not ended are ready.
-    pub async fn wait_ready(&self) {
-        for (name, service) in &self.services {
-            if service.process.is_some() {
-                self.wait_ready_one(name).await;
-            }
+    pub async fn wait_ready(&mut self) {
+        let running = self.services.iter().filter(|(_, service)| service.process.is_some());
+        for name in running.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
+            self.wait_ready_one(&name).await;
         }
     }
 
-    /// Waits until a service is ready.
-    pub async fn wait_ready_one(&self, name: &str) {
-        let port = self.services[name].port;
+    /// Waits until a service is ready, which must run until then.
+    pub async fn wait_ready_one(&mut self, name: &str) {
+        let service = self.services.get_mut(name).unwrap();
+        let port = service.port;
         let ready = || async { http_status(port, "/readyz").await == Some(200) };
-        if !wait_until(LIMIT, ready).await {
-            panic!("{name} is not ready:\n{}", self.log_of(name));
-        }
+        let outcome = service.process.as_mut().unwrap().wait_ready(LIMIT, ready).await;
+        outcome.unwrap_or_else(|error| panic!("{error}:\n{}", self.log_of(name)));
     }
 
     /// Ends a service by `signal` and waits until it is gone.

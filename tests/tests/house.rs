@@ -1,8 +1,11 @@
-//! The shape of the house: which crate may depend on which. Reads the manifests.
+//! The shape of the house: which crate may depend on which, and what a shared crate may hand out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
+use walkdir::WalkDir;
 
 /// What each crate of the workspace may need of the others, besides for its tests.
 fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
@@ -67,4 +70,27 @@ fn heavy_libraries_stay_in_their_crates() {
             }
         }
     }
+}
+
+/// What an async function calls is compiled in each program that awaits it; what a boxed future calls, once, in the
+/// crate that boxes it. Where the caller's own types come in there is no choice.
+#[test]
+fn shared_crates_hand_out_boxed_futures() {
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    let mut files = 0;
+    for entry in WalkDir::new(shared).into_iter().map(Result::unwrap) {
+        if entry.path().extension().is_none_or(|extension| extension != "rs")
+            || !entry.path().iter().any(|it| it == "src")
+        {
+            continue;
+        }
+        files += 1;
+        for line in fs::read_to_string(entry.path()).unwrap().lines() {
+            let signature = line.trim_start().strip_prefix("pub async fn ");
+            let plain =
+                signature.and_then(|it| it.find(['(', '<']).filter(|&end| it.as_bytes()[end] == b'('));
+            assert_eq!(plain, None, "{}: give a BoxFuture: {line}", entry.path().display());
+        }
+    }
+    assert!(files > 100, "{files} files: where are the shared crates?");
 }

@@ -13,7 +13,7 @@ mod codec;
 mod decoder;
 mod dicom_values;
 mod error;
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod limits;

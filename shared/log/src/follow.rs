@@ -34,6 +34,7 @@ impl Log {
 
 impl Follower {
     /// Waits for the next message. Cancel safe.
+    #[allow(clippy::should_implement_trait, reason = "it ends never, and is awaited")]
     pub fn next(&mut self) -> BoxFuture<'_, Recorded> {
         Box::pin(async move {
             loop {

@@ -2,6 +2,7 @@
 //! (too large, wrong type). Many clients send everything before they look at the answer; if the connection were
 //! closed on them they would never see why.
 
+use std::future::{self, Ready};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -64,8 +65,8 @@ impl Drop for LingeringBody {
 }
 
 /// Middleware: lets the body of each request linger.
-pub async fn linger(request: Request) -> Request {
-    request.map(|body| Body::new(LingeringBody::new(body)))
+pub fn linger(request: Request) -> Ready<Request> {
+    future::ready(request.map(|body| Body::new(LingeringBody::new(body))))
 }
 
 async fn read_away(mut rest: axum::body::BodyDataStream) {

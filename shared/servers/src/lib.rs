@@ -3,6 +3,7 @@
 
 mod archives;
 mod nats;
+mod ports;
 mod postgres;
 mod process;
 mod secluded;
@@ -11,8 +12,9 @@ mod test_folder;
 
 pub use archives::{Orthanc, Storescp};
 pub use nats::{ClusterNode, NatsOptions, NatsServer};
+pub use ports::{free_port, is_free, lease_port};
 pub use postgres::{Postgres, PostgresOptions};
-pub use process::{Process, ServerError, free_port, http_status, wait_until};
+pub use process::{Process, ServerError, http_status, wait_until};
 pub use secluded::Secluded;
 pub use tail::tail;
 pub use test_folder::TestFolder;

@@ -7,7 +7,8 @@ use futures::future::BoxFuture;
 use nix::sys::signal::Signal;
 use tokio::process::Command;
 
-use crate::process::{Process, ServerError, free_port, http_status};
+use crate::ports::free_port;
+use crate::process::{Process, ServerError, http_status};
 
 /// What to start.
 #[derive(Debug, Clone)]

@@ -13,7 +13,8 @@ use nix::sys::signal::Signal;
 use tokio::process::Command;
 use uuid::Uuid;
 
-use crate::process::{Process, ServerError, free_port};
+use crate::ports::free_port;
+use crate::process::{Process, ServerError};
 
 const NOBODY: u32 = 65_534;
 

@@ -4,7 +4,6 @@
 use std::fs::{File, OpenOptions};
 use std::future::Future;
 use std::io;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -149,14 +148,6 @@ fn open_log(log: &Path) -> io::Result<File> {
         std::fs::create_dir_all(folder)?;
     }
     OpenOptions::new().create(true).append(true).open(log)
-}
-
-/// A TCP port on loopback that was free a moment ago.
-///
-/// # Errors
-/// When there is none.
-pub fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
 /// Asks `condition` again and again until it holds (`true`) or `limit` has passed (`false`).

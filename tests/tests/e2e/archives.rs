@@ -49,7 +49,15 @@ fn all_said(files: &[Vec<u8>]) -> BTreeSet<Vec<String>> {
 }
 
 async fn bytes(url: String) -> Vec<u8> {
-    let answer = reqwest::get(url).await.unwrap().error_for_status().unwrap();
+    let answer = hilum_runtime::http_client()
+        .build()
+        .unwrap()
+        .get(url)
+        .send()
+        .await
+        .unwrap()
+        .error_for_status()
+        .unwrap();
     answer.bytes().await.unwrap().to_vec()
 }
 

@@ -55,8 +55,7 @@ async fn an_announced_study_is_reported_as_soon_as_it_is_read_and_compared_with_
     let url = format!("{}/v1/studies/S-2/manifest", stack.ingest_url());
     let digest = hilum_models::sha256_hex(&std::fs::read(sample("nih_00000001_000.png")).unwrap());
     let manifest = json!({ "images": 1, "sha256": [digest] });
-    let answer =
-        hilum_runtime::http_client().build().unwrap().post(url).json(&manifest).send().await.unwrap();
+    let answer = stack.http.post(url).json(&manifest).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::ACCEPTED);
     let next = Upload::sample("nih_00000001_000.png").with("study", "S-2").with("prior_study", "S-1");
     stack.submit(next).await;

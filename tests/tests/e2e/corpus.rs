@@ -13,7 +13,7 @@ async fn every_file_is_read_or_clearly_refused_and_all_services_stay_up() {
         eprintln!("skipped: {} is not there", collection.display());
         return;
     }
-    let stack = Stack::start(StackOptions::default()).await;
+    let mut stack = Stack::start(StackOptions::default()).await;
     for file in files(&collection.join("a_chest_xray_png_jpeg")) {
         let job = stack.submit(Upload::file(&file)).await;
         assert_eq!(stack.ended(&job).await["status"], "COMPLETED", "{}", file.display());

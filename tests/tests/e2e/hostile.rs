@@ -24,7 +24,7 @@ async fn hostile_files_have_a_reason_each_and_cost_no_service_and_no_more_memory
     } else {
         eprintln!("without the files of {}, which is not there", collection.display());
     }
-    let stack = Stack::start(StackOptions::default()).await;
+    let mut stack = Stack::start(StackOptions::default()).await;
 
     let mut highest: BTreeMap<(String, bool), u64> = BTreeMap::new();
     let mut outcomes: BTreeMap<&str, usize> = BTreeMap::new();

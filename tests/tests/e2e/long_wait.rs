@@ -52,7 +52,7 @@ async fn a_flood_is_refused_early_and_what_was_taken_never_is_a_longer_queue_tha
     let longest = longest_queue(&stack).await;
     // The pace is measured over some seconds, and readings end by the batch.
     assert!(longest <= 2 * LONGEST_QUEUE, "{longest} images waited at a time, {} accepted", accepted.len());
-    let metrics = reqwest::get(format!("{}/metrics", stack.url_of("ingest"))).await.unwrap();
+    let metrics = stack.http.get(format!("{}/metrics", stack.url_of("ingest"))).send().await.unwrap();
     let metrics = metrics.text().await.unwrap();
     for metric in ["hilum_ingest_refused_total{reason=\"long-wait\"}", "hilum_door_wait_estimate_seconds"] {
         assert!(metrics.contains(metric), "no {metric} in {metrics}");
@@ -61,7 +61,7 @@ async fn a_flood_is_refused_early_and_what_was_taken_never_is_a_longer_queue_tha
 
 /// Sends image after image, whatever the answers, until its share is accepted.
 async fn flood(stack: &Stack, sender: usize) -> Sent {
-    let http = hilum_runtime::http_client().build().unwrap();
+    let http = &stack.http;
     let url = format!("{}/v1/jobs", stack.ingest_url());
     let deadline = Instant::now() + LIMIT;
     let mut sent = Sent::default();

@@ -35,8 +35,12 @@ async fn every_kind_is_read_and_reported(store: StoreKind) {
     let report = stack.report("S-1", 1).await;
     assert_eq!(report["images"].as_array().unwrap().len(), KINDS.len());
 
-    let page =
-        reqwest::get(format!("{}/v1/studies/S-1/report?format=html", stack.query_url())).await.unwrap();
+    let page = stack
+        .http
+        .get(format!("{}/v1/studies/S-1/report?format=html", stack.query_url()))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(page.status(), StatusCode::OK);
     let page = page.text().await.unwrap();
     for must in ["UNTRAINED", "ot a diagnosis", "data:image/png;base64,"] {

@@ -14,11 +14,7 @@ const IMAGE: &str = "mhh_1479fa94.png";
 async fn send(stack: &Stack) -> Response {
     let image = std::fs::read(hilum_tests::sample(IMAGE)).unwrap();
     let form = reqwest::multipart::Form::new().part("image", reqwest::multipart::Part::bytes(image));
-    let request = hilum_runtime::http_client()
-        .build()
-        .unwrap()
-        .post(format!("{}/v1/jobs", stack.ingest_url()))
-        .multipart(form);
+    let request = stack.http.post(format!("{}/v1/jobs", stack.ingest_url())).multipart(form);
     request.send().await.unwrap()
 }
 
@@ -29,7 +25,7 @@ fn assert_try_later(answer: &Response) {
 }
 
 async fn unready(stack: &Stack, service: &str) -> bool {
-    let answer = reqwest::get(format!("{}/readyz", stack.url_of(service))).await;
+    let answer = stack.http.get(format!("{}/readyz", stack.url_of(service))).send().await;
     answer.is_ok_and(|answer| answer.status() == StatusCode::SERVICE_UNAVAILABLE)
 }
 

@@ -63,7 +63,7 @@ async fn what_the_model_was_not_made_for_is_refused_or_flagged() {
     assert_eq!(result["notices"][0]["code"], "unknown_modality", "{result}");
     stack.report("NONE", 1).await;
     let page = format!("{}/v1/studies/NONE/report?format=html", stack.query_url());
-    let page = reqwest::get(page).await.unwrap().text().await.unwrap();
+    let page = stack.http.get(page).send().await.unwrap().text().await.unwrap();
     assert!(page.contains("does not name the modality"), "{page}");
     stack.assert_settled().await;
 }

@@ -37,7 +37,7 @@ async fn the_name_in_a_dicom_header_is_found_nowhere_but_in_the_image() {
     }
     for service in stack.services() {
         assert!(!leaks(stack.log_of(&service).as_bytes()), "log of {service}");
-        let metrics = reqwest::get(format!("{}/metrics", stack.url_of(&service))).await.unwrap();
+        let metrics = stack.http.get(format!("{}/metrics", stack.url_of(&service))).send().await.unwrap();
         assert!(!leaks(&metrics.bytes().await.unwrap()), "metrics of {service}");
     }
     let mut database = PgConnection::connect(&stack.database_url()).await.unwrap();

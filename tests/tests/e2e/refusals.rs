@@ -23,13 +23,7 @@ async fn what_is_not_an_image_is_refused_at_the_door_and_leaves_no_job() {
         assert!(problem["detail"].as_str().unwrap().len() > 20, "{problem}");
         assert!(problem["type"].as_str().unwrap().starts_with("/problems/"), "{problem}");
     }
-    let plain = hilum_runtime::http_client()
-        .build()
-        .unwrap()
-        .post(format!("{}/v1/jobs", stack.ingest_url()))
-        .body("x")
-        .send()
-        .await;
+    let plain = stack.http.post(format!("{}/v1/jobs", stack.ingest_url())).body("x").send().await;
     assert_eq!(plain.unwrap().status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
     assert_eq!(stack.events().await, []);
 }
@@ -83,6 +77,6 @@ async fn questions_about_what_is_not_there_are_answered_clearly() {
         assert_eq!(problem["status"], expected.as_u16(), "{path}: {problem}");
     }
     let close = format!("{}/v1/studies/{unknown}/close", stack.ingest_url());
-    let answer = hilum_runtime::http_client().build().unwrap().post(close).send().await.unwrap();
+    let answer = stack.http.post(close).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::NOT_FOUND);
 }

@@ -87,13 +87,13 @@ pub(crate) async fn dead_letters(stack: &Stack, state: &str) -> Vec<Value> {
 pub(crate) async fn decide(stack: &Stack, id: &Value, what: &str, why: &str) -> (StatusCode, Value) {
     let url = format!("{}/v1/ops/dlq/{id}/{what}", stack.query_url());
     let said = json!({ "by": "ops@test", "why": why });
-    let answer = hilum_runtime::http_client().build().unwrap().post(url).json(&said).send().await.unwrap();
+    let answer = stack.http.post(url).json(&said).send().await.unwrap();
     (answer.status(), answer.json().await.unwrap())
 }
 
 /// What a service says of its readiness; `None` when it does not run.
 pub(crate) async fn readiness(stack: &Stack, service: &str) -> Option<(StatusCode, String)> {
-    let answer = reqwest::get(format!("{}/readyz", stack.url_of(service))).await.ok()?;
+    let answer = stack.http.get(format!("{}/readyz", stack.url_of(service))).send().await.ok()?;
     Some((answer.status(), answer.text().await.ok()?))
 }
 

@@ -41,7 +41,7 @@ async fn a_closed_study_is_reported_at_once_and_a_late_image_makes_a_new_revisio
 
 async fn close(stack: &Stack) {
     let url = format!("{}/v1/studies/S-1/close", stack.ingest_url());
-    let answer = hilum_runtime::http_client().build().unwrap().post(url).send().await.unwrap();
+    let answer = stack.http.post(url).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::ACCEPTED);
 }
 

@@ -41,7 +41,7 @@ async fn every_service_tells_its_health_and_its_metrics() {
     let mut pages = BTreeMap::new();
     for service in stack.services() {
         for page in ["livez", "readyz", "metrics"] {
-            let answer = reqwest::get(format!("{}/{page}", stack.url_of(&service))).await.unwrap();
+            let answer = stack.http.get(format!("{}/{page}", stack.url_of(&service))).send().await.unwrap();
             assert!(answer.status().is_success(), "{service}/{page}");
             pages.insert((service.clone(), page), answer.text().await.unwrap());
         }

@@ -160,7 +160,16 @@ async fn orthanc_stores_what_is_sent_over_the_web() {
 }
 
 async fn instances(orthanc: &Orthanc) -> Vec<String> {
-    reqwest::get(format!("{}/instances", orthanc.url())).await.unwrap().json().await.unwrap()
+    hilum_runtime::http_client()
+        .build()
+        .unwrap()
+        .get(format!("{}/instances", orthanc.url()))
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap()
 }
 
 #[tokio::test]

@@ -78,7 +78,10 @@ async fn the_client_sees_the_first_event_before_the_service_has_sent_the_rest() 
     let upstream = any(async move || Body::from_stream(pieces(receiver.lock().unwrap().take().unwrap())));
     let router = Router::new().route("/v1/jobs/1/events", upstream);
     let base = gateway(silent_port().await, serve(router).await).await;
-    let mut answer = within(reqwest::get(format!("{base}/v1/jobs/1/events"))).await.unwrap();
+    let mut answer =
+        within(hilum_runtime::http_client().build().unwrap().get(format!("{base}/v1/jobs/1/events")).send())
+            .await
+            .unwrap();
     for piece in ["event: a\n\n", "event: b\n\n"] {
         send.send(piece).await.unwrap();
         assert_eq!(within(answer.chunk()).await.unwrap().unwrap(), piece);

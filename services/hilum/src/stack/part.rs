@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use hilum_servers::{NatsOptions, NatsServer, Postgres, PostgresOptions, Process, ServerError};
+use hilum_servers::{
+    NatsOptions, NatsServer, Postgres, PostgresOptions, Process, ServerError, free_port, is_free,
+};
 use nix::sys::signal::Signal;
 use tokio::process::Command;
 
 use super::leftovers::ProcessId;
-use super::ports::{PortCell, PortPicker, is_free};
+use super::ports::PortCell;
 use super::state::PartState;
 
 /// How long a service may take to finish what it has in hand.
@@ -208,7 +210,7 @@ impl Part {
 
     fn free_port(&self) -> Result<u16, ServerError> {
         let wish = self.port.get().filter(|port| is_free(*port));
-        wish.map_or_else(|| PortPicker::default().pick(None).map_err(|_| self.no_port()), Ok)
+        wish.map_or_else(|| free_port().map_err(|_| self.no_port()), Ok)
     }
 
     fn no_port(&self) -> ServerError {

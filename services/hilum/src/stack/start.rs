@@ -18,7 +18,7 @@ use super::folder::{Lock, StateFolder};
 use super::leftovers::{await_leftovers, holder};
 use super::logs;
 use super::plan::Plan;
-use super::ports::PortPicker;
+use super::ports::pick_port;
 use super::programs::sibling;
 use super::settings::UpSettings;
 use super::state::{StackState, Status};
@@ -137,9 +137,9 @@ async fn take_lock(folder: &StateFolder) -> Result<Lock, Error> {
 /// Listens where the settings say; without a wish where the last run did, so that bookmarks keep working.
 async fn listen(wish: Option<u16>, previous: Option<&StackState>) -> Result<TcpListener, Error> {
     let port = match wish {
-        Some(0) => PortPicker::default().pick(None)?,
+        Some(0) => pick_port(None)?,
         Some(port) => port,
-        None => PortPicker::default().pick(previous.map(|state| state.port))?,
+        None => pick_port(previous.map(|state| state.port))?,
     };
     TcpListener::bind(("127.0.0.1", port)).await.map_err(|source| Error::Port { port, source })
 }
@@ -150,7 +150,6 @@ async fn first_state(
     previous: Option<&StackState>,
     port: u16,
 ) -> Result<StackState, Error> {
-    let mut ports = PortPicker::default();
     let store_url = std::env::var("HILUM_STORE_URL").ok().filter(|url| !url.is_empty());
     let model = settings.model.clone().unwrap_or_else(|| folder.model());
     Ok(StackState {
@@ -158,8 +157,8 @@ async fn first_state(
         pid: std::process::id(),
         base_url: format!("http://127.0.0.1:{port}"),
         port,
-        nats_port: ports.pick(previous.map(|state| state.nats_port))?,
-        postgres_port: ports.pick(previous.map(|state| state.postgres_port))?,
+        nats_port: pick_port(previous.map(|state| state.nats_port))?,
+        postgres_port: pick_port(previous.map(|state| state.postgres_port))?,
         store_url: store_url.unwrap_or_else(|| format!("file://{}", folder.objects().display())),
         model: std::path::absolute(&model).map_err(Error::file("use", &model))?,
         untrained: false,

@@ -33,7 +33,7 @@ pub(super) const ABOUT: &str = "Milliseconds per image for each engine and arith
 
 Every engine runs as in the service: all its replicas at the same time, on all cores that it is given. The time per image is
 what one image costs then; the latency is that of a single image while nothing else runs. The fastest pass counts. The share
-is that of the speed of a large matrix product in the same arithmetic, measured just before. What does not prove itself on
+is that of the speed of a large matrix product in the same arithmetic, measured just after. What does not prove itself on
 the model's golden cases is shown, and said so.
 
 With --pytorch the same network runs in PyTorch's eager mode before and after the engines, on as many threads as there are
@@ -163,10 +163,6 @@ pub(super) fn run(args: &EngineArgs, form: &Form, out: &mut dyn Write) -> anyhow
 }
 
 fn measured(folder: &ModelFolder, args: &EngineArgs, settings: &EngineSettings) -> anyhow::Result<Measured> {
-    let peak = match settings.kind {
-        EngineKind::Simulated(_) => f64::INFINITY,
-        _ => operations_per_s(settings.precision, settings.device, args.engine.cores)?,
-    };
     give_back_freed();
     let before = resident();
     let mut first = load_engine(folder, settings)?;
@@ -186,12 +182,18 @@ fn measured(folder: &ModelFolder, args: &EngineArgs, settings: &EngineSettings) 
     let ms_per_image = args.batches.iter().map(per_image).collect::<anyhow::Result<Vec<f64>>>()?;
     let beside = args.pytorch.as_ref().map(|_| median_of_singles(&mut crew.engines, 2 * args.passes));
     let best_ms = ms_per_image.iter().copied().fold(f64::INFINITY, f64::min);
+    let memory_bytes = resident().since(before).0;
+    // Last: an arithmetic that this machine lacks has been refused by now, and would be multiplied for a minute.
+    let peak = match settings.kind {
+        EngineKind::Simulated(_) => f64::INFINITY,
+        _ => operations_per_s(settings.precision, settings.device, args.engine.cores)?,
+    };
     let is_counted = folder.manifest().architecture == Architecture::Densenet121;
     Ok(Measured {
         version,
         replicas: crew.settings.replicas,
         threads_of_each: crew.settings.threads,
-        memory_bytes: resident().since(before).0,
+        memory_bytes,
         latency_ms: latency.as_secs_f64() * 1000.0,
         ms_per_image,
         median_ms_at_batch_1: beside.transpose()?.flatten(),

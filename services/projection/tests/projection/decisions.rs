@@ -204,7 +204,13 @@ async fn a_discarded_job_stays_failed_and_says_so() {
     let job = copy.ok(&format!("/v1/jobs/{}", job_id(1))).await;
     assert_eq!((&job["status"], &job["reason"]), (&json!("FAILED"), &json!("the object is missing")));
     assert_eq!(steps(&copy, 1).await, ["image-stored", "job-dead-lettered", "dead-letter-resolved: discard"]);
-    let response = reqwest::get(format!("{}/v1/jobs/{}/events", copy.base, job_id(1))).await.unwrap();
+    let response = hilum_runtime::http_client()
+        .build()
+        .unwrap()
+        .get(format!("{}/v1/jobs/{}/events", copy.base, job_id(1)))
+        .send()
+        .await
+        .unwrap();
     let text = response.text().await.unwrap();
     assert!(text.contains("event: dead-letter-resolved") && text.contains("event: ended"), "{text}");
 }
@@ -218,7 +224,7 @@ async fn a_life_that_goes_on_after_a_redrive_is_streamed_to_its_end() {
     let seq = world.append(&[decided]).await;
     copy.folded(seq).await;
     let url = format!("{}/v1/jobs/{}/events", copy.base, job_id(2));
-    let mut response = reqwest::get(url).await.unwrap();
+    let mut response = hilum_runtime::http_client().build().unwrap().get(url).send().await.unwrap();
     let mut text = String::from_utf8(response.chunk().await.unwrap().unwrap().to_vec()).unwrap();
     world.append(&[inference_completed(1, "a", 6)]).await;
     text.push_str(&response.text().await.unwrap());

@@ -35,7 +35,9 @@ impl Program {
 
     async fn has_metric(&self, line: &str) -> bool {
         let url = format!("http://127.0.0.1:{}/metrics", self.port);
-        let Ok(page) = reqwest::get(url).await else { return false };
+        let Ok(page) = hilum_runtime::http_client().build().unwrap().get(url).send().await else {
+            return false;
+        };
         page.text().await.is_ok_and(|text| text.lines().any(|found| found == line))
     }
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
+use futures::future::BoxFuture;
 use hilum_events::MediaType;
 use serde::Serialize;
 use tokio::task::JoinSet;
@@ -47,30 +48,32 @@ pub struct Isolation {
 ///
 /// # Errors
 /// A file can't be read, or the program is not there.
-pub async fn isolation(
+pub fn isolation(
     config: &DecoderConfig,
     files: Arc<[File]>,
     preparation: Preparation,
     rounds: NonZeroUsize,
-) -> Result<Isolation, DecodeError> {
-    let cores = config.size.max(1);
-    let (here_cpu_ms, pool_cpu_ms) = one_at_a_time(config, &files, &preparation).await?;
-    let round_cpu_ms = (here_cpu_ms * files.len() as f64).max(0.01);
-    let turns = files.len() * (100.0 * cores as f64 / round_cpu_ms).ceil().max(1.0) as usize;
-    let pool = DecoderPool::new(config.clone());
-    through(&pool, &files, preparation, files.len().max(cores)).await?;
-    let (mut here_ms, mut pool_ms) = (f64::MAX, f64::MAX);
-    for _ in 0..rounds.get() {
-        here_ms = here_ms.min(here(&files, &preparation, turns, cores)?);
-        pool_ms = pool_ms.min(through(&pool, &files, preparation, turns).await?);
-    }
-    Ok(Isolation {
-        here_ms,
-        pool_ms,
-        wall_ratio: pool_ms / here_ms,
-        here_cpu_ms,
-        pool_cpu_ms,
-        cpu_ratio: pool_cpu_ms / here_cpu_ms,
+) -> BoxFuture<'_, Result<Isolation, DecodeError>> {
+    Box::pin(async move {
+        let cores = config.size.max(1);
+        let (here_cpu_ms, pool_cpu_ms) = one_at_a_time(config, &files, &preparation).await?;
+        let round_cpu_ms = (here_cpu_ms * files.len() as f64).max(0.01);
+        let turns = files.len() * (100.0 * cores as f64 / round_cpu_ms).ceil().max(1.0) as usize;
+        let pool = DecoderPool::new(config.clone());
+        through(&pool, &files, preparation, files.len().max(cores)).await?;
+        let (mut here_ms, mut pool_ms) = (f64::MAX, f64::MAX);
+        for _ in 0..rounds.get() {
+            here_ms = here_ms.min(here(&files, &preparation, turns, cores)?);
+            pool_ms = pool_ms.min(through(&pool, &files, preparation, turns).await?);
+        }
+        Ok(Isolation {
+            here_ms,
+            pool_ms,
+            wall_ratio: pool_ms / here_ms,
+            here_cpu_ms,
+            pool_cpu_ms,
+            cpu_ratio: pool_cpu_ms / here_cpu_ms,
+        })
     })
 }
 

@@ -1,4 +1,4 @@
-"""Writes the ONNX graphs of tests/openvino.rs: python3 make.py FOLDER (package onnx).
+"""Writes the ONNX graphs of tests/infer/openvino.rs: python3 make.py FOLDER (package onnx).
 
 The same network as in torchscript_modules: logits are the mean and the sum of the 8x8 input; two maps come with them.
 """

@@ -1,4 +1,4 @@
-"""Writes the TorchScript modules of tests/torchscript.rs: python3 make.py FOLDER (PyTorch 2.13, Python below 3.14)."""
+"""Writes the TorchScript modules of tests/infer/torchscript.rs: python3 make.py FOLDER (PyTorch 2.13, Python below 3.14)."""
 
 import os
 import sys
