@@ -171,10 +171,10 @@ fn read_tensor(file: &SafeTensors<'_>, spec: &TensorSpec) -> Result<Tensor, Load
     if view.shape() != spec.shape {
         return Err(refuse(format!("has the shape {:?} where {:?} is expected", view.shape(), spec.shape)));
     }
-    let (values, _) = view.data().as_chunks::<4>();
-    if !values.iter().all(|value| f32::from_le_bytes(*value).is_finite()) {
+    let shape: Vec<i64> = spec.shape.iter().map(|size| *size as i64).collect();
+    let tensor = Tensor::f_from_data_size(view.data(), &shape, Kind::Float)?;
+    if tensor.f_isfinite()?.f_all()?.f_int64_value(&[])? == 0 {
         return Err(refuse("holds a value that is not finite".into()));
     }
-    let shape: Vec<i64> = spec.shape.iter().map(|size| *size as i64).collect();
-    Ok(Tensor::f_from_data_size(view.data(), &shape, Kind::Float)?)
+    Ok(tensor)
 }
