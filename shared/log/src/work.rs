@@ -2,6 +2,7 @@
 //! stop. What becomes of each message is decided in `settle`.
 
 mod attempt;
+mod calm;
 mod choice;
 mod handle;
 mod hands;
@@ -15,7 +16,6 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
-use tokio::sync::{Mutex, RwLock};
 use tokio_util::sync::CancellationToken;
 
 use handle::AnyHandle;
@@ -23,6 +23,7 @@ pub use handle::{Delivery, Failure, Handle};
 
 use crate::connection::{Log, UnavailableError};
 use crate::share::has_shares;
+use calm::Calm;
 use choice::{Among, Kind};
 use hands::{Hands, Slots};
 use settle::Bench;
@@ -93,8 +94,7 @@ fn work_on<'a>(
             config: config.clone(),
             hand_back: CancellationToken::new(),
             stopped: stopped_tx,
-            room: RwLock::new(()),
-            suspect: Mutex::new(()),
+            calm: Calm::new(),
         });
         let hands = Hands::new(config.concurrency, config.consumers.len(), has_shares(&config.consumers));
         let stopped = tokio::select! {
@@ -121,7 +121,7 @@ impl Bench {
         hands: &Hands,
         shutdown: &CancellationToken,
     ) {
-        let mut sources = Sources::new(&self.config.consumers);
+        let mut sources = Sources::new(&self.config.consumers, self.calm.gate());
         let mut said = false;
         while !shutdown.is_cancelled() {
             let error = tokio::select! {
@@ -185,27 +185,38 @@ impl Bench {
                         return error;
                     }
                 }
+                () = self.calm.gate().closed(), if sources.has(Among::All) => {
+                    let Some(taken) = sources.take(Among::All, false) else { continue };
+                    // It needs no slot: it is put off.
+                    self.begin(handler, hands, taken, None);
+                }
                 slot = hands.slot(), if sources.has(among) => {
                     turn += 1;
                     let retry_first = turn % RETRY_TURN == 0;
                     let Some(taken) = sources.take(among, retry_first) else { continue };
                     let retry_slot = retry_slot.take().filter(|_| taken.kind == Kind::Retry);
-                    self.begin(handler, hands, taken, (slot, retry_slot));
+                    self.begin(handler, hands, taken, Some((slot, retry_slot)));
                 }
                 slot = hands.reserved_slot(), if sources.has(Among::Urgent) => {
                     let Some(taken) = sources.take(Among::Urgent, false) else { continue };
-                    self.begin(handler, hands, taken, (slot, None));
+                    self.begin(handler, hands, taken, Some((slot, None)));
                 }
                 slot = hands.newcomers_slot(), if sources.has(Among::Newcomers) => {
                     let Some(taken) = sources.take(Among::Newcomers, false) else { continue };
-                    self.begin(handler, hands, taken, (slot, None));
+                    self.begin(handler, hands, taken, Some((slot, None)));
                 }
                 () = hands.retry_slot_free(), if among == Among::Fresh && sources.has(Among::All) => {}
             }
         }
     }
 
-    fn begin(self: &Arc<Self>, handler: &Arc<dyn AnyHandle>, hands: &Hands, taken: Taken, slots: Slots) {
+    fn begin(
+        self: &Arc<Self>,
+        handler: &Arc<dyn AnyHandle>,
+        hands: &Hands,
+        taken: Taken,
+        slots: Option<Slots>,
+    ) {
         let (bench, handler) = (self.clone(), handler.clone());
         hands.tasks.spawn(async move {
             bench.settle(&*handler, taken).await;

@@ -7,6 +7,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use nix::sys::statvfs::statvfs;
 use tempfile::TempDir;
 
 use crate::tail;
@@ -15,6 +16,8 @@ use crate::tail;
 const LAST_LINES: usize = 12;
 /// How deep logs lie: `logs/`, `nats/0/`.
 const DEPTH: usize = 3;
+/// Of memory that is free for files.
+const ENOUGH_BYTES: u64 = 4 << 30;
 
 /// A temporary folder, removed when dropped unless the test is failing.
 #[derive(Debug)]
@@ -23,7 +26,8 @@ pub struct TestFolder {
 }
 
 impl TestFolder {
-    /// Makes one that other accounts may pass through: Postgres never runs as root.
+    /// Makes one that other accounts may pass through: Postgres never runs as root. It is in memory where there is enough,
+    /// for a new database is a thousand files; HILUM_TEST_FOLDER names another place.
     ///
     /// # Errors
     /// When it can't be made.
@@ -31,7 +35,7 @@ impl TestFolder {
         let folder = tempfile::Builder::new()
             .prefix("hilum-test-")
             .permissions(Permissions::from_mode(0o755))
-            .tempdir()?;
+            .tempdir_in(parent())?;
         // A test that is killed for its time can say nothing later. Only what failed is shown.
         eprintln!("this test's files are in {}", folder.path().display());
         Ok(Self { folder: Some(folder) })
@@ -45,6 +49,17 @@ impl TestFolder {
     /// Leaves it for people to look at, prints the end of each log in it, and says where it is.
     pub fn keep(mut self) {
         keep(self.folder.take());
+    }
+}
+
+fn parent() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    let has_room =
+        || statvfs(memory).is_ok_and(|it| it.blocks_available() * it.fragment_size() >= ENOUGH_BYTES);
+    match std::env::var_os("HILUM_TEST_FOLDER") {
+        Some(place) => place.into(),
+        None if has_room() => memory.to_owned(),
+        None => std::env::temp_dir(),
     }
 }
 

@@ -1,10 +1,7 @@
-//! One try at a message: beside others or, when it may have ended a worker, alone; not counted while something that
-//! it needs is away.
+//! One try at a message, not counted while something that it needs is away.
 
 use std::error::Error;
 use std::time::Duration;
-
-use hilum_events::Envelope;
 
 use super::handle::{AnyHandle, Delivery, Failure};
 use super::settle::{Bench, Placed};
@@ -37,26 +34,9 @@ impl Bench {
             let error = UnansweredError { workers: placed.deliveries - 1 };
             return Err(Failure::Park(error.into()));
         }
-        self.handle_in_room(handler, placed, envelope).await
-    }
-
-    /// A message that a worker took and never answered may have been its end: it is handled alone, so that it
-    /// takes no other with it.
-    async fn handle_in_room(
-        &self,
-        handler: &dyn AnyHandle,
-        placed: &Placed,
-        envelope: Envelope,
-    ) -> Result<(), Failure> {
         let delivery =
             Delivery { recorded: placed.recorded.clone(), envelope, deliveries: placed.deliveries };
-        if placed.deliveries > 1 {
-            let _alone = self.room.write().await;
-            self.handle_while_away(handler, &delivery).await
-        } else {
-            let _shared = self.room.read().await;
-            self.handle_while_away(handler, &delivery).await
-        }
+        self.handle_while_away(handler, &delivery).await
     }
 
     /// A try that fails while something it needs is away says nothing about the message: it is kept in hand and

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use async_nats::jetstream::AckKind;
 use async_nats::jetstream::message::Message;
 use jiff::Timestamp;
-use tokio::sync::{Mutex, RwLock};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::attempt::LOOK_AGAIN;
+use super::calm::Calm;
 use super::choice::Kind;
 use super::handle::{AnyHandle, Failure};
 use super::source::{Taken, nak, report_progress};
@@ -37,10 +37,7 @@ pub(super) struct Bench {
     pub(super) config: WorkConfig,
     pub(super) hand_back: CancellationToken,
     pub(super) stopped: tokio::sync::mpsc::Sender<WorkError>,
-    /// Shared by messages that are handled side by side; a suspect has it for itself.
-    pub(super) room: RwLock<()>,
-    /// Held by the one suspect that waits for the room or has it.
-    pub(super) suspect: Mutex<()>,
+    pub(super) calm: Calm,
 }
 
 /// A message with its place in the log and its story.
@@ -72,6 +69,7 @@ impl Bench {
     /// Decides what becomes of one message.
     pub(super) async fn settle(&self, handler: &dyn AnyHandle, taken: Taken) {
         let begun = Instant::now();
+        let _in_hand = self.calm.count();
         let Taken { message, kind, consumer, beat, hold: _hold } = taken;
         let placed = tokio::select! {
             placed = self.place(&message, kind, &consumer) => placed,
@@ -169,13 +167,14 @@ impl Bench {
     /// Handles the message and writes down what follows from it, however long the log can't be written.
     async fn see_through(&self, handler: &dyn AnyHandle, placed: &Placed) -> Ended {
         let seq = placed.recorded.seq;
-        let alone = self.is_suspect(placed).then(|| self.suspect.try_lock());
-        if let Some(Err(_)) = alone {
+        // What workers took and never answered may have been their end: it is handled alone.
+        let place = if self.is_suspect(placed) { self.calm.alone().await } else { self.calm.beside_others() };
+        let Some(_place) = place else {
             // In hand it would die with the suspect that is being handled, and be taken for another poison.
             let wait = REDELIVERY.jittered_wait_before(2);
             self.put_off(placed, placed.tries.clone(), placed.deliveries - 1, wait).await;
             return Ended::Later;
-        }
+        };
         let source = match self.try_to_handle(handler, placed).await {
             Ok(()) => {
                 reach("work.after-effect");

@@ -11,6 +11,7 @@ use async_nats::jetstream::message::Message;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt as _, Stream, StreamExt as _};
 
+use super::calm::Gate;
 use super::choice::{Among, Kind, Place, next_place};
 use crate::connection::{Log, UnavailableError};
 use crate::definition::{EVENTS, RETRIES, retry_consumer};
@@ -49,6 +50,7 @@ struct Source {
     hold: Hold,
     messages: Option<BoxStream<'static, Result<Message, UnavailableError>>>,
     waiting: Option<Waiting>,
+    gate: Gate,
 }
 
 struct Waiting {
@@ -61,15 +63,17 @@ pub(super) struct Sources {
     all: Vec<Source>,
     /// How many messages were taken.
     turn: u64,
+    gate: Gate,
 }
 
 impl Sources {
-    pub(super) fn new(consumers: &[String]) -> Self {
+    pub(super) fn new(consumers: &[String], gate: &Gate) -> Self {
         let both = |(rank, consumer): (usize, &String)| {
-            let fresh = Source::new(rank, consumer, consumer.clone(), Kind::Fresh);
-            [fresh, Source::new(rank, consumer, retry_consumer(consumer), Kind::Retry)]
+            let fresh = Source::new(rank, consumer, consumer.clone(), Kind::Fresh, gate);
+            [fresh, Source::new(rank, consumer, retry_consumer(consumer), Kind::Retry, gate)]
         };
-        Self { all: consumers.iter().enumerate().flat_map(both).collect(), turn: 0 }
+        let all = consumers.iter().enumerate().flat_map(both).collect();
+        Self { all, turn: 0, gate: gate.clone() }
     }
 
     /// Opens all declared consumers, also those that were open before; shares are open when they are named again.
@@ -94,7 +98,7 @@ impl Sources {
                     let (consumer, _) = share::parts(name);
                     let pattern = self.all.iter().find(|source| source.name == consumer);
                     let Some(rank) = pattern.map(|pattern| pattern.rank) else { continue };
-                    self.all.push(Source::new(rank, consumer, name.clone(), Kind::Fresh));
+                    self.all.push(Source::new(rank, consumer, name.clone(), Kind::Fresh, &self.gate));
                     self.all.len() - 1
                 }
             };
@@ -175,7 +179,7 @@ impl Sources {
 }
 
 impl Source {
-    fn new(rank: usize, consumer: &str, name: String, kind: Kind) -> Self {
+    fn new(rank: usize, consumer: &str, name: String, kind: Kind, gate: &Gate) -> Self {
         Self {
             rank,
             consumer: consumer.to_owned(),
@@ -186,6 +190,7 @@ impl Source {
             hold: Hold::default(),
             messages: None,
             waiting: None,
+            gate: gate.clone(),
         }
     }
 
@@ -222,7 +227,7 @@ impl Source {
                 UnavailableError::new("open a durable consumer; apply the definitions of streams/ first"),
             )?;
         self.beat = consumer.cached_info().config.ack_wait / 3;
-        self.messages = Some(one_by_one(consumer).boxed());
+        self.messages = Some(one_by_one(consumer, self.gate.clone()).boxed());
         Ok(())
     }
 }
@@ -230,13 +235,17 @@ impl Source {
 /// One message per request: what is not in hand stays with the server, for others. The client's own endless stream
 /// is of no use for that: when an answer comes before it has counted its request it waits for another one, which
 /// nobody asked for, until its request would have expired.
-fn one_by_one(consumer: Consumer<pull::Config>) -> impl Stream<Item = Result<Message, UnavailableError>> {
-    stream::try_unfold(consumer, async |consumer| {
+fn one_by_one(
+    consumer: Consumer<pull::Config>,
+    gate: Gate,
+) -> impl Stream<Item = Result<Message, UnavailableError>> {
+    stream::try_unfold((consumer, gate), async |(consumer, gate)| {
         loop {
+            gate.opened().await;
             let request = consumer.batch().max_messages(1).expires(REQUEST_EXPIRES).messages().await;
             let mut answer = request.map_err(UnavailableError::new(PULL))?;
             if let Some(message) = answer.next().await {
-                return Ok(Some((message.map_err(UnavailableError::new(PULL))?, consumer)));
+                return Ok(Some((message.map_err(UnavailableError::new(PULL))?, (consumer, gate))));
             }
         }
     })

@@ -64,11 +64,12 @@ impl Handle for Poisoned {
 }
 
 /// A worker that dies as soon as `is_stuck`: what it has in hand ends with its runtime, unanswered.
-fn live_and_die<H: Handle>(url: &str, handler: Arc<H>, is_stuck: impl Fn(&H) -> bool) {
+fn live_and_die<H: Handle>(url: &str, concurrency: usize, handler: Arc<H>, is_stuck: impl Fn(&H) -> bool) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let log = Log::connect(url, "mortal").await.unwrap();
-        let (config, shutdown) = (work_config("dedupe"), CancellationToken::new());
+        let (config, shutdown) =
+            (WorkConfig { concurrency, ..work_config("dedupe") }, CancellationToken::new());
         assert!(log.wait_until_usable(&shutdown).await);
         tokio::select! {
             ended = work(&log, handler.clone(), &config, &shutdown) => panic!("{ended:?}"),
@@ -87,7 +88,7 @@ async fn a_message_that_ends_its_workers_is_handled_alone_and_parked_after_three
     for _ in 0..3 {
         let handler = Arc::new(Poisoned::default());
         let (url, worker) = (bench.server.url(), handler.clone());
-        tokio::task::spawn_blocking(move || live_and_die(&url, worker, Poisoned::is_stuck)).await.unwrap();
+        tokio::task::spawn_blocking(move || live_and_die(&url, 4, worker, Poisoned::is_stuck)).await.unwrap();
         alone += handler.alone.load(Ordering::SeqCst);
         handled += handler.handled.load(Ordering::SeqCst);
     }
@@ -119,15 +120,26 @@ impl Handle for Deadly {
 
 #[tokio::test]
 async fn messages_that_were_in_hand_beside_a_poisoned_one_are_not_parked_with_it() {
+    die_of_the_first_of_four(4).await;
+}
+
+#[tokio::test]
+async fn messages_that_waited_behind_a_poisoned_one_are_not_parked_with_it() {
+    die_of_the_first_of_four(1).await;
+}
+
+async fn die_of_the_first_of_four(concurrency: usize) {
     let bench = bench_with_ack_wait(1).await;
     for number in 1..=4 {
         bench.log.append(&samples::image_stored(number, "a", 0)).await.unwrap();
     }
     for is_first in [true, false, false] {
         let handler = Arc::new(Deadly { is_first, in_hand: AtomicU64::new(0) });
-        let (url, in_hand) = (bench.server.url(), if is_first { 4 } else { 1 });
+        let (url, in_hand) = (bench.server.url(), if is_first { concurrency as u64 } else { 1 });
         let is_stuck = move |handler: &Deadly| handler.in_hand.load(Ordering::SeqCst) == in_hand;
-        tokio::task::spawn_blocking(move || live_and_die(&url, handler, is_stuck)).await.unwrap();
+        tokio::task::spawn_blocking(move || live_and_die(&url, concurrency, handler, is_stuck))
+            .await
+            .unwrap();
     }
     let last = Arc::new(Deadly { is_first: false, in_hand: AtomicU64::new(0) });
     let all_ended = async || {
