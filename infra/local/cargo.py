@@ -90,11 +90,15 @@ def fingerprints(unit):
     return [path.relative_to(unit) for path in (unit / ".fingerprint").glob("*")]
 
 
+def hash_of(name):
+    """The one that cargo gives a unit stands at the end of the names of all its files."""
+    return name.partition(".")[0].rpartition("-")[2]
+
+
 def files_by_unit(profile):
-    """The hash that cargo gives a unit stands at the end of its names."""
     found = defaultdict(list)
     for path in (*profile.glob(".fingerprint/*"), *profile.glob("build/*"), *profile.glob("deps/*")):
-        found[path.name.partition(".")[0].rpartition("-")[2]].append(path)
+        found[hash_of(path.name)].append(path)
     return found
 
 
@@ -121,7 +125,7 @@ def link(source, target):
     shutil.copy2(source, target)
 
 
-def run(arguments):
+def run(arguments, target):
     """Runs cargo; gives its exit code, and the units of other people's crates that it used, by profile."""
     command, *rest = arguments
     after = rest.index("--") if "--" in rest else len(rest)
@@ -130,31 +134,30 @@ def run(arguments):
     units = defaultdict(set)
     for line in cargo.stdout:
         if line.startswith("{"):
-            note(json.loads(line), units)
+            for profile, unit in units_of(json.loads(line), target):
+                units[profile].add(unit)
         else:
             print(line, end="", flush=True)
     return cargo.wait(), units
 
 
-def note(message, units):
-    if not message.get("package_id", "").startswith("registry+"):
-        return
-    outputs = message.get("filenames", [message["out_dir"]] if "out_dir" in message else [])
-    for path in map(Path, outputs):
-        kinds = [folder for folder in path.parents if folder.name in ("deps", "build")]
-        if kinds:
-            unit = path.name if kinds[-1].name == "deps" else path.relative_to(kinds[-1]).parts[0]
-            units[kinds[-1].parent.name].add(unit.partition(".")[0].rpartition("-")[2])
+def units_of(message, target):
+    """The units that a message of cargo is about, if they are other people's: their profiles and hashes."""
+    if message.get("package_id", "").startswith("registry+"):
+        for path in message.get("filenames", [message["out_dir"]] if "out_dir" in message else []):
+            profile, folder, name, *_ = Path(path).relative_to(target).parts
+            if folder in ("deps", "build"):
+                yield profile, hash_of(name)
 
 
 def main():
     arguments = sys.argv[1:]
     if os.environ.get("HILUM_COMPILED") == "off":
         os.execvp("cargo", ["cargo", *arguments])
-    target = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
+    target = Path(os.path.abspath(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target"))
     cache = Cache(cache_folder() / "compiled", key())
     cache.restore(target)
-    code, units = run(arguments)
+    code, units = run(arguments, target)
     if code == 0:
         cache.keep(target, units)
     sys.exit(code)

@@ -80,7 +80,8 @@ impl Stack {
         set("HILUM_CORES", cores.max(1).to_string());
         set("HILUM_ENGINE", "tch".to_owned());
         set("HILUM_PRECISION", "fp32".to_owned());
-        set("HILUM_MAX_BATCH", "8".to_owned());
+        // At start a pass of the largest batch is measured.
+        set("HILUM_MAX_BATCH", "2".to_owned());
         if let Some(endpoint) = &options.otlp_endpoint {
             set("HILUM_OTLP_ENDPOINT", endpoint.clone());
         }

@@ -27,7 +27,7 @@ pub(crate) fn options() -> StackOptions {
     let environment = [
         ("HILUM_INFER_THREADS", "1"),
         ("HILUM_DECODERS", "1"),
-        ("HILUM_MAX_BATCH", "4"),
+        ("HILUM_MAX_BATCH", "2"),
         ("HILUM_SWEEP_AFTER_S", "15"),
         ("HILUM_SWEEP_EVERY_S", "3"),
         ("HILUM_SWEEP_DEEP_EVERY_S", "60"),
