@@ -37,7 +37,9 @@ impl Dedupe {
             if self.has_ended(request, &found).await? {
                 return Ok(());
             }
-            let fact = cause.next(Timestamp::now(), Event::InferenceRequested(next));
+            // The job stays the one that asked first, which may be another site's than what is wanted sooner.
+            let Some(site) = found.envelope().map(|envelope| &envelope.site) else { return Ok(()) };
+            let fact = cause.next_at(site, Timestamp::now(), Event::InferenceRequested(next));
             match self.log.append_after(&fact, found.seq).await {
                 Ok(_) => {
                     metrics::counter!("hilum_dedupe_raised_total").increment(1);

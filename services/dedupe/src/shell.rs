@@ -6,7 +6,7 @@
 
 use hilum_events::{
     DeadLetterResolved, DuplicateLinked, Envelope, Event, FlagAction, ImageStored, InferenceRequested,
-    NameError, Priority, ReadingId, Resolution, StudyFlagged, completed_filter, dead_letter_filter,
+    NameError, Priority, ReadingId, Resolution, Site, StudyFlagged, completed_filter, dead_letter_filter,
 };
 use hilum_log::{AppendError, Delivery, Failure, Handle, Log, Recorded};
 use hilum_models::ModelIdentity;
@@ -37,6 +37,13 @@ struct NothingToRedriveError {
     seq: u64,
 }
 
+/// An image and whose it is.
+#[derive(Clone, Copy)]
+struct Upload<'a> {
+    site: &'a Site,
+    stored: &'a ImageStored,
+}
+
 impl Dedupe {
     pub(crate) fn new(log: Log, model: &ModelIdentity) -> Result<Self, NameError> {
         Ok(Self {
@@ -53,7 +60,7 @@ impl Handle for Dedupe {
     async fn handle(&self, delivery: &Delivery) -> Result<(), Failure> {
         let cause = &delivery.envelope;
         let decision = match &cause.event {
-            Event::ImageStored(stored) => self.claim(cause, stored).await?,
+            Event::ImageStored(stored) => self.claim(cause, Upload { site: &cause.site, stored }).await?,
             Event::DeadLetterResolved(DeadLetterResolved { resolution: Resolution::Discard, .. }) => {
                 return Ok(());
             }
@@ -80,15 +87,16 @@ impl Dedupe {
     }
 
     /// Claims the content of an image, or links its job to the one that did; at once if its study is flagged so.
-    async fn claim(&self, cause: &Envelope, stored: &ImageStored) -> Result<&'static str, Failure> {
+    async fn claim(&self, cause: &Envelope, upload: Upload<'_>) -> Result<&'static str, Failure> {
+        let Upload { site, stored } = upload;
         if self.is_raised(stored).await? {
             let wanted = ImageStored { priority: Priority::Stat, ..stored.clone() };
-            let decision = self.claim_at(cause, &wanted).await?;
+            let decision = self.claim_at(cause, Upload { site, stored: &wanted }).await?;
             // Somebody else may have claimed it as routine.
             self.raise(cause, self.reading_of(stored)).await?;
             return Ok(decision);
         }
-        let decision = self.claim_at(cause, stored).await?;
+        let decision = self.claim_at(cause, upload).await?;
         // The flag may have come since: who handled it looked for the claim and found none.
         if decision == REQUESTED && self.is_raised(stored).await? {
             self.raise(cause, self.reading_of(stored)).await?;
@@ -97,9 +105,11 @@ impl Dedupe {
     }
 
     /// Claims the content with the priority that the image says, or links its job to the one that did.
-    async fn claim_at(&self, cause: &Envelope, stored: &ImageStored) -> Result<&'static str, Failure> {
+    async fn claim_at(&self, cause: &Envelope, upload: Upload<'_>) -> Result<&'static str, Failure> {
+        let Upload { site, stored } = upload;
+        let fact = |event| cause.next_at(site, Timestamp::now(), event);
         let event = Event::InferenceRequested(claim(stored, &self.model));
-        let taken = match self.log.append(&cause.next(Timestamp::now(), event)).await {
+        let taken = match self.log.append(&fact(event)).await {
             Ok(_) => return Ok(REQUESTED),
             Err(AppendError::Taken(recorded)) => recorded,
             Err(error) => return Err(error.into()),
@@ -108,7 +118,7 @@ impl Dedupe {
         if self.was_given_up(winner, taken.seq).await? {
             // The claim is free again, and who comes first makes the next attempt for all.
             let event = Event::InferenceRequested(again(winner, Some(stored)));
-            match self.log.append_after(&cause.next(Timestamp::now(), event), taken.seq).await {
+            match self.log.append_after(&fact(event), taken.seq).await {
                 Ok(_) => return Ok(REQUESTED),
                 Err(AppendError::Taken(_)) => {}
                 Err(error) => return Err(error.into()),
@@ -116,7 +126,7 @@ impl Dedupe {
         }
         // None if the job itself had claimed it, in an earlier delivery.
         let Some(linked) = DuplicateLinked::between(stored, winner) else { return Ok("linked") };
-        match self.log.append(&cause.next(Timestamp::now(), Event::DuplicateLinked(linked))).await {
+        match self.log.append(&fact(Event::DuplicateLinked(linked))).await {
             // The door may have written it; a redrive of an image that was linked before leads to what stands there.
             Ok(_) | Err(AppendError::Taken(_)) => Ok("linked"),
             Err(error) => Err(error.into()),
@@ -127,10 +137,13 @@ impl Dedupe {
     async fn redrive(&self, cause: &Envelope, mut seq: u64) -> Result<&'static str, Failure> {
         loop {
             let failed = self.log.at(seq).await?;
-            let event = failed.as_ref().and_then(Recorded::envelope).map(|envelope| &envelope.event);
-            match event {
-                Some(Event::ImageStored(stored)) => return self.claim(cause, stored).await,
-                Some(Event::InferenceRequested(request)) => return self.ask_again(cause, request, seq).await,
+            let work = failed.as_ref().and_then(Recorded::envelope);
+            let site = work.map_or(&cause.site, |work| &work.site);
+            match work.map(|work| &work.event) {
+                Some(Event::ImageStored(stored)) => return self.claim(cause, Upload { site, stored }).await,
+                Some(Event::InferenceRequested(request)) => {
+                    return self.ask_again(cause, site, request, seq).await;
+                }
                 // A redrive that was given up itself: the work is the one that it was to begin.
                 Some(Event::DeadLetterResolved(resolved)) => seq = resolved.stream_seq,
                 _ => return Err(Failure::Park(NothingToRedriveError { seq }.into())),
@@ -142,6 +155,7 @@ impl Dedupe {
     async fn ask_again(
         &self,
         cause: &Envelope,
+        site: &Site,
         request: &InferenceRequested,
         seq: u64,
     ) -> Result<&'static str, Failure> {
@@ -149,7 +163,7 @@ impl Dedupe {
             return Ok("already read");
         }
         let event = Event::InferenceRequested(again(request, None));
-        match self.log.append_after(&cause.next(Timestamp::now(), event), seq).await {
+        match self.log.append_after(&cause.next_at(site, Timestamp::now(), event), seq).await {
             Ok(_) => Ok("requested again"),
             Err(AppendError::Taken(_)) => Ok("already requested again"),
             Err(error) => Err(error.into()),

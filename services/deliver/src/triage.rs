@@ -80,8 +80,7 @@ impl Triage {
         for flag in flags(&self.rules, &linked.site, image, reading) {
             let rule = flag.rule.clone();
             // At the study's site, which may not be that of the reading.
-            let cause = Envelope { site: linked.site.clone(), ..cause.clone() };
-            let fact = cause.next(Timestamp::now(), Event::StudyFlagged(flag));
+            let fact = cause.next_at(&linked.site, Timestamp::now(), Event::StudyFlagged(flag));
             match self.log.append(&fact).await {
                 Ok(_) => {
                     tracing::info!(study_id = %image.study_id, %rule, "a study was flagged");

@@ -93,9 +93,12 @@ pub struct OutcomeRow {
 }
 
 impl OutcomeRow {
-    /// Of two outcomes of one reading the greater counts: a completed one, else the later one.
+    /// Of two outcomes of one reading the greater counts: the first completed one, else the latest.
     pub fn rank(&self) -> (bool, u64) {
-        (self.state == OutcomeState::Completed, self.seq)
+        match self.state {
+            OutcomeState::Completed => (true, u64::MAX - self.seq),
+            _ => (false, self.seq),
+        }
     }
 }
 

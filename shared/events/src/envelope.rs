@@ -16,12 +16,30 @@ use crate::ids::{EventId, Site};
 const MAX_BYTES: usize = 1 << 20;
 const MAX_DEPTH: usize = 32;
 
+/// The kinds of events that this release knows, in some version.
+const KINDS: [&str; 14] = [
+    "image-stored",
+    "inference-requested",
+    "duplicate-linked",
+    "inference-completed",
+    "inference-failed",
+    "job-dead-lettered",
+    "dead-letter-resolved",
+    "study-close-requested",
+    "study-manifest-received",
+    "study-flagged",
+    "report-issued",
+    "report-delivered",
+    "delivery-failed",
+    "delivery-resolved",
+];
+
 /// A fact with what is common to all facts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Envelope {
     /// Follows from the cause, so a retry has the same.
     pub event_id: EventId,
-    /// Where the image came from.
+    /// Whose the job or the study is that the fact is about.
     pub site: Site,
     /// The same for all facts that one upload (or one study's closing) led to.
     pub correlation_id: Uuid,
@@ -46,11 +64,17 @@ impl Envelope {
         }
     }
 
-    /// A fact that follows from this one, at the same site.
+    /// A fact that follows from this one, about something of the same site.
     pub fn next(&self, occurred_at: Timestamp, event: Event) -> Self {
+        self.next_at(&self.site, occurred_at, event)
+    }
+
+    /// A fact that follows from this one, about a job or study of `site`: a fact has the site of what it is about, not of
+    /// what led to it.
+    pub fn next_at(&self, site: &Site, occurred_at: Timestamp, event: Event) -> Self {
         Self {
-            event_id: EventId::following(self.event_id.as_uuid(), &event.subject(&self.site)),
-            site: self.site.clone(),
+            event_id: EventId::following(self.event_id.as_uuid(), &event.subject(site)),
+            site: site.clone(),
             correlation_id: self.correlation_id,
             causation_id: Some(self.event_id),
             occurred_at,
@@ -74,11 +98,22 @@ impl Envelope {
             causation_id: self.causation_id,
             occurred_at: self.occurred_at,
             payload: payload_value(&self.event),
+            must_understand: self.event.must_understand(),
         };
         let mut bytes = Vec::new();
         ciborium::into_writer(&wire, &mut bytes)
             .expect("writing to memory does not fail and the types have CBOR forms");
         bytes
+    }
+
+    /// Reads the bytes that stand under `subject`, of any released version.
+    ///
+    /// # Errors
+    /// As [`Envelope::decode`]; the fact's own subject is another one.
+    pub fn decode_at(subject: &str, bytes: &[u8]) -> Result<Self, DecodeError> {
+        let envelope = Self::decode(bytes)?;
+        let belongs = envelope.subject();
+        if belongs == subject { Ok(envelope) } else { Err(DecodeError::Misplaced { belongs }) }
     }
 
     /// Reads bytes of any released version.
@@ -91,7 +126,12 @@ impl Envelope {
         }
         let wire: Wire = ciborium::de::from_reader_with_recursion_limit(bytes, MAX_DEPTH)
             .map_err(|source| DecodeError::NotAnEnvelope { detail: source.to_string() })?;
-        let event = upgrade(&wire.name, wire.version, wire.payload)?;
+        let event = upgrade(&wire.name, wire.version, wire.payload).map_err(|error| match error {
+            DecodeError::Unknown { name, version, .. } => {
+                DecodeError::Unknown { name, version, must_understand: wire.must_understand }
+            }
+            other => other,
+        })?;
         Ok(Self {
             event_id: wire.event_id,
             site: wire.site,
@@ -125,6 +165,14 @@ pub enum DecodeError {
         name: String,
         /// Event version.
         version: u32,
+        /// Whoever passes it by would misread the facts around it.
+        must_understand: bool,
+    },
+    /// It is a fact, under a subject that is another fact's: what was asked for by subject would get the other's.
+    #[error("the fact of this message belongs under {belongs}")]
+    Misplaced {
+        /// The subject of the fact.
+        belongs: String,
     },
     /// Name and version are known but the fields do not fit.
     #[error("event {name} version {version} has a field that does not fit: {detail}")]
@@ -138,7 +186,22 @@ pub enum DecodeError {
     },
 }
 
+impl DecodeError {
+    /// Whether a reader that takes nothing from the kinds `unread` can pass this fact by: it is of one of them, or of a
+    /// kind that its release does not know, and who wrote it did not forbid that.
+    pub fn can_be_passed_by(&self, unread: &[&str]) -> bool {
+        let Self::Unknown { name, must_understand, .. } = self else { return false };
+        !must_understand && (unread.contains(&name.as_str()) || !KINDS.contains(&name.as_str()))
+    }
+}
+
 impl Event {
+    /// Whether a reader that does not know this event would misread the facts around it, and has to stop. To be said of new
+    /// kinds and versions that change what others mean; none does so far.
+    pub fn must_understand(&self) -> bool {
+        false
+    }
+
     /// The version in which this release writes the event.
     pub fn version(&self) -> u32 {
         match self {
@@ -159,6 +222,8 @@ struct Wire {
     causation_id: Option<EventId>,
     occurred_at: Timestamp,
     payload: Value,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    must_understand: bool,
 }
 
 fn payload_value(event: &Event) -> Value {
@@ -201,7 +266,7 @@ fn upgrade(name: &str, version: u32, payload: Value) -> Result<Event, DecodeErro
         // Version 1 always names a page, version 2 none; the pictures that version 2 added are empty in version 1.
         // Reports before version 3 were complete.
         ("report-issued", 1..=3) => read(name, version, &payload).map(Event::ReportIssued),
-        _ => Err(DecodeError::Unknown { name: name.to_owned(), version }),
+        _ => Err(DecodeError::Unknown { name: name.to_owned(), version, must_understand: false }),
     }
 }
 
@@ -211,4 +276,15 @@ fn read<T: DeserializeOwned>(name: &str, version: u32, payload: &Value) -> Resul
         version,
         detail: source.to_string(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::one_of_each;
+
+    #[test]
+    fn every_kind_is_known() {
+        assert!(one_of_each().iter().map(|envelope| envelope.event.name()).eq(KINDS));
+    }
 }

@@ -50,39 +50,35 @@ impl Event {
 
     /// The one subject of this fact: a second message there is another telling of the same fact.
     pub fn subject(&self, site: &Site) -> String {
-        let name = self.name();
+        format!("evt.{}.{site}.{}", self.name(), self.identity())
+    }
+
+    /// The subjects among which this fact may stand only once: what it is about has the same id at every site. A reading
+    /// is requested once whichever priority was first, too: the request is the claim on the content.
+    pub fn unique_among(&self) -> String {
         match self {
-            Self::ImageStored(e) => format!("evt.{name}.{site}.{}.{}", e.study_id, e.job_id),
-            Self::InferenceRequested(e) => {
-                format!("evt.{name}.{site}.{}.{}", e.reading_id, e.priority.as_str())
-            }
-            Self::DuplicateLinked(e) => format!("evt.{name}.{site}.{}.{}", e.reading_id, e.job_id),
-            Self::InferenceCompleted(e) => format!("evt.{name}.{site}.{}", e.reading_id),
-            Self::InferenceFailed(e) => format!("evt.{name}.{site}.{}.{}", e.reading_id, e.attempt),
-            Self::JobDeadLettered(e) => format!("evt.{name}.{site}.{}.{}", e.job_id, e.stream_seq),
-            Self::DeadLetterResolved(e) => format!("evt.{name}.{site}.{}.{}", e.job_id, e.stream_seq),
-            Self::StudyCloseRequested(e) => format!("evt.{name}.{site}.{}.{}", e.study_id, e.request_id),
-            Self::StudyManifestReceived(e) => format!("evt.{name}.{site}.{}.{}", e.study_id, e.request_id),
-            Self::StudyFlagged(e) => format!("evt.{name}.{site}.{}.{}", e.study_id, e.rule),
-            Self::ReportIssued(e) => format!("evt.{name}.{site}.{}.{}", e.study_id, e.revision),
-            Self::ReportDelivered(e) => {
-                format!("evt.{name}.{site}.{}.{}.{}.{}", e.study_id, e.matter.token(), e.target, e.attempt)
-            }
-            Self::DeliveryFailed(e) => {
-                format!("evt.{name}.{site}.{}.{}.{}.{}", e.study_id, e.matter.token(), e.target, e.attempt)
-            }
-            Self::DeliveryResolved(e) => {
-                format!("evt.{name}.{site}.{}.{}.{}.{}", e.study_id, e.matter.token(), e.target, e.attempt)
-            }
+            Self::InferenceRequested(e) => claim_filter(e.reading_id),
+            _ => format!("evt.{}.*.{}", self.name(), self.identity()),
         }
     }
 
-    /// The subjects among which this fact may stand only once. A reading is requested once, whichever site
-    /// and priority were first: the request is the claim on the content.
-    pub fn unique_among(&self, site: &Site) -> String {
+    /// What of the subject tells this fact from others of its name.
+    fn identity(&self) -> String {
         match self {
-            Self::InferenceRequested(e) => claim_filter(e.reading_id),
-            _ => self.subject(site),
+            Self::ImageStored(e) => format!("{}.{}", e.study_id, e.job_id),
+            Self::InferenceRequested(e) => format!("{}.{}", e.reading_id, e.priority.as_str()),
+            Self::DuplicateLinked(e) => format!("{}.{}", e.reading_id, e.job_id),
+            Self::InferenceCompleted(e) => e.reading_id.to_string(),
+            Self::InferenceFailed(e) => format!("{}.{}", e.reading_id, e.attempt),
+            Self::JobDeadLettered(e) => format!("{}.{}", e.job_id, e.stream_seq),
+            Self::DeadLetterResolved(e) => format!("{}.{}", e.job_id, e.stream_seq),
+            Self::StudyCloseRequested(e) => format!("{}.{}", e.study_id, e.request_id),
+            Self::StudyManifestReceived(e) => format!("{}.{}", e.study_id, e.request_id),
+            Self::StudyFlagged(e) => format!("{}.{}", e.study_id, e.rule),
+            Self::ReportIssued(e) => format!("{}.{}", e.study_id, e.revision),
+            Self::ReportDelivered(e) => delivery(e.study_id, &e.matter, &e.target, e.attempt),
+            Self::DeliveryFailed(e) => delivery(e.study_id, &e.matter, &e.target, e.attempt),
+            Self::DeliveryResolved(e) => delivery(e.study_id, &e.matter, &e.target, e.attempt),
         }
     }
 }
@@ -95,6 +91,10 @@ impl Matter {
             Self::Flag(rule) => format!("flag-{rule}"),
         }
     }
+}
+
+fn delivery(study_id: StudyId, matter: &Matter, target: &DeliveryTarget, attempt: u32) -> String {
+    format!("{study_id}.{}.{target}.{attempt}", matter.token())
 }
 
 /// Filter that finds the request of a reading, whichever site and priority it came with.

@@ -72,19 +72,40 @@ fn what_was_written_before_studies_could_be_incomplete_was_complete() {
     assert_eq!((image.series.len(), image.expected_images, image.prior_study_id), (0, None, None));
 }
 
-#[test]
-fn an_event_of_a_newer_release_is_named_in_the_error() {
+/// As a newer release may write it.
+fn of_a_newer_release(name: &str, must_understand: Option<bool>) -> DecodeError {
     let bytes = samples::image_stored(1, "a", 0).encode();
     let mut value: ciborium::Value = ciborium::from_reader(bytes.as_slice()).unwrap();
-    for (key, entry) in value.as_map_mut().unwrap() {
-        if key.as_text() == Some("version") {
-            *entry = ciborium::Value::from(99);
+    let fields = value.as_map_mut().unwrap();
+    for (key, entry) in fields.iter_mut() {
+        match key.as_text() {
+            Some("version") => *entry = 99.into(),
+            Some("name") => *entry = name.into(),
+            _ => {}
         }
     }
+    fields.extend(must_understand.map(|flag| ("must_understand".into(), flag.into())));
     let mut newer = Vec::new();
     ciborium::into_writer(&value, &mut newer).unwrap();
-    let expected = DecodeError::Unknown { name: "image-stored".to_owned(), version: 99 };
-    assert_eq!(Envelope::decode(&newer), Err(expected));
+    Envelope::decode(&newer).unwrap_err()
+}
+
+#[test]
+fn an_event_of_a_newer_release_is_named_in_the_error() {
+    let expected =
+        DecodeError::Unknown { name: "image-stored".to_owned(), version: 99, must_understand: false };
+    assert_eq!(of_a_newer_release("image-stored", None), expected);
+}
+
+#[test]
+fn only_what_a_reader_takes_nothing_from_is_passed_by_and_never_what_it_must_understand() {
+    let unread = ["report-delivered"];
+    let passes = |name, flag| of_a_newer_release(name, flag).can_be_passed_by(&unread);
+    assert!(passes("report-reviewed", None) && passes("report-reviewed", Some(false)));
+    assert!(passes("report-delivered", None));
+    assert!(!passes("image-stored", None), "it is read, in another version");
+    assert!(!passes("report-reviewed", Some(true)) && !passes("report-delivered", Some(true)));
+    assert!(!Envelope::decode(b"hello").unwrap_err().can_be_passed_by(&unread));
 }
 
 #[test]

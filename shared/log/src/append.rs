@@ -94,7 +94,7 @@ impl Log {
         }
         self.check_same().await?;
         let subject = envelope.subject();
-        let place = envelope.event.unique_among(&envelope.site);
+        let place = envelope.event.unique_among();
         let unavailable = |error: UnavailableError| AppendError::Unavailable(error.into());
         // Hardly ever more than a look at what is known: kept out of what every append carries.
         Box::pin(self.ensure_share(&subject, &envelope.site)).await.map_err(unavailable)?;

@@ -11,6 +11,7 @@ use futures::future::BoxFuture;
 use hilum_events::{Envelope, Site};
 use tokio_util::sync::CancellationToken;
 
+use crate::append::AppendError;
 use crate::definition;
 use crate::recorded::{Place, Recorded, timestamp};
 use crate::same::Known;
@@ -19,6 +20,9 @@ use crate::share::{self, KnownShares};
 /// How long a request to the server may take. Appends to a stream that is synced on each write take up to a
 /// second under load.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What is left free for facts of which nothing is said before.
+const ROOM_BYTES: u64 = 1 << 16;
 
 /// The log. Cheap to clone.
 #[derive(Clone)]
@@ -154,6 +158,29 @@ impl Log {
             let found = self.position().await.map_err(|error| format!("{error}: {}", error.source))?;
             // Also notes how far the log goes, for a process that writes seldom.
             self.known.compare(before, &found, connection).map_err(|error| error.to_string())
+        })
+    }
+
+    /// Whether the log takes facts, as far as its limits say, for who is about to do what can't be undone and must be
+    /// told.
+    ///
+    /// # Errors
+    /// [`AppendError::Unavailable`] when it is full or does not answer.
+    pub fn has_room(&self) -> BoxFuture<'_, Result<(), AppendError>> {
+        Box::pin(async move {
+            let stream = self.events().await.map_err(|error| AppendError::Unavailable(error.into()))?;
+            let info = stream.cached_info();
+            let (config, state) = (&info.config, &info.state);
+            let is_reached =
+                |limit: i64, used: u64| u64::try_from(limit).is_ok_and(|limit| limit > 0 && used >= limit);
+            if is_reached(config.max_messages, state.messages)
+                || is_reached(config.max_bytes, state.bytes + ROOM_BYTES)
+            {
+                return Err(AppendError::Unavailable(
+                    "the event log is full: see the limits of stream EVENTS".into(),
+                ));
+            }
+            Ok(())
         })
     }
 

@@ -75,6 +75,11 @@ impl DeadLetter {
         ciborium::from_reader(bytes)
     }
 
+    /// Whether this is the story of that message and not of another one at its position.
+    fn is_of(&self, recorded: &Recorded) -> bool {
+        self.subject == recorded.subject && self.payload == recorded.payload
+    }
+
     /// How often the message was handed out.
     fn deliveries(&self) -> u64 {
         self.tries.iter().map(|tried| tried.deliveries).sum()
@@ -136,12 +141,16 @@ impl Log {
         Box::pin(async move {
             let unavailable = |error: UnavailableError| AppendError::Unavailable(error.into());
             self.check_same().await?;
-            let letter = DeadLetter::new(consumer, recorded, tries);
-            // What was kept first is the story: a repeated try must tell the same.
-            let letter = match self.write_dead_letter(&letter).await.map_err(unavailable)? {
-                Written::Now => letter,
-                Written::Before => {
-                    self.dead_letter(consumer, recorded.seq).await.map_err(unavailable)?.unwrap_or(letter)
+            let fresh = DeadLetter::new(consumer, recorded, tries);
+            let mut previous_seq = 0;
+            let letter = loop {
+                if self.write_dead_letter(&fresh, previous_seq).await.map_err(unavailable)? {
+                    break fresh;
+                }
+                match self.entry(consumer, recorded.seq).await.map_err(unavailable)? {
+                    // What was kept first is the story: a repeated try must tell the same.
+                    Some((_, kept)) if kept.is_of(recorded) => break kept,
+                    found => previous_seq = found.map_or(0, |(seq, _)| seq),
                 }
             };
             reach("dlq.after-write");
@@ -153,7 +162,8 @@ impl Log {
         })
     }
 
-    /// The dead letter of the message at `stream_seq` of the event stream.
+    /// The dead letter of the message at `stream_seq` of the event stream. An entry of another message, which stood there
+    /// before one of the two streams was restored from a copy, is none.
     ///
     /// # Errors
     /// When the server does not answer or the entry can't be read.
@@ -163,39 +173,52 @@ impl Log {
         stream_seq: u64,
     ) -> BoxFuture<'a, Result<Option<DeadLetter>, UnavailableError>> {
         Box::pin(async move {
-            let stream = self.context.get_stream_no_info(stream_of(consumer)).await;
-            let stream = stream.map_err(UnavailableError::new("open a dead-letter stream"))?;
-            match stream.get_last_raw_message_by_subject(&subject(consumer, stream_seq)).await {
-                Ok(message) => {
-                    let letter = DeadLetter::decode(&message.payload);
-                    letter.map(Some).map_err(UnavailableError::new("read a dead letter"))
-                }
-                Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
-                Err(error) => Err(UnavailableError::new("look for a dead letter")(error)),
-            }
+            let Some((_, letter)) = self.entry(consumer, stream_seq).await? else { return Ok(None) };
+            let stands_there = self.at(stream_seq).await?;
+            Ok(stands_there.is_none_or(|recorded| letter.is_of(&recorded)).then_some(letter))
         })
     }
 
-    async fn write_dead_letter(&self, letter: &DeadLetter) -> Result<Written, UnavailableError> {
+    /// The newest entry of this position, and its place among the dead letters.
+    async fn entry(
+        &self,
+        consumer: &str,
+        stream_seq: u64,
+    ) -> Result<Option<(u64, DeadLetter)>, UnavailableError> {
+        let stream = self.context.get_stream_no_info(stream_of(consumer)).await;
+        let stream = stream.map_err(UnavailableError::new("open a dead-letter stream"))?;
+        match stream.get_last_raw_message_by_subject(&subject(consumer, stream_seq)).await {
+            Ok(message) => {
+                let letter = DeadLetter::decode(&message.payload);
+                let letter = letter.map_err(UnavailableError::new("read a dead letter"))?;
+                Ok(Some((message.sequence, letter)))
+            }
+            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
+            Err(error) => Err(UnavailableError::new("look for a dead letter")(error)),
+        }
+    }
+
+    /// `false` if something else than the entry at `previous_seq` is the newest in its place; 0 when none may be there.
+    async fn write_dead_letter(
+        &self,
+        letter: &DeadLetter,
+        previous_seq: u64,
+    ) -> Result<bool, UnavailableError> {
         let mut bytes = Vec::new();
         ciborium::into_writer(letter, &mut bytes).map_err(UnavailableError::new("encode a dead letter"))?;
-        let message = PublishMessage::build().payload(bytes.into()).expected_last_subject_sequence(0);
+        let message =
+            PublishMessage::build().payload(bytes.into()).expected_last_subject_sequence(previous_seq);
         let sent = self.context.send_publish(letter.subject(), message).await;
         let acknowledged = match sent {
             Ok(ack) => ack.await,
             Err(error) => Err(error),
         };
         match acknowledged {
-            Ok(_) => Ok(Written::Now),
-            Err(error) if error.kind() == PublishErrorKind::WrongLastSequence => Ok(Written::Before),
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == PublishErrorKind::WrongLastSequence => Ok(false),
             Err(error) => Err(UnavailableError::new("write to a dead-letter stream")(error)),
         }
     }
-}
-
-enum Written {
-    Now,
-    Before,
 }
 
 fn stream_of(consumer: &str) -> String {

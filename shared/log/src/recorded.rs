@@ -38,7 +38,7 @@ impl Recorded {
             seq: place.seq,
             subject: place.subject.to_owned(),
             stored_at: place.stored_at,
-            content: Envelope::decode(&payload),
+            content: Envelope::decode_at(place.subject, &payload),
             pending: place.pending,
             payload,
             headers,

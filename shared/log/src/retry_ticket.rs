@@ -8,6 +8,7 @@ use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::RawMessageErrorKind;
 use futures::future::BoxFuture;
+use hilum_events::EventId;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +44,9 @@ pub(crate) struct Ticket {
     pub(crate) consumer: String,
     /// Position of the message in the event stream.
     pub(crate) stream_seq: u64,
+    /// Its id, if it can be read: another fact may stand there once the log was restored from a copy.
+    #[serde(default)]
+    pub(crate) event_id: Option<EventId>,
     /// What was tried so far, oldest first.
     pub(crate) tries: Vec<Try>,
     /// Workers that had taken the message and never answered, when it was put off before it was tried.
@@ -121,7 +125,10 @@ impl Log {
     ) -> BoxFuture<'a, Result<(), UnavailableError>> {
         Box::pin(async move {
             let tries = vec![Try::now(1, vec![why.to_owned()])];
-            self.retry_now(&Ticket { consumer: consumer.to_owned(), stream_seq, tries, unanswered: 0 }).await
+            let consumer = consumer.to_owned();
+            // Of what stands there now, whatever that is.
+            let event_id = None;
+            self.retry_now(&Ticket { consumer, stream_seq, event_id, tries, unanswered: 0 }).await
         })
     }
 

@@ -47,6 +47,15 @@ fn a_duplicate_is_linked_to_the_reading_of_the_first() {
 }
 
 #[test]
+fn of_a_reading_that_was_told_twice_the_first_counts_as_in_reports() {
+    let (first, mut second) = (inference_completed(1, "a", 1), inference_completed(2, "a", 2));
+    second.occurred_at = at(9);
+    for order in [[(&first, 1), (&second, 2)], [(&second, 2), (&first, 1)]] {
+        assert_eq!(folded(order).outcomes[&reading_id("a")].seq, 1);
+    }
+}
+
+#[test]
 fn a_completed_reading_outweighs_an_earlier_and_a_later_failure() {
     check(&[job_dead_lettered(1, "a", 1), inference_completed(1, "a", 2)], |rows| {
         assert_eq!(state(rows, reading_id("a")), Some(OutcomeState::Completed));

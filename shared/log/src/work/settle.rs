@@ -51,6 +51,13 @@ pub(super) struct Placed {
     pub(super) tries: Vec<Try>,
 }
 
+/// The log was restored from a copy since the ticket was written: what it would have tried again is not there.
+#[derive(Debug, thiserror::Error)]
+#[error("a ticket of another event than the one at position {seq} is thrown away")]
+struct StaleTicketError {
+    seq: u64,
+}
+
 /// How a message ended.
 enum Ended {
     /// It was handled.
@@ -78,8 +85,15 @@ impl Bench {
         let placed = match placed {
             Ok(placed) => placed,
             Err(error) => {
-                let error: &dyn Error = &*error;
-                return tracing::error!(error, consumer, "message without a place in the log");
+                tracing::error!(
+                    error = &*error as &dyn Error,
+                    consumer,
+                    "message without a place in the log"
+                );
+                if error.is::<StaleTicketError>() {
+                    self.answer(&message, 0, Ended::Parked).await;
+                }
+                return;
             }
         };
         reach("work.after-receive");
@@ -120,7 +134,12 @@ impl Bench {
             }
             Kind::Retry => {
                 let ticket = Ticket::decode(&message.payload)?;
-                (self.original(ticket.stream_seq).await?, ticket.unanswered, ticket.tries)
+                let original = self.original(ticket.stream_seq).await?;
+                let stands_there = original.envelope().map(|envelope| envelope.event_id);
+                if ticket.event_id.is_some_and(|wanted| stands_there != Some(wanted)) {
+                    return Err(StaleTicketError { seq: ticket.stream_seq }.into());
+                }
+                (original, ticket.unanswered, ticket.tries)
             }
         };
         let deliveries = unanswered + deliveries;
@@ -214,7 +233,8 @@ impl Bench {
     /// Has the message come again by a ticket, after `wait`.
     async fn put_off(&self, placed: &Placed, tries: Vec<Try>, unanswered: u64, wait: Duration) {
         let stream_seq = placed.recorded.seq;
-        let ticket = Ticket { consumer: placed.consumer.clone(), stream_seq, tries, unanswered };
+        let event_id = placed.recorded.envelope().map(|envelope| envelope.event_id);
+        let ticket = Ticket { consumer: placed.consumer.clone(), stream_seq, event_id, tries, unanswered };
         until_written(stream_seq, || self.log.schedule_retry(&ticket, wait)).await;
     }
 

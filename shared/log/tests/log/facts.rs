@@ -1,6 +1,6 @@
 //! Appending, claiming, following, and the definitions of the streams.
 
-use hilum_events::{Event, Priority, claim_filter, samples};
+use hilum_events::{DecodeError, Event, Priority, claim_filter, samples};
 use hilum_log::{AppendError, Appended, apply_definitions, drift};
 use hilum_servers::{NatsOptions, NatsServer, wait_until};
 
@@ -71,6 +71,33 @@ async fn many_claims_of_one_reading_at_once_have_one_winner_whatever_their_site_
     assert!(outcomes.iter().flatten().all(|seq| *seq == 1));
     let claim = bench.log.last(&claim_filter(samples::reading_id("a"))).await.unwrap().unwrap();
     assert_eq!(claim.seq, 1);
+}
+
+#[tokio::test]
+async fn a_reading_is_told_once_whichever_site_asked_for_it() {
+    let bench = bench().await;
+    let first = samples::inference_completed(1, "a", 0);
+    let seq = bench.log.append(&first).await.unwrap().seq();
+    let cause = samples::inference_requested(2, "a", 1);
+    let second = cause.next_at(&"elsewhere".parse().unwrap(), samples::at(2), first.event.clone());
+    assert_ne!(first.subject(), second.subject());
+    let Err(AppendError::Taken(found)) = bench.log.append(&second).await else { panic!("told twice") };
+    assert_eq!(found.seq, seq);
+}
+
+#[tokio::test]
+async fn a_fact_under_the_subject_of_another_is_not_taken_for_it() {
+    let bench = bench().await;
+    let forged = samples::image_stored(1, "a", 0);
+    let other = samples::image_stored(2, "a", 0).subject();
+    let client = async_nats::connect(bench.server.url()).await.unwrap();
+    let context = async_nats::jetstream::new(client);
+    let published = context.publish(other.clone(), forged.encode().into()).await.unwrap();
+    let seq = published.await.unwrap().sequence;
+    let belongs = DecodeError::Misplaced { belongs: forged.subject() };
+    assert_eq!(bench.log.at(seq).await.unwrap().unwrap().content, Err(belongs.clone()));
+    assert_eq!(bench.log.last(&other).await.unwrap().unwrap().content, Err(belongs.clone()));
+    assert_eq!(bench.log.follow(0, &[]).next().await.content, Err(belongs));
 }
 
 #[tokio::test]

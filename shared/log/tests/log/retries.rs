@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use hilum_events::samples;
-use hilum_log::{AdvisoryKind, Delivery, Failure, Handle, WorkConfig, work};
+use hilum_events::{Event, samples};
+use hilum_log::{AdvisoryKind, Delivery, Failure, Handle, Log, WorkConfig, apply_definitions, work};
 use hilum_servers::wait_until;
 use tokio_util::sync::CancellationToken;
 
@@ -136,4 +136,54 @@ async fn the_server_says_which_messages_it_does_not_hand_out_any_more() {
     assert_eq!(advisory.kind, AdvisoryKind::Terminated);
     assert_eq!((advisory.consumer.as_str(), advisory.stream_seq), ("dedupe", 1));
     assert_eq!(bench.log.advisories_after(advisory.seq).await.unwrap(), []);
+}
+
+/// As after a restore of the log alone, from a copy of an earlier time.
+async fn log_anew(bench: &crate::Bench) -> Log {
+    let client = async_nats::connect(bench.server.url()).await.unwrap();
+    async_nats::jetstream::new(client).delete_stream("EVENTS").await.unwrap();
+    let log = Log::connect(&bench.server.url(), "after the restore").await.unwrap();
+    assert!(wait_until(LIMIT, || async { log.is_connected() }).await);
+    apply_definitions(&log, 1).await.unwrap();
+    log
+}
+
+#[tokio::test]
+async fn a_ticket_of_before_a_restore_does_not_hand_out_what_stands_at_its_position_now() {
+    let bench = bench().await;
+    bench.log.append(&samples::image_stored(1, "a", 0)).await.unwrap();
+    let failing = Scripted::new(|_, _| Some(Failure::Retry("no luck".into())));
+    let put_off = async || bench.log.has_retry("dedupe", 1).await.unwrap();
+    work_until(&bench.log, failing, &work_config("dedupe"), put_off).await;
+
+    let log = log_anew(&bench).await;
+    assert_eq!(log.append(&samples::image_stored(2, "b", 0)).await.unwrap().seq(), 1);
+    let handler = Scripted::new(|_, _| None);
+    let ended = async || !log.has_retry("dedupe", 1).await.unwrap() && settled(&log).await;
+    work_until(&log, handler.clone(), &work_config("dedupe"), ended).await;
+    assert_eq!(handler.calls(), 1, "once, as the new fact that it is");
+}
+
+#[tokio::test]
+async fn a_dead_letter_of_before_a_restore_is_not_the_story_of_what_stands_at_its_position_now() {
+    let bench = bench().await;
+    bench.log.append(&samples::image_stored(1, "a", 0)).await.unwrap();
+    let before = Scripted::new(|_, _| Some(Failure::Park("the story of before".into())));
+    let now = Scripted::new(|_, _| Some(Failure::Park("its own story".into())));
+    let parked = async |log: &Log| log.last("evt.job-dead-lettered.>").await.unwrap().is_some();
+    work_until(&bench.log, before, &work_config("dedupe"), async || {
+        parked(&bench.log).await && settled(&bench.log).await
+    })
+    .await;
+
+    let log = log_anew(&bench).await;
+    let fact = samples::image_stored(2, "b", 0);
+    assert_eq!(log.append(&fact).await.unwrap().seq(), 1);
+    assert_eq!(log.dead_letter("dedupe", 1).await.unwrap(), None);
+    work_until(&log, now, &work_config("dedupe"), async || parked(&log).await && settled(&log).await).await;
+    let letter = log.dead_letter("dedupe", 1).await.unwrap().unwrap();
+    assert_eq!((letter.subject, &letter.tries[0].errors[0]), (fact.subject(), &"its own story".to_owned()));
+    let told = log.last("evt.job-dead-lettered.>").await.unwrap().unwrap().content.unwrap();
+    let Event::JobDeadLettered(told) = told.event else { panic!("{told:?}") };
+    assert_eq!((told.job_id, told.reason.as_str()), (samples::job_id(2), "its own story"));
 }

@@ -1,0 +1,56 @@
+//! Where facts stand: once for what they are about, at the site whose it is.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use hilum_events::{DecodeError, Envelope, Site, samples};
+
+/// Whether a filter of NATS finds a subject; `*` is any one token.
+fn finds(filter: &str, subject: &str) -> bool {
+    let (filter, subject) = (filter.split('.'), subject.split('.'));
+    filter.clone().count() == subject.clone().count()
+        && filter.zip(subject).all(|(wanted, token)| wanted == "*" || wanted == token)
+}
+
+#[test]
+fn no_place_changes_with_the_site() {
+    let sites = ["alpha", "bravo"].map(|name| name.parse::<Site>().unwrap());
+    for envelope in samples::one_of_each() {
+        let place = envelope.event.unique_among();
+        let [alpha, bravo] = sites.each_ref().map(|site| envelope.event.subject(site));
+        assert_ne!(alpha, bravo);
+        assert!(finds(&place, &alpha) && finds(&place, &bravo), "{place} is not both {alpha} and {bravo}");
+    }
+}
+
+#[test]
+fn no_fact_is_found_in_the_place_of_another() {
+    let all = samples::one_of_each();
+    for envelope in &all {
+        let found: Vec<_> = all
+            .iter()
+            .filter(|other| finds(&envelope.event.unique_among(), &other.subject()))
+            .map(|other| other.event.name())
+            .collect();
+        assert_eq!(found, [envelope.event.name()]);
+    }
+}
+
+#[test]
+fn a_fact_under_the_subject_of_another_is_none() {
+    let elsewhere = "elsewhere".parse::<Site>().unwrap();
+    for envelope in samples::one_of_each() {
+        let (bytes, belongs) = (envelope.encode(), envelope.subject());
+        assert_eq!(Envelope::decode_at(&belongs, &bytes), Ok(envelope.clone()));
+        let other = envelope.event.subject(&elsewhere);
+        assert_eq!(Envelope::decode_at(&other, &bytes), Err(DecodeError::Misplaced { belongs }));
+    }
+}
+
+#[test]
+fn a_fact_has_the_site_of_what_it_is_about_and_not_of_what_led_to_it() {
+    let site = "alpha".parse::<Site>().unwrap();
+    let cause = samples::image_stored(1, "a", 0);
+    let fact = cause.next_at(&site, samples::at(1), samples::inference_requested(2, "b", 0).event);
+    assert_eq!((&fact.site, fact.causation_id), (&site, Some(cause.event_id)));
+    assert_ne!(fact.site, cause.site);
+    assert!(fact.subject().starts_with("evt.inference-requested.alpha."));
+}
