@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hilum_events::DecodeError;
 use hilum_log::Recorded;
 
 use crate::domain::{Fact, Rows};
@@ -15,15 +16,22 @@ pub(crate) fn rows_of(from: &Position, batch: &[Recorded]) -> (Rows, Position) {
     let mut rows = Rows::default();
     let mut to = from.clone();
     for recorded in batch {
-        match &recorded.content {
-            Ok(envelope) => {
-                rows.evolve(&Fact { seq: recorded.seq, trace_id: recorded.trace_id(), envelope });
-            }
-            Err(error) => park(&mut rows, recorded, &error.to_string()),
+        if let Err(error) = evolve(&mut rows, recorded) {
+            park(&mut rows, recorded, &error.to_string());
         }
         to = to.after(recorded);
     }
     (rows, to)
+}
+
+/// Adds what a message says.
+///
+/// # Errors
+/// It is nothing that this release knows.
+pub(crate) fn evolve<'r>(rows: &mut Rows, recorded: &'r Recorded) -> Result<(), &'r DecodeError> {
+    let envelope = recorded.content.as_ref()?;
+    rows.evolve(&Fact { seq: recorded.seq, trace_id: recorded.trace_id(), envelope });
+    Ok(())
 }
 
 /// Sets a message aside, loudly.

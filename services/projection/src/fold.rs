@@ -9,7 +9,7 @@ use hilum_log::{Attempts, Log, Recorded, UnavailableError};
 use hilum_runtime::{Health, with_causes};
 use tokio_util::sync::CancellationToken;
 
-use crate::batch::{park, project_span, rows_of};
+use crate::batch::{evolve, park, project_span, rows_of};
 use crate::domain::Rows;
 use crate::pace::Pace;
 use crate::position::{Mismatch, Position};
@@ -34,6 +34,8 @@ const RETRY: Attempts = Attempts {
 const DATABASE: &str = "database";
 const LOG: &str = "log";
 const CAUGHT_UP: &str = "projection";
+/// A note of readiness.
+const UNREADABLE: &str = "unreadable";
 
 /// The fold and all it needs.
 #[derive(Clone)]
@@ -46,6 +48,14 @@ pub struct Projection {
     pub progress: Progress,
     /// What `/readyz` says.
     pub health: Health,
+}
+
+/// A batch in the tables.
+struct Folded {
+    to: Position,
+    touched: Touched,
+    /// Whether any of it could not be folded.
+    set_aside: bool,
 }
 
 /// Folding was interrupted; it begins again from the position in the database.
@@ -88,6 +98,7 @@ impl Projection {
         self.store.prepare().await?;
         self.health.holds(DATABASE);
         let mut position = self.begin().await?;
+        self.fold_late().await?;
         let goal = self.log.position().await?.last_seq;
         if position.last_seq < goal {
             let reason = format!("folding events {} to {goal}", position.last_seq + 1);
@@ -113,6 +124,37 @@ impl Projection {
         Ok(position)
     }
 
+    /// Folds once more what could not be folded before: a later release may know it, or its tables may take it.
+    async fn fold_late(&self) -> Result<(), FoldError> {
+        for seq in self.store.unreadable().await? {
+            let mut rows = Rows::default();
+            let Some(recorded) = self.log.at(seq).await? else { continue };
+            if evolve(&mut rows, &recorded).is_err() {
+                continue;
+            }
+            match self.store.write_late(seq, &rows).await {
+                Ok(()) => {
+                    tracing::info!(seq, subject = recorded.subject, "folded what could not be folded before")
+                }
+                Err(error) if error.is_bad_data() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(self.tell_unreadable().await?)
+    }
+
+    /// Says what the tables lack, as long as they do.
+    async fn tell_unreadable(&self) -> Result<(), StoreError> {
+        let unreadable = self.store.unreadable().await?;
+        metrics::gauge!("hilum_projection_unreadable").set(unreadable.len() as f64);
+        let note = unreadable.first().map(|first| {
+            let count = unreadable.len();
+            format!("{count} of the log's messages are not in the tables, the first at position {first}: table unreadable says why; upgrade, or mend the tables, and start hilum-projection again")
+        });
+        self.health.note(UNREADABLE, note);
+        Ok(())
+    }
+
     /// Folds batch after batch until another copy moves the position.
     async fn lead(&self, mut position: Position, goal: u64) -> Result<(), FoldError> {
         let mut follower = self.log.follow(position.last_seq, &[]);
@@ -131,9 +173,12 @@ impl Projection {
             let begun = Instant::now();
             let far_behind = batch.last().is_some_and(|last| last.pending > BATCH_MAX as u64);
             let touched = match self.fold(&position, &batch).await? {
-                Some((next, touched)) => {
-                    position = next;
-                    touched
+                Some(folded) => {
+                    position = folded.to;
+                    if folded.set_aside {
+                        self.tell_unreadable().await?;
+                    }
+                    folded.touched
                 }
                 None => return Ok(()),
             };
@@ -159,6 +204,7 @@ impl Projection {
             position.check_log(&log)?;
             report_lag(&position, log.last_seq);
             if position != seen {
+                self.tell_unreadable().await?;
                 self.tell(&position, goal, Touched::Anything);
                 seen = position;
                 stuck_since = None;
@@ -172,16 +218,15 @@ impl Projection {
     }
 
     /// Folds one batch; `None` if another copy moved the position before.
-    async fn fold(
-        &self,
-        from: &Position,
-        batch: &[Recorded],
-    ) -> Result<Option<(Position, Touched)>, StoreError> {
+    async fn fold(&self, from: &Position, batch: &[Recorded]) -> Result<Option<Folded>, StoreError> {
         let begun = Instant::now();
         let _spans: Vec<_> = batch.iter().filter_map(project_span).collect();
         let (rows, to) = rows_of(from, batch);
         let folded = match self.store.write(from, &to, &rows).await {
-            Ok(true) => Some((to, Touched::Only(Arc::new(rows.changed())))),
+            Ok(true) => {
+                let set_aside = !rows.unreadable.is_empty();
+                Some(Folded { to, touched: Touched::Only(Arc::new(rows.changed())), set_aside })
+            }
             Ok(false) => None,
             Err(error) if error.is_bad_data() => self.fold_one_by_one(from, batch).await?,
             Err(error) => return Err(error),
@@ -196,7 +241,7 @@ impl Projection {
         &self,
         from: &Position,
         batch: &[Recorded],
-    ) -> Result<Option<(Position, Touched)>, StoreError> {
+    ) -> Result<Option<Folded>, StoreError> {
         let mut from = from.clone();
         for recorded in batch {
             let (rows, to) = rows_of(&from, std::slice::from_ref(recorded));
@@ -213,7 +258,7 @@ impl Projection {
             }
             from = to;
         }
-        Ok(Some((from, Touched::Anything)))
+        Ok(Some(Folded { to: from, touched: Touched::Anything, set_aside: true }))
     }
 
     fn tell(&self, position: &Position, goal: u64, touched: Touched) {

@@ -162,6 +162,33 @@ impl Store {
         Ok(true)
     }
 
+    /// The positions of messages that could not be folded, by whichever release.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn unreadable(&self) -> Result<Vec<u64>, StoreError> {
+        let sql = "SELECT to_json(seq) FROM unreadable ORDER BY seq";
+        let found: Vec<Json<u64>> = sqlx::query_scalar(sql)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(failed("look for what could not be folded"))?;
+        Ok(found.into_iter().map(|seq| seq.0).collect())
+    }
+
+    /// Writes the rows of the message at `seq`, which could not be folded before. The position stays where it is: rows
+    /// outweigh one another by their own positions.
+    ///
+    /// # Errors
+    /// When the database is away or refuses; then nothing is written, or all of it.
+    pub async fn write_late(&self, seq: u64, rows: &Rows) -> Result<(), StoreError> {
+        let mut transaction = self.pool.begin().await.map_err(failed("begin a transaction"))?;
+        insert_all(&mut transaction, rows).await.map_err(failed("write rows"))?;
+        let sql = "DELETE FROM unreadable WHERE seq = $1::text::bigint";
+        let deleted = sqlx::query(sql).bind(seq.to_string()).execute(&mut *transaction).await;
+        deleted.map_err(failed("note what was folded"))?;
+        transaction.commit().await.map_err(failed("commit"))
+    }
+
     /// On a connection of its own: a migration that is cut off must not leave its lock in the pool.
     async fn migrate(&self) -> Result<(), MigrateError> {
         let mut connection = PgConnection::connect_with(&self.pool.connect_options()).await?;

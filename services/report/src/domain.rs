@@ -64,6 +64,10 @@ struct ImagePlace {
     index: usize,
 }
 
+/// Kinds of facts that change nothing here: of these a version of a later release can be passed by.
+pub(crate) const UNREAD: [&str; 4] =
+    ["dead-letter-resolved", "report-delivered", "delivery-failed", "delivery-resolved"];
+
 /// Brings the state to where it stands after `fact`. A fact that was folded before changes nothing.
 pub(crate) fn evolve(state: &mut State, fact: &Fact<'_>) {
     if fact.seq <= state.last_seq {

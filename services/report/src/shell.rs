@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{Due, Fact, Rules, State, decide, evolve};
+use crate::domain::{Due, Fact, Rules, State, UNREAD, decide, evolve};
 use crate::facts::Facts;
 use crate::health::{CAUGHT_UP, STUCK, watch};
 use crate::issue::{IssueError, Issued, Issuer};
@@ -200,6 +200,14 @@ impl Desk {
                         self.setbacks.clear(e.study_id);
                     }
                     self.issuer.facts.take(recorded);
+                }
+                Err(error) if error.can_be_passed_by(&UNREAD) => {
+                    metrics::counter!("hilum_report_unknown_events_total").increment(1);
+                    tracing::warn!(
+                        error = error as &dyn std::error::Error,
+                        seq,
+                        "passed by: says nothing of reports"
+                    );
                 }
                 Err(source @ DecodeError::Unknown { .. }) => {
                     self.halted = Some(RunError::NewerEvent { seq, source: source.clone() });

@@ -572,23 +572,32 @@ async fn a_report_with_a_flaw_is_not_issued_and_shows_as_stuck() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_event_of_a_newer_release_stops_the_service() {
+async fn a_kind_of_a_newer_release_is_passed_by_and_a_newer_version_of_what_is_read_stops_the_service() {
     let site = Site::new().await;
     let mut copy = site.start(100).await;
     let client = async_nats::connect(site.nats.url()).await.unwrap();
-    let newer = newer_event();
-    client.publish("evt.image-moved.default.x", newer.into()).await.unwrap();
+    let known = samples::study_close_requested(1, 0);
+    let (from, to) = (b"study-close-requested", b"study-close-withdrawn");
+    let other_kind = with_bytes(known.encode(), from, to);
+    client.publish("evt.study-close-withdrawn.default.x", other_kind.into()).await.unwrap();
+    client.flush().await.unwrap();
+    site.append(samples::image_stored(1, "a", 0)).await;
+    site.append(samples::inference_requested(1, "a", 0)).await;
+    site.append(samples::inference_failed(1, "a", 0)).await;
+    site.issued(1).await;
+
+    let newer_version = with_bytes(known.encode(), b"gversion\x01", b"gversion\x17");
+    client.publish(known.subject(), newer_version.into()).await.unwrap();
     client.flush().await.unwrap();
     let ended = tokio::time::timeout(LIMIT, &mut copy.task).await.expect("it ends").unwrap();
     assert!(ended.is_err());
 }
 
-/// An envelope whose event this release does not know.
-fn newer_event() -> Vec<u8> {
-    let bytes = samples::study_close_requested(1, 0).encode();
-    let (from, to) = (b"study-close-requested", b"study-close-withdrawn");
+/// What this release writes, changed in one place.
+fn with_bytes(mut bytes: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
     let at = bytes.windows(from.len()).position(|window| window == from).unwrap();
-    [&bytes[..at], to, &bytes[at + from.len()..]].concat()
+    bytes[at..at + from.len()].copy_from_slice(to);
+    bytes
 }
 
 /// Writes a page with real pictures, to be looked at.

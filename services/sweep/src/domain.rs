@@ -116,6 +116,10 @@ pub(crate) struct State {
     doubts: Vec<Doubt>,
 }
 
+/// Kinds of facts that change nothing here: of these a version of a later release can be passed by.
+pub(crate) const UNREAD: [&str; 5] =
+    ["study-close-requested", "study-flagged", "report-delivered", "delivery-failed", "delivery-resolved"];
+
 /// Brings the state to where it stands after `fact`. A fact that was folded before changes nothing.
 pub(crate) fn evolve(state: &mut State, fact: &Fact<'_>) {
     if fact.seq <= state.last_seq {

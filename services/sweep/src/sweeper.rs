@@ -8,7 +8,7 @@ use hilum_events::{DecodeError, completed_filter};
 use hilum_log::{ConsumerPosition, Follower, Log, Recorded, UnavailableError};
 use jiff::Timestamp;
 
-use crate::domain::{Action, Fact, Finding, Kind, Limits, State, Work, decide, evolve};
+use crate::domain::{Action, Fact, Finding, Kind, Limits, State, UNREAD, Work, decide, evolve};
 use crate::doubts::{Verdict, settle};
 
 /// Facts folded before anything else is looked at.
@@ -201,7 +201,9 @@ impl Sweeper {
 }
 
 fn fold(state: &mut State, recorded: &Recorded) -> Result<(), LookError> {
-    if let Err(source @ DecodeError::Unknown { .. }) = &recorded.content {
+    if let Err(source @ DecodeError::Unknown { .. }) = &recorded.content
+        && !source.can_be_passed_by(&UNREAD)
+    {
         return Err(LookError::NewerEvent { seq: recorded.seq, source: source.clone() });
     }
     let fact = Fact {

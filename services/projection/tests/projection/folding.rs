@@ -101,6 +101,59 @@ async fn messages_that_cannot_be_folded_are_set_aside_and_the_others_go_on() {
 }
 
 #[tokio::test]
+async fn what_could_not_be_folded_is_told_and_folded_at_the_next_start() {
+    let world = World::start().await;
+    let first = world.append(&[image_stored(1, "a", 0)]).await;
+    let copy = world.projection().await;
+    copy.folded(first).await;
+    assert_eq!(copy.health.readiness().notes.len(), 0);
+    world.sql("hilum", "ALTER TABLE jobs ADD CONSTRAINT odd CHECK (stored_seq < 2)").await;
+    let refused = world.append(&[image_stored(2, "b", 1)]).await;
+    copy.folded(refused).await;
+    let noted = || async { copy.health.readiness().notes.contains_key("unreadable") };
+    assert!(wait_until(DEADLINE, noted).await);
+    assert_eq!(world.dump().await["unreadable"][0]["seq"], refused);
+    copy.stop().await;
+
+    let copy = world.projection().await;
+    copy.folded(refused).await;
+    assert!(
+        wait_until(DEADLINE, || async { copy.health.readiness().notes.contains_key("unreadable") }).await
+    );
+    copy.stop().await;
+
+    world.sql("hilum", "ALTER TABLE jobs DROP CONSTRAINT odd").await;
+    let copy = world.projection().await;
+    copy.folded(refused).await;
+    assert_eq!(copy.ok(&format!("/v1/jobs/{}", job_id(2))).await["status"], "QUEUED");
+    assert_eq!(world.dump().await["unreadable"], json!([]));
+    assert_eq!(copy.health.readiness().notes.len(), 0);
+    assert_eq!(copy.ok("/v1/ops/metrics").await["unreadable"], 0);
+}
+
+#[tokio::test]
+async fn tables_of_a_newer_release_are_filled_with_its_defaults() {
+    let world = World::start().await;
+    let seq = world.append(&[image_stored(9, "z", 0)]).await;
+    let copy = world.projection().await;
+    copy.folded(seq).await;
+    // In the middle, as a later release does it while this one still runs.
+    let newer = "DO $$ DECLARE name text; BEGIN
+        FOR name IN SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'
+            AND table_type = 'BASE TABLE' AND table_name NOT IN ('stream_position', '_sqlx_migrations')
+        LOOP EXECUTE format('ALTER TABLE %I ADD COLUMN newer boolean NOT NULL DEFAULT false', name); END LOOP;
+        END $$";
+    world.sql("hilum", newer).await;
+    let seq = world.append(&one_of_each()).await;
+    copy.folded(seq).await;
+    let dump = world.dump().await;
+    assert_eq!(dump["unreadable"], json!([]));
+    for (table, rows) in dump.as_object().unwrap().iter().filter(|(table, _)| *table != "stream_position") {
+        assert!(rows.as_array().unwrap().iter().all(|row| row["newer"] == false), "{table}: {rows}");
+    }
+}
+
+#[tokio::test]
 async fn a_database_folded_from_another_log_is_left_as_it_is() {
     let world = World::start().await;
     let seq = world.append(&story()).await;

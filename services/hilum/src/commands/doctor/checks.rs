@@ -2,6 +2,7 @@
 
 use hilum_log::Drift;
 use hilum_runtime::with_causes;
+use serde_json::Value;
 
 use super::Check;
 use crate::client::Client;
@@ -92,16 +93,49 @@ pub(super) async fn streams(state: &StackState) -> Check {
     }
 }
 
-/// Work that was given up and that nobody has decided about.
-pub(super) async fn dead_letters(state: &StackState) -> Check {
+/// Work that was given up and that nobody has decided about, and facts that the tables do not have.
+pub(super) async fn dead_letters_and_tables(state: &StackState) -> [Check; 2] {
     let asked = async { Client::new(&state.base_url)?.dead_letters(&[("limit", "500".to_owned())]).await };
-    match asked.await.map(|answer| answer["dead_letters"].as_array().map_or(0, Vec::len)) {
-        Ok(0) => Check::good("dead letters", "none"),
-        Ok(count) => {
+    match asked.await {
+        Ok(answer) => [dead_letters(&answer), tables(&answer)],
+        Err(error) => ["dead letters", "tables"]
+            .map(|name| Check::bad(name, with_causes(&error), "see projection above")),
+    }
+}
+
+fn dead_letters(answer: &Value) -> Check {
+    match answer["dead_letters"].as_array().map_or(0, Vec::len) {
+        0 => Check::good("dead letters", "none"),
+        count => {
             let to_do = "`hilum dlq list` and `hilum dlq show ID` say why; decide with `hilum dlq redrive` or \
                          `hilum dlq discard`";
             Check::bad("dead letters", format!("{count} wait for a decision"), to_do)
         }
-        Err(error) => Check::bad("dead letters", with_causes(&error), "see projection above"),
+    }
+}
+
+fn tables(answer: &Value) -> Check {
+    match answer["unreadable"].as_u64() {
+        Some(0) => Check::good("tables", "have all that the log has"),
+        count => {
+            let seen = format!("{} of the log's messages are not in them", count.unwrap_or_default());
+            let to_do = "answers may lack them. The table `unreadable` says which and why; they are folded when a \
+                         release that knows them starts, or when the tables take them";
+            Check::bad("tables", seen, to_do)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_the_tables_lack_is_wrong() {
+        assert!(tables(&json!({ "unreadable": 0 })).ok);
+        let lacking = tables(&json!({ "unreadable": 3 }));
+        assert!(!lacking.ok && lacking.seen.starts_with("3 "), "{lacking:?}");
     }
 }
