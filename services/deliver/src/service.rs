@@ -93,7 +93,7 @@ impl Deliverer {
         for (target, transport) in self.targets.targets.into_iter().zip(self.transports) {
             let config = target_config(&target, self.drain_limit);
             let (log, maker, target) = (self.log.clone(), self.maker.clone(), Arc::new(target));
-            let courier = Courier { log: log.clone(), maker, target, transport };
+            let courier = Courier { log: log.clone(), maker, target, transport, untold: Default::default() };
             spawn(&mut loops, log, courier, config, shutdown);
         }
         if !self.targets.rules.is_empty() {

@@ -1,11 +1,14 @@
 //! Delivers to one target: takes what its consumer hands out, makes the forms, hands them over, and says so in the log.
 
+use std::collections::HashMap;
 use std::error::Error;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use hilum_events::{Envelope, Event, Matter, ReportDelivered, delivered_filter, flag_filter, report_filter};
-use hilum_log::{Delivery, Failure, Handle, Log, UnavailableError, reach};
+use hilum_events::{
+    Envelope, Event, EventId, Matter, ReportDelivered, delivered_filter, flag_filter, report_filter,
+};
+use hilum_log::{AppendError, Delivery, Failure, Handle, Log, UnavailableError, reach};
 use jiff::Timestamp;
 
 use crate::domain::{Errand, errand, notice};
@@ -24,6 +27,9 @@ pub(crate) struct Courier {
     pub(crate) maker: Maker,
     pub(crate) target: Arc<Target>,
     pub(crate) transport: Transport,
+    /// What was sent and is not told yet, by the fact that led to it. The log may be full: it is told before anything else
+    /// is sent, and never sent a second time for that.
+    pub(crate) untold: Mutex<HashMap<EventId, Envelope>>,
 }
 
 /// What was to be delivered can't be found or made.
@@ -51,7 +57,12 @@ impl Handle for Courier {
         if self.log.last(&told).await?.is_some() {
             return Ok(());
         }
+        let sent = self.untold().get(&cause.event_id).cloned();
+        if let Some(fact) = sent {
+            return Ok(self.tell(cause.event_id, &fact).await?);
+        }
         let parcel = self.pack(cause, &errand).await?;
+        self.can_tell().await?;
         let receipt = match parcel.objects.is_empty() {
             true => NOTHING.to_owned(),
             false => self.transport.send(&parcel).await?,
@@ -62,8 +73,8 @@ impl Handle for Courier {
         let target = self.target.name.clone();
         tracing::info!(%study_id, matter = matter.token(), %target, receipt, "delivered");
         let event = ReportDelivered { study_id, matter, target, attempt, objects, receipt };
-        self.log.append(&cause.next(Timestamp::now(), Event::ReportDelivered(event))).await?;
-        Ok(())
+        let fact = cause.next(Timestamp::now(), Event::ReportDelivered(event));
+        Ok(self.tell(cause.event_id, &fact).await?)
     }
 
     /// The target is not asked for: one that stays away must not hold up what is meant for it for ever.
@@ -73,6 +84,28 @@ impl Handle for Courier {
 }
 
 impl Courier {
+    /// Whether what is sent now can be told; tells what could not be told before.
+    async fn can_tell(&self) -> Result<(), AppendError> {
+        let untold: Vec<_> = self.untold().iter().map(|(cause, fact)| (*cause, fact.clone())).collect();
+        for (cause, fact) in untold {
+            self.tell(cause, &fact).await?;
+        }
+        self.log.has_room().await
+    }
+
+    async fn tell(&self, cause: EventId, fact: &Envelope) -> Result<(), AppendError> {
+        self.untold().insert(cause, fact.clone());
+        let told = self.log.append(fact).await;
+        if !matches!(told, Err(AppendError::Unavailable(_))) {
+            self.untold().remove(&cause);
+        }
+        told.map(|_| ())
+    }
+
+    fn untold(&self) -> MutexGuard<'_, HashMap<EventId, Envelope>> {
+        self.untold.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn pack(&self, cause: &Envelope, errand: &Errand) -> Result<Parcel, PackError> {
         let fact = self.fact(cause, errand).await?;
         let objects = match &fact.event {

@@ -55,6 +55,16 @@ impl Bench {
         Copy { shutdown, task }
     }
 
+    /// Limits the log to what it has and so many facts more, or takes the limit away.
+    pub(crate) async fn leave_room_for(&self, facts: Option<u64>) {
+        let client = async_nats::connect(self.nats.url()).await.unwrap();
+        let context = async_nats::jetstream::new(client);
+        let info = context.get_stream("EVENTS").await.unwrap().cached_info().clone();
+        let limit = facts.map_or(-1, |facts| (info.state.messages + facts) as i64);
+        let config = async_nats::jetstream::stream::Config { max_messages: limit, ..info.config };
+        context.update_stream(config).await.unwrap();
+    }
+
     /// Issues a report whose document says `text`; its position.
     pub(crate) async fn issue(&self, revision: u32, text: &str) -> u64 {
         let json = self.store.put(text.to_owned().into()).await.unwrap();

@@ -8,6 +8,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// A request as it came.
@@ -34,6 +35,7 @@ struct Memory {
 pub(crate) struct Receiver {
     pub(crate) url: String,
     memory: Arc<Mutex<Memory>>,
+    held: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
@@ -43,9 +45,15 @@ impl Receiver {
         let memory = Arc::new(Mutex::new(memory));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let router = Router::new().fallback(answer).with_state(memory.clone());
+        let held = watch::Sender::new(false);
+        let router = Router::new().fallback(answer).with_state((memory.clone(), held.subscribe()));
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { url, memory, task }
+        Self { url, memory, held, task }
+    }
+
+    /// Answers nobody as long as it is so.
+    pub(crate) fn hold(&self, held: bool) {
+        self.held.send_replace(held);
     }
 
     /// All requests so far.
@@ -61,13 +69,13 @@ impl Drop for Receiver {
 }
 
 async fn answer(
-    State(memory): State<Arc<Mutex<Memory>>>,
+    State((memory, mut held)): State<(Arc<Mutex<Memory>>, watch::Receiver<bool>)>,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> (StatusCode, &'static str) {
-    let mut memory = memory.lock().unwrap();
-    memory.got.push(Got { path: uri.path().to_owned(), headers, body });
-    let (status, text) = memory.script.pop_front().unwrap_or((200, ""));
+    memory.lock().unwrap().got.push(Got { path: uri.path().to_owned(), headers, body });
+    held.wait_for(|held| !held).await.unwrap();
+    let (status, text) = memory.lock().unwrap().script.pop_front().unwrap_or((200, ""));
     (StatusCode::from_u16(status).unwrap(), text)
 }

@@ -1,5 +1,7 @@
 //! Webhooks: what they get, and that each target is on its own.
 
+use std::time::Duration;
+
 use hilum_events::Sha256Digest;
 use hilum_servers::{free_port, wait_until};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -51,6 +53,31 @@ async fn a_report_is_posted_and_signed_and_told_once_though_the_receiver_fails_f
         );
     }
     assert_eq!(bench.count("evt.report-delivered.>").await, 1);
+    assert_eq!(bench.count("evt.delivery-failed.>").await, 0);
+}
+
+#[tokio::test]
+async fn nothing_is_sent_that_the_full_log_could_not_tell_and_nothing_twice_because_it_filled_up() {
+    let bench = Bench::new().await;
+    let receiver = Receiver::start(&[]).await;
+    receiver.hold(true);
+    let copy = bench.start(&webhook(&bench, "desk", &receiver.url, "")).await;
+    bench.issue(1, "{\"revision\": 1}").await;
+    assert!(wait_until(LIMIT, || async { receiver.got().len() == 1 }).await);
+    // The log is full before the first report is answered, and before the second is sent.
+    bench.leave_room_for(Some(1)).await;
+    bench.issue(2, "{\"revision\": 2}").await;
+    receiver.hold(false);
+    let is_sent_more = || async { receiver.got().len() > 1 };
+    assert!(!wait_until(Duration::from_secs(8), is_sent_more).await, "{:?}", receiver.got());
+    assert_eq!(bench.count("evt.report-delivered.>").await, 0);
+
+    bench.leave_room_for(None).await;
+    for revision in [1, 2] {
+        bench.delivered("desk", revision).await;
+    }
+    copy.stop().await;
+    assert_eq!(receiver.got().len(), 2);
     assert_eq!(bench.count("evt.delivery-failed.>").await, 0);
 }
 
