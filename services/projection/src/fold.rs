@@ -105,6 +105,7 @@ impl Projection {
             self.health.wait_for(CAUGHT_UP, reason);
         }
         loop {
+            self.tell_unreadable().await?;
             self.tell(&position, goal, Touched::Anything);
             self.lead(position, goal).await?;
             position = self.stand_by(goal).await?;
@@ -140,7 +141,7 @@ impl Projection {
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(self.tell_unreadable().await?)
+        Ok(())
     }
 
     /// Says what the tables lack, as long as they do.
@@ -204,7 +205,6 @@ impl Projection {
             position.check_log(&log)?;
             report_lag(&position, log.last_seq);
             if position != seen {
-                self.tell_unreadable().await?;
                 self.tell(&position, goal, Touched::Anything);
                 seen = position;
                 stuck_since = None;

@@ -120,9 +120,7 @@ impl Log {
     ) -> Result<PublishAck, PublishError> {
         let mut headers = async_nats::HeaderMap::new();
         inject_trace(&mut headers);
-        if place != subject {
-            headers.insert(EXPECTED_LAST_SUBJECT_FILTER, place);
-        }
+        headers.insert(EXPECTED_LAST_SUBJECT_FILTER, place);
         let message = PublishMessage::build()
             .payload(envelope.encode().into())
             .headers(headers)

@@ -124,8 +124,8 @@ mod tests {
         assert!(calm.beside_others().is_none(), "what comes now is put off");
         assert!(calm.alone().await.is_none(), "and so is another suspect");
         drop(beside);
-        tokio::time::sleep(2 * ON_THE_WAY).await;
-        assert!(futures::poll!(&mut alone).is_pending(), "one message is still in hand");
+        let too_early = tokio::time::timeout(2 * ON_THE_WAY, &mut alone).await;
+        assert!(too_early.is_err(), "one message is still in hand");
         drop(other);
         let place = alone.await.unwrap();
         drop(place);

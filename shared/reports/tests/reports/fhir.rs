@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-use hilum_reports::{Report, check, fhir, samples};
+use hilum_reports::{Report, fhir, samples};
 use serde_json::{Value, json};
+
+use crate::trained;
 
 fn bundle(report: &Report) -> Value {
     serde_json::from_slice(&fhir::bundle(report)).unwrap()
@@ -16,19 +18,6 @@ fn bundle(report: &Report) -> Value {
 fn resources<'a>(bundle: &'a Value, name: &str) -> Vec<&'a Value> {
     let resources = bundle["entry"].as_array().unwrap().iter().map(|entry| &entry["resource"]);
     resources.filter(|resource| resource["resourceType"] == name).collect()
-}
-
-/// The story's report as a trained network would have made it.
-fn trained() -> Report {
-    let mut report = samples::revised();
-    for model in &mut report.models {
-        (model.identity.trained, model.notice) = (true, None);
-    }
-    for reading in report.images.iter_mut().filter_map(|image| image.reading.as_mut()) {
-        reading.trained = true;
-    }
-    check(&report).unwrap();
-    report
 }
 
 /// A report of images of which one is no DICOM.

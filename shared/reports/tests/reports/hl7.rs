@@ -1,8 +1,10 @@
 //! The message as a parser that is not ours takes it.
 
-use hilum_reports::{Report, check, hl7, samples};
+use hilum_reports::{Report, hl7, samples};
 use hl7_parser::Message;
 use hl7_parser::message::Segment;
+
+use crate::trained;
 
 /// A field of a segment as it is meant, component by component.
 fn field(message: &Message<'_>, segment: &Segment<'_>, number: usize) -> Vec<String> {
@@ -23,19 +25,6 @@ fn text(message: &Message<'_>, segment: &Segment<'_>, number: usize) -> String {
 fn observations<'a>(message: &'a Message<'a>, code: &str) -> Vec<&'a Segment<'a>> {
     let all = message.segments().filter(|segment| segment.name == "OBX");
     all.filter(|segment| field(message, segment, 3).first().is_some_and(|first| first == code)).collect()
-}
-
-/// The story's report as a trained network would have made it.
-fn trained() -> Report {
-    let mut report = samples::revised();
-    for model in &mut report.models {
-        (model.identity.trained, model.notice) = (true, None);
-    }
-    for reading in report.images.iter_mut().filter_map(|image| image.reading.as_mut()) {
-        reading.trained = true;
-    }
-    check(&report).unwrap();
-    report
 }
 
 #[test]

@@ -6,3 +6,18 @@ mod golden;
 mod hl7;
 mod pdf;
 mod schema;
+
+use hilum_reports::{Report, check, samples};
+
+/// The story's report as a trained network would have made it.
+fn trained() -> Report {
+    let mut report = samples::revised();
+    for model in &mut report.models {
+        (model.identity.trained, model.notice) = (true, None);
+    }
+    for reading in report.images.iter_mut().filter_map(|image| image.reading.as_mut()) {
+        reading.trained = true;
+    }
+    check(&report).unwrap();
+    report
+}
