@@ -30,7 +30,7 @@ pub struct Config {
     #[arg(long, env = "HILUM_SWEEP_DEEP_EVERY_S", default_value = "86400", value_parser = seconds)]
     deep_every_s: Duration,
     /// Seconds between two seals of the log
-    #[arg(long, env = "HILUM_SEAL_EVERY_S", default_value = "10", value_parser = seconds)]
+    #[arg(long, env = "HILUM_SEAL_EVERY_S", default_value = "2", value_parser = seconds)]
     seal_every_s: Duration,
     /// Seconds without a new image after which a study is reported, as the report service has it
     #[arg(long, env = "HILUM_QUIET_TIME_S", default_value = "10", value_parser = seconds)]
