@@ -21,7 +21,7 @@ use crate::shell::Dedupe;
 async fn main() -> anyhow::Result<()> {
     let config = Config::parse();
     let service = Service::start("hilum-dedupe", &config.service)?;
-    let model = ModelFolder::open(&config.model)?.identity();
+    let model = ModelFolder::open(&config.model)?;
     let log = Log::connect(&config.service.nats_url, "hilum-dedupe").await?;
     let store = BlobStore::open(&StoreConfig::at(&config.store_url))?;
     let handler = Arc::new(Dedupe::new(log.clone(), &model)?);

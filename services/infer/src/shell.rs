@@ -19,7 +19,7 @@ use tracing::Instrument as _;
 
 use crate::engine::{EngineError, Output};
 use crate::preparation::judge;
-use crate::reading::{Model, Seen, failed};
+use crate::reading::{Model, Seen};
 use crate::worker::{Announced, ModelWorker};
 
 /// Longest side of the picture for people, pixels: what a report of a few images shows.
@@ -86,7 +86,7 @@ impl Handle for Reader {
             Ok(event) => event,
             Err(Unread::Image { code, reason }) => {
                 tracing::warn!(code, "the image can't be read");
-                Event::InferenceFailed(failed(request, &code, reason))
+                Event::InferenceFailed(self.model.failed(request, code, reason))
             }
             Err(Unread::Failure(failure)) => return Err(failure),
         };

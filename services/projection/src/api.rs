@@ -12,6 +12,7 @@ mod params;
 mod report;
 mod resolve;
 mod result;
+mod retry;
 mod studies;
 mod throttle;
 mod worklist;
@@ -93,6 +94,7 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Api>)> {
         ("get", "/v1/jobs/{id}", get(jobs::show)),
         ("get", "/v1/jobs/{id}/result", get(result::show)),
         ("get", "/v1/jobs/{id}/events", get(live::stream)),
+        ("post", "/v1/jobs/{id}/retry", post(retry::retry)),
         ("get", "/v1/studies", get(worklist::list)),
         ("get", "/v1/studies/{id}", get(studies::show)),
         ("get", "/v1/studies/{id}/report", get(report::show)),

@@ -6,7 +6,9 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use hilum_blobs::StoreConfig;
-use hilum_events::{JobId, MediaType, StoredImage, dead_letter_filter, samples};
+use hilum_events::{
+    JobId, MediaType, ModelIdentity, StoredImage, dead_letter_filter, failed_filter, samples,
+};
 use hilum_imaging::DecoderConfig;
 use hilum_log::{WorkConfig, apply_definitions, work};
 use hilum_models::demo::write_demo;
@@ -85,14 +87,16 @@ impl Bench {
 
     /// Asks for a reading of a picture that no other number has.
     async fn ask(&self, number: u8) -> u64 {
-        let shade = |x: u32, y: u32| image::Luma([u8::try_from((x + y) % 200).unwrap() + number]);
-        let mut png = Cursor::new(Vec::new());
-        image::GrayImage::from_fn(256, 256, shade).write_to(&mut png, image::ImageFormat::Png).unwrap();
-        let blob = self.blobs.put(png.into_inner().into()).await.unwrap();
+        self.ask_for(number, picture(number), self.model.identity.clone()).await
+    }
+
+    /// Asks this model for a reading of these bytes.
+    async fn ask_for(&self, number: u8, bytes: Vec<u8>, model: ModelIdentity) -> u64 {
+        let blob = self.blobs.put(bytes.into()).await.unwrap();
         let stored = StoredImage { blob, media_type: MediaType::Png, dicom: None };
         let mut asked = samples::inference_requested(number.into(), &content(number), 0);
         let Event::InferenceRequested(request) = &mut asked.event else { unreachable!() };
-        (request.image, request.model) = (stored, self.model.identity.clone());
+        (request.image, request.model) = (stored, model);
         self.log.append(&asked).await.unwrap().seq()
     }
 
@@ -130,6 +134,14 @@ async fn read_until(log: Log, reader: Reader, shutdown: CancellationToken) {
     Box::pin(work(&log, Arc::new(reader), &config, &shutdown)).await.unwrap();
 }
 
+/// A PNG that no other number has.
+fn picture(number: u8) -> Vec<u8> {
+    let shade = |x: u32, y: u32| image::Luma([u8::try_from((x + y) % 200).unwrap() + number]);
+    let mut png = Cursor::new(Vec::new());
+    image::GrayImage::from_fn(256, 256, shade).write_to(&mut png, image::ImageFormat::Png).unwrap();
+    png.into_inner()
+}
+
 fn content(number: u8) -> String {
     format!("content {number}")
 }
@@ -164,5 +176,20 @@ async fn what_the_model_can_not_have_said_is_parked_with_its_reason_and_never_pu
     // What is wrong with one image is no reason to stop.
     bench.ask(4).await;
     assert!(wait_until(LIMIT, || bench.is_read(4)).await);
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_image_that_can_not_be_read_is_failed_with_who_says_so() {
+    let bench = Bench::new(|_| Vec::new()).await;
+    let mut cut = picture(1);
+    cut.truncate(cut.len() / 2);
+    bench.ask_for(1, cut, bench.model.identity.clone()).await;
+    let filter = failed_filter(samples::reading_id(&content(1)), 1);
+    assert!(wait_until(LIMIT, || async { bench.log.last(&filter).await.unwrap().is_some() }).await);
+    let told = bench.log.last(&filter).await.unwrap().unwrap();
+    let Event::InferenceFailed(failed) = &told.envelope().unwrap().event else { panic!("{told:?}") };
+    let reader = failed.reader.as_ref().unwrap();
+    assert_eq!((reader.release.as_str(), &reader.model), (env!("CARGO_PKG_VERSION"), &bench.model.identity));
     bench.stop().await;
 }

@@ -96,6 +96,7 @@ fn request(number: u32) -> Result<Envelope, hilum_events::NameError> {
         model,
         priority: Priority::Routine,
         attempt: 2,
+        retried_for: None,
     });
     Ok(Envelope::first(reading_id.as_uuid(), site, Timestamp::now(), event))
 }
