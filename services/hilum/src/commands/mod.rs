@@ -7,6 +7,7 @@ mod doctor;
 mod down;
 mod job;
 mod model;
+mod operator;
 mod report;
 mod samples;
 mod streams;

@@ -394,7 +394,7 @@ async fn status_of(copy: &Copy, job: &str) -> Value {
 async fn what_was_given_up_can_be_tried_again_by_its_job_too_and_what_did_not_fail_can_not() {
     let world = World::start().await;
     let copy = world.projection().await;
-    world.append(&[image_stored(1, "a", 0)]).await;
+    copy.folded(world.append(&[image_stored(1, "a", 0)]).await).await;
     let job = format!("/v1/jobs/{}", job_id(1));
     let retry = async || copy.post(&format!("{job}/retry"), &says("ada", "the object was restored")).await;
     let (status, problem) = retry().await;

@@ -251,7 +251,7 @@ fn an_upload_that_has_a_failed_reading_made_heals_every_study_that_shares_it() {
         .collect();
     assert_eq!(issued.len(), 2);
     facts.extend(issued);
-    let mut again = in_study("third", samples::inference_requested(3, "a", 100));
+    let mut again = samples::inference_requested(3, "a", 100);
     let Event::InferenceRequested(e) = &mut again.event else { unreachable!() };
     (e.attempt, e.retried_for) = (2, Some(samples::reader()));
     facts.extend([in_study("third", samples::image_stored(3, "a", 100)), again]);
