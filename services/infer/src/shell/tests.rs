@@ -54,6 +54,8 @@ struct Bench {
     log: Log,
     blobs: BlobStore,
     model: Arc<Model>,
+    /// A reader beside the first, with another model and the same engine.
+    another: Box<dyn Fn(Arc<Model>) -> Reader>,
     shutdown: CancellationToken,
     working: JoinHandle<()>,
 }
@@ -73,16 +75,20 @@ impl Bench {
         let outputs = Arc::new(Mutex::new(outputs(demo.manifest().labels.len())));
         let engine = Scripted { outputs, input_len: demo.manifest().input_len() };
         let model = Arc::new(Model::of(&demo, engine.description(), 1).unwrap());
-        let reader = Reader {
-            log: log.clone(),
-            store: blobs.clone(),
-            decoders: DecoderPool::new(decoders),
-            model: model.clone(),
-            worker: Arc::new(ModelWorker::start(vec![Box::new(engine)], BatchSettings::default()).unwrap()),
+        let worker = Arc::new(ModelWorker::start(vec![Box::new(engine)], BatchSettings::default()).unwrap());
+        let (reader_log, store, decoders) = (log.clone(), blobs.clone(), DecoderPool::new(decoders));
+        let reader = move |model| Reader {
+            log: reader_log.clone(),
+            store: store.clone(),
+            decoders: decoders.clone(),
+            model,
+            worker: worker.clone(),
         };
         let shutdown = CancellationToken::new();
+        let (another, reader) = (reader.clone(), reader(model.clone()));
         let working = tokio::spawn(read_until(log.clone(), reader, shutdown.clone()));
-        Self { _folder: folder, _nats: nats, log, blobs, model, shutdown, working }
+        let another = Box::new(another);
+        Self { _folder: folder, _nats: nats, log, blobs, model, another, shutdown, working }
     }
 
     /// Asks for a reading of a picture that no other number has.
@@ -191,5 +197,41 @@ async fn an_image_that_can_not_be_read_is_failed_with_who_says_so() {
     let Event::InferenceFailed(failed) = &told.envelope().unwrap().event else { panic!("{told:?}") };
     let reader = failed.reader.as_ref().unwrap();
     assert_eq!((reader.release.as_str(), &reader.model), (env!("CARGO_PKG_VERSION"), &bench.model.identity));
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_image_for_a_model_that_no_worker_has_waits_for_one_and_costs_no_try() {
+    let bench = Bench::new(|labels| vec![output(labels); 5]).await;
+    let mut next = (*bench.model).clone();
+    next.identity.version = "2".to_owned();
+    let next = Arc::new(next);
+    let mut seqs = Vec::new();
+    for number in 1..=3 {
+        seqs.push(bench.ask_for(number, picture(number), next.identity.clone()).await);
+    }
+    let unmet = || async { bench.log.unmet_needs().await.unwrap() };
+    assert!(wait_until(LIMIT, || async { unmet().await.iter().any(|unmet| unmet.waiting == 3) }).await);
+    // The worker with the model of before goes on, though its tries and hands are few.
+    for number in [4, 5] {
+        bench.ask(number).await;
+        assert!(wait_until(LIMIT, || bench.is_read(number)).await);
+    }
+    let told = unmet().await;
+    assert_eq!(told[0].need, format!("model {} version 2", next.identity.name));
+    assert!(bench.log.waits_for(&told[0], seqs[0]).await.unwrap());
+    for (number, seq) in (1..=3).zip(&seqs) {
+        assert!(!bench.is_read(number).await);
+        assert!(bench.log.last(&dead_letter_filter(job_id(number), *seq)).await.unwrap().is_none());
+    }
+
+    let shutdown = CancellationToken::new();
+    let worker = tokio::spawn(read_until(bench.log.clone(), (bench.another)(next), shutdown.clone()));
+    for number in 1..=3 {
+        assert!(wait_until(LIMIT, || bench.is_read(number)).await, "{:?}", unmet().await);
+    }
+    assert!(wait_until(LIMIT, || async { unmet().await.is_empty() }).await);
+    shutdown.cancel();
+    worker.await.unwrap();
     bench.stop().await;
 }

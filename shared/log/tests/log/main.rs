@@ -3,6 +3,7 @@
 
 mod consumers;
 mod facts;
+mod needs;
 mod retries;
 mod same;
 mod shares;
