@@ -299,7 +299,10 @@ async fn failed_jobs_are_tried_again_one_for_each_reading_and_what_was_given_up_
     let output = hilum(&base, &typed).await;
     let text = words(&output.stdout);
     assert!(output.status.success(), "{text}");
-    assert!(text.contains("job-5  redriven") && text.contains("job-3  already: it was redriven by eve"), "{text}");
+    assert!(
+        text.contains("job-5  redriven") && text.contains("job-3  already: it was redriven by eve"),
+        "{text}"
+    );
     assert!(text.contains("2 redriven, 1 decided before, 0 failed"), "{text}");
     let retried = api.retried.lock().unwrap().clone();
     assert_eq!(retried.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(), ["job-5", "job-1"]);
@@ -309,7 +312,10 @@ async fn failed_jobs_are_tried_again_one_for_each_reading_and_what_was_given_up_
     let output = hilum(&base, &typed).await;
     let text = words(&output.stdout);
     assert_eq!(output.status.code(), Some(1));
-    assert!(text.contains("job-2  redriven") && text.contains("job-9  failed: there is no such job"), "{text}");
+    assert!(
+        text.contains("job-2  redriven") && text.contains("job-9  failed: there is no such job"),
+        "{text}"
+    );
     for (typed, hint) in [
         (&["job", "retry", "--why", "x"][..], "or --all"),
         (&["job", "retry", "job-1"], "--why"),

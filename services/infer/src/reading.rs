@@ -3,8 +3,8 @@
 
 use hilum_events::{
     ActivationMap, AnalysedRegion, BlobRef, EngineIdentity, Finding, InferenceCompleted, InferenceFailed,
-    InferenceRequested, ModelIdentity, Notice, PictureId, ReaderIdentity, ReadingFlaw, ReadingTimes, Sha256Digest,
-    check_labels, check_reading,
+    InferenceRequested, ModelIdentity, Notice, PictureId, ReaderIdentity, ReadingFlaw, ReadingTimes,
+    Sha256Digest, check_labels, check_reading,
 };
 use hilum_imaging::Preparation;
 use hilum_models::{HeaderRule, ModelFolder};

@@ -9,8 +9,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use hilum_blobs::BlobStore;
 use hilum_events::{
-    BlobRef, Envelope, Event, InferenceCompleted, InferenceRequested, ModelIdentity, Priority, ReadingFlaw, ReadingTimes,
-    Site, claim_filter, completed_filter,
+    BlobRef, Envelope, Event, InferenceCompleted, InferenceRequested, ModelIdentity, Priority, ReadingFlaw,
+    ReadingTimes, Site, claim_filter, completed_filter,
 };
 use hilum_imaging::{DecodeError, DecoderPool, ModelInput, Preview};
 use hilum_log::{AppendError, Delivery, Failure, Handle, Log, Need, Recorded, reach_with};

@@ -15,6 +15,7 @@ mod result;
 mod retry;
 mod studies;
 mod throttle;
+mod unserved;
 mod worklist;
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use self::throttle::Throttle;
+use self::unserved::Unserved;
 use crate::progress::Progress;
 use crate::queries::Queries;
 
@@ -53,6 +55,7 @@ pub struct Api {
     shutdown: CancellationToken,
     waiting: Arc<Semaphore>,
     decisions: Arc<Throttle>,
+    unserved: Arc<Unserved>,
     maker: Maker,
 }
 
@@ -67,8 +70,8 @@ impl Api {
         shutdown: CancellationToken,
     ) -> Self {
         let waiting = Arc::new(Semaphore::new(WAITING_MAX));
-        let decisions = Arc::default();
-        Self { queries, log, blobs, progress, shutdown, waiting, decisions, maker }
+        let (decisions, unserved) = (Arc::default(), Arc::default());
+        Self { queries, log, blobs, progress, shutdown, waiting, decisions, unserved, maker }
     }
 }
 

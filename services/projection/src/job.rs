@@ -80,6 +80,9 @@ pub struct Job {
     /// For programs: why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason_code: Option<String>,
+    /// For people: what it waits for that no worker has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<String>,
     /// Who said that its image can't be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed_by: Option<ReaderIdentity>,
@@ -109,6 +112,7 @@ impl Job {
             ended_at: None,
             reason: None,
             reason_code: None,
+            waits_for: None,
             failed_by: None,
             trace_id,
         })

@@ -9,8 +9,8 @@ use crate::{
     DeliveryResolved, DicomIdentity, DuplicateLinked, EngineIdentity, Envelope, Event, Finding, FlagAction,
     ImageStored, InferenceCompleted, InferenceFailed, InferenceRequested, JobDeadLettered, JobId, Matter,
     Measure, MediaType, ModelIdentity, Notice, Priority, ReaderIdentity, ReadingId, ReadingTimes,
-    ReportCause, ReportDelivered, ReportIssued, Resolution, Sha256Digest, Site, StoredImage, StudyCloseRequested,
-    StudyFlagged, StudyId, StudyManifestReceived,
+    ReportCause, ReportDelivered, ReportIssued, Resolution, Sha256Digest, Site, StoredImage,
+    StudyCloseRequested, StudyFlagged, StudyId, StudyManifestReceived,
 };
 
 /// The job with this number.
@@ -68,11 +68,7 @@ pub fn model() -> ModelIdentity {
 
 /// Who reads.
 pub fn reader() -> ReaderIdentity {
-    ReaderIdentity {
-        release: "0.1.0".to_owned(),
-        model: model(),
-        rules_sha256: Sha256Digest::of(b"rules"),
-    }
+    ReaderIdentity { release: "0.1.0".to_owned(), model: model(), rules_sha256: Sha256Digest::of(b"rules") }
 }
 
 /// The reading of `content` by [`model`].

@@ -221,6 +221,8 @@ mod tests {
         };
         let subject = one.subject(&ticket);
         assert_eq!(subject.split('.').count(), 4, "as retry.later.infer-stat.7");
-        assert!(subject.ends_with(".infer-stat.7") && one.filter("infer-stat") == subject.replace(".7", ".>"));
+        assert!(
+            subject.ends_with(".infer-stat.7") && one.filter("infer-stat") == subject.replace(".7", ".>")
+        );
     }
 }

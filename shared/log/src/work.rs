@@ -143,7 +143,11 @@ impl Bench {
     }
 
     /// Opens all consumers, also those of the work for which this worker has what others lack.
-    async fn open(&self, handler: &Arc<dyn AnyHandle>, sources: &mut Sources) -> Result<(), UnavailableError> {
+    async fn open(
+        &self,
+        handler: &Arc<dyn AnyHandle>,
+        sources: &mut Sources,
+    ) -> Result<(), UnavailableError> {
         if let Some(need) = handler.has() {
             for consumer in &self.config.consumers {
                 self.log.ensure_need(consumer, &need).await?;

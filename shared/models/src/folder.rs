@@ -58,7 +58,8 @@ impl ModelFolder {
     /// # Errors
     /// When events can't name the model.
     pub fn reader(&self) -> Result<ReaderIdentity, NameError> {
-        let rules = serde_json::to_vec(&self.manifest.header_rules).expect("rules are words and have a JSON form");
+        let rules =
+            serde_json::to_vec(&self.manifest.header_rules).expect("rules are words and have a JSON form");
         Ok(ReaderIdentity {
             release: env!("CARGO_PKG_VERSION").to_owned(),
             model: (&self.identity()).try_into()?,

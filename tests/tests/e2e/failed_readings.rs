@@ -61,10 +61,12 @@ async fn what_the_first_release_failed_is_read_when_it_comes_again_or_an_operato
         drain_limit: Duration::from_secs(5),
     };
     let worker = Arc::new(FirstRelease(stack.log.clone()));
+    for bytes in &contents {
+        jobs.push(send_at_once(&stack, bytes, 2, &["S-1", "S-2"]).await);
+    }
+    // All before the first fails: dedupe is of this release, and would ask again for what comes after that.
+    has_facts(&stack, "duplicate-linked", 3).await;
     let (worked, ()) = tokio::join!(work(&stack.log, worker, &config, &shutdown), async {
-        for bytes in &contents {
-            jobs.push(send_at_once(&stack, bytes, 2, &["S-1", "S-2"]).await);
-        }
         all_become(&stack, &jobs.concat(), "FAILED").await;
         shutdown.cancel();
     });

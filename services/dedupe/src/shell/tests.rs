@@ -146,8 +146,7 @@ async fn what_this_release_could_not_read_stays_failed_until_an_operator_wants_i
     };
     let decided = failed.next(Timestamp::now(), Event::DeadLetterResolved(decided));
     bench.log.append(&decided).await.unwrap();
-    let is_asked_again =
-        || async { bench.newest().await.is_some_and(|(_, request)| request.attempt == 2) };
+    let is_asked_again = || async { bench.newest().await.is_some_and(|(_, request)| request.attempt == 2) };
     assert!(wait_until(LIMIT, is_asked_again).await);
     let (_, again) = bench.newest().await.unwrap();
     assert_eq!((again.job_id, &again.retried_for), (request.job_id, &None));

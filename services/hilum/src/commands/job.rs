@@ -92,6 +92,9 @@ fn say_job(job: &Job, output: Output) {
     if let Some(first) = &job.duplicate_of {
         output.say(format_args!("duplicate of {first}"));
     }
+    if let Some(waits_for) = job.rest.get("waits_for").and_then(|value| value.as_str()) {
+        output.say(format_args!("waits      {waits_for}"));
+    }
     if let Some(reason) = &job.reason {
         output.say(format_args!("reason     {reason}"));
         if job.status == JobStatus::Failed {

@@ -42,7 +42,9 @@ pub(super) async fn show(
     Path(id): Path<String>,
     Params(waiting): Params<Waiting>,
 ) -> Result<Json<Story>, Problem> {
-    Ok(Json(api.ended_story(job_id(&id)?, waiting.wait).await?))
+    let mut story = api.ended_story(job_id(&id)?, waiting.wait).await?;
+    story.job.waits_for = api.unserved.waited_for_by(&api.log, &story.job).await;
+    Ok(Json(story))
 }
 
 pub(super) async fn list(

@@ -93,7 +93,8 @@ pub(super) fn plain(text: String) -> Result<String, Problem> {
 
 /// Reads the numbers of a release.
 pub(super) fn release(text: String) -> Result<String, Problem> {
-    let is_number = |part: &str| (1..=9).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number =
+        |part: &str| (1..=9).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
     if text.split('.').all(is_number) { Ok(text) } else { Err(bad_request("a release is written as 0.2.0")) }
 }
 

@@ -195,7 +195,11 @@ fn of_delivery(failed: &DeliveryFailed, resolution: Resolution, decision: Decisi
     }
 }
 
-pub(super) fn of_job(given_up: &JobDeadLettered, resolution: Resolution, decision: Decision) -> DeadLetterResolved {
+pub(super) fn of_job(
+    given_up: &JobDeadLettered,
+    resolution: Resolution,
+    decision: Decision,
+) -> DeadLetterResolved {
     DeadLetterResolved {
         job_id: given_up.job_id,
         reading_id: given_up.reading_id,

@@ -11,4 +11,5 @@ mod outages;
 mod pool;
 mod program;
 mod reports;
+mod unserved;
 mod waiting;
