@@ -167,6 +167,7 @@ impl Rows {
             code: None,
             reason: None,
             completed: Some(event.clone()),
+            failed_by: None,
         });
     }
 
@@ -179,6 +180,7 @@ impl Rows {
             code: Some(event.code.clone()),
             reason: Some(event.reason.clone()),
             completed: None,
+            failed_by: event.reader.clone(),
         });
     }
 
@@ -210,6 +212,7 @@ impl Rows {
                 code: Some("dead-lettered".to_owned()),
                 reason: Some(reason),
                 completed: None,
+                failed_by: None,
             }),
             None => {
                 let row = JobFailureRow { job_id: event.job_id, seq: fact.seq, reason, dead_at: at };

@@ -12,7 +12,7 @@ use async_nats::jetstream;
 use hilum_blobs::{BlobStore, StoreConfig};
 use hilum_events::{BlobRef, Envelope, Event, JobDeadLettered, Resolution, samples};
 use hilum_log::{
-    Delivery, Failure, Handle, Log, Seal, Try, WorkConfig, apply, apply_definitions, definitions, work,
+    Delivery, Failure, Handle, Log, Need, Seal, Try, WorkConfig, apply, apply_definitions, definitions, work,
 };
 use hilum_runtime::Health;
 use hilum_servers::{NatsOptions, NatsServer, TestFolder, wait_until};
@@ -212,6 +212,25 @@ async fn a_reading_whose_worker_settled_it_without_an_outcome_is_handed_out_agai
     assert!(site.log.has_retry("infer-routine", 2).await.unwrap());
     site.append(samples::inference_completed(1, "a", 0)).await;
     site.work_off("infer-routine", Idle).await;
+    site.finds(DRY, &[]).await;
+}
+
+/// Has not what the work needs.
+struct Lacks;
+
+impl Handle for Lacks {
+    async fn handle(&self, _: &Delivery) -> Result<(), Failure> {
+        Err(Failure::Elsewhere { need: Need::new("model chest version 2", "chest@2") })
+    }
+}
+
+#[tokio::test]
+async fn a_reading_that_waits_for_a_worker_with_its_model_is_left_alone() {
+    let site = site().await;
+    site.append(samples::image_stored(1, "a", 0)).await;
+    site.append(samples::inference_requested(1, "a", 0)).await;
+    site.work_off("infer-routine", Lacks).await;
+    assert_eq!(site.log.unmet_needs().await.unwrap().len(), 1);
     site.finds(DRY, &[]).await;
 }
 

@@ -4,6 +4,7 @@
 mod consumers;
 mod facts;
 mod losses;
+mod needs;
 mod retries;
 mod same;
 mod shares;
