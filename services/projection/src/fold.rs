@@ -100,10 +100,6 @@ impl Projection {
         let mut position = self.begin().await?;
         self.fold_late().await?;
         let goal = self.log.position().await?.last_seq;
-        if position.last_seq < goal {
-            let reason = format!("folding events {} to {goal}", position.last_seq + 1);
-            self.health.wait_for(CAUGHT_UP, reason);
-        }
         loop {
             self.tell_unreadable().await?;
             self.tell(&position, goal, Touched::Anything);
@@ -265,6 +261,8 @@ impl Projection {
         self.progress.advance(position.last_seq, touched);
         if position.last_seq >= goal {
             self.health.holds(CAUGHT_UP);
+        } else {
+            self.health.progress(CAUGHT_UP, "folding the event log", position.last_seq, goal);
         }
     }
 

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::{Due, Fact, Rules, State, UNREAD, decide, evolve};
 use crate::facts::Facts;
-use crate::health::{CAUGHT_UP, STUCK, watch};
+use crate::health::{CAUGHT_UP, FOLDING, STUCK, watch};
 use crate::issue::{IssueError, Issued, Issuer};
 use crate::previews::Previewer;
 use crate::setbacks::{Hope, Setbacks};
@@ -111,6 +111,9 @@ impl Reporter {
                 return Err(error);
             }
             desk.caught_up |= desk.seen_seq >= known_at_start;
+            if !desk.caught_up {
+                self.health.progress(CAUGHT_UP, FOLDING, desk.seen_seq, known_at_start);
+            }
         }
         desk.drain(self.pace.drain_limit).await;
         Ok(())

@@ -23,8 +23,8 @@ const CAUGHT_UP: &str = "caught up";
 const SEAL: &str = "log fits its seal";
 /// The first long look does not wait a day, for a service that is started anew each day.
 const FIRST_STORAGE_LOOK: Duration = Duration::from_secs(600);
-/// Between two tries to see the seal at the start.
-const SEAL_RETRY: Duration = Duration::from_millis(500);
+/// Between two tries at the start, to see the seal and to fold the log.
+const RETRY: Duration = Duration::from_millis(500);
 
 /// How the service paces its work.
 #[derive(Debug, Clone, Copy)]
@@ -102,7 +102,7 @@ impl Sweep {
         loop {
             let Err(error) = seals.check().await else { break };
             self.not_sealed(error)?;
-            tokio::time::sleep(SEAL_RETRY).await;
+            tokio::time::sleep(RETRY).await;
         }
         self.health.holds(SEAL);
         Ok(())
@@ -134,21 +134,40 @@ impl Sweep {
 
     async fn look_for_ever(&self) -> Result<Infallible, RunError> {
         let mut sweeper = Sweeper::new(self.log.clone(), self.pace.limits(), Memory::OfManyLooks);
+        while let Err(error) = self.catch_up(&mut sweeper).await {
+            self.wait_out(error)?;
+            tokio::time::sleep(RETRY).await;
+        }
         let mut ticks = ticks(Duration::ZERO, self.pace.every);
         let mut said = Said::default();
         loop {
-            tokio::select! {
+            let outcome = tokio::select! {
                 _ = ticks.tick() => self.look(&mut sweeper, &mut said).await,
                 folded = sweeper.fold_on() => folded,
-            }
-            .or_else(|error| match error {
-                LookError::Unavailable(away) => {
-                    self.health.wait_for(CAUGHT_UP, with_causes(&away));
-                    Ok(())
-                }
-                newer @ LookError::NewerEvent { .. } => Err(RunError::NewerEvent(newer)),
-            })?;
+            };
+            outcome.or_else(|error| self.wait_out(error))?;
             metrics::gauge!("hilum_sweep_open").set(sweeper.open_count() as f64);
+        }
+    }
+
+    /// Folds what stands in the log at the start, and says how far it is.
+    async fn catch_up(&self, sweeper: &mut Sweeper) -> Result<(), LookError> {
+        let goal = self.log.position().await?.last_seq;
+        while sweeper.last_seq() < goal {
+            sweeper.fold_on().await?;
+            self.health.progress(CAUGHT_UP, "folding the event log", sweeper.last_seq(), goal);
+        }
+        Ok(())
+    }
+
+    /// Says what is away; what does not come back by itself is an error.
+    fn wait_out(&self, error: LookError) -> Result<(), RunError> {
+        match error {
+            LookError::Unavailable(away) => {
+                self.health.wait_for(CAUGHT_UP, with_causes(&away));
+                Ok(())
+            }
+            newer @ LookError::NewerEvent { .. } => Err(RunError::NewerEvent(newer)),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Real servers as child processes on loopback: nats-server and Postgres for `hilum up` and for tests, picture archives
 //! for tests. The services never know how their servers were started.
 
+mod activity;
 mod archives;
 mod nats;
 mod ports;
@@ -10,6 +11,7 @@ mod secluded;
 mod tail;
 mod test_folder;
 
+pub use activity::{Activity, wait_while_working};
 pub use archives::{Orthanc, Storescp};
 pub use nats::{ClusterNode, NatsOptions, NatsServer};
 pub use ports::{free_port, is_free, lease_port};

@@ -16,6 +16,7 @@ mod outages;
 mod pictures;
 mod poison;
 mod privacy;
+mod recovery;
 mod redrive;
 mod refusals;
 mod report_forms;
