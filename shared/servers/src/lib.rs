@@ -3,6 +3,7 @@
 
 mod activity;
 mod archives;
+mod damage;
 mod nats;
 mod ports;
 mod postgres;
@@ -13,6 +14,7 @@ mod test_folder;
 
 pub use activity::{Activity, wait_while_working};
 pub use archives::{Orthanc, Storescp};
+pub use damage::damage_message;
 pub use nats::{ClusterNode, NatsOptions, NatsServer};
 pub use ports::{free_port, is_free, lease_port};
 pub use postgres::{Postgres, PostgresOptions};
