@@ -91,7 +91,7 @@ async fn uploads_are_taken_as_soon_as_the_log_has_recovered_whatever_else_hangs_
     let delay = programs.path("delay");
     std::fs::write(&delay, RECOVERY_S).unwrap();
     let nats = programs.slow_nats(&delay);
-    programs.script("hilum-report", "exec sleep 600");
+    programs.script("hilum-report", "case $1 in --version) exit 1;; esac; exec sleep 600");
     let ends = "echo 'Error: cannot fold the event at position 7' >&2; exit 1";
     programs.script("hilum-sweep", ends);
     let operator = Operator::of(programs.path("hilum"), vec![("HILUM_NATS_SERVER", nats)]);

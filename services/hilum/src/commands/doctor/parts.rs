@@ -27,11 +27,9 @@ pub(super) async fn parts(state: &StackState) -> Vec<Check> {
 fn check(part: &PartState, readiness: Option<&PartReadiness>) -> Check {
     let log = part.log.display();
     let Some(process) = part.process.filter(|process| process.runs()) else {
-        return Check::bad(
-            &part.name,
-            "does not run",
-            format!("it is started again by itself; its log is {log}"),
-        );
+        let why = readiness.map(|readiness| words(&readiness.waiting_for)).unwrap_or_default();
+        let seen = if why.is_empty() { "does not run".to_owned() } else { format!("does not run, {why}") };
+        return Check::bad(&part.name, seen, format!("it is started again by itself; its log is {log}"));
     };
     let restarts = match part.restarts {
         0 => String::new(),
@@ -80,7 +78,9 @@ mod tests {
     #[test]
     fn a_part_is_wrong_when_it_does_not_run_or_waits() {
         let mut part = part(None);
-        assert!(!check(&part, None).ok);
+        assert_eq!(check(&part, None).seen, "does not run");
+        let gone = check(&part, Some(&readiness(false, &[("process", "ended once")], &[])));
+        assert!(!gone.ok && gone.seen.ends_with("ended once"), "{gone:?}");
         part.process = ProcessId::of(std::process::id());
         let ready = check(&part, Some(&readiness(true, &[], &[])));
         assert!(ready.seen.contains("started again 3 times") && ready.state() == "ok", "{ready:?}");
