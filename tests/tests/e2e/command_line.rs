@@ -11,7 +11,7 @@ use tokio::process::Command;
 pub(crate) struct Operator {
     pub(crate) folder: TestFolder,
     hilum: PathBuf,
-    environment: Vec<(&'static str, PathBuf)>,
+    pub(crate) environment: Vec<(&'static str, PathBuf)>,
 }
 
 impl Default for Operator {

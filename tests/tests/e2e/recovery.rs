@@ -63,6 +63,23 @@ impl Programs {
     }
 }
 
+/// Programs of Postgres of which the server does not start before the file `go` is beside them. Everybody may pass there.
+fn gated_postgres(folder: &Path) -> PathBuf {
+    let real =
+        PathBuf::from(std::env::var_os("HILUM_POSTGRES_BIN").expect("`make test` says where Postgres is"));
+    let gated = folder.join("postgres-programs");
+    std::fs::create_dir(&gated).unwrap();
+    for name in ["initdb", "pg_isready"] {
+        std::os::unix::fs::symlink(real.join(name), gated.join(name)).unwrap();
+    }
+    let (server, go) = (real.join("postgres"), gated.join("go"));
+    let wait = format!("case $1 in -D) while [ ! -e {} ]; do sleep 0.1; done;; esac", go.display());
+    let script = format!("#!/bin/sh\n{wait}\nexec {} \"$@\"\n", server.display());
+    std::fs::write(gated.join("postgres"), script).unwrap();
+    std::fs::set_permissions(gated.join("postgres"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    gated
+}
+
 fn part(operator: &Operator, name: &str) -> (i32, u64) {
     let state = std::fs::read(operator.state().join("stack.json")).unwrap();
     let state: Value = serde_json::from_slice(&state).unwrap();
@@ -94,7 +111,9 @@ async fn uploads_are_taken_as_soon_as_the_log_has_recovered_whatever_else_hangs_
     programs.script("hilum-report", "case $1 in --version) exit 1;; esac; exec sleep 600");
     let ends = "echo 'Error: cannot fold the event at position 7' >&2; exit 1";
     programs.script("hilum-sweep", ends);
-    let operator = Operator::of(programs.path("hilum"), vec![("HILUM_NATS_SERVER", nats)]);
+    let mut operator = Operator::of(programs.path("hilum"), vec![("HILUM_NATS_SERVER", nats)]);
+    let postgres = gated_postgres(operator.folder.path());
+    operator.environment.push(("HILUM_POSTGRES_BIN", postgres.clone()));
 
     let told = operator.json(&["up", "--detach", "--ready-limit-s", "1"]).await;
     let waiting = told.iter().find(|line| line["event"] == "waiting").expect("it says what it waits for");
@@ -102,6 +121,7 @@ async fn uploads_are_taken_as_soon_as_the_log_has_recovered_whatever_else_hangs_
     let open = told.last().unwrap();
     assert_eq!(open["event"], "open", "{told:?}");
     let base = open["base_url"].as_str().unwrap();
+    says(&open["waiting_for"]["postgres/process"], &["recovering"]);
     says(&open["waiting_for"]["report/process"], &["starting for"]);
     says(&open["waiting_for"]["sweep/process"], &["ended", "exit status: 1", "event at position 7"]);
 
@@ -112,6 +132,8 @@ async fn uploads_are_taken_as_soon_as_the_log_has_recovered_whatever_else_hangs_
     let doctor = operator.run(&["doctor"]).await;
     let doctor = String::from_utf8_lossy(&doctor.stdout).into_owned();
     assert!(doctor.contains("event at position 7"), "{doctor}");
+
+    std::fs::write(postgres.join("go"), "").unwrap();
 
     let (nats, _) = part(&operator, "nats-server");
     kill(Pid::from_raw(nats), Signal::SIGKILL).unwrap();
