@@ -225,7 +225,8 @@ impl Projection {
     /// Folds one batch; `None` if another copy moved the position before.
     async fn fold(&self, from: &Position, batch: &[Recorded]) -> Result<Option<Folded>, StoreError> {
         let begun = Instant::now();
-        let _spans: Vec<_> = batch.iter().filter_map(project_span).collect();
+        let now = self.log.clock().now();
+        let _spans: Vec<_> = batch.iter().filter_map(|recorded| project_span(recorded, now)).collect();
         let (rows, to) = rows_of(from, batch);
         let folded = match self.store.write(from, &to, &rows).await {
             Ok(true) => {

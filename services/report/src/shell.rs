@@ -101,7 +101,9 @@ impl Reporter {
         loop {
             if desk.next_look().is_some_and(|at| at <= Instant::now()) {
                 self.health.holds(CAUGHT_UP);
-                desk.look(Timestamp::now());
+                if let Some(now) = log.clock().now() {
+                    desk.look(now);
+                }
             }
             tokio::select! {
                 () = shutdown.cancelled() => break,
@@ -120,11 +122,11 @@ impl Reporter {
     }
 }
 
-/// Position of the newest message, asked for until the log answers.
+/// Position of the newest message, asked for until the log answers; the server's time is known from then on.
 async fn newest_position(log: &Log, shutdown: &CancellationToken) -> u64 {
     loop {
         log.wait_until_usable(shutdown).await;
-        if let Ok(position) = log.position().await {
+        if let (Ok(position), Ok(_)) = (log.position().await, log.server_time().await) {
             return position.last_seq;
         }
     }
@@ -282,7 +284,8 @@ impl Desk {
                 }
             }
             Err((said, hope)) => {
-                if !self.setbacks.note(study_id, said.clone(), hope, Timestamp::now()) {
+                let Some(now) = self.issuer.log.clock().now() else { return };
+                if !self.setbacks.note(study_id, said.clone(), hope, now) {
                     return;
                 }
                 match hope {

@@ -172,16 +172,16 @@ impl Sweep {
     }
 
     async fn look(&self, sweeper: &mut Sweeper, said: &mut Said) -> Result<(), LookError> {
-        let findings = sweeper.look(Timestamp::now()).await?;
+        let now = self.log.server_time().await?;
+        let findings = sweeper.look(now).await?;
         self.health.holds(CAUGHT_UP);
         said.forget_others(&findings);
         for finding in &findings {
             if self.act_on(finding, said).await {
-                sweeper.note_done(finding, Timestamp::now());
+                sweeper.note_done(finding, self.log.clock().now().unwrap_or(now));
             }
         }
-        let now = Timestamp::now().as_second() as f64;
-        metrics::gauge!("hilum_sweep_last_run_timestamp_seconds", "look" => "log").set(now);
+        note_run("log");
         Ok(())
     }
 
@@ -191,7 +191,11 @@ impl Sweep {
         let mut said = Said::default();
         loop {
             ticks.tick().await;
-            match compare(&self.log, &self.blobs, Timestamp::now()).await {
+            let compared = async {
+                let now = self.log.server_time().await?;
+                compare(&self.log, &self.blobs, now).await
+            };
+            match compared.await {
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn Error, "could not compare the log with storage");
                 }
@@ -200,8 +204,7 @@ impl Sweep {
                     for finding in &findings {
                         self.act_on(finding, &mut said).await;
                     }
-                    let now = Timestamp::now().as_second() as f64;
-                    metrics::gauge!("hilum_sweep_last_run_timestamp_seconds", "look" => "storage").set(now);
+                    note_run("storage");
                 }
             }
         }
@@ -249,6 +252,12 @@ impl Said {
 fn naming(finding: &Finding) -> Naming {
     let reason = finding.position.is_none().then(|| finding.reason.clone());
     (finding.kind, finding.position, reason)
+}
+
+/// For whoever watches, by the clock that he compares it with: his own, hence this machine's.
+fn note_run(look: &'static str) {
+    let now = Timestamp::now().as_second() as f64;
+    metrics::gauge!("hilum_sweep_last_run_timestamp_seconds", "look" => look).set(now);
 }
 
 fn ticks(first: Duration, every: Duration) -> Interval {

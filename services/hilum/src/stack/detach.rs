@@ -13,7 +13,7 @@ use super::logs::last_error;
 use super::probe::StackReadiness;
 use super::settings::UpSettings;
 use super::state::{StackState, Status};
-use super::supervisor::{SAY_EVERY, say_waiting};
+use super::supervisor::{next_word, say_waiting};
 use crate::client::Client;
 use crate::error::Error;
 use crate::output::Output;
@@ -67,7 +67,8 @@ async fn until_up(
     output: Output,
 ) -> Option<Up> {
     let patience = Duration::from_secs(settings.ready_limit_s);
-    let (mut opened_at, mut said_at) = (None, Instant::now());
+    let begun = Instant::now();
+    let (mut opened_at, mut say_at) = (None, next_word(begun));
     while matches!(child.try_wait(), Ok(None)) {
         let state = StackState::read(folder).ok().flatten();
         let (own, earlier): (Option<_>, Option<_>) = match state {
@@ -85,8 +86,8 @@ async fn until_up(
             }
             _ => {}
         }
-        if said_at.elapsed() >= SAY_EVERY {
-            said_at = Instant::now();
+        if Instant::now() >= say_at {
+            say_at = next_word(begun);
             if let Some(seen) = readiness(own.as_ref()).await {
                 say_waiting(&seen, output);
             }

@@ -23,8 +23,9 @@ use crate::output::Output;
 
 /// The door, when it ends so often before it was open once, does not open by itself.
 const ENDS_WHILE_STARTING: u32 = 4;
-/// Between two words on what is waited for.
-pub(super) const SAY_EVERY: Duration = Duration::from_secs(3);
+/// Between two words on what is waited for: soon after the start, and later.
+const SHORTEST_SILENCE: Duration = Duration::from_secs(3);
+const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 /// Between two looks at whether the parts are ready: soon after the start, and later.
 const SHORTEST_REST: Duration = Duration::from_millis(100);
 const LONGEST_REST: Duration = Duration::from_secs(2);
@@ -69,7 +70,7 @@ impl Supervisor {
         let mut prepared = Box::pin(prepare_log(probes.clone(), self.state.nats_url()));
         let begun = Instant::now();
         let mut look = Box::pin(look_after(probes.clone(), Duration::ZERO));
-        let mut words = tokio::time::interval_at((begun + SAY_EVERY).into(), SAY_EVERY);
+        let mut say_at = next_word(begun);
         let mut seen = None;
         let mut stage = Stage::Servers;
         loop {
@@ -90,7 +91,8 @@ impl Supervisor {
                     let rest = (begun.elapsed() / 50).clamp(SHORTEST_REST, LONGEST_REST);
                     look = Box::pin(look_after(probes.clone(), rest));
                 }
-                _ = words.tick(), if stage < Stage::Ready => {
+                () = sleep_until(Some(say_at)), if stage < Stage::Ready => {
+                    say_at = next_word(begun);
                     if let Some(seen) = &seen {
                         self.say_waiting(seen);
                     }
@@ -265,6 +267,11 @@ impl Supervisor {
             self.output.note(format_args!("{what} had drifted and was set right: {difference}"));
         }
     }
+}
+
+/// When a start that began at `begun` says next what it waits for.
+pub(super) fn next_word(begun: Instant) -> Instant {
+    Instant::now() + (begun.elapsed() / 10).clamp(SHORTEST_SILENCE, LONGEST_SILENCE)
 }
 
 /// Says what a start waits for.
