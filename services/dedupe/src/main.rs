@@ -11,7 +11,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::Parser as _;
 use hilum_blobs::{BlobStore, StoreConfig};
-use hilum_log::{Log, SEAL_RECORD, work};
+use hilum_log::{CLOCK_NOTE, Log, SEAL_RECORD, work};
 use hilum_models::ModelFolder;
 use hilum_runtime::Service;
 
@@ -28,6 +28,8 @@ async fn main() -> anyhow::Result<()> {
     let handler = Arc::new(Dedupe::new(log.clone(), &model)?);
     let work_config = config.work();
 
+    let clock = log.clock().clone();
+    service.keep_note(CLOCK_NOTE, move || clock.note());
     service.watch("event log", &log, |log| async move { log.probe().await });
 
     let (shutdown, health) = (service.shutdown.clone(), service.health.clone());

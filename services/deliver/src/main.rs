@@ -5,7 +5,7 @@ use clap::Parser as _;
 use hilum_blobs::{BlobStore, StoreConfig};
 use hilum_deliver::{Config, Deliverer, Maker, Targets};
 use hilum_imaging::{DecoderConfig, DecoderPool};
-use hilum_log::{Log, SEAL_RECORD};
+use hilum_log::{CLOCK_NOTE, Log, SEAL_RECORD};
 use hilum_runtime::Service;
 
 #[tokio::main]
@@ -23,6 +23,8 @@ async fn main() -> anyhow::Result<()> {
     let health = service.health.clone();
     let deliverer = Deliverer::new(log.clone(), maker, targets, health, config.service.drain_limit())?;
 
+    let clock = log.clock().clone();
+    service.keep_note(CLOCK_NOTE, move || clock.note());
     service.watch("event log", &log, |log| async move { log.probe().await });
     service.watch("object storage", &store, |store| async move { store.probe().await });
 

@@ -44,15 +44,13 @@ pub(crate) enum Error {
     Server(#[from] ServerError),
     /// A server of an earlier run.
     #[error(
-        "process {pid} ({name}) of an earlier run in this folder does not stop; end it with `kill -9 {pid}`"
+        "process {pid} ({name}) of an earlier run in this folder does not stop and does nothing; end it with \
+         `kill -9 {pid}`"
     )]
     Leftover { name: String, pid: u32 },
-    /// A part ended again and again before the stack was ready.
+    /// A part that the door needs ended before the door was open.
     #[error("{name} ended {times} times while starting ({what}); the end of its log {log}:\n{tail}")]
     PartFails { name: String, times: u32, what: String, log: PathBuf, tail: String },
-    /// The parts run, but not all are ready.
-    #[error("the stack was not ready after {limit_s} s, waiting for {waiting}; see {logs}")]
-    NotReady { limit_s: u64, waiting: String, logs: PathBuf },
     /// The background process ended and said why.
     #[error("{what}\nthe whole story is in {log}")]
     NotUp { what: String, log: PathBuf },
@@ -63,7 +61,10 @@ pub(crate) enum Error {
     #[error("the demo model could not be written ({what}); see {log}")]
     Model { what: String, log: PathBuf },
     /// The stack does not stop.
-    #[error("process {pid} is still stopping after {limit_s} s; see its log, or end it with `kill -9 {pid}`")]
+    #[error(
+        "process {pid} does not stop, and nothing of the stack has worked for {limit_s} s; see its log, or end it with \
+         `kill -9 {pid}`"
+    )]
     StillStopping { pid: u32, limit_s: u64 },
     /// The lock is held by a process that the state file does not name.
     #[error(

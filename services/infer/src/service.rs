@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use hilum_blobs::{BlobStore, StoreConfig};
 use hilum_imaging::{DecoderConfig, DecoderPool};
-use hilum_log::{Log, SEAL_RECORD, work};
+use hilum_log::{CLOCK_NOTE, Log, SEAL_RECORD, work};
 use hilum_models::ModelFolder;
 use hilum_runtime::Service;
 
@@ -26,6 +26,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let log = Log::connect(&config.service.nats_url, "hilum-infer").await?;
     let store = BlobStore::open(&StoreConfig::at(&config.store_url))?;
     let decoders = DecoderConfig { size: config.decoders().get(), ..DecoderConfig::sibling()? };
+    let clock = log.clock().clone();
+    service.keep_note(CLOCK_NOTE, move || clock.note());
     service.watch("event log", &log, |log| async move { log.probe().await });
     service.watch("object storage", &store, |store| async move { store.probe().await });
 

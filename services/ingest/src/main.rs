@@ -19,7 +19,7 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use hilum_blobs::{BlobStore, StoreConfig};
 use hilum_imaging::{DecoderConfig, DecoderPool};
-use hilum_log::{Log, SEAL_RECORD};
+use hilum_log::{CLOCK_NOTE, Log, SEAL_RECORD};
 use hilum_runtime::Service;
 use hilum_sites::Sites;
 use tokio::sync::Semaphore;
@@ -41,6 +41,8 @@ async fn main() -> anyhow::Result<()> {
     let store = BlobStore::open(&StoreConfig::at(&config.store_url))?;
     let decoders = DecoderConfig { size: config.decoders.max(1), ..DecoderConfig::sibling()? };
 
+    let clock = log.clock().clone();
+    service.keep_note(CLOCK_NOTE, move || clock.note());
     service.watch("event log", &log, |log| async move { log.probe().await });
     service.watch("object storage", &store, |store| async move { store.probe().await });
 

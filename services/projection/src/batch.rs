@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hilum_events::DecodeError;
 use hilum_log::Recorded;
+use jiff::Timestamp;
 
 use crate::domain::{Fact, Rows};
 use crate::position::Position;
@@ -30,7 +31,12 @@ pub(crate) fn rows_of(from: &Position, batch: &[Recorded]) -> (Rows, Position) {
 /// It is nothing that this release knows.
 pub(crate) fn evolve<'r>(rows: &mut Rows, recorded: &'r Recorded) -> Result<(), &'r DecodeError> {
     let envelope = recorded.content.as_ref()?;
-    rows.evolve(&Fact { seq: recorded.seq, trace_id: recorded.trace_id(), envelope });
+    rows.evolve(&Fact {
+        seq: recorded.seq,
+        stored_at: recorded.stored_at,
+        trace_id: recorded.trace_id(),
+        envelope,
+    });
     Ok(())
 }
 
@@ -42,8 +48,8 @@ pub(crate) fn park(rows: &mut Rows, recorded: &Recorded, reason: &str) {
 }
 
 /// A span that ends the event's trace here; lives until the rows are committed.
-pub(crate) fn project_span(recorded: &Recorded) -> Option<tracing::Span> {
-    let age = jiff::Timestamp::now().duration_since(recorded.stored_at);
+pub(crate) fn project_span(recorded: &Recorded, now: Option<Timestamp>) -> Option<tracing::Span> {
+    let age = now?.duration_since(recorded.stored_at);
     if age.unsigned_abs() > TRACE_WITHIN {
         return None;
     }

@@ -15,6 +15,7 @@ use hilum_events::{
     DeadLetterResolved, DuplicateLinked, Envelope, Event, ImageStored, InferenceCompleted, InferenceFailed,
     InferenceRequested, JobDeadLettered, JobId, ReadingId, ReportIssued, RuleName, StudyId,
 };
+use jiff::Timestamp;
 
 use crate::progress::Changed;
 use crate::rows::{
@@ -27,6 +28,8 @@ use crate::rows::{
 pub struct Fact<'a> {
     /// Position in the log.
     pub seq: u64,
+    /// When the log took it. Times that are subtracted from one another are of its one clock.
+    pub stored_at: Timestamp,
     /// The trace it belongs to.
     pub trace_id: Option<String>,
     /// The fact.
@@ -111,7 +114,7 @@ impl Rows {
     }
 
     fn image_stored(&mut self, fact: &Fact<'_>, event: &ImageStored) {
-        let at = fact.envelope.occurred_at;
+        let at = fact.stored_at;
         let study = self.studies.entry(event.study_id).or_insert_with(|| StudyRow {
             study_id: event.study_id,
             site: fact.envelope.site.clone(),
@@ -142,7 +145,7 @@ impl Rows {
             seq: fact.seq,
             site: fact.envelope.site.clone(),
             primary_job_id: event.job_id,
-            requested_at: fact.envelope.occurred_at,
+            requested_at: fact.stored_at,
         };
         put_greater(&mut self.readings, event.reading_id, row, |row| row.seq);
         self.link(fact, event.job_id, event.reading_id, None);
@@ -153,7 +156,7 @@ impl Rows {
     }
 
     fn link(&mut self, fact: &Fact<'_>, job_id: JobId, reading_id: ReadingId, duplicate_of: Option<JobId>) {
-        let linked_at = fact.envelope.occurred_at;
+        let linked_at = fact.stored_at;
         let row = LinkRow { job_id, seq: fact.seq, reading_id, duplicate_of, linked_at };
         put_greater(&mut self.links, job_id, row, |row| row.seq);
     }
@@ -163,7 +166,7 @@ impl Rows {
             reading_id: event.reading_id,
             seq: fact.seq,
             state: OutcomeState::Completed,
-            ended_at: fact.envelope.occurred_at,
+            ended_at: fact.stored_at,
             code: None,
             reason: None,
             completed: Some(event.clone()),
@@ -176,7 +179,7 @@ impl Rows {
             reading_id: event.reading_id,
             seq: fact.seq,
             state: OutcomeState::Failed,
-            ended_at: fact.envelope.occurred_at,
+            ended_at: fact.stored_at,
             code: Some(event.code.clone()),
             reason: Some(event.reason.clone()),
             completed: None,
@@ -208,14 +211,15 @@ impl Rows {
                 reading_id,
                 seq: fact.seq,
                 state: OutcomeState::Dead,
-                ended_at: at,
+                ended_at: fact.stored_at,
                 code: Some("dead-lettered".to_owned()),
                 reason: Some(reason),
                 completed: None,
                 failed_by: None,
             }),
             None => {
-                let row = JobFailureRow { job_id: event.job_id, seq: fact.seq, reason, dead_at: at };
+                let row =
+                    JobFailureRow { job_id: event.job_id, seq: fact.seq, reason, dead_at: fact.stored_at };
                 put_greater(&mut self.job_failures, event.job_id, row, |row| row.seq);
             }
         }

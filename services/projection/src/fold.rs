@@ -100,10 +100,6 @@ impl Projection {
         let mut position = self.begin().await?;
         self.fold_late().await?;
         let goal = self.log.position().await?.last_seq;
-        if position.last_seq < goal {
-            let reason = format!("folding events {} to {goal}", position.last_seq + 1);
-            self.health.wait_for(CAUGHT_UP, reason);
-        }
         loop {
             self.tell_unreadable().await?;
             self.tell(&position, goal, Touched::Anything);
@@ -229,7 +225,8 @@ impl Projection {
     /// Folds one batch; `None` if another copy moved the position before.
     async fn fold(&self, from: &Position, batch: &[Recorded]) -> Result<Option<Folded>, StoreError> {
         let begun = Instant::now();
-        let _spans: Vec<_> = batch.iter().filter_map(project_span).collect();
+        let now = self.log.clock().now();
+        let _spans: Vec<_> = batch.iter().filter_map(|recorded| project_span(recorded, now)).collect();
         let (rows, to) = rows_of(from, batch);
         let folded = match self.store.write(from, &to, &rows).await {
             Ok(true) => {
@@ -274,6 +271,8 @@ impl Projection {
         self.progress.advance(position.last_seq, touched);
         if position.last_seq >= goal {
             self.health.holds(CAUGHT_UP);
+        } else {
+            self.health.progress(CAUGHT_UP, "folding the event log", position.last_seq, goal);
         }
     }
 

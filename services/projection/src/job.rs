@@ -95,12 +95,12 @@ pub struct Job {
 
 impl Job {
     /// What is known of a job from its first event alone; `None` if `envelope` is not that event.
-    pub fn queued(envelope: &Envelope, trace_id: Option<String>) -> Option<Self> {
+    pub fn queued(envelope: &Envelope, stored_at: Timestamp, trace_id: Option<String>) -> Option<Self> {
         let Event::ImageStored(event) = &envelope.event else { return None };
         Some(Self {
             job_id: event.job_id,
             status: Status::Queued,
-            created_at: envelope.occurred_at,
+            created_at: stored_at,
             site: envelope.site.clone(),
             study_id: event.study_id,
             study_ref: event.study_ref.clone(),
@@ -155,8 +155,9 @@ pub struct Story {
 }
 
 impl Story {
-    /// Takes in that the job, which was queued until now, shares a reading; the reading, if `envelope` says so.
-    pub fn link(&mut self, seq: u64, envelope: &Envelope) -> Option<ReadingId> {
+    /// Takes in that the job, which was queued until now, shares a reading; the reading, if `envelope` says so, which the
+    /// log took at `stored_at`.
+    pub fn link(&mut self, seq: u64, envelope: &Envelope, stored_at: Timestamp) -> Option<ReadingId> {
         let Event::DuplicateLinked(link) = &envelope.event else { return None };
         if self.job.status != Status::Queued {
             return None;
@@ -164,16 +165,16 @@ impl Story {
         self.job.status = Status::InProgress;
         self.job.reading_id = Some(link.reading_id);
         self.job.duplicate_of = Some(link.primary_job_id);
-        self.job.started_at = Some(envelope.occurred_at);
+        self.job.started_at = Some(stored_at);
         let event = envelope.event.name().to_owned();
         self.history.push(Step { seq, event, at: envelope.occurred_at, resolution: None });
         Some(link.reading_id)
     }
 
-    /// Takes in that the reading which the job shares was made, as the log says at `seq`.
-    pub fn complete(&mut self, seq: u64, at: Timestamp) {
+    /// Takes in that the reading which the job shares was made, as the log says at `seq`: it took this at `stored_at`.
+    pub fn complete(&mut self, seq: u64, stored_at: Timestamp, at: Timestamp) {
         self.job.status = Status::Completed;
-        self.job.ended_at = self.job.started_at.max(Some(at));
+        self.job.ended_at = self.job.started_at.max(Some(stored_at));
         // A reading that was there before the job shared it is no step of the job.
         if self.history.last().is_some_and(|step| step.seq < seq) {
             let event = "inference-completed".to_owned();
@@ -218,7 +219,7 @@ mod tests {
     use super::*;
 
     fn check(now: Status, events: &[&str], expected: &[Status]) {
-        let job = Job { status: now, ..Job::queued(&image_stored(1, "a", 0), None).unwrap() };
+        let job = Job { status: now, ..Job::queued(&image_stored(1, "a", 0), at(0), None).unwrap() };
         let step = |(seq, event): (u64, &&str)| {
             let (event, resolution) = match *event {
                 "redrive" => ("dead-letter-resolved", Some(Resolution::Redrive)),
@@ -268,6 +269,6 @@ mod tests {
     #[test]
     fn only_an_image_makes_a_job() {
         let envelope = hilum_events::samples::inference_requested(1, "a", 0);
-        assert_eq!(Job::queued(&envelope, None), None);
+        assert_eq!(Job::queued(&envelope, at(0), None), None);
     }
 }

@@ -5,7 +5,7 @@ use clap::Parser as _;
 use hilum_blobs::{BlobStore, StoreConfig};
 use hilum_forms::Maker;
 use hilum_imaging::{DecoderConfig, DecoderPool};
-use hilum_log::Log;
+use hilum_log::{CLOCK_NOTE, Log};
 use hilum_projection::api::{self, Api};
 use hilum_projection::config::Config;
 use hilum_projection::fold::Projection;
@@ -30,6 +30,8 @@ async fn main() -> anyhow::Result<()> {
     let reading = pool::open_for_reading(&config.database_url, READING)?;
     let blobs = BlobStore::open(&StoreConfig::at(&config.store_url))?;
     let log = Log::connect(&config.service.nats_url, "hilum-projection").await?;
+    let clock = log.clock().clone();
+    service.keep_note(CLOCK_NOTE, move || clock.note());
     let progress = Progress::default();
 
     let projection = Projection {

@@ -9,6 +9,8 @@ use hilum_runtime::{Health, with_causes};
 
 /// All facts up to those that stood in the log at the start are known.
 pub(crate) const CAUGHT_UP: &str = "caught up";
+/// What is done until then.
+pub(crate) const FOLDING: &str = "folding the event log";
 /// Note on the studies whose report can't be issued.
 pub(crate) const STUCK: &str = "stuck studies";
 const EVENT_LOG: &str = "event log";

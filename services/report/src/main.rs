@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use hilum_blobs::{BlobStore, StoreConfig};
 use hilum_imaging::DecoderConfig;
-use hilum_log::Log;
+use hilum_log::{CLOCK_NOTE, Log};
 use hilum_report::{Config, Previewer, Reporter};
 use hilum_runtime::Service;
 
@@ -14,6 +14,8 @@ async fn main() -> anyhow::Result<()> {
     let pace = config.pace()?;
     let service = Service::start("hilum-report", &config.service)?;
     let log = Log::connect(&config.service.nats_url, "hilum-report").await?;
+    let clock = log.clock().clone();
+    service.keep_note(CLOCK_NOTE, move || clock.note());
     let blobs = BlobStore::open(&StoreConfig::at(&config.store_url))?;
     let previewer = Previewer::new(DecoderConfig::sibling()?);
     let reporter = Reporter::new(log, blobs, previewer, service.health.clone(), pace);

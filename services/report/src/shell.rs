@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::{Due, Fact, Rules, State, UNREAD, decide, evolve};
 use crate::facts::Facts;
-use crate::health::{CAUGHT_UP, STUCK, watch};
+use crate::health::{CAUGHT_UP, FOLDING, STUCK, watch};
 use crate::issue::{IssueError, Issued, Issuer};
 use crate::previews::Previewer;
 use crate::setbacks::{Hope, Setbacks};
@@ -101,7 +101,9 @@ impl Reporter {
         loop {
             if desk.next_look().is_some_and(|at| at <= Instant::now()) {
                 self.health.holds(CAUGHT_UP);
-                desk.look(Timestamp::now());
+                if let Some(now) = log.clock().now() {
+                    desk.look(now);
+                }
             }
             tokio::select! {
                 () = shutdown.cancelled() => break,
@@ -111,17 +113,20 @@ impl Reporter {
                 return Err(error);
             }
             desk.caught_up |= desk.seen_seq >= known_at_start;
+            if !desk.caught_up {
+                self.health.progress(CAUGHT_UP, FOLDING, desk.seen_seq, known_at_start);
+            }
         }
         desk.drain(self.pace.drain_limit).await;
         Ok(())
     }
 }
 
-/// Position of the newest message, asked for until the log answers.
+/// Position of the newest message, asked for until the log answers; the server's time is known from then on.
 async fn newest_position(log: &Log, shutdown: &CancellationToken) -> u64 {
     loop {
         log.wait_until_usable(shutdown).await;
-        if let Ok(position) = log.position().await {
+        if let (Ok(position), Ok(_)) = (log.position().await, log.server_time().await) {
             return position.last_seq;
         }
     }
@@ -279,7 +284,8 @@ impl Desk {
                 }
             }
             Err((said, hope)) => {
-                if !self.setbacks.note(study_id, said.clone(), hope, Timestamp::now()) {
+                let Some(now) = self.issuer.log.clock().now() else { return };
+                if !self.setbacks.note(study_id, said.clone(), hope, now) {
                     return;
                 }
                 match hope {

@@ -66,6 +66,10 @@ impl Site {
 
     async fn start_remembering(&self, quiet_ms: u64, remember_bytes: usize) -> Copy {
         let log = Log::connect(&self.nats.url(), "hilum-report").await.unwrap();
+        self.start_on(log, quiet_ms, remember_bytes).await
+    }
+
+    async fn start_on(&self, log: Log, quiet_ms: u64, remember_bytes: usize) -> Copy {
         let previewer = Previewer::new(DecoderConfig::new(&self.decoder));
         let pace = Pace {
             quiet: Duration::from_millis(quiet_ms),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Parser as _;
 use hilum_blobs::{BlobStore, StoreConfig};
-use hilum_log::{HoleError, Log};
+use hilum_log::{CLOCK_NOTE, HoleError, Log};
 use hilum_runtime::{Service, Telemetry};
 use hilum_sweep::{Config, Sweep, Swept, once};
 use tokio_util::sync::CancellationToken;
@@ -33,6 +33,8 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let log = Log::connect(&config.service.nats_url, "hilum-sweep").await?;
     let blobs = BlobStore::open(&StoreConfig::at(&config.store_url))?;
     let sweep = Sweep::new(log.clone(), blobs.clone(), service.health.clone(), config.pace()?);
+    let clock = log.clock().clone();
+    service.keep_note(CLOCK_NOTE, move || clock.note());
     service.watch("event log", &log, |log| async move { log.probe().await });
     service.watch("object storage", &blobs, |store| async move { store.probe().await });
     let shutdown = service.shutdown.clone();

@@ -2,7 +2,6 @@
 
 use hilum_blobs::BlobStore;
 use hilum_log::Log;
-use jiff::Timestamp;
 
 use crate::act::{ActError, act};
 use crate::domain::Finding;
@@ -64,9 +63,10 @@ pub async fn once(
 ) -> Result<(), OnceError> {
     SealKeeper::new(log.clone(), blobs.clone()).check().await?;
     let mut sweeper = Sweeper::new(log.clone(), pace.limits(), Memory::OfOneLook);
-    let mut findings = sweeper.look(Timestamp::now()).await?;
+    let now = log.server_time().await.map_err(LookError::from)?;
+    let mut findings = sweeper.look(now).await?;
     if mode.deep {
-        findings.extend(compare(log, blobs, Timestamp::now()).await?);
+        findings.extend(compare(log, blobs, now).await?);
     }
     for finding in findings {
         let acts = !mode.dry_run && finding.action != crate::Action::Name;

@@ -23,8 +23,8 @@ const CAUGHT_UP: &str = "caught up";
 const SEAL: &str = "log fits its seal";
 /// The first long look does not wait a day, for a service that is started anew each day.
 const FIRST_STORAGE_LOOK: Duration = Duration::from_secs(600);
-/// Between two tries to see the seal at the start.
-const SEAL_RETRY: Duration = Duration::from_millis(500);
+/// Between two tries at the start, to see the seal and to fold the log.
+const RETRY: Duration = Duration::from_millis(500);
 
 /// How the service paces its work.
 #[derive(Debug, Clone, Copy)]
@@ -102,7 +102,7 @@ impl Sweep {
         loop {
             let Err(error) = seals.check().await else { break };
             self.not_sealed(error)?;
-            tokio::time::sleep(SEAL_RETRY).await;
+            tokio::time::sleep(RETRY).await;
         }
         self.health.holds(SEAL);
         Ok(())
@@ -134,35 +134,54 @@ impl Sweep {
 
     async fn look_for_ever(&self) -> Result<Infallible, RunError> {
         let mut sweeper = Sweeper::new(self.log.clone(), self.pace.limits(), Memory::OfManyLooks);
+        while let Err(error) = self.catch_up(&mut sweeper).await {
+            self.wait_out(error)?;
+            tokio::time::sleep(RETRY).await;
+        }
         let mut ticks = ticks(Duration::ZERO, self.pace.every);
         let mut said = Said::default();
         loop {
-            tokio::select! {
+            let outcome = tokio::select! {
                 _ = ticks.tick() => self.look(&mut sweeper, &mut said).await,
                 folded = sweeper.fold_on() => folded,
-            }
-            .or_else(|error| match error {
-                LookError::Unavailable(away) => {
-                    self.health.wait_for(CAUGHT_UP, with_causes(&away));
-                    Ok(())
-                }
-                newer @ LookError::NewerEvent { .. } => Err(RunError::NewerEvent(newer)),
-            })?;
+            };
+            outcome.or_else(|error| self.wait_out(error))?;
             metrics::gauge!("hilum_sweep_open").set(sweeper.open_count() as f64);
         }
     }
 
+    /// Folds what stands in the log at the start, and says how far it is.
+    async fn catch_up(&self, sweeper: &mut Sweeper) -> Result<(), LookError> {
+        let goal = self.log.position().await?.last_seq;
+        while sweeper.last_seq() < goal {
+            sweeper.fold_on().await?;
+            self.health.progress(CAUGHT_UP, "folding the event log", sweeper.last_seq(), goal);
+        }
+        Ok(())
+    }
+
+    /// Says what is away; what does not come back by itself is an error.
+    fn wait_out(&self, error: LookError) -> Result<(), RunError> {
+        match error {
+            LookError::Unavailable(away) => {
+                self.health.wait_for(CAUGHT_UP, with_causes(&away));
+                Ok(())
+            }
+            newer @ LookError::NewerEvent { .. } => Err(RunError::NewerEvent(newer)),
+        }
+    }
+
     async fn look(&self, sweeper: &mut Sweeper, said: &mut Said) -> Result<(), LookError> {
-        let findings = sweeper.look(Timestamp::now()).await?;
+        let now = self.log.server_time().await?;
+        let findings = sweeper.look(now).await?;
         self.health.holds(CAUGHT_UP);
         said.forget_others(&findings);
         for finding in &findings {
             if self.act_on(finding, said).await {
-                sweeper.note_done(finding, Timestamp::now());
+                sweeper.note_done(finding, self.log.clock().now().unwrap_or(now));
             }
         }
-        let now = Timestamp::now().as_second() as f64;
-        metrics::gauge!("hilum_sweep_last_run_timestamp_seconds", "look" => "log").set(now);
+        note_run("log");
         Ok(())
     }
 
@@ -172,7 +191,11 @@ impl Sweep {
         let mut said = Said::default();
         loop {
             ticks.tick().await;
-            match compare(&self.log, &self.blobs, Timestamp::now()).await {
+            let compared = async {
+                let now = self.log.server_time().await?;
+                compare(&self.log, &self.blobs, now).await
+            };
+            match compared.await {
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn Error, "could not compare the log with storage");
                 }
@@ -181,8 +204,7 @@ impl Sweep {
                     for finding in &findings {
                         self.act_on(finding, &mut said).await;
                     }
-                    let now = Timestamp::now().as_second() as f64;
-                    metrics::gauge!("hilum_sweep_last_run_timestamp_seconds", "look" => "storage").set(now);
+                    note_run("storage");
                 }
             }
         }
@@ -230,6 +252,12 @@ impl Said {
 fn naming(finding: &Finding) -> Naming {
     let reason = finding.position.is_none().then(|| finding.reason.clone());
     (finding.kind, finding.position, reason)
+}
+
+/// For whoever watches, by the clock that he compares it with: his own, hence this machine's.
+fn note_run(look: &'static str) {
+    let now = Timestamp::now().as_second() as f64;
+    metrics::gauge!("hilum_sweep_last_run_timestamp_seconds", "look" => look).set(now);
 }
 
 fn ticks(first: Duration, every: Duration) -> Interval {

@@ -62,6 +62,11 @@ impl Sweeper {
         self.state.open_count()
     }
 
+    /// Position of the last fact folded.
+    pub(crate) fn last_seq(&self) -> u64 {
+        self.state.last_seq()
+    }
+
     /// Waits for facts and folds them. Cancel safe.
     pub(crate) async fn fold_on(&mut self) -> Result<(), LookError> {
         let facts = self.follower.next_batch(BATCH).await;

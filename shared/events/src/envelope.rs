@@ -46,7 +46,8 @@ pub struct Envelope {
     pub correlation_id: Uuid,
     /// The fact that led to this one; `None` at the door.
     pub causation_id: Option<EventId>,
-    /// When it happened, by the clock of the service that says so.
+    /// When it happened, by the clock of the machine that says so, which may be wrong: evidence. What is decided by time is
+    /// decided by when the log took the facts (ADR 0033).
     pub occurred_at: Timestamp,
     /// The fact.
     pub event: Event,

@@ -9,9 +9,11 @@ use async_nats::jetstream::stream::{self, RawMessageErrorKind, State, Stream};
 use async_nats::jetstream::{self, Context};
 use futures::future::BoxFuture;
 use hilum_events::{Envelope, Site};
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::append::AppendError;
+use crate::clock::{ServerClock, WallClock};
 use crate::definition;
 use crate::loss::HoleError;
 use crate::recorded::{Place, Recorded, timestamp};
@@ -32,6 +34,7 @@ pub struct Log {
     pub(crate) context: Context,
     pub(crate) known: Arc<Known>,
     pub(crate) shares: Arc<KnownShares>,
+    pub(crate) clock: ServerClock,
 }
 
 /// The address can't be used at all; a server that is away is waited for instead.
@@ -120,6 +123,18 @@ impl Log {
     /// # Errors
     /// When the address can't be used.
     pub fn connect<'a>(url: &'a str, service: &'a str) -> BoxFuture<'a, Result<Self, ConnectError>> {
+        Self::connect_beside(url, service, Timestamp::now)
+    }
+
+    /// As [`Log::connect`], on a machine whose clock is `wall`.
+    ///
+    /// # Errors
+    /// As [`Log::connect`].
+    pub fn connect_beside<'a>(
+        url: &'a str,
+        service: &'a str,
+        wall: WallClock,
+    ) -> BoxFuture<'a, Result<Self, ConnectError>> {
         Box::pin(async move {
             let client = async_nats::ConnectOptions::new()
                 .name(service)
@@ -131,7 +146,9 @@ impl Log {
                 .map_err(|source| ConnectError { url: url.to_owned(), source })?;
             let mut context = jetstream::new(client.clone());
             context.set_timeout(REQUEST_TIMEOUT);
-            Ok(Self { client, context, known: Arc::default(), shares: Arc::default() })
+            let clock = ServerClock::beside(wall);
+            clock.keep_asking(context.clone());
+            Ok(Self { client, context, known: Arc::default(), shares: Arc::default(), clock })
         })
     }
 

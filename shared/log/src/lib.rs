@@ -3,6 +3,7 @@
 
 mod advisory;
 mod append;
+mod clock;
 mod connection;
 mod consumer;
 mod dead_letter;
@@ -21,6 +22,7 @@ mod work;
 
 pub use advisory::{Advisory, AdvisoryKind};
 pub use append::{AppendError, Appended};
+pub use clock::{CLOCK_NOTE, ServerClock, WallClock};
 pub use connection::{ConnectError, ConsumerPosition, Log, QueueDepth, StreamPosition, UnavailableError};
 pub use consumer::Ensured;
 pub use dead_letter::DeadLetter;

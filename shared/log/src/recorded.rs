@@ -20,7 +20,7 @@ pub struct Recorded {
     pub seq: u64,
     /// Where it stands.
     pub subject: String,
-    /// When the server stored it.
+    /// When the server stored it, by its clock, as told by [`crate::ServerClock`]: what counts from here counts by that.
     pub stored_at: Timestamp,
     /// The fact, or why it can't be read by this release.
     pub content: Result<Envelope, DecodeError>,

@@ -19,7 +19,7 @@ use crate::failpoint::reach;
 /// One try at a message that did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Try {
-    /// When it ended.
+    /// When it ended, by the clock of the machine that tried: evidence, nothing is decided by it.
     pub at: Timestamp,
     /// 1, or more when workers had taken the message before and never answered.
     pub deliveries: u64,
@@ -84,7 +84,7 @@ impl Log {
         wait: Duration,
     ) -> Result<(), UnavailableError> {
         let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
-        let due = Timestamp::now().saturating_add(wait).unwrap_or(Timestamp::MAX);
+        let due = self.server_time().await?.saturating_add(wait).unwrap_or(Timestamp::MAX);
         let mut headers = async_nats::HeaderMap::new();
         headers.insert(async_nats::header::NATS_SCHEDULE, format!("@at {due:.3}"));
         headers.insert(async_nats::header::NATS_SCHEDULE_TARGET, ticket.due_subject());

@@ -36,7 +36,7 @@ pub struct Seal {
     pub seq: u64,
     /// Its id, when it could be read.
     pub event_id: Option<EventId>,
-    /// When this was written.
+    /// When this was written, by the server's clock.
     pub sealed_at: Timestamp,
 }
 
@@ -283,7 +283,7 @@ impl Log {
         Box::pin(async move {
             let StreamPosition { epoch, first_seq, last_seq: seq, .. } = self.position().await?;
             let event_id = self.event_id_at(seq).await?;
-            Ok(Seal { epoch, first_seq, seq, event_id, sealed_at: Timestamp::now() })
+            Ok(Seal { epoch, first_seq, seq, event_id, sealed_at: self.server_time().await? })
         })
     }
 

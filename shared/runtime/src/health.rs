@@ -8,8 +8,24 @@ use serde::{Deserialize, Serialize};
 /// What a service needs before it can work, each named once at start, and its notes. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Health {
-    conditions: Arc<Mutex<BTreeMap<&'static str, Option<String>>>>,
+    conditions: Arc<Mutex<BTreeMap<&'static str, Option<Unmet>>>>,
     notes: Arc<Mutex<BTreeMap<&'static str, String>>>,
+}
+
+/// Why a condition does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Unmet {
+    reason: String,
+    progress: Option<Progress>,
+}
+
+/// How far something is that comes to its end by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// So much is done.
+    pub done: u64,
+    /// Of so much.
+    pub of: u64,
 }
 
 /// The answer of `/readyz`.
@@ -19,6 +35,9 @@ pub struct Readiness {
     pub ready: bool,
     /// Conditions that do not hold, with the reason.
     pub waiting_for: BTreeMap<String, String>,
+    /// How far those of them are that come to hold by themselves.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub progress: BTreeMap<String, Progress>,
     /// What somebody has to look at, though the service does its work.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub notes: BTreeMap<String, String>,
@@ -27,11 +46,12 @@ pub struct Readiness {
 impl Health {
     /// Says that `condition` does not hold and why. Logged when that is news.
     pub fn wait_for(&self, condition: &'static str, reason: impl Into<String>) {
-        let reason = reason.into();
-        let before = self.set(condition, Some(reason.clone()));
-        if before.flatten().is_none() {
-            tracing::warn!(condition, reason, "not ready");
-        }
+        self.say_unmet(condition, reason.into(), None);
+    }
+
+    /// Says that `condition` does not hold before the service is through with `doing`, and how far it is.
+    pub fn progress(&self, condition: &'static str, doing: &str, done: u64, of: u64) {
+        self.say_unmet(condition, format!("{doing}, {done} of {of}"), Some(Progress { done, of }));
     }
 
     /// Says that `condition` holds. Logged when that is news.
@@ -53,17 +73,24 @@ impl Health {
     /// What `/readyz` answers now.
     pub fn readiness(&self) -> Readiness {
         let conditions = self.conditions.lock().unwrap_or_else(PoisonError::into_inner);
-        let waiting_for: BTreeMap<_, _> = conditions
-            .iter()
-            .filter_map(|(name, reason)| Some(((*name).to_owned(), reason.clone()?)))
-            .collect();
+        let unmet =
+            || conditions.iter().filter_map(|(name, unmet)| Some(((*name).to_owned(), unmet.as_ref()?)));
+        let waiting_for: BTreeMap<_, _> = unmet().map(|(name, unmet)| (name, unmet.reason.clone())).collect();
+        let progress = unmet().filter_map(|(name, unmet)| Some((name, unmet.progress?))).collect();
         let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
         let notes = notes.iter().map(|(what, text)| ((*what).to_owned(), text.clone())).collect();
-        Readiness { ready: waiting_for.is_empty(), waiting_for, notes }
+        Readiness { ready: waiting_for.is_empty(), waiting_for, progress, notes }
     }
 
-    fn set(&self, condition: &'static str, reason: Option<String>) -> Option<Option<String>> {
-        self.conditions.lock().unwrap_or_else(PoisonError::into_inner).insert(condition, reason)
+    fn say_unmet(&self, condition: &'static str, reason: String, progress: Option<Progress>) {
+        let before = self.set(condition, Some(Unmet { reason: reason.clone(), progress }));
+        if before.flatten().is_none() {
+            tracing::warn!(condition, reason, "not ready");
+        }
+    }
+
+    fn set(&self, condition: &'static str, unmet: Option<Unmet>) -> Option<Option<Unmet>> {
+        self.conditions.lock().unwrap_or_else(PoisonError::into_inner).insert(condition, unmet)
     }
 }
 
@@ -81,6 +108,20 @@ mod tests {
         assert!(!readiness.ready);
         assert_eq!(readiness.waiting_for.keys().collect::<Vec<_>>(), ["model"]);
         health.holds("model");
+        assert!(health.readiness().ready);
+    }
+
+    #[test]
+    fn what_comes_to_hold_by_itself_says_how_far_it_is() {
+        let health = Health::default();
+        health.progress("caught up", "folding the event log", 10, 300);
+        let readiness = health.readiness();
+        assert!(!readiness.ready);
+        assert_eq!(readiness.waiting_for["caught up"], "folding the event log, 10 of 300");
+        assert_eq!(readiness.progress["caught up"], Progress { done: 10, of: 300 });
+        health.wait_for("caught up", "the log is away");
+        assert!(health.readiness().progress.is_empty());
+        health.holds("caught up");
         assert!(health.readiness().ready);
     }
 

@@ -14,7 +14,7 @@ mod telemetry;
 
 pub use cache::{cache_folder, newest_version};
 pub use causes::with_causes;
-pub use health::{Health, Readiness};
+pub use health::{Health, Progress, Readiness};
 pub use http_client::http_client;
 pub use lingering::{LingeringBody, linger};
 pub use problem::Problem;

@@ -115,6 +115,20 @@ impl Service {
         });
     }
 
+    /// Asks `tell` every second for the note `what`, until shutdown: what somebody has to look at, or nothing.
+    pub fn keep_note(&self, what: &'static str, tell: impl Fn() -> Option<String> + Send + 'static) {
+        let (health, shutdown) = (self.health.clone(), self.shutdown.clone());
+        tokio::spawn(async move {
+            loop {
+                health.note(what, tell());
+                tokio::select! {
+                    () = shutdown.cancelled() => return,
+                    () = tokio::time::sleep(PROBE_EVERY) => {}
+                }
+            }
+        });
+    }
+
     /// Serves `api` beside /livez, /readyz and /metrics until shutdown; requests in hand are answered.
     ///
     /// # Errors

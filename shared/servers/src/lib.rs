@@ -1,6 +1,7 @@
 //! Real servers as child processes on loopback: nats-server and Postgres for `hilum up` and for tests, picture archives
 //! for tests. The services never know how their servers were started.
 
+mod activity;
 mod archives;
 mod damage;
 mod nats;
@@ -11,6 +12,7 @@ mod secluded;
 mod tail;
 mod test_folder;
 
+pub use activity::{Activity, wait_while_working};
 pub use archives::{Orthanc, Storescp};
 pub use damage::damage_message;
 pub use nats::{ClusterNode, NatsOptions, NatsServer};

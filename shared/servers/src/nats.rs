@@ -10,6 +10,9 @@ use tokio::process::Command;
 use crate::ports::free_port;
 use crate::process::{Process, ServerError, http_status};
 
+/// A server that was asked to stop and does nothing for so long hangs.
+const IDLE_LIMIT: Duration = Duration::from_secs(20);
+
 /// What to start.
 #[derive(Debug, Clone)]
 pub struct NatsOptions {
@@ -73,19 +76,20 @@ pub struct NatsServer {
 }
 
 impl NatsServer {
-    /// Starts the server and waits until it is healthy.
+    /// Starts the server and waits until it is healthy, which takes the longer the more it has stored.
     ///
     /// # Errors
-    /// When it can't be started or is not healthy in time.
+    /// When it can't be started or ends.
     pub fn start(options: &NatsOptions) -> BoxFuture<'_, Result<Self, ServerError>> {
         Box::pin(async move {
             let mut server = Self::launch(options)?;
-            server.wait_healthy(Duration::from_secs(60)).await?;
+            server.wait_healthy(Duration::MAX).await?;
             Ok(server)
         })
     }
 
-    /// Starts the server without waiting for it: a cluster's server is not healthy before most of them run.
+    /// Starts the server without waiting for it: it may have much to recover, and a cluster's server is not healthy
+    /// before most of them run.
     ///
     /// # Errors
     /// When it can't be started.
@@ -103,7 +107,7 @@ impl NatsServer {
         Ok(Self { process, port, monitor_port })
     }
 
-    /// Waits until it is healthy, `limit` at most.
+    /// Waits until it is healthy, `limit` at most; `Duration::MAX` is none.
     ///
     /// # Errors
     /// When it ended or is not healthy in time.
@@ -142,10 +146,11 @@ impl NatsServer {
         })
     }
 
-    /// Ends it by `signal` and waits until it is gone.
+    /// Ends it by `signal` and waits until it is gone. On its way down it writes the index that spares the next start
+    /// to read all it has stored.
     pub fn end(self, signal: Signal) -> BoxFuture<'static, ()> {
         Box::pin(async move {
-            self.process.stop(signal, Duration::from_secs(20)).await;
+            self.process.stop_when_done(signal, IDLE_LIMIT).await;
         })
     }
 }

@@ -17,6 +17,8 @@ use crate::ports::free_port;
 use crate::process::{Process, ServerError};
 
 const NOBODY: u32 = 65_534;
+/// A server that was asked to stop and does nothing for so long hangs.
+const IDLE_LIMIT: Duration = Duration::from_secs(20);
 
 /// What to start.
 #[derive(Debug, Clone)]
@@ -49,11 +51,33 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Makes the cluster if there is none, starts the server and waits until it accepts connections.
+    /// Makes the cluster if there is none, starts the server and waits until it accepts connections, which takes the
+    /// longer the more it has to recover.
+    ///
+    /// # Errors
+    /// When it can't be made or started, or ends.
+    pub fn start(options: &PostgresOptions) -> BoxFuture<'_, Result<Self, ServerError>> {
+        Box::pin(async move {
+            let mut server = Self::launch(options).await?;
+            let port = server.port;
+            let accepts = || async move {
+                let mut probe = program(options, "pg_isready");
+                probe
+                    .args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()])
+                    .stdout(Stdio::null())
+                    .stderr(Stdio::null());
+                probe.status().await.is_ok_and(|status| status.success())
+            };
+            server.process.wait_ready(Duration::MAX, accepts).await?;
+            Ok(server)
+        })
+    }
+
+    /// Makes the cluster if there is none and starts the server without waiting for it: it may have much to recover.
     ///
     /// # Errors
     /// When it can't be made or started.
-    pub fn start(options: &PostgresOptions) -> BoxFuture<'_, Result<Self, ServerError>> {
+    pub fn launch(options: &PostgresOptions) -> BoxFuture<'_, Result<Self, ServerError>> {
         Box::pin(async move {
             let prepare = |source| ServerError::Prepare { path: options.folder.clone(), source };
             fs::create_dir_all(&options.folder).map_err(prepare)?;
@@ -69,16 +93,7 @@ impl Postgres {
             for setting in ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=60"] {
                 command.arg("-c").arg(setting);
             }
-            let mut process = Process::start("postgres", command, &options.log)?;
-            let accepts = || async move {
-                let mut probe = program(options, "pg_isready");
-                probe
-                    .args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()])
-                    .stdout(Stdio::null())
-                    .stderr(Stdio::null());
-                probe.status().await.is_ok_and(|status| status.success())
-            };
-            process.wait_ready(Duration::from_secs(60), accepts).await?;
+            let process = Process::start("postgres", command, &options.log)?;
             Ok(Self { process, port, password })
         })
     }
@@ -101,7 +116,7 @@ impl Postgres {
     /// Stops it cleanly: open sessions are ended, nothing committed is lost.
     pub fn stop(self) -> BoxFuture<'static, ()> {
         Box::pin(async move {
-            self.process.stop(Signal::SIGINT, Duration::from_secs(20)).await;
+            self.process.stop_when_done(Signal::SIGINT, IDLE_LIMIT).await;
         })
     }
 }

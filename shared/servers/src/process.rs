@@ -14,6 +14,8 @@ use nix::unistd::Pid;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 
+use crate::activity::wait_while_working;
+
 /// A server could not be started or did not come up.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
@@ -121,7 +123,27 @@ impl Process {
         })
     }
 
-    /// Waits until `ready`, while the process runs, `limit` at most.
+    /// Asks it to stop by `signal` and waits as long as it works at that, however long; kills it when it has neither
+    /// read, written nor computed for `idle_limit`.
+    pub fn stop_when_done(
+        mut self,
+        signal: Signal,
+        idle_limit: Duration,
+    ) -> BoxFuture<'static, Option<ExitStatus>> {
+        Box::pin(async move {
+            self.signal(signal);
+            let pids: Vec<u32> = self.child.id().into_iter().collect();
+            tokio::select! {
+                status = self.child.wait() => return status.ok(),
+                _ = wait_while_working(&pids, idle_limit, || async { false }) => {}
+            }
+            tracing::warn!(name = self.name, "killed: it was asked to stop and does nothing");
+            let _ = self.child.kill().await;
+            None
+        })
+    }
+
+    /// Waits until `ready`, while the process runs, `limit` at most; `Duration::MAX` is none.
     ///
     /// # Errors
     /// When it ended or was not ready in time.
@@ -150,18 +172,18 @@ fn open_log(log: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).open(log)
 }
 
-/// Asks `condition` again and again until it holds (`true`) or `limit` has passed (`false`).
+/// Asks `condition` again and again until it holds (`true`) or `limit` has passed (`false`); `Duration::MAX` is no limit.
 pub async fn wait_until<F, Fut>(limit: Duration, mut condition: F) -> bool
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = bool>,
 {
-    let deadline = Instant::now() + limit;
+    let deadline = Instant::now().checked_add(limit);
     loop {
         if condition().await {
             return true;
         }
-        if Instant::now() >= deadline {
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             return false;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -181,4 +203,38 @@ pub fn http_status(port: u16, path: &str) -> BoxFuture<'_, Option<u16>> {
         };
         tokio::time::timeout(Duration::from_secs(2), exchange).await.ok().flatten()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const IDLE_LIMIT: Duration = Duration::from_millis(500);
+
+    /// Runs a shell script that says `up` when it listens to signals.
+    async fn script(text: &str) -> (tempfile::TempDir, Process) {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        let mut command = Command::new("sh");
+        command.args(["-c", text]);
+        let mut process = Process::start("script", command, &log).unwrap();
+        let is_up = || async { std::fs::read_to_string(&log).is_ok_and(|text| text.contains("up")) };
+        process.wait_ready(Duration::from_secs(10), is_up).await.unwrap();
+        (folder, process)
+    }
+
+    #[tokio::test]
+    async fn who_writes_after_it_was_asked_to_stop_is_waited_for() {
+        let writes = "trap 'for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 0.1; echo $i; done; exit 7' TERM
+            echo up; while :; do sleep 0.05; done";
+        let (_folder, process) = script(writes).await;
+        let status = process.stop_when_done(Signal::SIGTERM, IDLE_LIMIT).await;
+        assert_eq!(status.and_then(|status| status.code()), Some(7));
+    }
+
+    #[tokio::test]
+    async fn who_does_nothing_after_it_was_asked_to_stop_is_killed() {
+        let (_folder, process) = script("trap '' TERM; echo up; exec sleep 600").await;
+        assert_eq!(process.stop_when_done(Signal::SIGTERM, IDLE_LIMIT).await, None);
+    }
 }

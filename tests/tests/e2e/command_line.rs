@@ -10,21 +10,29 @@ use tokio::process::Command;
 
 pub(crate) struct Operator {
     pub(crate) folder: TestFolder,
+    hilum: PathBuf,
+    pub(crate) environment: Vec<(&'static str, PathBuf)>,
 }
 
 impl Default for Operator {
     fn default() -> Self {
-        Self { folder: TestFolder::new().unwrap() }
+        Self::of(program("hilum"), Vec::new())
     }
 }
 
 impl Operator {
-    fn state(&self) -> PathBuf {
+    /// Another program, which looks for the others beside it, and with these environment variables.
+    pub(crate) fn of(hilum: PathBuf, environment: Vec<(&'static str, PathBuf)>) -> Self {
+        Self { folder: TestFolder::new().unwrap(), hilum, environment }
+    }
+
+    pub(crate) fn state(&self) -> PathBuf {
         self.folder.path().join("stack")
     }
 
     pub(crate) async fn run(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(program("hilum"));
+        let mut command = Command::new(&self.hilum);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.args(arguments).arg("--state").arg(self.state()).current_dir(self.folder.path());
         tokio::time::timeout(LIMIT, command.output()).await.unwrap().unwrap()
     }

@@ -17,6 +17,7 @@ mod outages;
 mod pictures;
 mod poison;
 mod privacy;
+mod recovery;
 mod redrive;
 mod refusals;
 mod report_forms;

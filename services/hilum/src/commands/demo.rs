@@ -49,7 +49,7 @@ pub(super) async fn run(args: DemoArgs, output: Output) -> Result<ExitCode, Erro
     let study = format!("demo-{}", Timestamp::now().strftime("%Y%m%d-%H%M%S"));
     let shown = demonstrate(&Client::new(&state.base_url)?, &study, files, output).await;
     if args.stop_at_end {
-        down::stop(&folder).await?;
+        down::stop(&folder, output).await?;
         output.say("the stack was stopped");
     } else {
         say_how_to_go_on(&folder, &state, &study, output);
@@ -60,7 +60,11 @@ pub(super) async fn run(args: DemoArgs, output: Output) -> Result<ExitCode, Erro
 async fn stack_of(folder: &StateFolder, settings: &UpSettings, output: Output) -> Result<StackState, Error> {
     match stack::running(folder) {
         Ok(state) => Ok(state),
-        Err(Error::NotRunning { .. }) => up::detached(folder, settings, output).await,
+        Err(Error::NotRunning { .. }) => {
+            // Each image is waited for, so every part is needed.
+            let settings = UpSettings { all_parts: true, ..settings.clone() };
+            Ok(up::detached(folder, &settings, output).await?.state)
+        }
         Err(error) => Err(error),
     }
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::StateArgs;
 use crate::error::Error;
 use crate::output::Output;
-use crate::stack::{self, StackState, StateFolder, UpSettings};
+use crate::stack::{self, StateFolder, Up, UpSettings};
 
 #[derive(Debug, Args)]
 pub(super) struct UpArgs {
@@ -17,7 +17,7 @@ pub(super) struct UpArgs {
     state: StateArgs,
     #[command(flatten)]
     settings: UpSettings,
-    /// Go to the background once everything is ready
+    /// Go to the background once uploads are taken, and everything is ready or takes long
     #[arg(long)]
     detach: bool,
     /// This is the background process
@@ -30,8 +30,8 @@ pub(super) async fn run(args: UpArgs, output: Output) -> Result<ExitCode, Error>
     // Said here rather than in the logs of three services that don't come up.
     Sites::read(args.settings.sites.as_deref())?;
     if args.detach {
-        let state = detached(&folder, &args.settings, output).await?;
-        say_ready(&folder, &state, output);
+        let up = detached(&folder, &args.settings, output).await?;
+        say_up(&folder, &up, output);
         return Ok(ExitCode::SUCCESS);
     }
     if args.background {
@@ -45,7 +45,7 @@ pub(super) async fn detached(
     folder: &StateFolder,
     settings: &UpSettings,
     output: Output,
-) -> Result<StackState, Error> {
+) -> Result<Up, Error> {
     if folder.is_locked()? {
         let path = folder.path().to_owned();
         return Err(match stack::running(folder) {
@@ -54,10 +54,11 @@ pub(super) async fn detached(
         });
     }
     output.note(format_args!("starting the stack in {} …", folder.path().display()));
-    stack::start_detached(folder, settings).await
+    stack::start_detached(folder, settings, output).await
 }
 
-fn say_ready(folder: &StateFolder, state: &StackState, output: Output) {
+fn say_up(folder: &StateFolder, up: &Up, output: Output) {
+    let Up { state, catching_up } = up;
     if state.untrained {
         output.note(hilum_models::UNTRAINED_NOTICE);
     }
@@ -66,12 +67,24 @@ fn say_ready(folder: &StateFolder, state: &StackState, output: Output) {
         "running in the background (process {}); stop it with `hilum down --state {path}`",
         state.pid
     ));
-    output.say(format_args!("ready: {}", state.base_url));
-    output.object(&json!({
+    let mut told = json!({
         "event": "ready",
         "base_url": state.base_url,
         "pid": state.pid,
         "state": folder.path(),
         "untrained": state.untrained,
-    }));
+    });
+    match catching_up {
+        None => output.say(format_args!("ready: {}", state.base_url)),
+        Some(readiness) => {
+            output.say(format_args!("uploads are taken: {}", state.base_url));
+            for (what, why) in &readiness.waiting_for {
+                output.say(format_args!("  not ready yet: {what}: {why}"));
+            }
+            output.say(format_args!("`hilum doctor --state {path}` tells how far they are"));
+            told["event"] = json!("open");
+            told["waiting_for"] = json!(readiness.waiting_for);
+        }
+    }
+    output.object(&told);
 }

@@ -56,6 +56,7 @@ impl Gateway {
             .route("/", get(pages::index))
             .route("/livez", get(|| async { "ok\n" }))
             .route("/readyz", get(pages::readyz))
+            .route("/readyz/uploads", get(pages::uploads))
             .route("/metrics", get(move || async move { pages::metrics(metrics.as_ref()) }))
             .fallback(forward::to_projection)
             .with_state(self)

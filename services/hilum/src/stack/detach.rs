@@ -1,26 +1,42 @@
-//! `hilum up --detach`: the same program again, in a session of its own, and waiting until it is ready.
+//! `hilum up --detach`: the same program again, in a session of its own, and waiting until uploads are taken.
 
 use std::fs::OpenOptions;
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
-use hilum_servers::{tail, wait_until};
+use hilum_servers::tail;
 use nix::unistd::setsid;
 
 use super::folder::StateFolder;
+use super::leftovers::running_parts;
 use super::logs::last_error;
+use super::probe::StackReadiness;
 use super::settings::UpSettings;
 use super::state::{StackState, Status};
+use super::supervisor::{next_word, say_waiting};
+use crate::client::Client;
 use crate::error::Error;
+use crate::output::Output;
 
-/// The background process gives up by itself; this is for when it hangs.
-const GRACE: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// Starts a stack in the background and waits until it is ready.
+/// A stack that takes uploads.
+pub(crate) struct Up {
+    pub(crate) state: StackState,
+    /// How its parts are, when not all of them are ready.
+    pub(crate) catching_up: Option<StackReadiness>,
+}
+
+/// Starts a stack in the background and waits until it takes uploads, and a little longer for all its parts; as long as
+/// that takes, for it grows with what is stored.
 ///
 /// # Errors
-/// When it does not come up.
-pub(crate) async fn start_detached(folder: &StateFolder, settings: &UpSettings) -> Result<StackState, Error> {
+/// When it ends.
+pub(crate) async fn start_detached(
+    folder: &StateFolder,
+    settings: &UpSettings,
+    output: Output,
+) -> Result<Up, Error> {
     folder.create()?;
     let log = folder.log_of("hilum");
     let sink = OpenOptions::new().create(true).append(true).open(&log).map_err(Error::file("open", &log))?;
@@ -32,26 +48,60 @@ pub(crate) async fn start_detached(folder: &StateFolder, settings: &UpSettings) 
     command.envs(settings.environment.iter().map(|(name, value)| (name, value)));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(sink);
     let child = command.spawn();
-    let mut child =
+    let child =
         child.map_err(|source| Error::System { operation: "start the background process", source })?;
-
-    let pid = child.id();
-    let mut state = None;
-    let limit = Duration::from_secs(settings.ready_limit_s) + GRACE;
-    wait_until(limit, || {
-        let ended = !matches!(child.try_wait(), Ok(None));
-        state = StackState::read(folder).ok().flatten();
-        let ready = state.as_ref().is_some_and(|state| state.pid == pid && state.status == Status::Ready);
-        async move { ended || ready }
-    })
-    .await;
-    match state.filter(|state| state.pid == pid && state.status == Status::Ready) {
-        Some(state) => Ok(state),
+    match until_up(folder, settings, child, output).await {
+        Some(up) => Ok(up),
         None => Err(match last_error(&log, before) {
             Some(what) => Error::NotUp { what, log },
             None => Error::Detached { tail: tail(&log, before, 8), log },
         }),
     }
+}
+
+/// `None` when the background process has ended.
+async fn until_up(
+    folder: &StateFolder,
+    settings: &UpSettings,
+    mut child: Child,
+    output: Output,
+) -> Option<Up> {
+    let patience = Duration::from_secs(settings.ready_limit_s);
+    let begun = Instant::now();
+    let (mut opened_at, mut say_at) = (None, next_word(begun));
+    while matches!(child.try_wait(), Ok(None)) {
+        let state = StackState::read(folder).ok().flatten();
+        let (own, earlier): (Option<_>, Option<_>) = match state {
+            Some(state) if state.pid == child.id() => (Some(state), None),
+            other => (None, other),
+        };
+        match own.as_ref().map(|state| state.status) {
+            Some(Status::Ready) => return own.map(|state| Up { state, catching_up: None }),
+            Some(Status::Open) if !settings.all_parts => {
+                let opened_at = *opened_at.get_or_insert_with(Instant::now);
+                if opened_at.elapsed() >= patience {
+                    let catching_up = readiness(own.as_ref()).await;
+                    return own.map(|state| Up { state, catching_up });
+                }
+            }
+            _ => {}
+        }
+        if Instant::now() >= say_at {
+            say_at = next_word(begun);
+            if let Some(seen) = readiness(own.as_ref()).await {
+                say_waiting(&seen, output);
+            }
+            for (name, _) in earlier.as_ref().map(running_parts).unwrap_or_default() {
+                output.note(format_args!("waiting for {name} of an earlier run to stop"));
+            }
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    None
+}
+
+async fn readiness(state: Option<&StackState>) -> Option<StackReadiness> {
+    Client::new(&state?.base_url).ok()?.readiness().await.ok()
 }
 
 /// Called by the background process: leaves the terminal's session.

@@ -4,7 +4,7 @@
 use std::fs;
 use std::time::Duration;
 
-use hilum_servers::wait_until;
+use hilum_servers::wait_while_working;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
@@ -12,9 +12,11 @@ use serde::{Deserialize, Serialize};
 use super::folder::StateFolder;
 use super::state::{StackState, Status};
 use crate::error::Error;
+use crate::output::Output;
 
-/// How long the processes of a run that was killed may take to stop.
-const LEFTOVER_LIMIT: Duration = Duration::from_secs(30);
+/// A process of a run that was killed hangs when it does nothing for so long. As long as it works, it writes what spares
+/// the next start to read all that is stored.
+const IDLE_LIMIT: Duration = Duration::from_secs(30);
 
 /// A process, not to be confused with a later one of the same number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,19 +64,26 @@ pub(crate) fn holder(folder: &StateFolder, state: &StackState) -> Option<Process
         .then(|| ProcessId::of(state.pid))?
 }
 
+/// The parts of `state` whose processes still run, by name.
+pub(crate) fn running_parts(state: &StackState) -> Vec<(&str, ProcessId)> {
+    let running = |process: &ProcessId| process.runs();
+    let parts = state.parts.iter();
+    parts.filter_map(|part| Some((part.name.as_str(), part.process.filter(running)?))).collect()
+}
+
 /// Waits for the processes of an earlier run whose supervisor was killed: the kernel has told them to stop, and
 /// two servers must not work in one folder.
-pub(crate) async fn await_leftovers(state: &StackState) -> Result<(), Error> {
+pub(crate) async fn await_leftovers(state: &StackState, output: Output) -> Result<(), Error> {
     if state.status == Status::Stopped {
         return Ok(());
     }
-    for part in &state.parts {
-        let Some(process) = part.process.filter(|process| process.runs()) else { continue };
-        tracing::warn!(name = part.name, pid = process.pid, "waiting for a process of an earlier run");
+    for (name, process) in running_parts(state) {
+        tracing::warn!(name, pid = process.pid, "waiting for a process of an earlier run");
+        output.note(format_args!("waiting for {name} of an earlier run to stop (process {})", process.pid));
         // For Postgres: do not wait for clients.
         process.signal(Signal::SIGINT);
-        if !wait_until(LEFTOVER_LIMIT, || async move { !process.runs() }).await {
-            return Err(Error::Leftover { name: part.name.clone(), pid: process.pid });
+        if !wait_while_working(&[process.pid], IDLE_LIMIT, || async move { !process.runs() }).await {
+            return Err(Error::Leftover { name: name.to_owned(), pid: process.pid });
         }
     }
     Ok(())
@@ -110,7 +119,7 @@ mod tests {
         let mut state = sample();
         state.parts[0].process = ProcessId::of(child.id().unwrap());
         assert!(state.parts[0].process.is_some());
-        await_leftovers(&state).await.unwrap();
+        await_leftovers(&state, Output::new(false)).await.unwrap();
         assert!(!child.wait().await.unwrap().success());
     }
 }

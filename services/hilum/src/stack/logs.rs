@@ -21,15 +21,24 @@ pub(crate) fn to_file(path: &Path) -> Result<(), Error> {
 
 /// What a program said last: its error without the backtrace if there is one, else the last lines.
 pub(crate) fn last_words(path: &Path) -> String {
-    let text = tail(path, 0, usize::MAX);
-    let Some(start) =
-        text.rfind("\nError: ").map(|at| at + 1).or_else(|| text.starts_with("Error: ").then_some(0))
-    else {
-        return tail(path, 0, 5);
-    };
+    error_report(path, 0).unwrap_or_else(|| tail(path, 0, 5))
+}
+
+/// The error that a program wrote as it ended, behind byte `from` of its log; without the backtrace.
+pub(crate) fn error_report(path: &Path, from: u64) -> Option<String> {
+    let text = tail(path, from, usize::MAX);
+    let start =
+        text.rfind("\nError: ").map(|at| at + 1).or_else(|| text.starts_with("Error: ").then_some(0))?;
     let error = &text[start..];
     let end = error.find("\nStack backtrace:").unwrap_or(error.len());
-    error[..end].trim_end().to_owned()
+    Some(error[..end].trim_end().to_owned())
+}
+
+/// An error report in one sentence: its first line without the word that begins it, and the causes.
+pub(crate) fn told(report: &str) -> String {
+    let lines = report.lines().map(str::trim).filter(|line| !line.is_empty() && *line != "Caused by:");
+    let lines: Vec<&str> = lines.map(|line| line.strip_prefix("Error: ").unwrap_or(line)).collect();
+    lines.join(": ")
 }
 
 /// The error that a background process wrote as its last line.
@@ -51,6 +60,12 @@ mod tests {
         assert_eq!(last_words(&log), "Error: cannot open\n\nCaused by:\n    no such file");
         std::fs::write(&log, "{\"level\":\"INFO\"}\nkilled\n").unwrap();
         assert_eq!(last_words(&log), "{\"level\":\"INFO\"}\nkilled");
+    }
+
+    #[test]
+    fn a_report_becomes_a_sentence() {
+        let report = "Error: cannot read the file\n\nCaused by:\n    No such file\n";
+        assert_eq!(told(report), "cannot read the file: No such file");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The whole stack on one machine: NATS, Postgres, the services, all in one state folder. Knows nothing of
 //! images, jobs or the API that the services offer.
 
+mod definitions;
 mod detach;
 mod folder;
 mod leftovers;
@@ -16,10 +17,11 @@ mod state;
 mod supervisor;
 mod targets;
 mod versions;
+mod vitals;
 
-pub(crate) use detach::{leave_session, start_detached};
+pub(crate) use detach::{Up, leave_session, start_detached};
 pub(crate) use folder::StateFolder;
-pub(crate) use leftovers::{ProcessId, holder};
+pub(crate) use leftovers::{ProcessId, holder, running_parts};
 pub(crate) use ports::PortCell;
 pub(crate) use probe::{PartReadiness, Probes, StackReadiness};
 pub(crate) use programs::{SERVICES, sibling};

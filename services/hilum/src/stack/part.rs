@@ -10,15 +10,17 @@ use nix::sys::signal::Signal;
 use tokio::process::Command;
 
 use super::leftovers::ProcessId;
+use super::logs::{error_report, told};
 use super::ports::PortCell;
 use super::state::PartState;
+use super::vitals::{STEADY, Vitals};
 
 /// How long a service may take to finish what it has in hand.
 const SERVICE_STOP_LIMIT: Duration = Duration::from_secs(15);
+/// Letters of what is said of an end.
+const LONGEST_END: usize = 400;
 const FIRST_DELAY: Duration = Duration::from_millis(250);
 const LONGEST_DELAY: Duration = Duration::from_secs(10);
-/// A part that ran so long starts over with the first delay.
-const STEADY: Duration = Duration::from_secs(60);
 
 /// What to start.
 #[derive(Debug)]
@@ -65,6 +67,9 @@ pub(crate) struct Part {
     log: PathBuf,
     port: PortCell,
     probe_port: PortCell,
+    vitals: Vitals,
+    /// Length of the log when it was started: what follows is of this run.
+    log_from: u64,
     running: Option<Running>,
     started_at: Option<Instant>,
     delay: Duration,
@@ -73,8 +78,15 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// A part that is not running yet. `probe_port` is told where it can be asked for its health.
-    pub(crate) fn new(name: &str, launch: Launch, log: PathBuf, probe_port: PortCell) -> Self {
+    /// A part that is not running yet. `probe_port` is told where it can be asked for its health, `vitals` whether its
+    /// process runs.
+    pub(crate) fn new(
+        name: &str,
+        launch: Launch,
+        log: PathBuf,
+        probe_port: PortCell,
+        vitals: Vitals,
+    ) -> Self {
         let port = match &launch {
             Launch::Nats(options) => PortCell::at(options.port.unwrap_or_default()),
             Launch::Postgres(options) => PortCell::at(options.port.unwrap_or_default()),
@@ -86,6 +98,8 @@ impl Part {
             log,
             port,
             probe_port,
+            vitals,
+            log_from: 0,
             running: None,
             started_at: None,
             delay: FIRST_DELAY,
@@ -146,18 +160,19 @@ impl Part {
         }
     }
 
-    /// Starts it; a server is up when this returns, a service may still be getting ready.
+    /// Starts its process, which may take any time to get ready.
     pub(crate) async fn start(&mut self) -> Result<(), ServerError> {
         self.due_at = None;
         self.started_at = Some(Instant::now());
+        self.log_from = std::fs::metadata(&self.log).map_or(0, |found| found.len());
         let running = match &self.launch {
             Launch::Nats(options) => {
-                let server = NatsServer::start(options).await?;
+                let server = NatsServer::launch(options)?;
                 self.probe_port.set(server.monitor_port());
                 Running::Nats(server)
             }
             Launch::Postgres(options) => {
-                let server = Postgres::start(options).await?;
+                let server = Postgres::launch(options).await?;
                 self.probe_port.set(server.port());
                 Running::Postgres(server)
             }
@@ -171,20 +186,31 @@ impl Part {
                 Running::Service(process)
             }
         };
-        self.running = Some(running);
+        let pid = self.running.insert(running).process().pid();
+        let folder = match &self.launch {
+            Launch::Nats(options) => Some(options.folder.as_path()),
+            _ => None,
+        };
+        self.vitals.started(pid, folder);
         Ok(())
     }
 
-    /// Waits until it ends, for ever if it does not run. Says how it ended. Cancel safe.
+    /// Waits until it ends, for ever if it does not run. Says how it ended, with the error it wrote if it did. Cancel
+    /// safe.
     pub(crate) async fn ended(&mut self) -> String {
         let Some(running) = &mut self.running else { return std::future::pending().await };
         let status = running.process().wait().await;
-        status.map_or_else(|error| error.to_string(), |status| status.to_string())
+        let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+        match error_report(&self.log, self.log_from) {
+            Some(report) => format!("{status}: {}", told(&report)).chars().take(LONGEST_END).collect(),
+            None => status,
+        }
     }
 
-    /// It has ended or could not be started: plans the next start. Returns in how long.
-    pub(crate) fn plan_restart(&mut self) -> Duration {
+    /// It has ended or could not be started, `what` says how: plans the next start. Returns in how long.
+    pub(crate) fn plan_restart(&mut self, what: &str) -> Duration {
         self.running = None;
+        self.vitals.ended(what.to_owned());
         self.restarts += 1;
         if self.started_at.is_some_and(|at| at.elapsed() >= STEADY) {
             self.delay = FIRST_DELAY;

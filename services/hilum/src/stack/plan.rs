@@ -1,5 +1,7 @@
 //! Which parts a stack has and how they are wired to each other.
 
+use std::path::PathBuf;
+
 use hilum_servers::{NatsOptions, PostgresOptions};
 
 use super::folder::StateFolder;
@@ -9,7 +11,13 @@ use super::probe::{ProbeKind, Probes};
 use super::programs::{self, DELIVER, SERVICES, sibling};
 use super::settings::UpSettings;
 use super::state::StackState;
+use super::vitals::Vitals;
 use crate::error::Error;
+
+/// The part that keeps the log.
+pub(crate) const NATS: &str = "nats-server";
+/// The part that takes images in.
+pub(crate) const DOOR: &str = "ingest";
 
 /// Everything that will run.
 pub(crate) struct Plan {
@@ -47,13 +55,13 @@ impl Plan {
             for copy in 1..=copies {
                 let name = if copy == 1 { service.to_owned() } else { format!("{service}-{copy}") };
                 let port = match service {
-                    "ingest" => plan.ingest.clone(),
+                    DOOR => plan.ingest.clone(),
                     "projection" => plan.projection.clone(),
                     _ => PortCell::default(),
                 };
                 let launch = ServiceLaunch { program: program.clone(), environment: Vec::new() };
-                plan.probes.add(&name, ProbeKind::Service, port.clone());
-                plan.parts.push(Part::new(&name, Launch::Service(launch), folder.log_of(&name), port));
+                let log = folder.log_of(&name);
+                plan.add(&name, Launch::Service(launch), log, ProbeKind::Service, port);
             }
         }
         Ok(plan)
@@ -63,20 +71,20 @@ impl Plan {
         let log = folder.plain_log_of("nats-server");
         let nats =
             NatsOptions { log: log.clone(), port: Some(state.nats_port), ..programs::nats(folder.nats()) };
-        self.add_server("nats-server", Launch::Nats(nats), log, ProbeKind::Nats);
+        self.add(NATS, Launch::Nats(nats), log, ProbeKind::Nats, PortCell::default());
         let log = folder.plain_log_of("postgres");
         let postgres = PostgresOptions {
             log: log.clone(),
             port: Some(state.postgres_port),
             ..programs::postgres(folder.postgres())
         };
-        self.add_server("postgres", Launch::Postgres(postgres), log, ProbeKind::Postgres);
+        self.add("postgres", Launch::Postgres(postgres), log, ProbeKind::Postgres, PortCell::default());
     }
 
-    fn add_server(&mut self, name: &str, launch: Launch, log: std::path::PathBuf, kind: ProbeKind) {
-        let probe_port = PortCell::default();
-        self.probes.add(name, kind, probe_port.clone());
-        self.parts.push(Part::new(name, launch, log, probe_port));
+    fn add(&mut self, name: &str, launch: Launch, log: PathBuf, kind: ProbeKind, port: PortCell) {
+        let vitals = Vitals::default();
+        self.probes.add(name, kind, port.clone(), vitals.clone());
+        self.parts.push(Part::new(name, launch, log, port, vitals));
     }
 }
 

@@ -1,22 +1,29 @@
-//! Whether the parts of the stack are ready, asked of each of them.
+//! Whether the parts of the stack are ready, asked of each of them, and why not; whether uploads are taken.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::future::join_all;
-use hilum_runtime::Readiness;
-use hilum_runtime::http_client;
+use hilum_runtime::{Progress, Readiness, http_client};
 use hilum_servers::http_status;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use super::plan::{DOOR, NATS};
 use super::ports::PortCell;
+use super::vitals::Vitals;
 
 /// A part that takes longer to answer is not ready.
 const ANSWER_LIMIT: Duration = Duration::from_secs(2);
-/// Asks a Postgres server whether it speaks TLS: the one question that needs no password.
-const POSTGRES_TLS_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
+/// Asks a Postgres server, in version 3.0 of its protocol, to let `hilum` in: it asks for the password when it lets
+/// anybody in, and says why not before.
+const POSTGRES_LOGIN: &[u8] = b"\0\0\0\x23\0\x03\0\0user\0hilum\0database\0hilum\0\0";
+/// What a server may keep itself busy with before it answers.
+const RECOVERING: &str = "recovering what it has stored";
+const STARTING: &str = "starting";
+/// A note of a part that ended not long ago.
+const ENDED: &str = "ended";
 
 /// How a part is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +41,7 @@ struct Probe {
     name: String,
     kind: ProbeKind,
     port: PortCell,
+    vitals: Vitals,
 }
 
 /// All parts that can be asked.
@@ -58,6 +66,9 @@ pub(crate) struct PartReadiness {
     /// What it waits for, with the reason.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) waiting_for: BTreeMap<String, String>,
+    /// How far those of it are that come by themselves.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) progress: BTreeMap<String, Progress>,
     /// What somebody has to look at, though it does its work.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) notes: BTreeMap<String, String>,
@@ -68,6 +79,8 @@ pub(crate) struct PartReadiness {
 pub(crate) struct StackReadiness {
     /// All parts are ready.
     pub(crate) ready: bool,
+    /// Uploads are taken: the log and the storage take facts, whatever else is missing.
+    pub(crate) takes_uploads: bool,
     /// What is missing, by `part/condition`.
     pub(crate) waiting_for: BTreeMap<String, String>,
     /// Each part.
@@ -76,74 +89,117 @@ pub(crate) struct StackReadiness {
 
 impl Probes {
     /// Adds a part that is asked at `port`.
-    pub(crate) fn add(&mut self, name: &str, kind: ProbeKind, port: PortCell) {
-        self.probes.push(Probe { name: name.to_owned(), kind, port });
+    pub(crate) fn add(&mut self, name: &str, kind: ProbeKind, port: PortCell, vitals: Vitals) {
+        self.probes.push(Probe { name: name.to_owned(), kind, port, vitals });
     }
 
     /// Asks all parts at once.
     pub(crate) async fn check(&self) -> StackReadiness {
-        let asked = self.probes.iter().map(|probe| async {
-            let answer = tokio::time::timeout(ANSWER_LIMIT, probe.ask(&self.http)).await;
-            (probe.name.clone(), answer.unwrap_or_else(|_| not_ready("process", "does not answer")))
-        });
+        let asked =
+            self.probes.iter().map(|probe| async { (probe.name.clone(), probe.readiness(&self.http).await) });
         let parts: BTreeMap<_, _> = join_all(asked).await.into_iter().collect();
         let waiting_for: BTreeMap<_, _> = parts
             .iter()
             .flat_map(|(name, part)| part.waiting_for.iter().map(move |(what, why)| (name, what, why)))
             .map(|(name, what, why)| (format!("{name}/{what}"), why.clone()))
             .collect();
-        StackReadiness { ready: parts.values().all(|part| part.ready), waiting_for, parts }
+        let takes_uploads = parts.get(DOOR).is_some_and(|door| door.ready);
+        StackReadiness { ready: parts.values().all(|part| part.ready), takes_uploads, waiting_for, parts }
     }
 
-    /// Asks until all are ready.
-    pub(crate) async fn until_ready(&self) {
-        while !self.check().await.ready {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+    /// Whether the server that keeps the log is healthy.
+    pub(crate) async fn has_log(&self) -> bool {
+        let nats = self.probes.iter().find(|probe| probe.name == NATS);
+        match nats {
+            Some(probe) => probe.readiness(&self.http).await.ready,
+            None => false,
         }
     }
 }
 
+impl PartReadiness {
+    /// It is not ready, and nobody has to do anything about that.
+    pub(crate) fn comes_by_itself(&self) -> bool {
+        !self.ready && self.waiting_for.keys().all(|what| self.progress.contains_key(what))
+    }
+}
+
+impl StackReadiness {
+    /// What is missing, in one line.
+    pub(crate) fn words(&self) -> String {
+        let words: Vec<_> = self.waiting_for.iter().map(|(what, why)| format!("{what} ({why})")).collect();
+        words.join(", ")
+    }
+}
+
 impl Probe {
-    async fn ask(&self, http: &reqwest::Client) -> PartReadiness {
-        let Some(port) = self.port.get() else { return not_ready("process", "not started yet") };
+    async fn readiness(&self, http: &reqwest::Client) -> PartReadiness {
+        let asked = tokio::time::timeout(ANSWER_LIMIT, self.ask(http)).await;
+        let Some(mut readiness) = asked.ok().flatten() else {
+            let doing = match self.kind {
+                ProbeKind::Service => STARTING,
+                ProbeKind::Nats | ProbeKind::Postgres => RECOVERING,
+            };
+            return not_ready("process", &self.vitals.silence(doing));
+        };
+        if let Some(trouble) = self.vitals.trouble() {
+            let told = if readiness.ready { &mut readiness.notes } else { &mut readiness.waiting_for };
+            told.insert(ENDED.to_owned(), trouble);
+        }
+        readiness
+    }
+
+    /// What the part says; `None` when it says nothing.
+    async fn ask(&self, http: &reqwest::Client) -> Option<PartReadiness> {
+        let port = self.port.get()?;
         let answers = match self.kind {
             ProbeKind::Service => return service_readiness(http, port).await,
             ProbeKind::Nats => http_status(port, "/healthz").await == Some(200),
-            ProbeKind::Postgres => postgres_answers(port).await.is_ok(),
+            ProbeKind::Postgres => postgres_lets_in(port).await.unwrap_or(false),
         };
-        if answers { ready() } else { not_ready("process", "does not answer") }
+        answers.then(ready)
     }
 }
 
-async fn service_readiness(http: &reqwest::Client, port: u16) -> PartReadiness {
-    let answer = http.get(format!("http://127.0.0.1:{port}/readyz")).send().await;
-    let Ok(answer) = answer else { return not_ready("process", "does not answer") };
-    match answer.json::<Readiness>().await {
-        Ok(Readiness { ready, waiting_for, notes }) => PartReadiness { ready, waiting_for, notes },
+async fn service_readiness(http: &reqwest::Client, port: u16) -> Option<PartReadiness> {
+    let answer = http.get(format!("http://127.0.0.1:{port}/readyz")).send().await.ok()?;
+    Some(match answer.json::<Readiness>().await {
+        Ok(Readiness { ready, waiting_for, progress, notes }) => {
+            PartReadiness { ready, waiting_for, progress, notes }
+        }
         Err(_) => not_ready("process", "answers something else than its readiness"),
-    }
+    })
 }
 
-async fn postgres_answers(port: u16) -> std::io::Result<u8> {
+/// While it recovers, a Postgres server answers the login by an error (`E`), later by the question for a password (`R`).
+async fn postgres_lets_in(port: u16) -> std::io::Result<bool> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
-    stream.write_all(&POSTGRES_TLS_REQUEST).await?;
-    stream.read_u8().await
+    stream.write_all(POSTGRES_LOGIN).await?;
+    Ok(stream.read_u8().await? == b'R')
 }
 
 fn ready() -> PartReadiness {
-    PartReadiness { ready: true, waiting_for: BTreeMap::new(), notes: BTreeMap::new() }
+    PartReadiness {
+        ready: true,
+        waiting_for: BTreeMap::new(),
+        progress: BTreeMap::new(),
+        notes: BTreeMap::new(),
+    }
 }
 
 fn not_ready(what: &str, why: &str) -> PartReadiness {
-    let waiting_for = BTreeMap::from([(what.to_owned(), why.to_owned())]);
-    PartReadiness { ready: false, waiting_for, notes: BTreeMap::new() }
+    PartReadiness {
+        ready: false,
+        waiting_for: BTreeMap::from([(what.to_owned(), why.to_owned())]),
+        ..ready()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    async fn service_saying(readiness: Readiness) -> PortCell {
+    async fn says(readiness: Readiness) -> PortCell {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let router =
@@ -155,18 +211,35 @@ mod tests {
     #[tokio::test]
     async fn the_stack_is_ready_when_every_part_is_and_says_what_is_missing_otherwise() {
         let notes = BTreeMap::from([("stuck studies".to_owned(), "1".to_owned())]);
-        let good = Readiness { ready: true, waiting_for: BTreeMap::new(), notes };
-        let loading = BTreeMap::from([("model".to_owned(), "loading".to_owned())]);
-        let bad = Readiness { ready: false, waiting_for: loading, notes: BTreeMap::new() };
+        let none = BTreeMap::new;
+        let good = Readiness { ready: true, waiting_for: none(), progress: BTreeMap::new(), notes };
+        let folding = BTreeMap::from([("caught up".to_owned(), "folding, 1 of 2".to_owned())]);
+        let progress = BTreeMap::from([("caught up".to_owned(), Progress { done: 1, of: 2 })]);
+        let bad = Readiness { ready: false, waiting_for: folding, progress, notes: none() };
         let mut probes = Probes::default();
-        probes.add("ingest", ProbeKind::Service, service_saying(good).await);
+        probes.add(DOOR, ProbeKind::Service, says(good.clone()).await, Vitals::default());
         assert!(probes.check().await.ready);
-        probes.add("infer", ProbeKind::Service, service_saying(bad).await);
-        probes.add("nats-server", ProbeKind::Nats, PortCell::default());
+        assert!(!probes.has_log().await);
+        let ended = Vitals::default();
+        ended.ended("exit status: 1".to_owned());
+        probes.add("report", ProbeKind::Service, says(bad).await, Vitals::default());
+        probes.add("sweep", ProbeKind::Service, PortCell::at(1), ended.clone());
+        ended.started(None, None);
+        probes.add("projection", ProbeKind::Service, says(good).await, ended.clone());
+        probes.add(NATS, ProbeKind::Nats, PortCell::default(), Vitals::default());
         let stack = probes.check().await;
-        assert!(!stack.ready && stack.parts["ingest"].ready);
-        assert_eq!(stack.parts["ingest"].notes["stuck studies"], "1");
-        assert_eq!(stack.waiting_for["infer/model"], "loading");
+        assert!(!stack.ready && stack.takes_uploads && stack.parts[DOOR].ready);
+        assert_eq!(stack.parts[DOOR].notes["stuck studies"], "1");
+        assert_eq!(stack.waiting_for["report/caught up"], "folding, 1 of 2");
+        assert_eq!(stack.parts["report"].progress["caught up"].of, 2);
         assert_eq!(stack.waiting_for["nats-server/process"], "not started yet");
+        let why = &stack.waiting_for["sweep/process"];
+        assert!(
+            why.contains("starting") && why.contains("ended once") && why.contains("exit status: 1"),
+            "{why}"
+        );
+        let projection = &stack.parts["projection"];
+        assert!(projection.ready && projection.notes[ENDED].contains("exit status: 1"), "{projection:?}");
+        assert!(stack.words().contains("report/caught up (folding, 1 of 2)"), "{}", stack.words());
     }
 }

@@ -29,9 +29,12 @@ pub(crate) struct UpSettings {
     /// Where OpenTelemetry traces go, such as http://127.0.0.1:4318
     #[arg(long, value_name = "URL")]
     pub(crate) otlp_endpoint: Option<String>,
-    /// Seconds that the first start of all parts may take
-    #[arg(long, value_name = "N", default_value_t = 180)]
+    /// Seconds that `--detach` waits, once uploads are taken, for the other parts to be ready too
+    #[arg(long, value_name = "N", default_value_t = 15)]
     pub(crate) ready_limit_s: u64,
+    /// Wait for all parts however long they catch up, and give up when any of them ends again and again
+    #[arg(long)]
+    pub(crate) all_parts: bool,
     /// Environment variables of a stack in the background, beside those of this program.
     #[arg(skip)]
     pub(crate) environment: Vec<(&'static str, String)>,
@@ -46,6 +49,9 @@ impl UpSettings {
             "--ready-limit-s".into(),
             self.ready_limit_s.to_string().into(),
         ];
+        if self.all_parts {
+            arguments.push("--all-parts".into());
+        }
         let mut add = |flag: &str, value: Option<OsString>| {
             if let Some(value) = value {
                 arguments.extend([flag.into(), value]);
@@ -94,6 +100,7 @@ mod tests {
             "/s",
             "--targets",
             "targets.toml",
+            "--all-parts",
         ];
         let first = Typed::parse_from(typed).settings;
         let mut again: Vec<OsString> = vec!["up".into()];

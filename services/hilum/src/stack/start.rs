@@ -1,11 +1,8 @@
-//! `hilum up`: prepares the state folder, starts the gateway and the parts, supervises them until a signal, and
-//! stops them.
+//! `hilum up`: prepares the state folder, starts the gateway, has the parts supervised until a signal, and stops them.
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
-use hilum_log::{Drift, Log, apply_definitions};
 use hilum_runtime::with_causes;
 use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -28,9 +25,6 @@ use super::versions::Versions;
 use crate::error::Error;
 use crate::gateway::Gateway;
 use crate::output::Output;
-
-/// How long JetStream may take to accept the stream definitions.
-const DEFINITIONS_LIMIT: Duration = Duration::from_secs(60);
 
 /// Runs the whole stack in `folder` until SIGINT or SIGTERM.
 ///
@@ -57,7 +51,10 @@ async fn run_locked(folder: StateFolder, settings: &UpSettings, output: Output) 
     stop_on_signal(&shutdown)?;
     let previous = StackState::read(&folder).ok().flatten();
     if let Some(previous) = &previous {
-        await_leftovers(previous).await?;
+        tokio::select! {
+            gone = await_leftovers(previous, output) => gone?,
+            () = shutdown.cancelled() => return Ok(()),
+        }
     }
     if let Some(targets) = &settings.targets {
         check_targets(targets).await?;
@@ -84,31 +81,10 @@ async fn run_locked(folder: StateFolder, settings: &UpSettings, output: Output) 
 
     let state = StackState { untrained, ..state };
     let mut supervisor = Supervisor { folder, parts: plan.parts, probes, state, output };
-    let outcome = work(&mut supervisor, settings, &shutdown).await;
+    let outcome = supervisor.supervise(settings, &shutdown).await;
     supervisor.stop().await;
     serving.abort();
     outcome
-}
-
-async fn work(
-    supervisor: &mut Supervisor,
-    settings: &UpSettings,
-    shutdown: &CancellationToken,
-) -> Result<(), Error> {
-    let output = supervisor.output;
-    let up = async {
-        supervisor.start_servers().await?;
-        for Drift { what, difference } in define_streams(&supervisor.state.nats_url()).await? {
-            tracing::warn!(what, difference, "a stream had drifted from its definition");
-            output.note(format_args!("{what} had drifted and was set right: {difference}"));
-        }
-        supervisor.start_services(settings).await
-    };
-    tokio::select! {
-        up = up => up?,
-        () = shutdown.cancelled() => return Ok(()),
-    }
-    supervisor.supervise(shutdown, Duration::from_secs(settings.ready_limit_s)).await
 }
 
 /// For a start that ended before there was anything to stop. What an earlier run left is none of its business.
@@ -189,20 +165,6 @@ fn is_untrained(state: &StackState) -> Result<bool, Error> {
     match hilum_models::Manifest::parse(&text) {
         Ok(manifest) => Ok(!manifest.trained),
         Err(error) => Err(Error::Content { path: manifest, reason: with_causes(&error) }),
-    }
-}
-
-/// Applies the stream definitions; a server that has just started may still be busy with its files.
-async fn define_streams(nats_url: &str) -> Result<Vec<Drift>, Error> {
-    let nats = |source| Error::Nats { url: nats_url.to_owned(), source };
-    let log = Log::connect(nats_url, "hilum").await.map_err(|error| nats(Box::new(error)))?;
-    let deadline = tokio::time::Instant::now() + DEFINITIONS_LIMIT;
-    loop {
-        match apply_definitions(&log, 1).await {
-            Ok(drift) => return Ok(drift),
-            Err(error) if tokio::time::Instant::now() > deadline => return Err(nats(Box::new(error))),
-            Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
-        }
     }
 }
 

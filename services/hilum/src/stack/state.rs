@@ -19,6 +19,8 @@ use crate::error::Error;
 pub(crate) enum Status {
     /// Parts are being started.
     Starting,
+    /// Uploads are taken; other parts still catch up, or end again and again.
+    Open,
     /// All parts were ready at once.
     Ready,
     /// Parts are being stopped.

@@ -1,26 +1,34 @@
-//! Keeps the parts running: starts what ended again, stops all in order. Runs on the main thread, because
-//! children die with the thread that started them.
+//! Starts the parts and keeps them running: starts what ended again, stops all in order, says what is waited for. Runs
+//! on the main thread, because children die with the thread that started them.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::{join_all, select_all};
+use hilum_log::Drift;
 use hilum_runtime::with_causes;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::definitions::define_streams;
 use super::folder::StateFolder;
 use super::logs::last_words;
 use super::part::Part;
-use super::plan::environment;
-use super::probe::Probes;
+use super::plan::{DOOR, NATS, environment};
+use super::probe::{Probes, StackReadiness};
 use super::settings::UpSettings;
 use super::state::{StackState, Status};
 use crate::error::Error;
 use crate::output::Output;
 
-/// A part that ends so often before the stack was ready once does not come up by itself.
+/// The door, when it ends so often before it was open once, does not open by itself.
 const ENDS_WHILE_STARTING: u32 = 4;
+/// Between two words on what is waited for: soon after the start, and later.
+const SHORTEST_SILENCE: Duration = Duration::from_secs(3);
+const LONGEST_SILENCE: Duration = Duration::from_secs(60);
+/// Between two looks at whether the parts are ready: soon after the start, and later.
+const SHORTEST_REST: Duration = Duration::from_millis(100);
+const LONGEST_REST: Duration = Duration::from_secs(2);
 
 /// The parts and what is known of them.
 pub(crate) struct Supervisor {
@@ -31,56 +39,64 @@ pub(crate) struct Supervisor {
     pub(crate) output: Output,
 }
 
+/// How far a start is. Nothing of it has a deadline: what is waited for grows with what is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    /// The log's server recovers.
+    Servers,
+    /// The services get ready.
+    Services,
+    /// Uploads are taken; others catch up.
+    Open,
+    /// All were ready at once.
+    Ready,
+}
+
 impl Supervisor {
-    /// Starts the servers, side by side.
-    pub(crate) async fn start_servers(&mut self) -> Result<(), Error> {
-        let servers = self.parts.iter_mut().filter(|part| !part.is_service());
-        for started in join_all(servers.map(Part::start)).await {
-            started?;
-        }
-        self.save();
-        Ok(())
-    }
-
-    /// Starts the services; they get ready side by side.
-    pub(crate) async fn start_services(&mut self, settings: &UpSettings) -> Result<(), Error> {
-        let database_url = self.parts.iter().find_map(Part::database_url).unwrap_or_default();
-        let environment = environment(settings, &self.state, database_url);
-        for service in self.parts.iter_mut().filter(|part| part.is_service()) {
-            service.give_environment(&environment);
-            service.start().await?;
-        }
-        self.save();
-        Ok(())
-    }
-
-    /// Keeps everything running until `shutdown`.
+    /// Starts everything and keeps it running until `shutdown`.
     ///
     /// # Errors
-    /// When the parts do not become ready in `ready_limit`.
+    /// When a program can't be run, or the log's server or the door ends while it starts.
     pub(crate) async fn supervise(
         &mut self,
+        settings: &UpSettings,
         shutdown: &CancellationToken,
-        ready_limit: Duration,
     ) -> Result<(), Error> {
+        tokio::select! {
+            launched = self.launch_servers() => launched?,
+            () = shutdown.cancelled() => return Ok(()),
+        }
         let probes = self.probes.clone();
-        let mut all_ready = Box::pin(probes.until_ready());
-        let ready_deadline = Instant::now() + ready_limit;
-        let mut starting = true;
+        let mut prepared = Box::pin(prepare_log(probes.clone(), self.state.nats_url()));
+        let begun = Instant::now();
+        let mut look = Box::pin(look_after(probes.clone(), Duration::ZERO));
+        let mut say_at = next_word(begun);
+        let mut seen = None;
+        let mut stage = Stage::Servers;
         loop {
             let due = self.next_due();
             let due_at = due.map(|(_, at)| at);
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return Ok(()),
-                () = &mut all_ready, if starting => {
-                    starting = false;
-                    self.announce_ready();
+                (index, what) = any_ended(&mut self.parts) => self.ended(index, &what, stage, settings)?,
+                drifted = &mut prepared, if stage == Stage::Servers => {
+                    self.say_drifted(&drifted);
+                    self.start_services(settings).await?;
+                    stage = Stage::Services;
                 }
-                () = sleep_until(Some(ready_deadline)), if starting => {
-                    return Err(self.not_ready(ready_limit).await);
+                found = &mut look, if stage < Stage::Ready => {
+                    stage = self.go_on(stage, &found);
+                    seen = Some(found);
+                    let rest = (begun.elapsed() / 50).clamp(SHORTEST_REST, LONGEST_REST);
+                    look = Box::pin(look_after(probes.clone(), rest));
                 }
-                (index, what) = any_ended(&mut self.parts) => self.ended(index, &what, starting)?,
+                () = sleep_until(Some(say_at)), if stage < Stage::Ready => {
+                    say_at = next_word(begun);
+                    if let Some(seen) = &seen {
+                        self.say_waiting(seen);
+                    }
+                }
                 () = sleep_until(due_at) => {
                     if let Some((index, _)) = due {
                         tokio::select! {
@@ -91,6 +107,43 @@ impl Supervisor {
                 }
             }
         }
+    }
+
+    /// Starts the servers, side by side, and waits for none of them.
+    async fn launch_servers(&mut self) -> Result<(), Error> {
+        let servers = self.parts.iter_mut().filter(|part| !part.is_service());
+        for launched in join_all(servers.map(Part::start)).await {
+            launched?;
+        }
+        self.save();
+        Ok(())
+    }
+
+    /// Starts the services; they get ready side by side.
+    async fn start_services(&mut self, settings: &UpSettings) -> Result<(), Error> {
+        let database_url = self.parts.iter().find_map(Part::database_url).unwrap_or_default();
+        let environment = environment(settings, &self.state, database_url);
+        for service in self.parts.iter_mut().filter(|part| part.is_service()) {
+            service.give_environment(&environment);
+            service.start().await?;
+        }
+        self.save();
+        Ok(())
+    }
+
+    /// The stage after a look at the parts; news of it are told.
+    fn go_on(&mut self, stage: Stage, found: &StackReadiness) -> Stage {
+        if stage < Stage::Services || !found.takes_uploads {
+            return stage;
+        }
+        if found.ready {
+            self.announce_ready();
+            return Stage::Ready;
+        }
+        if stage < Stage::Open {
+            self.announce_open();
+        }
+        Stage::Open
     }
 
     /// Stops the services, side by side, then the servers, last NATS.
@@ -122,9 +175,9 @@ impl Supervisor {
         due.min_by_key(|(_, at)| *at)
     }
 
-    fn ended(&mut self, index: usize, what: &str, starting: bool) -> Result<(), Error> {
+    fn ended(&mut self, index: usize, what: &str, stage: Stage, settings: &UpSettings) -> Result<(), Error> {
         let part = &mut self.parts[index];
-        let delay = part.plan_restart();
+        let delay = part.plan_restart(what);
         let delay_ms = delay.as_millis() as u64;
         metrics::counter!("hilum_part_restarts_total", "part" => part.name().to_owned()).increment(1);
         tracing::error!(part = part.name(), what, delay_ms, "a part ended; it is started again");
@@ -135,7 +188,7 @@ impl Supervisor {
             part.log().display()
         ));
         self.output.object(&json!({ "event": "ended", "name": part.name(), "what": what }));
-        if starting && part.restarts() >= ENDS_WHILE_STARTING {
+        if ends_the_start(part, stage, settings) {
             return Err(Error::PartFails {
                 name: part.name().to_owned(),
                 times: part.restarts(),
@@ -153,8 +206,8 @@ impl Supervisor {
         match part.start().await {
             Ok(()) => tracing::info!(part = part.name(), restarts = part.restarts(), "started again"),
             Err(error) => {
-                let delay_ms = part.plan_restart().as_millis() as u64;
                 let error = with_causes(&error);
+                let delay_ms = part.plan_restart(&error).as_millis() as u64;
                 tracing::error!(part = part.name(), error, delay_ms, "could not be started again");
             }
         }
@@ -194,11 +247,60 @@ impl Supervisor {
         }));
     }
 
-    async fn not_ready(&self, limit: Duration) -> Error {
-        let waiting = self.probes.check().await.waiting_for;
-        let waiting: Vec<_> = waiting.iter().map(|(what, why)| format!("{what} ({why})")).collect();
-        Error::NotReady { limit_s: limit.as_secs(), waiting: waiting.join(", "), logs: self.folder.logs() }
+    fn announce_open(&mut self) {
+        self.state.status = Status::Open;
+        self.save();
+        let base_url = &self.state.base_url;
+        tracing::info!(base_url, "uploads are taken");
+        self.output.say(format_args!("uploads are taken at {base_url}; other parts still get ready"));
+        self.output.object(&json!({ "event": "open", "base_url": base_url, "pid": self.state.pid }));
     }
+
+    fn say_waiting(&self, seen: &StackReadiness) {
+        tracing::info!(waiting_for = seen.words(), "waiting");
+        say_waiting(seen, self.output);
+    }
+
+    fn say_drifted(&self, drifted: &[Drift]) {
+        for Drift { what, difference } in drifted {
+            tracing::warn!(what, difference, "a stream had drifted from its definition");
+            self.output.note(format_args!("{what} had drifted and was set right: {difference}"));
+        }
+    }
+}
+
+/// When a start that began at `begun` says next what it waits for.
+pub(super) fn next_word(begun: Instant) -> Instant {
+    Instant::now() + (begun.elapsed() / 10).clamp(SHORTEST_SILENCE, LONGEST_SILENCE)
+}
+
+/// Says what a start waits for.
+pub(super) fn say_waiting(seen: &StackReadiness, output: Output) {
+    output.note(format_args!("waiting for {}", seen.words()));
+    output.object(&json!({ "event": "waiting", "waiting_for": seen.waiting_for }));
+}
+
+/// Whether a start is given up when this part ends: there is no door without it, or all parts were wanted.
+fn ends_the_start(part: &Part, stage: Stage, settings: &UpSettings) -> bool {
+    let again_and_again = part.restarts() >= ENDS_WHILE_STARTING;
+    match part.name() {
+        NATS if stage == Stage::Servers => true,
+        DOOR | NATS if stage < Stage::Open => again_and_again,
+        _ => settings.all_parts && stage < Stage::Ready && again_and_again,
+    }
+}
+
+/// Waits until the log's server has recovered, and applies the definitions of the streams.
+async fn prepare_log(probes: Arc<Probes>, nats_url: String) -> Vec<Drift> {
+    while !probes.has_log().await {
+        tokio::time::sleep(SHORTEST_REST).await;
+    }
+    define_streams(&nats_url).await
+}
+
+async fn look_after(probes: Arc<Probes>, rest: Duration) -> StackReadiness {
+    tokio::time::sleep(rest).await;
+    probes.check().await
 }
 
 async fn any_ended(parts: &mut [Part]) -> (usize, String) {

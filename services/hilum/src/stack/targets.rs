@@ -4,6 +4,7 @@ use std::path::Path;
 
 use tokio::process::Command;
 
+use super::logs::told;
 use super::programs::{DELIVER, sibling};
 use crate::error::Error;
 
@@ -19,22 +20,4 @@ pub(super) async fn check_targets(path: &Path) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::Content { path: path.to_owned(), reason: told(&String::from_utf8_lossy(&checked.stderr)) })
-}
-
-/// An error report in one sentence: its first line without the word that begins it, and the causes.
-fn told(report: &str) -> String {
-    let lines = report.lines().map(str::trim).filter(|line| !line.is_empty() && *line != "Caused by:");
-    let lines: Vec<&str> = lines.map(|line| line.strip_prefix("Error: ").unwrap_or(line)).collect();
-    lines.join(": ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_report_becomes_a_sentence() {
-        let report = "Error: cannot read the file\n\nCaused by:\n    No such file\n";
-        assert_eq!(told(report), "cannot read the file: No such file");
-    }
 }

@@ -162,12 +162,15 @@ impl Api {
         let Some(recorded) = found else {
             return Err(Problem::not_found("there is no such job"));
         };
-        let job = recorded.envelope().and_then(|envelope| Job::queued(envelope, recorded.trace_id()));
-        let Some(job) = job else {
+        let queued = recorded.envelope().and_then(|envelope| {
+            let job = Job::queued(envelope, recorded.stored_at, recorded.trace_id())?;
+            Some((job, envelope.occurred_at))
+        });
+        let Some((job, at)) = queued else {
             return Err(Problem::unavailable("this release can't read the job's events; they are kept"));
         };
         let event = "image-stored".to_owned();
-        let step = Step { seq: recorded.seq, event, at: job.created_at, resolution: None };
+        let step = Step { seq: recorded.seq, event, at, resolution: None };
         let (story, asked) = self.linked_by_log(Story { job, history: vec![step], losses: Vec::new() }).await;
         asked.map(|()| story)
     }
@@ -179,12 +182,14 @@ impl Api {
             let Some(link) = self.log.last(&job_link_filter(story.job.job_id)).await.map_err(log)? else {
                 return Ok(());
             };
-            let Some(reading_id) = link.envelope().and_then(|fact| story.link(link.seq, fact)) else {
+            let Some(reading_id) =
+                link.envelope().and_then(|fact| story.link(link.seq, fact, link.stored_at))
+            else {
                 return Ok(());
             };
             let read = self.log.last(&completed_filter(reading_id)).await.map_err(log)?;
-            if let Some((seq, envelope)) = read.as_ref().and_then(|read| Some((read.seq, read.envelope()?))) {
-                story.complete(seq, envelope.occurred_at);
+            if let Some((read, fact)) = read.as_ref().and_then(|read| Some((read, read.envelope()?))) {
+                story.complete(read.seq, read.stored_at, fact.occurred_at);
             }
             Ok(())
         };

@@ -199,7 +199,7 @@ async fn folded_in_batches_of(world: &World, store: &Store, size: usize) -> Valu
     for batch in placed.chunks(size) {
         let mut rows = Rows::default();
         for (seq, envelope) in batch {
-            rows.evolve(&Fact { seq: *seq, trace_id: None, envelope });
+            rows.evolve(&Fact { seq: *seq, stored_at: envelope.occurred_at, trace_id: None, envelope });
         }
         let last_seq = batch.last().unwrap().0;
         let next = Position { last_seq, ..position.clone() };

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use async_nats::jetstream::AckKind;
 use async_nats::jetstream::message::Message;
-use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
@@ -104,8 +103,11 @@ impl Bench {
         let seq = placed.recorded.seq;
         let span = tracing::info_span!("handle", otel.name = consumer, consumer, seq);
         placed.recorded.continue_trace_in(&span);
-        if kind == Kind::Fresh && placed.deliveries == 1 {
-            let waited = Timestamp::now().duration_since(placed.recorded.stored_at).as_secs_f64().max(0.0);
+        if kind == Kind::Fresh
+            && placed.deliveries == 1
+            && let Some(now) = self.log.clock().now()
+        {
+            let waited = now.duration_since(placed.recorded.stored_at).as_secs_f64().max(0.0);
             metrics::histogram!("hilum_queue_wait_seconds", "consumer" => consumer.clone()).record(waited);
         }
         let word = async {

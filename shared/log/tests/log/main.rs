@@ -1,6 +1,7 @@
 //! The contract of the log, on a real nats-server.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod clock;
 mod consumers;
 mod facts;
 mod losses;

@@ -133,7 +133,7 @@ async fn end<T>(
 ) -> Result<(), Error> {
     // A stack that did not come up has left its logs, which the error names.
     let is_up = StackState::read(folder).is_ok_and(|state| state.is_some());
-    let stopped = if is_up { down::stop(folder).await.map(|_| ()) } else { Ok(()) };
+    let stopped = if is_up { down::stop(folder, output).await.map(|_| ()) } else { Ok(()) };
     if args.keep {
         output.note(format_args!("everything is kept in {}", folder.path().display()));
     } else if stopped.is_ok() && !matches!(measured, Err(Error::NotUp { .. } | Error::Detached { .. })) {
@@ -154,8 +154,8 @@ async fn on_stacks_in<T>(
             pipes.push(FullPipes::of(folder)?);
         }
         let environment = [args.settings.environment.as_slice(), &variant.environment].concat();
-        let settings = UpSettings { environment, ..args.settings.clone() };
-        let state = up::detached(folder, &settings, output).await?;
+        let settings = UpSettings { environment, all_parts: true, ..args.settings.clone() };
+        let state = up::detached(folder, &settings, output).await?.state;
         let client = Client::new(&state.base_url)?;
         let log = streams::connect(&state.nats_url()).await?;
         stacks.push(Temporary { state, client, log });

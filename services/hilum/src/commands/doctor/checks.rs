@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Check;
 use crate::client::Client;
-use crate::commands::streams::{connect, differences};
+use crate::commands::streams::{connect, differences, nats};
 use crate::error::Error;
 use crate::stack::{SERVICES, StackState, StateFolder, Versions, of_program, sibling};
 
@@ -74,6 +74,24 @@ pub(super) fn model(state: &StackState) -> Check {
             folder.to_string()
         },
     )
+}
+
+/// This machine's clock against that of the log's server. The services compare their own and note it themselves.
+pub(super) async fn clock(state: &StackState) -> Check {
+    let asked = async {
+        let log = connect(&state.nats_url()).await?;
+        let now = log.server_time().await.map_err(|error| nats(&state.nats_url(), Box::new(error)))?;
+        Ok::<_, Error>((log, now))
+    };
+    match asked.await {
+        Ok((log, now)) => match log.clock().note() {
+            None => Check::good("clock", format!("agrees with the event log's server: {now:.0}")),
+            Some(note) => {
+                Check::bad("clock", note, "have it set by NTP, such as chrony or systemd-timesyncd")
+            }
+        },
+        Err(error) => Check::bad("clock", with_causes(&error), "see nats-server above"),
+    }
 }
 
 /// The streams against their definitions.

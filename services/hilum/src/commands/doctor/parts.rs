@@ -27,25 +27,26 @@ pub(super) async fn parts(state: &StackState) -> Vec<Check> {
 fn check(part: &PartState, readiness: Option<&PartReadiness>) -> Check {
     let log = part.log.display();
     let Some(process) = part.process.filter(|process| process.runs()) else {
-        return Check::bad(
-            &part.name,
-            "does not run",
-            format!("it is started again by itself; its log is {log}"),
-        );
+        let why = readiness.map(|readiness| words(&readiness.waiting_for)).unwrap_or_default();
+        let seen = if why.is_empty() { "does not run".to_owned() } else { format!("does not run, {why}") };
+        return Check::bad(&part.name, seen, format!("it is started again by itself; its log is {log}"));
     };
     let restarts = match part.restarts {
         0 => String::new(),
         count => format!(", started again {count} times"),
     };
     let seen = format!("process {}, port {}{restarts}", process.pid, part.port);
-    let Some(PartReadiness { ready, waiting_for, notes }) = readiness else {
-        return Check::good(&part.name, seen);
-    };
+    let Some(readiness) = readiness else { return Check::good(&part.name, seen) };
+    let PartReadiness { ready, waiting_for, notes, .. } = readiness;
     let seen = if notes.is_empty() { seen } else { format!("{seen}, {}", words(notes)) };
     let to_do = format!("its log is {log}");
     match (*ready, notes.is_empty()) {
         (true, true) => Check::good(&part.name, seen),
         (true, false) => Check::warning(&part.name, seen, to_do),
+        (false, _) if readiness.comes_by_itself() => {
+            let seen = format!("{seen}, catches up: {}", words(waiting_for));
+            Check::warning(&part.name, seen, "wait: it goes on by itself, and uploads are taken meanwhile")
+        }
         (false, _) => Check::bad(&part.name, format!("{seen}, not ready: {}", words(waiting_for)), to_do),
     }
 }
@@ -70,18 +71,36 @@ mod tests {
         let map = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
             pairs.iter().map(|(what, why)| ((*what).to_owned(), (*why).to_owned())).collect()
         };
-        PartReadiness { ready, waiting_for: map(waiting_for), notes: map(notes) }
+        let (waiting_for, notes) = (map(waiting_for), map(notes));
+        PartReadiness { ready, waiting_for, progress: BTreeMap::new(), notes }
     }
 
     #[test]
     fn a_part_is_wrong_when_it_does_not_run_or_waits() {
         let mut part = part(None);
-        assert!(!check(&part, None).ok);
+        assert_eq!(check(&part, None).seen, "does not run");
+        let gone = check(&part, Some(&readiness(false, &[("process", "ended once")], &[])));
+        assert!(!gone.ok && gone.seen.ends_with("ended once"), "{gone:?}");
         part.process = ProcessId::of(std::process::id());
         let ready = check(&part, Some(&readiness(true, &[], &[])));
         assert!(ready.seen.contains("started again 3 times") && ready.state() == "ok", "{ready:?}");
         let waiting = check(&part, Some(&readiness(false, &[("model", "loading")], &[])));
         assert!(!waiting.ok && waiting.seen.contains("model: loading"), "{waiting:?}");
+    }
+
+    #[test]
+    fn a_part_that_catches_up_is_no_fault() {
+        let mut folding = readiness(false, &[("caught up", "folding the event log, 1 of 2")], &[]);
+        let part = part(ProcessId::of(std::process::id()));
+        assert!(!check(&part, Some(&folding)).ok);
+        folding.progress.insert("caught up".to_owned(), hilum_runtime::Progress { done: 1, of: 2 });
+        let told = check(&part, Some(&folding));
+        assert!(
+            told.state() == "warning" && told.seen.ends_with("folding the event log, 1 of 2"),
+            "{told:?}"
+        );
+        folding.waiting_for.insert("event log".to_owned(), "not connected".to_owned());
+        assert!(!check(&part, Some(&folding)).ok);
     }
 
     #[test]
