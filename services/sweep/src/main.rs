@@ -57,10 +57,15 @@ async fn look_once(config: &Config) -> anyhow::Result<ExitCode> {
         let line = if config.json { json(swept) } else { line(swept) };
         written = std::mem::replace(&mut written, Ok(())).and_then(|()| writeln!(out, "{line}"));
     };
-    Box::pin(once(&log, &blobs, &config.pace()?, config.mode(), tell)).await?;
+    let mode = config.mode();
+    let looked = Box::pin(once(&log, &blobs, &config.pace()?, &mode, tell)).await?;
     written?;
     if count == 0 && !config.json {
         writeln!(out, "nothing found")?;
+    }
+    if mode.deep.is_some() && !config.json {
+        let megabytes = looked.size_bytes as f64 / 1e6;
+        writeln!(out, "{} objects of {megabytes:.1} MB were read", looked.objects)?;
     }
     Ok(if settled { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
