@@ -178,7 +178,12 @@ async fn an_upload_whose_end_never_came_is_listed_and_can_be_removed_unless_some
         assert_eq!(found[0].size_bytes, 2 * BUFFER_BYTES as u64);
         let file = storage.objects.join(&found[0].name);
         let times = |seconds: u64| std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
-        std::fs::File::options().append(true).open(&file).unwrap().set_modified(times(1_700_000_000)).unwrap();
+        std::fs::File::options()
+            .append(true)
+            .open(&file)
+            .unwrap()
+            .set_modified(times(1_700_000_000))
+            .unwrap();
         assert_eq!(storage.store.remove_unfinished(&found[0]).await.unwrap(), Removed::Stirred);
         assert_eq!(storage.incoming(), 1);
 
@@ -186,7 +191,11 @@ async fn an_upload_whose_end_never_came_is_listed_and_can_be_removed_unless_some
         assert_eq!(found[0].modified_at.as_second(), 1_700_000_000);
         assert_eq!(storage.store.remove_unfinished(&found[0]).await.unwrap(), Removed::Gone);
         assert_eq!(storage.incoming(), 0);
-        assert_eq!(storage.store.remove_unfinished(&found[0]).await.unwrap(), Removed::Gone, "twice is harmless");
+        assert_eq!(
+            storage.store.remove_unfinished(&found[0]).await.unwrap(),
+            Removed::Gone,
+            "twice is harmless"
+        );
         // Whoever was about to finish it is told, and promises nothing.
         assert!(matches!(storage.store.keep(received).await, Err(PutError::Unavailable(_))));
     }
@@ -201,7 +210,11 @@ async fn the_sweep_reads_images_pictures_and_documents_on_s3_and_clears_up() {
     assert!(wait_until(LIMIT, || async { log.is_connected() }).await);
     apply_definitions(&log, 1).await.unwrap();
 
-    let blobs = [storage.store(b"an image").await, storage.store(b"a picture").await, storage.store(b"a document").await];
+    let blobs = [
+        storage.store(b"an image").await,
+        storage.store(b"a picture").await,
+        storage.store(b"a document").await,
+    ];
     let mut facts = [
         samples::image_stored(1, "a", 0),
         samples::inference_completed(1, "a", 0),
@@ -239,7 +252,12 @@ async fn the_sweep_reads_images_pictures_and_documents_on_s3_and_clears_up() {
         .filter(|finding: &serde_json::Value| finding["kind"] != "study_without_report")
         .collect();
     let kinds: Vec<_> = found.iter().map(|it| (it["kind"].as_str().unwrap(), it["done"] == true)).collect();
-    let expected = [("unfinished_upload", true), ("event_without_object", true), ("lost_picture", false), ("lost_document", false)];
+    let expected = [
+        ("unfinished_upload", true),
+        ("event_without_object", true),
+        ("lost_picture", false),
+        ("lost_document", false),
+    ];
     assert_eq!(kinds, expected, "{found:#?}");
     assert_eq!(storage.incoming(), 0);
     assert!(log.dead_letter("sweep", 1).await.unwrap().is_some());

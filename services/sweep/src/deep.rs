@@ -7,9 +7,7 @@ use jiff::Timestamp;
 use crate::domain::Finding;
 use crate::once::{Looked, OnceError};
 use crate::shell::{Pace, signed};
-use crate::storage::{
-    Names, Record, StorageLookError, Stretch, compare, hash_on, healed, unfinished,
-};
+use crate::storage::{Names, Record, StorageLookError, Stretch, compare, hash_on, healed, unfinished};
 
 /// Objects that are read before it is said what was found.
 const AT_A_TIME: u64 = 1000;

@@ -117,7 +117,8 @@ impl<'a> StorageSweep<'a> {
         record.compared.next = compared.next.unwrap_or_default();
         record.compared.ended_at = Some(now);
         record.write(blobs).await?;
-        metrics::gauge!("hilum_sweep_last_run_timestamp_seconds", "look" => "storage").set(now.as_second() as f64);
+        metrics::gauge!("hilum_sweep_last_run_timestamp_seconds", "look" => "storage")
+            .set(now.as_second() as f64);
         Ok(Turn::Done)
     }
 

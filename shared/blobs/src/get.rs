@@ -46,10 +46,7 @@ impl GetError {
     /// Whether the store answers and does not hand out this object: it lies in a class for archives, or may not be read.
     pub fn is_refused(&self) -> bool {
         use object_store::Error::{PermissionDenied, Unauthenticated};
-        matches!(
-            self,
-            Self::Unavailable { source: PermissionDenied { .. } | Unauthenticated { .. }, .. }
-        )
+        matches!(self, Self::Unavailable { source: PermissionDenied { .. } | Unauthenticated { .. }, .. })
     }
 
     fn of(key: String, error: object_store::Error) -> Self {

@@ -27,10 +27,9 @@ impl BlobStore {
     /// # Errors
     /// Within the stream, when the store fails.
     pub fn list(&self, digits: &str) -> impl Stream<Item = Result<ListedObject, GetError>> + Send + use<> {
-        let folder = digits.get(..2).map_or_else(
-            || Path::from(CONTENTS),
-            |first_two| Path::from(CONTENTS).join(first_two),
-        );
+        let folder = digits
+            .get(..2)
+            .map_or_else(|| Path::from(CONTENTS), |first_two| Path::from(CONTENTS).join(first_two));
         let (key, digits) = (folder.to_string(), digits.to_owned());
         self.objects.list(Some(&folder)).filter_map(move |entry| {
             let found = match entry {

@@ -76,7 +76,11 @@ impl BlobStore {
         match config.url.split_once("://") {
             Some(("file", folder)) => {
                 let folder = PathBuf::from(folder);
-                Ok(Self { objects: Arc::new(local(config, folder.clone())?), buffer_bytes, folder: Some(folder) })
+                Ok(Self {
+                    objects: Arc::new(local(config, folder.clone())?),
+                    buffer_bytes,
+                    folder: Some(folder),
+                })
             }
             Some(("s3", _)) => Ok(Self { objects: Arc::new(s3(config)?), buffer_bytes, folder: None }),
             _ => Err(OpenError::Address { url: config.url.clone() }),

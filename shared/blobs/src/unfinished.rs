@@ -60,7 +60,10 @@ impl BlobStore {
     ///
     /// # Errors
     /// When the store fails.
-    pub fn unfinished<'a>(&'a self, place: UnfinishedIn<'a>) -> BoxFuture<'a, Result<Vec<Unfinished>, GetError>> {
+    pub fn unfinished<'a>(
+        &'a self,
+        place: UnfinishedIn<'a>,
+    ) -> BoxFuture<'a, Result<Vec<Unfinished>, GetError>> {
         Box::pin(async move {
             let folder = match place {
                 UnfinishedIn::Incoming => Path::from(INCOMING),

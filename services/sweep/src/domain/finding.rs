@@ -187,8 +187,7 @@ impl Finding {
     /// Whether it stays as it is until somebody does something. An object without an event does not: nothing was
     /// promised of it and nothing misses it. What is unfinished is removed by itself.
     pub fn needs_somebody(&self) -> bool {
-        self.action == Action::Name
-            && !matches!(self.kind, Kind::ObjectWithoutEvent | Kind::UnfinishedUpload)
+        self.action == Action::Name && !matches!(self.kind, Kind::ObjectWithoutEvent | Kind::UnfinishedUpload)
     }
 }
 

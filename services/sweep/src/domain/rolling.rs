@@ -10,7 +10,7 @@ pub(crate) fn due_position(last_seq: u64, since: SignedDuration, within: SignedD
         return last_seq;
     }
     let share = (since.as_secs_f64() / within.as_secs_f64()).clamp(0.0, 1.0);
-    ((last_seq as f64 * share).ceil() as u64).min(last_seq)
+    ((last_seq as f64 * share) as u64).min(last_seq)
 }
 
 #[cfg(test)]
@@ -28,7 +28,11 @@ mod tests {
             since.extend(std::iter::repeat_n(hour, usize::try_from(grows).unwrap_or_default()));
             let last_seq = since.len() as u64;
             let elapsed = hour - began;
-            let due = due_position(last_seq, SignedDuration::from_hours(elapsed), SignedDuration::from_hours(within));
+            let due = due_position(
+                last_seq,
+                SignedDuration::from_hours(elapsed),
+                SignedDuration::from_hours(within),
+            );
             for read in position..due {
                 let index = usize::try_from(read).unwrap_or(usize::MAX);
                 longest = longest.max(hour - since[index]);

@@ -120,7 +120,6 @@ async fn the_wrong_storage_does_not_fail_every_job() {
     assert!(site.log.last("evt.job-dead-lettered.>").await.unwrap().is_none());
 }
 
-
 /// Changes a byte of an object in place; what a medium does that forgets.
 fn rot(path: &std::path::Path) {
     let mut bytes = std::fs::read(path).unwrap();
@@ -164,7 +163,10 @@ async fn a_change_that_keeps_the_length_is_found_in_images_pictures_and_document
     site.finds(deep(), &[(Kind::EventWithoutObject, Some(1), Action::Park), picture, document]).await;
     let swept = site.sweep(thorough()).await;
     for one in &swept {
-        assert!(one.finding.reason.contains("is damaged") && one.finding.reason.contains("restore"), "{one:?}");
+        assert!(
+            one.finding.reason.contains("is damaged") && one.finding.reason.contains("restore"),
+            "{one:?}"
+        );
     }
     assert_eq!(site.dead_lettered().await.job_id, samples::job_id(1));
     site.finds(deep(), &[picture, document]).await;
@@ -189,7 +191,12 @@ async fn a_deep_look_can_be_had_of_the_objects_under_some_digits() {
 
 /// The service reads all there is within a moment, one object at a time.
 fn eager() -> Pace {
-    Pace { hash_within: Duration::from_millis(1), objects_at_a_time: 1, deep_every: Duration::from_millis(50), ..pace() }
+    Pace {
+        hash_within: Duration::from_millis(1),
+        objects_at_a_time: 1,
+        deep_every: Duration::from_millis(50),
+        ..pace()
+    }
 }
 
 #[tokio::test]
@@ -200,8 +207,13 @@ async fn the_service_finds_what_rots_notes_what_no_job_tells_of_and_sees_it_rest
     for object in [&image, &picture, &document] {
         rot(&site.path(object));
     }
-    let note = || async { running.health.readiness().notes.get("stored objects").cloned().unwrap_or_default() };
-    assert!(wait_until(LIMIT, || async { note().await.contains("1 picture, 1 document") }).await, "{}", note().await);
+    let note =
+        || async { running.health.readiness().notes.get("stored objects").cloned().unwrap_or_default() };
+    assert!(
+        wait_until(LIMIT, || async { note().await.contains("1 picture, 1 document") }).await,
+        "{}",
+        note().await
+    );
     assert!(running.health.readiness().ready, "it does its work");
     let parked = || async { site.log.dead_letter("sweep", 1).await.unwrap().is_some() };
     assert!(wait_until(LIMIT, parked).await);
@@ -240,7 +252,10 @@ async fn a_look_that_was_interrupted_goes_on_where_it_stopped() {
     running.shutdown.cancel();
     running.task.await.unwrap().unwrap();
     assert_eq!(site.record()["hashed"]["position"], 4, "two images were read: {}", site.record());
-    assert!(site.log.last("evt.job-dead-lettered.>").await.unwrap().is_none(), "a store that is away loses nothing");
+    assert!(
+        site.log.last("evt.job-dead-lettered.>").await.unwrap().is_none(),
+        "a store that is away loses nothing"
+    );
 
     for (image, content) in images.iter().zip(["one", "two", "three", "four", "five", "six"]) {
         std::fs::remove_file(site.path(image)).unwrap();
@@ -254,7 +269,8 @@ async fn a_look_that_was_interrupted_goes_on_where_it_stopped() {
     assert!(wait_until(LIMIT, is_over).await, "{}", site.record());
     running.shutdown.cancel();
     running.task.await.unwrap().unwrap();
-    let lost: Vec<_> = site.record()["lost"].as_array().unwrap().iter().map(|it| it["position"].clone()).collect();
+    let lost: Vec<_> =
+        site.record()["lost"].as_array().unwrap().iter().map(|it| it["position"].clone()).collect();
     assert_eq!(lost, [7], "{}", site.record());
 }
 
@@ -266,8 +282,13 @@ async fn one_object_that_can_not_be_read_does_not_hold_up_the_look() {
     std::os::unix::fs::symlink(site.path(&picture), site.path(&picture)).unwrap();
     rot(&site.path(&document));
     let running = site.start(Pace { objects_at_a_time: 10_000, ..eager() }).await;
-    let note = || async { running.health.readiness().notes.get("stored objects").cloned().unwrap_or_default() };
-    assert!(wait_until(LIMIT, || async { note().await.contains("1 document, 1 refused") }).await, "{}", note().await);
+    let note =
+        || async { running.health.readiness().notes.get("stored objects").cloned().unwrap_or_default() };
+    assert!(
+        wait_until(LIMIT, || async { note().await.contains("1 document, 1 refused") }).await,
+        "{}",
+        note().await
+    );
     running.shutdown.cancel();
     running.task.await.unwrap().unwrap();
 }
@@ -320,13 +341,19 @@ async fn uploads_that_were_not_finished_are_named_and_removed_after_a_day_never_
     let content = site.store("a content").await;
     let names = |hours: u64| {
         let digest = content.key.clone();
-        [format!("incoming/{hours}"), format!("incoming/{hours}#1"), format!("{digest}#{hours}"), format!("records/r#{hours}")]
+        [
+            format!("incoming/{hours}"),
+            format!("incoming/{hours}#1"),
+            format!("{digest}#{hours}"),
+            format!("records/r#{hours}"),
+        ]
     };
     let old = names(25).map(|name| site.leave(&name, 25));
     let young = names(23).map(|name| site.leave(&name, 23));
     let under_way = names(0).map(|name| site.leave(&name, 0));
     let count = |swept: &[Swept], action| {
-        let is_meant = |one: &&Swept| (one.finding.kind, one.finding.action) == (Kind::UnfinishedUpload, action);
+        let is_meant =
+            |one: &&Swept| (one.finding.kind, one.finding.action) == (Kind::UnfinishedUpload, action);
         swept.iter().filter(is_meant).count()
     };
     let swept = site.sweep(deep()).await;

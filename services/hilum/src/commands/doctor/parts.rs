@@ -63,7 +63,11 @@ fn check(part: &PartState, readiness: Option<&PartReadiness>) -> Check {
     match (*ready, notes.is_empty()) {
         (true, true) => Check::good(&part.name, seen),
         (true, false) => Check::warning(&part.name, seen, to_do),
-        (false, _) => Check::bad(&part.name, format!("{seen}, not ready: {}", words(&waiting_for.iter().collect())), to_do),
+        (false, _) => Check::bad(
+            &part.name,
+            format!("{seen}, not ready: {}", words(&waiting_for.iter().collect())),
+            to_do,
+        ),
     }
 }
 
@@ -105,7 +109,7 @@ mod tests {
     fn an_object_that_was_lost_is_wrong_though_the_sweep_does_its_work() {
         let of = |notes: &[(&str, &str)]| {
             let parts = [("sweep".to_owned(), readiness(true, &[], notes))].into();
-            stored_objects(&StackReadiness { ready: true, parts })
+            stored_objects(&StackReadiness { ready: true, waiting_for: BTreeMap::new(), parts })
         };
         assert!(of(&[]).ok);
         let lost = [("stored objects", "can't be had: 1 document")];
