@@ -6,6 +6,7 @@
 mod decide;
 mod finding;
 mod notes;
+mod rolling;
 mod studies;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ use studies::Studies;
 pub(crate) use decide::decide;
 pub(crate) use finding::SWEEP;
 pub use finding::{Action, Finding, Kind};
+pub(crate) use rolling::due_position;
 
 const DEDUPE: &str = "dedupe";
 const INFER_STAT: &str = "infer-stat";

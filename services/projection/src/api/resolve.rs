@@ -107,6 +107,7 @@ impl Api {
             // All decisions about a dead letter have one id, whoever made them and whatever was decided.
             Ok(Appended::AlreadyThere { .. }) => self.log.last(&ours.subject()).await.map_err(log)?,
             Err(AppendError::Taken(recorded)) => Some(*recorded),
+            Err(error @ AppendError::TooLong { .. }) => return Err(bad_request(error.to_string())),
             Err(AppendError::OtherLog(error)) => return Err(Problem::unavailable(error.to_string())),
             Err(AppendError::Unavailable(error)) => {
                 tracing::debug!(error = &*error as &dyn std::error::Error, "cannot append a decision");

@@ -90,6 +90,7 @@ impl From<AppendError> for Failure {
     fn from(error: AppendError) -> Self {
         match error {
             AppendError::Unavailable(_) => Self::Retry(error.into()),
+            AppendError::TooLong { .. } => Self::Park(error.into()),
             AppendError::Taken(_) | AppendError::OtherLog(_) => Self::Stop(error.into()),
         }
     }
