@@ -1,8 +1,12 @@
 //! Services that are stopped or killed in the middle: nothing is lost and nothing is done twice.
 
+use std::time::{Duration, Instant};
+
 use hilum_tests::{Stack, StackOptions, Upload};
 use nix::sys::signal::Signal;
 use sqlx::{Connection as _, PgConnection};
+
+use crate::steps::upload;
 
 const IMAGES: [&str; 6] = [
     "mhh_1479fa94.png",
@@ -65,6 +69,47 @@ fn renamed(bytes: &[u8], round: usize) -> Vec<u8> {
     let mut renamed = bytes.to_vec();
     renamed[at..at + name.len()].copy_from_slice(format!("CANARY^DONOTL{round:03}").as_bytes());
     renamed
+}
+
+/// What an ended worker was given comes again after 30 s. One that stops gracefully gives back what it does not finish: nobody
+/// waits so long. `HILUM_RESTARTS` says how often it is tried, 3 times by default.
+#[tokio::test]
+async fn nobody_waits_for_what_a_worker_had_in_hand_when_it_was_stopped() {
+    const SOON: Duration = Duration::from_secs(20);
+    let restarts: usize =
+        std::env::var("HILUM_RESTARTS").map_or(3, |count| count.parse().expect("HILUM_RESTARTS is a number"));
+    let mut stack = Stack::start(StackOptions::default()).await;
+    let mut images = 0;
+    for restart in 1..=restarts {
+        let mut jobs = Vec::new();
+        // Some are in hand, some wait, some come while nobody reads.
+        for step in 0..3 {
+            for _ in 0..4 {
+                images += 1;
+                let name = IMAGES[images % 4];
+                let study = format!("restart-{restart}");
+                jobs.push(stack.submit(upload(name, images, &study)).await);
+            }
+            match step {
+                0 => stack.end("infer", Signal::SIGTERM).await,
+                1 => stack.start_again("infer").await,
+                _ => {}
+            }
+        }
+        stack.wait_ready_one("infer").await;
+        let ready = Instant::now();
+        for job in &jobs {
+            let ended = stack.ended(job).await;
+            assert_eq!(ended["status"], "COMPLETED", "restart {restart}: {ended}");
+        }
+        let waited = ready.elapsed();
+        assert!(
+            waited < SOON,
+            "restart {restart}: the last image was read {waited:?} after the worker was back"
+        );
+    }
+    stack.assert_settled().await;
+    assert_eq!(stack.count("inference-completed").await, images);
 }
 
 #[tokio::test]
