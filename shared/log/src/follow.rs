@@ -11,6 +11,7 @@ use futures::{FutureExt as _, StreamExt as _};
 
 use crate::connection::{Log, UnavailableError};
 use crate::recorded::{Place, Recorded, timestamp};
+use crate::server::asked;
 
 /// After a reconnect the follower is opened again, rather than waiting for heartbeats to fail to come.
 const LOOK_AT_CONNECTION_EVERY: Duration = Duration::from_secs(1);
@@ -47,7 +48,7 @@ impl Follower {
                             "cannot follow the event log; trying again"
                         );
                         self.messages = None;
-                        tokio::time::sleep(Duration::from_millis(500)).await;
+                        self.log.pause(Duration::from_millis(500)).await;
                     }
                 }
             }
@@ -69,6 +70,12 @@ impl Follower {
     }
 
     async fn try_next(&mut self) -> Result<Recorded, UnavailableError> {
+        if let Some(server) = &self.log.server {
+            let next = server.next_fact(self.after_seq, &self.filters);
+            let recorded = asked("follow the event log", next).await?;
+            self.after_seq = recorded.seq;
+            return Ok(recorded);
+        }
         let message = loop {
             let message = self.next_message().await?;
             if position_of(&message)? > self.after_seq {
