@@ -1,21 +1,14 @@
 //! Wiring of the dedupe service. Decides nothing.
 
-mod config;
-mod domain;
-mod flagged;
-mod shell;
-
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Parser as _;
 use hilum_blobs::{BlobStore, StoreConfig};
+use hilum_dedupe::{Config, Dedupe};
 use hilum_log::{Log, SEAL_RECORD, work};
 use hilum_models::ModelFolder;
 use hilum_runtime::Service;
-
-use crate::config::Config;
-use crate::shell::Dedupe;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {

@@ -18,7 +18,7 @@ use crate::domain::{Model, again, claim};
 const REQUESTED: &str = "requested";
 
 /// The handler of stored images.
-pub(crate) struct Dedupe {
+pub struct Dedupe {
     pub(crate) log: Log,
     model: Model,
 }
@@ -45,7 +45,11 @@ struct Upload<'a> {
 }
 
 impl Dedupe {
-    pub(crate) fn new(log: Log, model: &ModelIdentity) -> Result<Self, NameError> {
+    /// Asks for readings by this model.
+    ///
+    /// # Errors
+    /// When the model's name or version is none.
+    pub fn new(log: Log, model: &ModelIdentity) -> Result<Self, NameError> {
         Ok(Self {
             log,
             model: Model {

@@ -23,7 +23,10 @@ pub enum ActError {
 }
 
 /// Does what the finding says.
-pub(crate) async fn act(log: &Log, finding: &Finding) -> Result<(), ActError> {
+///
+/// # Errors
+/// When it was not done; the finding is found again.
+pub async fn act(log: &Log, finding: &Finding) -> Result<(), ActError> {
     let Some(position) = finding.position else { return Ok(()) };
     match finding.action {
         Action::Name => {}

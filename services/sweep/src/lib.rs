@@ -11,8 +11,10 @@ mod shell;
 mod storage;
 mod sweeper;
 
+pub use act::{ActError, act};
 pub use config::Config;
-pub use domain::{Action, Finding, Kind};
+pub use domain::{Action, Finding, Kind, Limits};
 pub use once::{Mode, OnceError, Swept, once};
 pub use seal::{BrokenSealError, SealKeeper};
 pub use shell::{Pace, RunError, Sweep};
+pub use sweeper::{LookError, Memory, Sweeper};

@@ -174,7 +174,8 @@ impl Log {
     /// [`AppendError::Unavailable`] when it is full or does not answer.
     pub fn has_room(&self) -> BoxFuture<'_, Result<(), AppendError>> {
         Box::pin(async move {
-            let full = || AppendError::Unavailable("the event log is full: see the limits of stream EVENTS".into());
+            let full =
+                || AppendError::Unavailable("the event log is full: see the limits of stream EVENTS".into());
             if let Some(server) = &self.server {
                 let has_room = asked("ask whether the event log is full", server.has_room()).await;
                 let has_room = has_room.map_err(|error| AppendError::Unavailable(error.into()))?;

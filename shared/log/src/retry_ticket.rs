@@ -85,12 +85,8 @@ impl Log {
         wait: Duration,
     ) -> Result<(), UnavailableError> {
         if let Some(server) = &self.server {
-            let scheduled = server.schedule(
-                ticket.later_subject(),
-                ticket.due_subject(),
-                ticket.encode()?.into(),
-                wait,
-            );
+            let scheduled =
+                server.schedule(ticket.later_subject(), ticket.due_subject(), ticket.encode()?.into(), wait);
             return asked("schedule a retry", scheduled).await;
         }
         let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);

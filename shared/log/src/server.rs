@@ -30,7 +30,13 @@ pub trait LogServer: Send + Sync {
     /// Writes a message to the stream that takes its subject.
     fn publish(&self, message: Publish) -> BoxFuture<'_, Result<Published, PublishFailure>>;
     /// Has `ticket` written to the subject `due` after `wait`; replaces what waits under the same `later`.
-    fn schedule(&self, later: String, due: String, ticket: Bytes, wait: Duration) -> BoxFuture<'_, Answer<()>>;
+    fn schedule(
+        &self,
+        later: String,
+        due: String,
+        ticket: Bytes,
+        wait: Duration,
+    ) -> BoxFuture<'_, Answer<()>>;
     /// The newest fact under `filter`.
     fn last_fact<'a>(&'a self, filter: &'a str) -> BoxFuture<'a, Answer<Option<Recorded>>>;
     /// The fact at `seq`.

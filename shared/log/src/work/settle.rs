@@ -212,7 +212,9 @@ impl Bench {
         // What workers took and never answered may have been their end: it is handled alone.
         let place = if self.is_suspect(placed) {
             self.calm.alone(self.log.pause(ON_THE_WAY)).await
-        } else { self.calm.beside_others() };
+        } else {
+            self.calm.beside_others()
+        };
         let Some(_place) = place else {
             // In hand it would die with the suspect that is being handled, and be taken for another poison.
             let wait = self.log.wait_before(REDELIVERY, 2);
