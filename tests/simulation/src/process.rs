@@ -501,10 +501,12 @@ impl Reports {
             .filter_map(|seq| self.facts.get(usize::try_from(seq).ok()? - 1)?.clone())
             .collect();
         let mut world = shared.lock();
+        // After a restore the same cause may lead to another reading.
+        let epoch = world.memory.epoch;
         let outside = &mut world.outside;
         let made = wanted.make(facts, |report| {
-            let name =
-                format!("{}/{}/{}", report.study_id, report.revision, report.provenance.cause_event_id);
+            let (study_id, cause) = (report.study_id, report.provenance.cause_event_id);
+            let name = format!("{study_id}/{}/{cause}/{epoch}", report.revision);
             let sha256 = Sha256Digest::of(name.as_bytes());
             match outside.documents.get(&sha256) {
                 Some(before) if before != report => outside.unequal.push(name),
