@@ -7,6 +7,7 @@ mod event_json;
 mod jobs;
 mod live;
 mod lookup;
+mod losses;
 mod ops;
 mod params;
 mod report;
@@ -101,6 +102,8 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Api>)> {
         ("get", "/v1/ops/dlq/{id}", get(dead_letters::show)),
         ("post", "/v1/ops/dlq/{id}/redrive", post(resolve::redrive)),
         ("post", "/v1/ops/dlq/{id}/discard", post(resolve::discard)),
+        ("get", "/v1/ops/log/losses", get(losses::list)),
+        ("post", "/v1/ops/log/losses", post(losses::accept)),
         ("get", "/openapi.json", get(openapi)),
     ]
 }

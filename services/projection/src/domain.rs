@@ -5,6 +5,7 @@
 //! batch ends, nor whether it is folded twice.
 
 mod deliveries;
+mod losses;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ use hilum_events::{
 
 use crate::progress::Changed;
 use crate::rows::{
-    DeadLetterRow, DeliveryRow, FlagRow, HistoryRow, JobFailureRow, JobRow, LinkRow, OutcomeRow,
+    DeadLetterRow, DeliveryRow, FlagRow, HistoryRow, JobFailureRow, JobRow, LinkRow, LossRow, OutcomeRow,
     OutcomeState, ReadingRow, ReportRow, ResolutionRow, StudyRow, UnreadableRow,
 };
 
@@ -47,6 +48,7 @@ pub struct Rows {
     pub resolutions: BTreeMap<(JobId, u64), ResolutionRow>,
     pub flags: BTreeMap<(StudyId, RuleName), FlagRow>,
     pub deliveries: BTreeMap<u64, DeliveryRow>,
+    pub losses: BTreeMap<u64, LossRow>,
     pub history: BTreeMap<u64, HistoryRow>,
     pub unreadable: BTreeMap<u64, UnreadableRow>,
 }
@@ -68,6 +70,7 @@ impl Rows {
             Event::ReportDelivered(event) => self.report_delivered(fact, event),
             Event::DeliveryFailed(event) => self.delivery_failed(fact, event),
             Event::DeliveryResolved(event) => self.delivery_resolved(fact, event),
+            Event::LogLossAccepted(event) => self.log_loss_accepted(fact, event),
             // Only history: whether a study may still grow is for the report service to say.
             Event::StudyCloseRequested(_) | Event::StudyManifestReceived(_) => {}
         }
@@ -269,6 +272,7 @@ fn subjects_of(event: &Event) -> (Option<JobId>, Option<ReadingId>, Option<Study
         Event::ReportDelivered(e) => (None, None, Some(e.study_id)),
         Event::DeliveryFailed(e) => (None, None, Some(e.study_id)),
         Event::DeliveryResolved(e) => (None, None, Some(e.study_id)),
+        Event::LogLossAccepted(_) => (None, None, None),
     }
 }
 

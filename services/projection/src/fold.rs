@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hilum_log::{Attempts, Log, Recorded, UnavailableError};
+use hilum_log::{Attempts, HoleError, Log, Recorded, UnavailableError};
 use hilum_runtime::{Health, with_causes};
 use tokio_util::sync::CancellationToken;
 
@@ -164,6 +164,7 @@ impl Projection {
             let batch = tokio::time::timeout(IDLE_CHECK, follower.next_batch(BATCH_MAX)).await;
             let log = self.log.position().await?;
             position.check_log(&log)?;
+            self.tell_hole();
             let Ok(batch) = batch else {
                 if self.store.peek().await? != position {
                     return Ok(());
@@ -189,6 +190,14 @@ impl Projection {
             if !far_behind {
                 tokio::time::sleep_until(next.into()).await;
             }
+        }
+    }
+
+    /// Says where the log can't be read any further.
+    fn tell_hole(&self) {
+        match self.log.hole() {
+            Some(gap) => self.health.wait_for(LOG, HoleError(gap).to_string()),
+            None => self.health.holds(LOG),
         }
     }
 

@@ -5,6 +5,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::queries::Loss;
+
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -137,6 +139,9 @@ pub struct Story {
     pub job: Job,
     /// Its steps.
     pub history: Vec<Step>,
+    /// What the event log has lost of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub losses: Vec<Loss>,
 }
 
 impl Story {
@@ -212,7 +217,7 @@ mod tests {
             };
             Step { seq, event: event.to_owned(), at: at(0), resolution }
         };
-        let story = Story { job, history: (1..).zip(events).map(step).collect() };
+        let story = Story { job, history: (1..).zip(events).map(step).collect(), losses: Vec::new() };
         assert_eq!(story.statuses(), expected);
     }
 

@@ -5,12 +5,13 @@ use sqlx::SqlSafeStr as _;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 /// Version, name and statements of each. What stands in `migrations/` stands here, which a test holds.
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+const MIGRATIONS: [(i64, &str, &str); 6] = [
     (1, "tables", include_str!("../migrations/0001_tables.sql")),
     (2, "resolutions", include_str!("../migrations/0002_resolutions.sql")),
     (3, "reports without page", include_str!("../migrations/0003_reports_without_page.sql")),
     (4, "report completeness", include_str!("../migrations/0004_report_completeness.sql")),
     (5, "flags and deliveries", include_str!("../migrations/0005_flags_and_deliveries.sql")),
+    (6, "losses", include_str!("../migrations/0006_losses.sql")),
 ];
 
 /// Runs those that a database has not seen yet, and refuses one in which another text stands under a version.

@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     fn log(epoch: &str, last_seq: u64) -> StreamPosition {
-        StreamPosition { epoch: epoch.to_owned(), last_seq }
+        StreamPosition { epoch: epoch.to_owned(), first_seq: 1, last_seq, missing: 0 }
     }
 
     #[test]

@@ -13,10 +13,12 @@ use crate::job::{Job, Status, Story};
 mod dead_letters;
 mod deliveries;
 mod flags;
+mod losses;
 
 pub use dead_letters::{DeadLetter, DeadLetterFilter, LetterState};
 pub use deliveries::Delivery;
 pub use flags::{Flag, Flagged, FlaggedFilter};
+pub use losses::Loss;
 
 /// Jobs told with their study at most.
 pub const STUDY_JOBS_MAX: i64 = 1000;
@@ -130,6 +132,9 @@ impl Queries {
                     WHERE h.job_id = j.job_id OR (h.reading_id = j.reading_id AND h.seq > j.stored_seq AND h.event
                         IN ('inference-requested', 'inference-completed', 'inference-failed',
                             'job-dead-lettered', 'dead-letter-resolved'))
+                ), 'losses', (
+                    SELECT coalesce(jsonb_agg(to_jsonb(x) ORDER BY x.lost_seq), '[]') FROM losses x
+                    WHERE x.job_id = j.job_id OR x.reading_id = j.reading_id
                 ))
                 FROM job_states j WHERE j.job_id = $1
             ))";

@@ -102,6 +102,21 @@ impl OutcomeRow {
     }
 }
 
+/// A fact that the log has lost.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "the columns are described in the migration")]
+pub struct LossRow {
+    pub lost_seq: u64,
+    pub seq: u64,
+    pub event: String,
+    pub job_id: Option<JobId>,
+    pub reading_id: Option<ReadingId>,
+    pub study_id: Option<StudyId>,
+    pub accepted_by: String,
+    pub accepted_why: String,
+    pub accepted_at: Timestamp,
+}
+
 /// A revision of a report.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[expect(missing_docs, reason = "the columns are described in the migration")]

@@ -65,8 +65,8 @@ struct ImagePlace {
 }
 
 /// Kinds of facts that change nothing here: of these a version of a later release can be passed by.
-pub(crate) const UNREAD: [&str; 4] =
-    ["dead-letter-resolved", "report-delivered", "delivery-failed", "delivery-resolved"];
+pub(crate) const UNREAD: [&str; 5] =
+    ["dead-letter-resolved", "report-delivered", "delivery-failed", "delivery-resolved", "log-loss-accepted"];
 
 /// Brings the state to where it stands after `fact`. A fact that was folded before changes nothing.
 pub(crate) fn evolve(state: &mut State, fact: &Fact<'_>) {
@@ -88,6 +88,7 @@ pub(crate) fn evolve(state: &mut State, fact: &Fact<'_>) {
         Event::StudyFlagged(e) => state.study_flagged(fact, e.study_id),
         // What becomes of a report is not told in it.
         Event::ReportDelivered(_) | Event::DeliveryFailed(_) | Event::DeliveryResolved(_) => {}
+        Event::LogLossAccepted(_) => {}
         Event::ReportIssued(e) => state.report_issued(fact, e),
     }
 }

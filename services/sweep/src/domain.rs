@@ -117,8 +117,14 @@ pub(crate) struct State {
 }
 
 /// Kinds of facts that change nothing here: of these a version of a later release can be passed by.
-pub(crate) const UNREAD: [&str; 5] =
-    ["study-close-requested", "study-flagged", "report-delivered", "delivery-failed", "delivery-resolved"];
+pub(crate) const UNREAD: [&str; 6] = [
+    "study-close-requested",
+    "study-flagged",
+    "report-delivered",
+    "delivery-failed",
+    "delivery-resolved",
+    "log-loss-accepted",
+];
 
 /// Brings the state to where it stands after `fact`. A fact that was folded before changes nothing.
 pub(crate) fn evolve(state: &mut State, fact: &Fact<'_>) {
@@ -149,7 +155,8 @@ pub(crate) fn evolve(state: &mut State, fact: &Fact<'_>) {
         | Event::StudyFlagged(_)
         | Event::ReportDelivered(_)
         | Event::DeliveryFailed(_)
-        | Event::DeliveryResolved(_) => {}
+        | Event::DeliveryResolved(_)
+        | Event::LogLossAccepted(_) => {}
     }
 }
 

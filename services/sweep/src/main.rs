@@ -7,13 +7,14 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Parser as _;
 use hilum_blobs::{BlobStore, StoreConfig};
-use hilum_log::Log;
+use hilum_log::{HoleError, Log};
 use hilum_runtime::{Service, Telemetry};
 use hilum_sweep::{Config, Sweep, Swept, once};
 use tokio_util::sync::CancellationToken;
 
 /// How long an operator waits for the log.
 const PATIENCE: Duration = Duration::from_secs(10);
+const LOOK_FOR_HOLE_EVERY: Duration = Duration::from_millis(500);
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
@@ -57,12 +58,26 @@ async fn look_once(config: &Config) -> anyhow::Result<ExitCode> {
         let line = if config.json { json(swept) } else { line(swept) };
         written = std::mem::replace(&mut written, Ok(())).and_then(|()| writeln!(out, "{line}"));
     };
-    Box::pin(once(&log, &blobs, &config.pace()?, config.mode(), tell)).await?;
+    let pace = config.pace()?;
+    tokio::select! {
+        looked = Box::pin(once(&log, &blobs, &pace, config.mode(), tell)) => looked?,
+        hole = stand_at_hole(&log) => return Err(hole.into()),
+    }
     written?;
     if count == 0 && !config.json {
         writeln!(out, "nothing found")?;
     }
     Ok(if settled { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Ends when the log can't be read any further.
+async fn stand_at_hole(log: &Log) -> HoleError {
+    loop {
+        if let Some(gap) = log.hole() {
+            return HoleError(gap);
+        }
+        tokio::time::sleep(LOOK_FOR_HOLE_EVERY).await;
+    }
 }
 
 fn json(swept: &Swept) -> String {

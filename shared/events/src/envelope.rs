@@ -17,7 +17,7 @@ const MAX_BYTES: usize = 1 << 20;
 const MAX_DEPTH: usize = 32;
 
 /// The kinds of events that this release knows, in some version.
-const KINDS: [&str; 14] = [
+const KINDS: [&str; 15] = [
     "image-stored",
     "inference-requested",
     "duplicate-linked",
@@ -32,6 +32,7 @@ const KINDS: [&str; 14] = [
     "report-delivered",
     "delivery-failed",
     "delivery-resolved",
+    "log-loss-accepted",
 ];
 
 /// A fact with what is common to all facts.
@@ -242,6 +243,7 @@ fn payload_value(event: &Event) -> Value {
         Event::ReportDelivered(e) => Value::serialized(e),
         Event::DeliveryFailed(e) => Value::serialized(e),
         Event::DeliveryResolved(e) => Value::serialized(e),
+        Event::LogLossAccepted(e) => Value::serialized(e),
     };
     value.expect("payloads are plain structs with CBOR forms")
 }
@@ -263,6 +265,7 @@ fn upgrade(name: &str, version: u32, payload: Value) -> Result<Event, DecodeErro
         ("report-delivered", 1) => read(name, version, &payload).map(Event::ReportDelivered),
         ("delivery-failed", 1) => read(name, version, &payload).map(Event::DeliveryFailed),
         ("delivery-resolved", 1) => read(name, version, &payload).map(Event::DeliveryResolved),
+        ("log-loss-accepted", 1) => read(name, version, &payload).map(Event::LogLossAccepted),
         // Version 1 always names a page, version 2 none; the pictures that version 2 added are empty in version 1.
         // Reports before version 3 were complete.
         ("report-issued", 1..=3) => read(name, version, &payload).map(Event::ReportIssued),

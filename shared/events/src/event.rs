@@ -3,6 +3,7 @@
 
 mod deliveries;
 mod images;
+mod losses;
 mod studies;
 
 pub use deliveries::{DeliveredObject, DeliveryFailed, DeliveryResolved, Matter, ReportDelivered};
@@ -10,6 +11,7 @@ pub use images::{
     BlobRef, DeadLetterResolved, DuplicateLinked, ImageStored, InferenceCompleted, InferenceFailed,
     InferenceRequested, JobDeadLettered, Priority, Resolution, StoredImage,
 };
+pub use losses::{LogLossAccepted, LostFact};
 pub use studies::{
     FlagAction, Measure, ReportCause, ReportIssued, StudyCloseRequested, StudyFlagged, StudyManifestReceived,
 };
@@ -32,4 +34,5 @@ pub enum Event {
     ReportDelivered(ReportDelivered),
     DeliveryFailed(DeliveryFailed),
     DeliveryResolved(DeliveryResolved),
+    LogLossAccepted(LogLossAccepted),
 }

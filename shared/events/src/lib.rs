@@ -16,8 +16,8 @@ pub use envelope::{DecodeError, Envelope};
 pub use event::{
     BlobRef, DeadLetterResolved, DeliveredObject, DeliveryFailed, DeliveryResolved, DuplicateLinked, Event,
     FlagAction, ImageStored, InferenceCompleted, InferenceFailed, InferenceRequested, JobDeadLettered,
-    Matter, Measure, Priority, ReportCause, ReportDelivered, ReportIssued, Resolution, StoredImage,
-    StudyCloseRequested, StudyFlagged, StudyManifestReceived,
+    LogLossAccepted, LostFact, Matter, Measure, Priority, ReportCause, ReportDelivered, ReportIssued,
+    Resolution, StoredImage, StudyCloseRequested, StudyFlagged, StudyManifestReceived,
 };
 pub use flaw::{ReadingFlaw, check_labels, check_reading, is_label};
 pub use ids::{
@@ -30,6 +30,6 @@ pub use reading::{
 };
 pub use subject::{
     claim_filter, completed_filter, dead_letter_filter, delivered_filter, delivery_resolutions_filter,
-    failed_filter, flag_filter, job_image_filter, job_link_filter, links_filter, report_filter,
-    study_flags_filter, study_images_filter,
+    failed_filter, flag_filter, job_image_filter, job_link_filter, links_filter, losses_filter,
+    report_filter, study_flags_filter, study_images_filter,
 };

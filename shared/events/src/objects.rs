@@ -19,7 +19,8 @@ impl Event {
             | Self::StudyFlagged(_)
             | Self::ReportDelivered(_)
             | Self::DeliveryFailed(_)
-            | Self::DeliveryResolved(_) => Vec::new(),
+            | Self::DeliveryResolved(_)
+            | Self::LogLossAccepted(_) => Vec::new(),
         }
     }
 }

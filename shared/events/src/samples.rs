@@ -7,10 +7,10 @@ use uuid::Uuid;
 use crate::{
     ActivationMap, AnalysedRegion, BlobRef, DeadLetterResolved, DeliveredObject, DeliveryFailed,
     DeliveryResolved, DicomIdentity, DuplicateLinked, EngineIdentity, Envelope, Event, Finding, FlagAction,
-    ImageStored, InferenceCompleted, InferenceFailed, InferenceRequested, JobDeadLettered, JobId, Matter,
-    Measure, MediaType, ModelIdentity, Notice, Priority, ReadingId, ReadingTimes, ReportCause,
-    ReportDelivered, ReportIssued, Resolution, Sha256Digest, Site, StoredImage, StudyCloseRequested,
-    StudyFlagged, StudyId, StudyManifestReceived,
+    ImageStored, InferenceCompleted, InferenceFailed, InferenceRequested, JobDeadLettered, JobId,
+    LogLossAccepted, LostFact, Matter, Measure, MediaType, ModelIdentity, Notice, Priority, ReadingId,
+    ReadingTimes, ReportCause, ReportDelivered, ReportIssued, Resolution, Sha256Digest, Site, StoredImage,
+    StudyCloseRequested, StudyFlagged, StudyId, StudyManifestReceived,
 };
 
 /// The job with this number.
@@ -294,6 +294,26 @@ pub fn delivery_resolved(revision: u32, resolution: Resolution, seconds: i64) ->
     delivery_failed(revision, seconds).next(at(seconds), event)
 }
 
+/// Somebody accepted the loss of these positions; of the first it is known that the image of job 7 stood there.
+pub fn log_loss_accepted(first_seq: u64, last_seq: u64, seconds: i64) -> Envelope {
+    let stored = LostFact {
+        seq: first_seq,
+        event: "image-stored".to_owned(),
+        job_id: Some(job_id(7)),
+        reading_id: None,
+        study_id: Some(study_id()),
+    };
+    let event = Event::LogLossAccepted(LogLossAccepted {
+        first_seq,
+        last_seq,
+        by: "operator".to_owned(),
+        why: "the disk of the only server has a bad block".to_owned(),
+        lost: vec![stored],
+    });
+    let origin = LogLossAccepted::origin("2026-01-01", first_seq);
+    Envelope::first(origin, LogLossAccepted::site(), at(seconds), event)
+}
+
 /// One of each event, in an order that can happen.
 pub fn one_of_each() -> Vec<Envelope> {
     vec![
@@ -311,5 +331,6 @@ pub fn one_of_each() -> Vec<Envelope> {
         report_delivered(1, 8),
         delivery_failed(2, 9),
         delivery_resolved(2, Resolution::Redrive, 10),
+        log_loss_accepted(5, 6, 11),
     ]
 }

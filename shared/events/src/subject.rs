@@ -21,6 +21,7 @@ impl Event {
             Self::ReportDelivered(_) => "report-delivered",
             Self::DeliveryFailed(_) => "delivery-failed",
             Self::DeliveryResolved(_) => "delivery-resolved",
+            Self::LogLossAccepted(_) => "log-loss-accepted",
         }
     }
 
@@ -79,6 +80,7 @@ impl Event {
             Self::ReportDelivered(e) => delivery(e.study_id, &e.matter, &e.target, e.attempt),
             Self::DeliveryFailed(e) => delivery(e.study_id, &e.matter, &e.target, e.attempt),
             Self::DeliveryResolved(e) => delivery(e.study_id, &e.matter, &e.target, e.attempt),
+            Self::LogLossAccepted(e) => format!("{}-{}", e.first_seq, e.last_seq),
         }
     }
 }
@@ -162,4 +164,9 @@ pub fn delivered_filter(study_id: StudyId, matter: &Matter, target: &DeliveryTar
 /// Filter that finds what was decided about failed deliveries to a target.
 pub fn delivery_resolutions_filter(target: &DeliveryTarget) -> String {
     format!("evt.delivery-resolved.*.*.*.{target}.*")
+}
+
+/// Filter that finds all losses of the log that were accepted.
+pub fn losses_filter() -> String {
+    "evt.log-loss-accepted.*.*".to_owned()
 }

@@ -94,6 +94,14 @@ impl Log {
             return Err(AppendError::Unavailable("not connected to the NATS server".into()));
         }
         self.check_same().await?;
+        self.publish_once(envelope, previous_seq).await
+    }
+
+    pub(crate) async fn publish_once(
+        &self,
+        envelope: &Envelope,
+        previous_seq: u64,
+    ) -> Result<Appended, AppendError> {
         let subject = envelope.subject();
         let place = envelope.event.unique_among();
         let unavailable = |error: UnavailableError| AppendError::Unavailable(error.into());

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use async_nats::connection::State;
-use async_nats::jetstream::stream::{RawMessageErrorKind, Stream};
+use async_nats::connection;
+use async_nats::jetstream::stream::{self, RawMessageErrorKind, State, Stream};
 use async_nats::jetstream::{self, Context};
 use futures::future::BoxFuture;
 use hilum_events::{Envelope, Site};
@@ -13,8 +13,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::append::AppendError;
 use crate::definition;
+use crate::loss::HoleError;
 use crate::recorded::{Place, Recorded, timestamp};
-use crate::same::Known;
+use crate::same::{Known, SealError};
 use crate::server::{LogServer, asked};
 use crate::share::{self, KnownShares};
 
@@ -66,8 +67,21 @@ impl UnavailableError {
 pub struct StreamPosition {
     /// When the stream was made: a stream made anew is another log.
     pub epoch: String,
+    /// Position of the oldest message, 1 unless something was removed. That of the next one when there is none.
+    pub first_seq: u64,
     /// Position of the newest message; 0 when empty.
     pub last_seq: u64,
+    /// Positions between these two at which there is nothing, as far as the server knows.
+    pub missing: u64,
+}
+
+impl StreamPosition {
+    pub(crate) fn of(info: &stream::Info) -> Self {
+        let State { first_sequence, last_sequence: last_seq, messages, .. } = info.state;
+        let first_seq = if messages == 0 { last_seq + 1 } else { first_sequence };
+        let missing = (last_seq + 1 - first_seq).saturating_sub(messages);
+        Self { epoch: info.created.to_string(), first_seq, last_seq, missing }
+    }
 }
 
 /// What waits at a consumer.
@@ -127,7 +141,7 @@ impl Log {
     /// Whether the connection stands right now.
     pub fn is_connected(&self) -> bool {
         match &self.server {
-            None => self.client.connection_state() == State::Connected,
+            None => self.client.connection_state() == connection::State::Connected,
             Some(server) => server.is_connected(),
         }
     }
@@ -161,9 +175,19 @@ impl Log {
                 return Err("not connected to the NATS server".to_owned());
             }
             let (connection, before) = (self.connections(), self.known.before());
-            let found = self.position().await.map_err(|error| format!("{error}: {}", error.source))?;
+            let unavailable = |error: UnavailableError| format!("{error}: {}", error.source);
+            let stream = self.events().await.map_err(unavailable)?;
+            let found = StreamPosition::of(stream.cached_info());
             // Also notes how far the log goes, for a process that writes seldom.
-            self.known.compare(before, &found, connection).map_err(|error| error.to_string())
+            self.compare(before, &found, connection).await.map_err(|error| match error {
+                SealError::Mismatch(other) => other.to_string(),
+                SealError::Unavailable(error) => unavailable(error),
+            })?;
+            if let Some(gap) = self.hole() {
+                return Err(HoleError(gap).to_string());
+            }
+            definition::keeps_all(&stream.cached_info().config)?;
+            self.check_missing(&found).await.map_err(unavailable)?.map_err(|error| error.to_string())
         })
     }
 
@@ -205,8 +229,7 @@ impl Log {
                 return asked("ask how far the log goes", server.position()).await;
             }
             let stream = self.events().await?;
-            let info = stream.cached_info();
-            Ok(StreamPosition { epoch: info.created.to_string(), last_seq: info.state.last_sequence })
+            Ok(StreamPosition::of(stream.cached_info()))
         })
     }
 

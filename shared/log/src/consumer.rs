@@ -3,11 +3,13 @@
 
 use async_nats::jetstream::consumer::{DeliverPolicy, pull};
 use async_nats::jetstream::context::ConsumerInfoErrorKind;
+use futures::TryStreamExt as _;
 use futures::future::BoxFuture;
 
 use crate::connection::{Log, UnavailableError};
 use crate::definition::{ConsumerDefinition, EVENTS, RETRIES, retry_consumer};
 use crate::recorded::Recorded;
+use crate::server::asked;
 
 /// What became of a consumer that had to be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,12 +71,14 @@ impl Log {
     /// All facts under `filters` that stand in the log now, in its order.
     ///
     /// # Errors
-    /// When the server is away.
+    /// When the server is away, or hands out fewer than it counts: then the log has a hole.
     pub fn all_under<'a>(
         &'a self,
         filters: &'a [&'a str],
     ) -> BoxFuture<'a, Result<Vec<Recorded>, UnavailableError>> {
         Box::pin(async move {
+            // Before all else: what is appended meanwhile only adds to what is found.
+            let counted = self.count_under(filters).await?;
             let mut last_seq = 0;
             for filter in filters {
                 last_seq = last_seq.max(self.last(filter).await?.map_or(0, |recorded| recorded.seq));
@@ -85,7 +89,29 @@ impl Log {
                 found.push(follower.next().await);
             }
             found.retain(|recorded| recorded.seq <= last_seq);
+            if found.len() < counted {
+                let seen = format!("the server counts {counted} and hands out {}", found.len());
+                return Err(UnavailableError::new("read all facts under a filter")(seen));
+            }
             Ok(found)
         })
+    }
+
+    /// How many facts the server says stand under these filters, none of which has a subject of another.
+    async fn count_under(&self, filters: &[&str]) -> Result<usize, UnavailableError> {
+        if let Some(server) = &self.server {
+            return asked("count facts", server.count_facts(filters)).await;
+        }
+        let stream = self.context.get_stream_no_info(EVENTS).await;
+        let stream = stream.map_err(UnavailableError::new("open the event stream"))?;
+        let mut counted = 0;
+        for filter in filters {
+            let subjects = stream.info_with_subjects(*filter).await;
+            let subjects = subjects.map_err(UnavailableError::new("count facts"))?;
+            let counts: Vec<(String, usize)> =
+                subjects.try_collect().await.map_err(UnavailableError::new("count facts"))?;
+            counted += counts.into_iter().map(|(_, count)| count).sum::<usize>();
+        }
+        Ok(counted)
     }
 }

@@ -207,6 +207,9 @@ async fn drift_from(
         note("deny_delete", declared.deny_delete.to_string(), found.deny_delete.to_string());
         note("deny_purge", declared.deny_purge.to_string(), found.deny_purge.to_string());
         note("max_messages", declared.max_messages.to_string(), found.max_messages.to_string());
+        note("max_bytes", declared.max_bytes.to_string(), found.max_bytes.to_string());
+        let most = |config: &Config| config.max_messages_per_subject.to_string();
+        note("max_messages_per_subject", most(&declared), most(found));
         note("max_age", format!("{:?}", declared.max_age), format!("{:?}", found.max_age));
         note("max_message_size", declared.max_message_size.to_string(), found.max_message_size.to_string());
         for consumer in &definition.consumers {
@@ -220,7 +223,34 @@ async fn drift_from(
     Ok(drifted)
 }
 
+/// Whether a stream that has to keep all it was given does.
+///
+/// # Errors
+/// Says by which setting it would forget.
+pub(crate) fn keeps_all(found: &Config) -> Result<(), String> {
+    let forgets = match found {
+        Config { retention, .. } if *retention != RetentionPolicy::Limits => {
+            format!("its retention is {retention:?}")
+        }
+        Config { max_age, .. } if !max_age.is_zero() => format!("max_age is {max_age:?}"),
+        Config { max_messages_per_subject: 1.., .. } => "max_messages_per_subject is set".to_owned(),
+        Config { discard: DiscardPolicy::Old, max_messages: 1.., .. } => {
+            "max_messages is set with discard old".to_owned()
+        }
+        Config { discard: DiscardPolicy::Old, max_bytes: 1.., .. } => {
+            "max_bytes is set with discard old".to_owned()
+        }
+        _ => return Ok(()),
+    };
+    Err(format!("stream {} would forget facts: {forgets}; `hilum streams apply` sets it right", found.name))
+}
+
 impl StreamDefinition {
+    /// Whether it has all messages that it was ever given.
+    pub(crate) fn keeps_all(&self) -> bool {
+        self.retention == Retention::Kept && self.max_age_s == 0
+    }
+
     fn config(&self, replicas: usize) -> Config {
         let newest = self.retention == Retention::Newest;
         Config {
@@ -238,6 +268,7 @@ impl StreamDefinition {
             // Only the newest have a limit: of the others neither lets go of a message, but with schedules the server
             // takes only the old one.
             discard: if self.schedules || newest { DiscardPolicy::Old } else { DiscardPolicy::New },
+            max_bytes: -1,
             max_messages: if newest { self.max_messages } else { -1 },
             max_messages_per_subject: if newest { 1 } else { -1 },
             allow_direct: newest,

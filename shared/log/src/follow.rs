@@ -1,5 +1,6 @@
-//! Following the whole log in order, from a position that the follower keeps itself. Nothing is acknowledged
-//! and nothing is lost: after any failure it goes on behind the last message it gave out.
+//! Following the log in order, from a position that the follower keeps itself. Nothing is acknowledged
+//! and nothing is lost: after any failure it goes on behind the last message it gave out. Who follows the whole log is
+//! given one position after the other: where one is missing it waits, and the hole is named (see `loss`).
 
 use std::time::Duration;
 
@@ -8,13 +9,24 @@ use async_nats::jetstream::consumer::{DeliverPolicy, ReplayPolicy};
 use async_nats::jetstream::message::Message;
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _};
+use tokio::time::Instant;
 
 use crate::connection::{Log, UnavailableError};
-use crate::recorded::{Place, Recorded, timestamp};
+use crate::loss::{Gap, HoleError};
+use crate::recorded::{Recorded, of_message};
 use crate::server::asked;
 
 /// After a reconnect the follower is opened again, rather than waiting for heartbeats to fail to come.
 const LOOK_AT_CONNECTION_EVERY: Duration = Duration::from_secs(1);
+/// What is missing is looked for twice, with this pause, before it counts as a hole.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// A follower that stands at a hole looks so often whether it was closed or accepted.
+const LOOK_AT_HOLE_EVERY: Duration = Duration::from_secs(2);
+/// After this time without a message a follower of the whole log asks whether it has come to its end.
+const ASK_FOR_END_AFTER: Duration = Duration::from_secs(2);
+/// And asks again so much later.
+const ASK_FOR_END_EVERY: Duration = Duration::from_secs(10);
+const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 /// Reads the log in order. Waits for the server whenever it is away.
 pub struct Follower {
@@ -23,13 +35,36 @@ pub struct Follower {
     after_seq: u64,
     messages: Option<Ordered>,
     connections: u64,
+    /// Since when the position behind `after_seq` was looked for in vain.
+    missing_since: Option<Instant>,
+    /// When to ask whether this is the end.
+    ask_for_end_at: Instant,
+}
+
+/// Why there is no next message now.
+#[derive(Debug, thiserror::Error)]
+enum FollowError {
+    #[error(transparent)]
+    Unavailable(#[from] UnavailableError),
+    #[error("position {seq} of the event log is missing; looking again")]
+    Missing { seq: u64 },
+    #[error(transparent)]
+    Hole(#[from] HoleError),
 }
 
 impl Log {
     /// Follows the facts under `filters` (all when empty) that stand behind position `after_seq`.
     pub fn follow(&self, after_seq: u64, filters: &[&str]) -> Follower {
         let filters = filters.iter().map(|filter| (*filter).to_owned()).collect();
-        Follower { log: self.clone(), filters, after_seq, messages: None, connections: 0 }
+        Follower {
+            log: self.clone(),
+            filters,
+            after_seq,
+            messages: None,
+            connections: 0,
+            missing_since: None,
+            ask_for_end_at: Instant::now() + ASK_FOR_END_AFTER,
+        }
     }
 }
 
@@ -42,13 +77,8 @@ impl Follower {
                 match self.try_next().await {
                     Ok(recorded) => return recorded,
                     Err(error) => {
-                        tracing::warn!(
-                            error = &error as &dyn std::error::Error,
-                            after_seq = self.after_seq,
-                            "cannot follow the event log; trying again"
-                        );
                         self.messages = None;
-                        self.log.pause(Duration::from_millis(500)).await;
+                        self.log.pause(self.pause_after(&error)).await;
                     }
                 }
             }
@@ -69,33 +99,92 @@ impl Follower {
         })
     }
 
-    async fn try_next(&mut self) -> Result<Recorded, UnavailableError> {
-        if let Some(server) = &self.log.server {
-            let next = server.next_fact(self.after_seq, &self.filters);
-            let recorded = asked("follow the event log", next).await?;
-            self.after_seq = recorded.seq;
-            return Ok(recorded);
-        }
-        let message = loop {
-            let message = self.next_message().await?;
-            if position_of(&message)? > self.after_seq {
-                break message;
+    /// Says what is wrong, a hole only once, and how long to wait.
+    fn pause_after(&self, error: &FollowError) -> Duration {
+        match error {
+            FollowError::Unavailable(error) => {
+                let (error, after_seq): (&dyn std::error::Error, _) = (error, self.after_seq);
+                tracing::warn!(error, after_seq, "cannot follow the event log; trying again");
+                TRY_AGAIN_AFTER
             }
-            // When the client makes its consumer anew before the first message came, it forgets where to start.
-            self.messages = None;
-        };
-        let info = message.info().map_err(UnavailableError::new("read a message's place"))?;
-        let place = Place {
-            seq: info.stream_sequence,
-            subject: &message.subject,
-            stored_at: timestamp(info.published.unix_timestamp_nanos()),
-            pending: info.pending,
-        };
-        self.after_seq = info.stream_sequence;
-        Ok(Recorded::new(place, message.headers.as_ref(), message.payload.clone()))
+            FollowError::Missing { .. } => LOOK_AGAIN_AFTER,
+            FollowError::Hole(HoleError(gap)) => {
+                if self.log.known.note_hole(Some(*gap)) {
+                    tracing::error!("{error}");
+                }
+                LOOK_AT_HOLE_EVERY
+            }
+        }
     }
 
-    async fn next_message(&mut self) -> Result<Message, UnavailableError> {
+    async fn try_next(&mut self) -> Result<Recorded, FollowError> {
+        loop {
+            let next = match &self.log.server {
+                None => self.next_message().await?,
+                Some(server) => {
+                    let next = server.next_fact(self.after_seq, &self.filters);
+                    Next::Fact(Box::new(asked("follow the event log", next).await?))
+                }
+            };
+            let recorded = match next {
+                Next::Message(message) => of_message(&message)?,
+                Next::Fact(recorded) => *recorded,
+                // Nothing more comes, though the log goes on.
+                Next::CutShortAt(last_seq) => match self.beyond_gap(last_seq).await? {
+                    Some(recorded) => recorded,
+                    None => continue,
+                },
+            };
+            if recorded.seq <= self.after_seq {
+                // When the client makes its consumer anew before the first message came, it forgets where to start.
+                self.messages = None;
+                continue;
+            }
+            let recorded = if self.filters.is_empty() && recorded.seq > self.after_seq + 1 {
+                // What was handed out comes again behind the gap.
+                self.messages = None;
+                match self.beyond_gap(recorded.seq - 1).await? {
+                    Some(recorded) => recorded,
+                    None => continue,
+                }
+            } else {
+                recorded
+            };
+            self.passed_to(recorded.seq);
+            return Ok(recorded);
+        }
+    }
+
+    /// The message behind the last one, if any server has it. `None` when it is lost, and that was accepted: then the
+    /// follower stands behind what is lost, at `last_missing` at most.
+    async fn beyond_gap(&mut self, last_missing: u64) -> Result<Option<Recorded>, FollowError> {
+        let gap = Gap { first_seq: self.after_seq + 1, last_seq: last_missing };
+        if let Some(recorded) = self.log.at_any_server(gap.first_seq).await? {
+            return Ok(Some(recorded));
+        }
+        let accepted = self.log.accepted_losses().await?;
+        if let Some(accepted) = accepted.into_iter().find(|accepted| accepted.has(gap.first_seq)) {
+            let passed = Gap { last_seq: gap.last_seq.min(accepted.last_seq), ..gap };
+            tracing::warn!("passing over {passed} of the event log, whose loss was accepted");
+            metrics::counter!("hilum_log_positions_passed_over_total").increment(passed.count());
+            self.passed_to(passed.last_seq);
+            return Ok(None);
+        }
+        if self.missing_since.get_or_insert_with(Instant::now).elapsed() < LOOK_AGAIN_AFTER {
+            return Err(FollowError::Missing { seq: gap.first_seq });
+        }
+        Err(HoleError(gap).into())
+    }
+
+    fn passed_to(&mut self, seq: u64) {
+        if self.missing_since.take().is_some() {
+            self.log.known.note_hole(None);
+        }
+        self.after_seq = seq;
+        self.ask_for_end_at = Instant::now() + ASK_FOR_END_AFTER;
+    }
+
+    async fn next_message(&mut self) -> Result<Next, UnavailableError> {
         loop {
             if self.messages.is_none() || self.connections != self.log.connections() {
                 self.connections = self.log.connections();
@@ -104,18 +193,40 @@ impl Follower {
             let messages = self.messages.as_mut().expect("opened above");
             match tokio::time::timeout(LOOK_AT_CONNECTION_EVERY, messages.next()).await {
                 Ok(Some(message)) => {
-                    return message.map_err(UnavailableError::new("read on in the event log"));
+                    let message = message.map_err(UnavailableError::new("read on in the event log"))?;
+                    return Ok(Next::Message(Box::new(message)));
                 }
                 Ok(None) => self.messages = None,
-                Err(_) => {}
+                Err(_) => {
+                    if let Some(last_seq) = self.cut_short_at().await? {
+                        return Ok(Next::CutShortAt(last_seq));
+                    }
+                }
             }
         }
     }
+
+    /// Where the log ends, when that is not where this follower of the whole log stands though nothing more comes.
+    async fn cut_short_at(&mut self) -> Result<Option<u64>, UnavailableError> {
+        if !self.filters.is_empty() || Instant::now() < self.ask_for_end_at {
+            return Ok(None);
+        }
+        self.ask_for_end_at = Instant::now() + ASK_FOR_END_EVERY;
+        let last_seq = self.log.position().await?.last_seq;
+        if last_seq <= self.after_seq {
+            return Ok(None);
+        }
+        // Begun anew at the server, in case it is this consumer that stands still; and asked again soon.
+        self.messages = None;
+        self.ask_for_end_at = Instant::now();
+        Ok(Some(last_seq))
+    }
 }
 
-fn position_of(message: &Message) -> Result<u64, UnavailableError> {
-    let info = message.info().map_err(UnavailableError::new("read a message's place"))?;
-    Ok(info.stream_sequence)
+enum Next {
+    Message(Box<Message>),
+    Fact(Box<Recorded>),
+    CutShortAt(u64),
 }
 
 /// Takes parts, not the follower: its stream of messages can't be shared between threads while this waits.

@@ -9,6 +9,7 @@ mod dead_letter;
 mod definition;
 mod failpoint;
 mod follow;
+mod loss;
 mod pictures;
 mod recorded;
 mod retry;
@@ -29,6 +30,7 @@ pub use definition::{
 };
 pub use failpoint::{reach, reach_with};
 pub use follow::Follower;
+pub use loss::{Gap, HoleError};
 pub use recorded::{Recorded, Trace};
 pub use retry::{Attempts, retry};
 pub use retry_ticket::Try;

@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 
 use async_nats::HeaderMap;
+use async_nats::jetstream::message::Message;
 use bytes::Bytes;
 use hilum_events::{DecodeError, Envelope};
 use jiff::Timestamp;
 use opentelemetry::propagation::{Extractor, Injector};
 use opentelemetry::trace::TraceContextExt as _;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+use crate::connection::UnavailableError;
 
 /// One message of the event stream.
 #[derive(Debug, Clone)]
@@ -92,6 +95,18 @@ pub(crate) struct Place<'a> {
     pub subject: &'a str,
     pub stored_at: Timestamp,
     pub pending: u64,
+}
+
+/// A message of a consumer of the event stream.
+pub(crate) fn of_message(message: &Message) -> Result<Recorded, UnavailableError> {
+    let info = message.info().map_err(UnavailableError::new("read a message's place"))?;
+    let place = Place {
+        seq: info.stream_sequence,
+        subject: &message.subject,
+        stored_at: timestamp(info.published.unix_timestamp_nanos()),
+        pending: info.pending,
+    };
+    Ok(Recorded::new(place, message.headers.as_ref(), message.payload.clone()))
 }
 
 /// The server's clock as ours; its range is smaller than what a timestamp holds.

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::append::AppendError;
 use crate::connection::{Log, StreamPosition, UnavailableError};
 use crate::dead_letter::chain;
+use crate::loss::Gap;
 
 /// Name of the record in object storage that holds the seal.
 pub const SEAL_RECORD: &str = "log-seal.json";
@@ -28,12 +29,19 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 pub struct Seal {
     /// When the stream was made: a stream made anew is another log.
     pub epoch: String,
+    /// Position of the oldest fact. Seals of older releases did not say: nothing had been removed.
+    #[serde(default = "first")]
+    pub first_seq: u64,
     /// Position of the newest fact.
     pub seq: u64,
     /// Its id, when it could be read.
     pub event_id: Option<EventId>,
     /// When this was written.
     pub sealed_at: Timestamp,
+}
+
+fn first() -> u64 {
+    1
 }
 
 /// The log is not the one that was known before.
@@ -55,6 +63,17 @@ pub enum OtherLog {
         /// Of the stream.
         found: u64,
         /// Where it is known to go.
+        known: u64,
+    },
+    /// The stream lost its head.
+    #[error(
+        "the event stream begins at {found}, but it began at {known} before: what stood there was removed; restore it from a \
+         copy, or accept the loss with `hilum log accept-loss`"
+    )]
+    Headless {
+        /// Of the stream.
+        found: u64,
+        /// Where it is known to begin.
         known: u64,
     },
     /// Another fact stands where a known one stood.
@@ -97,6 +116,10 @@ struct Knowledge {
     position: Option<StreamPosition>,
     /// The connection on which the log was looked at last.
     connection: u64,
+    /// Where a reader of the whole log stands, because it can't go on.
+    hole: Option<Gap>,
+    /// So many missing positions are known to be accepted losses.
+    explained: u64,
 }
 
 impl Known {
@@ -111,13 +134,33 @@ impl Known {
         }
     }
 
+    pub(crate) fn hole(&self) -> Option<Gap> {
+        self.lock().hole
+    }
+
+    pub(crate) fn explained(&self) -> u64 {
+        self.lock().explained
+    }
+
+    pub(crate) fn explain(&self, missing: u64) {
+        self.lock().explained = missing;
+    }
+
+    /// Notes where a reader stands, or that it goes on; whether that is new.
+    pub(crate) fn note_hole(&self, hole: Option<Gap>) -> bool {
+        let mut knowledge = self.lock();
+        let is_new = knowledge.hole != hole;
+        knowledge.hole = hole;
+        is_new
+    }
+
     /// What was known before the log is asked: facts that are appended meanwhile are not missed by the answer.
     pub(crate) fn before(&self) -> Option<StreamPosition> {
         self.lock().position.clone()
     }
 
     /// Looks whether what was found is what was known before, and knows it from then on.
-    pub(crate) fn compare(
+    fn compare(
         &self,
         before: Option<StreamPosition>,
         found: &StreamPosition,
@@ -133,7 +176,7 @@ impl Known {
         }
         let mut knowledge = self.lock();
         let last_seq = knowledge.position.as_ref().map_or(0, |known| known.last_seq).max(found.last_seq);
-        knowledge.position = Some(StreamPosition { last_seq, epoch: found.epoch.clone() });
+        knowledge.position = Some(StreamPosition { last_seq, ..found.clone() });
         knowledge.connection = connection;
         Ok(())
     }
@@ -148,7 +191,39 @@ impl Log {
         }
         let before = self.known.before();
         let found = self.position().await.map_err(|error| AppendError::Unavailable(error.into()))?;
-        Ok(self.known.compare(before, &found, connection)?)
+        self.compare(before, &found, connection).await.map_err(|error| match error {
+            SealError::Mismatch(other) => AppendError::OtherLog(other),
+            SealError::Unavailable(error) => AppendError::Unavailable(error.into()),
+        })
+    }
+
+    /// Looks whether what was found is what was known before, and knows it from then on. What was removed at its head has to
+    /// be a loss that was accepted.
+    pub(crate) async fn compare(
+        &self,
+        before: Option<StreamPosition>,
+        found: &StreamPosition,
+        connection: u64,
+    ) -> Result<(), SealError> {
+        if let Some(known) = &before {
+            self.check_head(known.first_seq, found).await?;
+        }
+        Ok(self.known.compare(before, found, connection)?)
+    }
+
+    /// Whether all from `known_first` on stands there, or its loss was accepted.
+    pub(crate) async fn check_head(&self, known_first: u64, found: &StreamPosition) -> Result<(), SealError> {
+        let mut begins_at = known_first;
+        if found.first_seq > begins_at {
+            let accepted = self.accepted_losses().await?;
+            while let Some(loss) = accepted.iter().find(|loss| loss.has(begins_at)) {
+                begins_at = loss.last_seq + 1;
+            }
+        }
+        if found.first_seq > begins_at {
+            return Err(OtherLog::Headless { found: found.first_seq, known: begins_at }.into());
+        }
+        Ok(())
     }
 
     /// Waits until the log can be used and agrees with its seal, which `read_seal` fetches from where it is kept
@@ -206,9 +281,9 @@ impl Log {
     /// When the server does not answer.
     pub fn seal(&self) -> BoxFuture<'_, Result<Seal, UnavailableError>> {
         Box::pin(async move {
-            let StreamPosition { epoch, last_seq: seq } = self.position().await?;
+            let StreamPosition { epoch, first_seq, last_seq: seq, .. } = self.position().await?;
             let event_id = self.event_id_at(seq).await?;
-            Ok(Seal { epoch, seq, event_id, sealed_at: Timestamp::now() })
+            Ok(Seal { epoch, first_seq, seq, event_id, sealed_at: Timestamp::now() })
         })
     }
 
@@ -227,11 +302,12 @@ impl Log {
             if seal.seq > found.last_seq {
                 return Err(OtherLog::Shorter { found: found.last_seq, known: seal.seq }.into());
             }
+            self.check_head(seal.first_seq, &found).await?;
             let event_id = self.event_id_at(seal.seq).await?;
             if seal.event_id.is_some() && event_id.is_some() && seal.event_id != event_id {
                 return Err(OtherLog::Event { seq: seal.seq }.into());
             }
-            Ok(self.known.compare(before, &found, connection)?)
+            self.compare(before, &found, connection).await
         })
     }
 

@@ -41,6 +41,8 @@ pub trait LogServer: Send + Sync {
     fn last_fact<'a>(&'a self, filter: &'a str) -> BoxFuture<'a, Answer<Option<Recorded>>>;
     /// The fact at `seq`.
     fn fact_at(&self, seq: u64) -> BoxFuture<'_, Answer<Option<Recorded>>>;
+    /// How many facts stand under these filters.
+    fn count_facts<'a>(&'a self, filters: &'a [&'a str]) -> BoxFuture<'a, Answer<usize>>;
     /// Waits for the first fact under `filters` (any when empty) behind `after_seq`.
     fn next_fact<'a>(&'a self, after_seq: u64, filters: &'a [String]) -> BoxFuture<'a, Answer<Recorded>>;
     /// Position and payload of the newest message of `stream` under `filter`.

@@ -2,6 +2,7 @@
 //! for tests. The services never know how their servers were started.
 
 mod archives;
+mod damage;
 mod nats;
 mod ports;
 mod postgres;
@@ -11,6 +12,7 @@ mod tail;
 mod test_folder;
 
 pub use archives::{Orthanc, Storescp};
+pub use damage::damage_message;
 pub use nats::{ClusterNode, NatsOptions, NatsServer};
 pub use ports::{free_port, is_free, lease_port};
 pub use postgres::{Postgres, PostgresOptions};

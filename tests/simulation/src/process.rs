@@ -140,7 +140,7 @@ struct InHand {
 pub(crate) struct Reports {
     log: Log,
     studies: Studies,
-    facts: Vec<Option<Recorded>>,
+    facts: Vec<Recorded>,
     reading: Task<(Follower, Recorded)>,
     making: Option<Task<Result<(), AppendError>>>,
     /// It looks for what is due once it has read so far.
@@ -227,11 +227,11 @@ impl Process {
     }
 
     /// Whether a step may lead anywhere.
-    pub(crate) fn is_ready(&self, world: &World) -> bool {
+    pub(crate) fn is_ready(&mut self, world: &mut World) -> bool {
         if world.now < self.still_until {
             return false;
         }
-        match &self.body {
+        match &mut self.body {
             Body::Dead => true,
             Body::Works(works) => works.is_ready(world),
             Body::Reports(reports) => reports.is_ready(world),
@@ -296,9 +296,21 @@ impl Works {
             || (it.task.waits_for_others() && it.ended != self.ended)
     }
 
-    fn is_ready(&self, world: &World) -> bool {
-        (self.in_hand.len() < self.hands && self.idle_at != world.version && !world.is_away())
-            || self.in_hand.iter().any(|it| self.can_go_on(it, world))
+    fn is_ready(&mut self, world: &mut World) -> bool {
+        self.may_take(world) || self.in_hand.iter().any(|it| self.can_go_on(it, world))
+    }
+
+    /// Whether there is anything for it, and a hand is free.
+    fn may_take(&mut self, world: &mut World) -> bool {
+        if self.in_hand.len() >= self.hands || self.idle_at == world.version || world.is_away() {
+            return false;
+        }
+        let now = world.now;
+        if self.consumers.iter().any(|consumer| world.memory.has_any(consumer, now)) {
+            return true;
+        }
+        self.idle_at = world.version;
+        false
     }
 
     /// Takes a message, or goes on with one.
@@ -308,8 +320,7 @@ impl Works {
             let ready: Vec<usize> = (0..self.in_hand.len())
                 .filter(|index| self.can_go_on(&self.in_hand[*index], &world))
                 .collect();
-            let may_take =
-                self.in_hand.len() < self.hands && self.idle_at != world.version && !world.is_away();
+            let may_take = self.may_take(&mut world);
             let takes = may_take && (ready.is_empty() || world.random.per_mille(400));
             let ready = if ready.is_empty() { None } else { Some(*world.random.pick(&ready)) };
             (ready, takes)
@@ -464,13 +475,27 @@ impl Reports {
         match choice {
             0 => return self.make(shared),
             1 => {
-                let Some((follower, recorded)) = self.reading.poll(shared) else { return Stepped::On };
-                self.studies.fold(&recorded);
-                self.facts.resize(usize::try_from(recorded.seq).unwrap_or(usize::MAX) - 1, None);
-                self.facts.push(Some(recorded));
-                self.reading = Task::new(read(follower));
+                // Readers read on; that others act in between is seen often enough.
+                let polls = shared.lock().random.between(1, 40);
+                return self.read_on(polls, shared);
             }
             _ => self.look(shared),
+        }
+        Stepped::On
+    }
+
+    fn read_on(&mut self, polls: i64, shared: &Shared) -> Stepped {
+        for _ in 0..polls {
+            if let Some((follower, recorded)) = self.reading.poll(shared) {
+                if recorded.seq != self.seen_seq() + 1 {
+                    return Stepped::Stopped(format!("{} was passed by", self.seen_seq() + 1));
+                }
+                self.studies.fold(&recorded);
+                self.facts.push(recorded);
+                self.reading = Task::new(read(follower));
+            } else if !self.reading.is_ready(&shared.lock()) {
+                break;
+            }
         }
         Stepped::On
     }
@@ -498,7 +523,7 @@ impl Reports {
         let facts: Vec<Recorded> = wanted
             .needed()
             .into_iter()
-            .filter_map(|seq| self.facts.get(usize::try_from(seq).ok()? - 1)?.clone())
+            .filter_map(|seq| self.facts.get(usize::try_from(seq).ok()? - 1).cloned())
             .collect();
         let mut world = shared.lock();
         // After a restore the same cause may lead to another reading.
@@ -566,7 +591,15 @@ impl Sweeps {
             }
             return Stepped::On;
         };
-        let Some((sweeper, found)) = look.poll(shared) else { return Stepped::On };
+        let polls = shared.lock().random.between(1, 60);
+        let mut done = None;
+        for _ in 0..polls {
+            done = look.poll(shared);
+            if done.is_some() || !look.is_ready(&shared.lock()) {
+                break;
+            }
+        }
+        let Some((sweeper, found)) = done else { return Stepped::On };
         (self.sweeper, self.look) = (Some(sweeper), None);
         self.next_at = shared.lock().now + self.every;
         self.looks += u32::from(found.is_some());

@@ -23,6 +23,8 @@ const STEPS_MAX: u32 = 60_000;
 const LAST_LOOKS: u32 = 12;
 /// Longer than the sweep waits for anything.
 const LONG: SignedDuration = SignedDuration::from_secs(500);
+/// So long all goes on after a fact was lost.
+const AFTER_HOLE: SignedDuration = SignedDuration::from_secs(60);
 /// Redrives in one scenario.
 const REDRIVES_MAX: u32 = 3;
 
@@ -57,6 +59,8 @@ struct Run {
     steps: u32,
     stopped: Vec<String>,
     has_gone_back: bool,
+    /// With a hole in the log it does not come to rest, and must not: it is looked at so late.
+    ends_at: Option<Timestamp>,
 }
 
 /// Runs the scenario of a seed.
@@ -132,6 +136,7 @@ impl Run {
             steps: 0,
             stopped: Vec::new(),
             has_gone_back: false,
+            ends_at: None,
             scenario,
         };
         run.make_consumers(false);
@@ -200,6 +205,9 @@ impl Run {
     fn to_end(mut self) -> Outcome {
         let mut last_looks = 0;
         while self.stopped.is_empty() {
+            if self.ends_at.is_some_and(|at| at <= self.shared.lock().now) {
+                break;
+            }
             self.fault();
             self.operators();
             if !self.step() && !self.jump() {
@@ -220,10 +228,19 @@ impl Run {
     /// One step of whoever can take one; `false` if nobody can.
     fn step(&mut self) -> bool {
         let ready: Vec<usize> = {
-            let world = self.shared.lock();
-            let people = self.people.iter().map(|task| task.is_ready(&world));
-            let all = self.processes.iter().map(|process| process.is_ready(&world)).chain(people);
-            all.enumerate().filter_map(|(index, is_ready)| is_ready.then_some(index)).collect()
+            let mut world = self.shared.lock();
+            let mut ready = Vec::with_capacity(16);
+            for (index, process) in self.processes.iter_mut().enumerate() {
+                if process.is_ready(&mut world) {
+                    ready.push(index);
+                }
+            }
+            for (index, task) in (self.processes.len()..).zip(&self.people) {
+                if task.is_ready(&world) {
+                    ready.push(index);
+                }
+            }
+            ready
         };
         if ready.is_empty() {
             return false;
@@ -414,6 +431,7 @@ impl Run {
                 }
                 self.make_consumers(true);
             }
+            Fault::Hole => self.lose_a_fact(),
             Fault::Restore { percent } => self.restore(percent),
         }
         self.shared.lock().version += 1;
@@ -426,6 +444,17 @@ impl Run {
             let (consumer, seq) = world.random.pick(&in_hand).clone();
             let now = world.now;
             world.memory.hand_back(&consumer, seq, now);
+        }
+    }
+
+    fn lose_a_fact(&mut self) {
+        let mut world = self.shared.lock();
+        let last_seq = world.memory.last_seq(StreamName::Events);
+        if last_seq > 1 {
+            // What is lost at the end is another story: that of a log that is shorter than it was.
+            let seq = 1 + world.random.below(usize::try_from(last_seq).unwrap_or(1) - 1) as u64;
+            world.memory.lose(StreamName::Events, seq);
+            self.ends_at = Some(world.now + AFTER_HOLE);
         }
     }
 
@@ -497,6 +526,11 @@ impl Run {
         let restless = |what: String| Violation { invariant: "I8", what };
         let mut violations: Vec<Violation> =
             std::mem::take(&mut self.stopped).into_iter().map(restless).collect();
+        if self.ends_at.is_some() {
+            // Much is open; that nobody passed by what is lost is seen on the way.
+            let trace = self.shared.lock().trace.take().unwrap_or_default();
+            return Outcome { seed: self.scenario.seed, violations, trace, steps: self.steps, facts: 0 };
+        }
         if violations.is_empty() {
             if !self.is_at_rest(&self.shared.lock()) {
                 violations.push(restless(self.who_is_not_at_rest()));

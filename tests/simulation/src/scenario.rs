@@ -103,6 +103,8 @@ pub(crate) enum Fault {
         /// Which of them.
         which: usize,
     },
+    /// The server loses a fact; nobody notices but who reads the log.
+    Hole,
     /// The log is restored from an older copy, and all is started again.
     Restore {
         /// So many of a hundred facts are left.
@@ -261,6 +263,7 @@ impl Scenario {
                 9 | 10 => Fault::Losses { seconds: random.between(1, 60) as u32, per_mille: 100 },
                 11 => Fault::LostConsumer { which: random.below(64) },
                 12 if random.per_mille(300) => Fault::Restore { percent: random.between(20, 95) as usize },
+                12 if random.per_mille(200) => Fault::Hole,
                 _ => Fault::HandedOutTwice,
             };
             self.faults.push((at_s, fault));

@@ -198,7 +198,9 @@ impl LogServer for Shared {
     fn position(&self) -> BoxFuture<'_, Result<StreamPosition, AwayError>> {
         Box::pin(self.ask(|world| StreamPosition {
             epoch: world.memory.epoch.to_string(),
+            first_seq: world.memory.first_fact_seq(),
             last_seq: world.memory.last_seq(StreamName::Events),
+            missing: world.memory.missing_facts(),
         }))
     }
 
@@ -231,6 +233,13 @@ impl LogServer for Shared {
 
     fn fact_at(&self, seq: u64) -> BoxFuture<'_, Answer<Option<Recorded>>> {
         Box::pin(self.ask(move |world| world.memory.at(StreamName::Events, seq)?.fact().cloned()))
+    }
+
+    fn count_facts<'a>(&'a self, filters: &'a [&'a str]) -> BoxFuture<'a, Answer<usize>> {
+        Box::pin(self.ask(|world| {
+            let count = |filter| world.memory.count(StreamName::Events, filter);
+            filters.iter().map(|filter| count(filter)).sum()
+        }))
     }
 
     fn next_fact<'a>(&'a self, after_seq: u64, filters: &'a [String]) -> BoxFuture<'a, Answer<Recorded>> {

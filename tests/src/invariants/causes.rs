@@ -48,7 +48,10 @@ fn fits(fact: &Fact, cause: &Fact) -> Option<Violation> {
 /// What leads to a fact; nothing for those that begin a story.
 fn causes_of(event: &Event) -> &'static [&'static str] {
     match event {
-        Event::ImageStored(_) | Event::StudyCloseRequested(_) | Event::StudyManifestReceived(_) => &[],
+        Event::ImageStored(_)
+        | Event::StudyCloseRequested(_)
+        | Event::StudyManifestReceived(_)
+        | Event::LogLossAccepted(_) => &[],
         Event::InferenceRequested(_) => &["image-stored", "dead-letter-resolved", "study-flagged"],
         Event::DuplicateLinked(_) => &["image-stored", "dead-letter-resolved"],
         Event::InferenceCompleted(_) | Event::InferenceFailed(_) => &["inference-requested"],

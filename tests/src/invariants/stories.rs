@@ -91,7 +91,8 @@ impl<'a> Stories<'a> {
             | Event::ReportIssued(_)
             | Event::ReportDelivered(_)
             | Event::DeliveryFailed(_)
-            | Event::DeliveryResolved(_) => {}
+            | Event::DeliveryResolved(_)
+            | Event::LogLossAccepted(_) => {}
         }
     }
 

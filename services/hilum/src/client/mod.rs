@@ -3,6 +3,7 @@
 mod answers;
 mod content;
 mod dead_letters;
+mod losses;
 mod report;
 mod upload;
 

@@ -6,6 +6,7 @@ mod dlq;
 mod doctor;
 mod down;
 mod job;
+mod log;
 mod model;
 mod report;
 mod samples;
@@ -59,6 +60,8 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Show the work that was given up, and decide what becomes of it
     Dlq(dlq::DlqArgs),
+    /// Tell what the event log has lost, and accept a loss
+    Log(log::LogArgs),
     /// Compare the event log with itself and the storage; repair what is wrong, or park it with a reason
     Sweep(sweep::SweepArgs),
     /// Make, show, check and import model folders (see `hilum model --help`)
@@ -116,6 +119,7 @@ pub(crate) async fn run(command_line: CommandLine, output: Output) -> Result<Exi
         Command::Report(args) => report::run(&args, output).await,
         Command::Doctor(args) => doctor::run(&args, output).await,
         Command::Dlq(args) => Box::pin(dlq::run(&args, output)).await,
+        Command::Log(args) => log::run(&args, output).await,
         Command::Sweep(args) => sweep::run(&args, output),
         Command::Model(args) => model::run(&args, output),
         Command::Streams(args) => streams::run(&args, output).await,

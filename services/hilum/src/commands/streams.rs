@@ -71,7 +71,9 @@ pub(super) async fn differences(log: &Log, replicas: usize) -> Result<Vec<Drift>
     if log.position().await.is_err() {
         let (what, difference) = ("EVENTS".to_owned(), "the event stream is missing".to_owned());
         drifted.push(Drift { what, difference });
+        return Ok(drifted);
     }
+    drifted.extend(log.lost().await?);
     Ok(drifted)
 }
 

@@ -32,6 +32,7 @@ fn payload(event: &Event) -> Value {
         Event::ReportDelivered(event) => json!(event),
         Event::DeliveryFailed(event) => json!(event),
         Event::DeliveryResolved(event) => json!(event),
+        Event::LogLossAccepted(event) => json!(event),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use hilum_events::{JobId, Site, StudyId, completed_filter, job_image_filter, job_link_filter};
 use hilum_runtime::Problem;
 use tokio::sync::SemaphorePermit;
@@ -11,7 +12,7 @@ use super::error::{bad_request, conflict, database, log};
 use super::params::Wait;
 use super::{Api, WAITING_MAX};
 use crate::job::{Job, Status, Step, Story};
-use crate::queries::Study;
+use crate::queries::{Loss, Study};
 
 /// How long an id that is not in the tables is looked for.
 const CATCH_UP_LIMIT: Duration = Duration::from_secs(2);
@@ -149,7 +150,10 @@ impl Api {
         if self.queries.is_set_aside(job_id).await.map_err(database)? {
             return Err(Problem::unavailable("this release can't read the job's events; they are kept"));
         }
-        Err(Problem::not_found("there is no such job"))
+        match self.queries.losses_of_job(job_id).await.map_err(database)?.first() {
+            Some(loss) => Err(lost(loss)),
+            None => Err(Problem::not_found("there is no such job")),
+        }
     }
 
     /// The tables are too far behind: the log itself tells that the job is queued, or whose reading it shares.
@@ -164,7 +168,7 @@ impl Api {
         };
         let event = "image-stored".to_owned();
         let step = Step { seq: recorded.seq, event, at: job.created_at, resolution: None };
-        let (story, asked) = self.linked_by_log(Story { job, history: vec![step] }).await;
+        let (story, asked) = self.linked_by_log(Story { job, history: vec![step], losses: Vec::new() }).await;
         asked.map(|()| story)
     }
 
@@ -187,4 +191,14 @@ impl Api {
         let asked = asked.await;
         (story, asked)
     }
+}
+
+/// 410: the job was taken in, and what the log said of it is lost.
+fn lost(loss: &Loss) -> Problem {
+    let Loss { lost_seq, event, accepted_at, accepted_by, accepted_why } = loss;
+    let detail = format!(
+        "the event log has lost this job's {event} at position {lost_seq}, which {accepted_by} accepted at {accepted_at} \
+         ({accepted_why}); send the image again"
+    );
+    Problem::new(StatusCode::GONE, "lost", "the log has lost this job", detail)
 }

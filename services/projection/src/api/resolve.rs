@@ -219,7 +219,7 @@ fn checked(decision: Result<Json<Decision>, JsonRejection>) -> Result<Decision, 
 }
 
 /// One line for people. Not kept if Postgres could not hold it or a terminal could not show it.
-fn words(field: &str, what: &str, text: &str) -> Result<String, Problem> {
+pub(super) fn words(field: &str, what: &str, text: &str) -> Result<String, Problem> {
     let text = text.trim();
     let wrong = if text.is_empty() {
         "is missing"

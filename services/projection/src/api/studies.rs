@@ -10,7 +10,7 @@ use super::Api;
 use super::error::database;
 use super::params::Params;
 use crate::job::Job;
-use crate::queries::{Delivery, Flag, Report, Study};
+use crate::queries::{Delivery, Flag, Loss, Report, Study};
 
 #[derive(Deserialize)]
 pub(super) struct AtSite {
@@ -25,6 +25,9 @@ pub(super) struct WholeStudy {
     reports: Vec<Told>,
     flags: Vec<Flag>,
     deliveries: Vec<Delivery>,
+    /// What the event log has lost of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    losses: Vec<Loss>,
 }
 
 /// A report, and of the last one what it says is missing.
@@ -54,7 +57,8 @@ pub(super) async fn show(
     }
     let flags = api.queries.flags(study.study_id).await.map_err(database)?;
     let deliveries = api.queries.deliveries(study.study_id).await.map_err(database)?;
-    Ok(Json(WholeStudy { study, jobs, reports, flags, deliveries }))
+    let losses = api.queries.losses_of_study(study.study_id).await.map_err(database)?;
+    Ok(Json(WholeStudy { study, jobs, reports, flags, deliveries, losses }))
 }
 
 /// What the document says is missing; `None` when it can't be had, for the study can be shown all the same.

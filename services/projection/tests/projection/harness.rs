@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 /// Long enough for a loaded machine; nothing waits for it to pass.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
-pub(crate) const TABLES: [&str; 14] = [
+pub(crate) const TABLES: [&str; 15] = [
     "stream_position",
     "studies",
     "jobs",
@@ -38,6 +38,7 @@ pub(crate) const TABLES: [&str; 14] = [
     "resolutions",
     "flags",
     "deliveries",
+    "losses",
     "history",
     "unreadable",
 ];

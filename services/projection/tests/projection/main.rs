@@ -7,6 +7,7 @@ mod decisions;
 mod deliveries;
 mod folding;
 mod harness;
+mod losses;
 mod outages;
 mod pool;
 mod program;

@@ -3,6 +3,7 @@
 
 mod consumers;
 mod facts;
+mod losses;
 mod retries;
 mod same;
 mod shares;

@@ -31,6 +31,8 @@ pub(crate) struct Consumer {
     /// The furthest position that was handed out, or where it began.
     pub(crate) delivered_seq: u64,
     pub(crate) in_hand: BTreeMap<u64, InHand>,
+    /// Up to here there is nothing new for it, so that it is not looked for again.
+    pub(crate) searched_seq: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +55,7 @@ pub(crate) enum Next {
 
 impl Consumer {
     pub(crate) fn new(config: ConsumerConfig, after_seq: u64) -> Self {
-        Self { config, delivered_seq: after_seq, in_hand: BTreeMap::new() }
+        Self { config, delivered_seq: after_seq, in_hand: BTreeMap::new(), searched_seq: after_seq }
     }
 
     /// Takes what was not settled in time before what is new; `find` is the first message behind a position.
@@ -72,6 +74,7 @@ impl Consumer {
         match find(self.delivered_seq, &self.config.filters) {
             Some(seq) => {
                 self.delivered_seq = seq;
+                self.searched_seq = seq;
                 self.hand_out(seq, 1, now)
             }
             None => Next::Nothing,
@@ -98,6 +101,24 @@ impl Consumer {
         if let Some(it) = self.in_hand.get_mut(&seq) {
             it.until = now + self.config.ack_wait;
         }
+    }
+
+    /// Whether it has anything to hand out; `last_seq` is where its stream ends.
+    pub(crate) fn has_any(
+        &mut self,
+        now: Timestamp,
+        last_seq: u64,
+        find: impl Fn(u64, &[String]) -> Option<u64>,
+    ) -> bool {
+        if self.in_hand.values().any(|it| it.until <= now) {
+            return true;
+        }
+        if self.in_hand.len() >= self.config.max_ack_pending || self.searched_seq >= last_seq {
+            return false;
+        }
+        let found = find(self.searched_seq, &self.config.filters);
+        self.searched_seq = found.map_or(last_seq, |seq| seq - 1);
+        found.is_some()
     }
 
     /// All that was handed out up to here is settled.

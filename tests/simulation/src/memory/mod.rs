@@ -181,6 +181,23 @@ impl Memory {
         self.stream(name).messages.len() as u64
     }
 
+    /// Position of the oldest fact; of the next one when there is none.
+    pub fn first_fact_seq(&self) -> u64 {
+        let first = self.events.messages.iter().flatten().next().map(|message| message.seq);
+        first.unwrap_or(self.last_seq(StreamName::Events) + 1)
+    }
+
+    /// Positions behind that at which there is nothing.
+    pub fn missing_facts(&self) -> u64 {
+        let places = self.last_seq(StreamName::Events) + 1 - self.first_fact_seq();
+        places - self.events.count() as u64
+    }
+
+    /// How many messages stand under `filter`.
+    pub fn count(&self, name: StreamName, filter: &str) -> usize {
+        self.messages(name).filter(|message| covers(filter, &message.subject)).count()
+    }
+
     /// All messages, oldest first.
     pub fn messages(&self, name: StreamName) -> impl Iterator<Item = &Message> {
         self.stream(name).messages.iter().flatten()
@@ -234,12 +251,7 @@ impl Memory {
     pub fn pull(&mut self, consumer: &str, now: Timestamp) -> Option<Delivered> {
         loop {
             let (name, state) = self.consumers.get_mut(consumer)?;
-            let stream = match name {
-                StreamName::Events => &self.events,
-                StreamName::Retries => &self.retries,
-                StreamName::DeadLetters => &self.dead_letters,
-                StreamName::Pictures => &self.pictures,
-            };
+            let stream = if *name == StreamName::Events { &self.events } else { &self.retries };
             let find = |after_seq, filters: &[String]| Some(stream.next(after_seq, filters)?.seq);
             match state.next(now, find) {
                 Next::Nothing => return None,
@@ -256,6 +268,14 @@ impl Memory {
                 },
             }
         }
+    }
+
+    /// Whether a consumer has anything to hand out.
+    pub fn has_any(&mut self, consumer: &str, now: Timestamp) -> bool {
+        let Some((name, state)) = self.consumers.get_mut(consumer) else { return false };
+        let stream = if *name == StreamName::Events { &self.events } else { &self.retries };
+        let find = |after_seq, filters: &[String]| Some(stream.next(after_seq, filters)?.seq);
+        state.has_any(now, stream.messages.len() as u64, find)
     }
 
     /// A worker has settled a message.

@@ -174,7 +174,7 @@ fn decided_work(answer: &Value) -> String {
 }
 
 /// Who runs this, as user@host.
-fn operator() -> Option<String> {
+pub(crate) fn operator() -> Option<String> {
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let known = || User::from_uid(getuid()).ok().flatten().map(|user| user.name);
     let user = set("USER").or_else(known)?;

@@ -11,6 +11,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::Value;
 
 use self::decide::DecideArgs;
+pub(super) use self::decide::operator;
 use self::filters::Filters;
 use super::StackArgs;
 use super::study::text;

@@ -1,0 +1,113 @@
+//! `hilum log`: what the event log has lost, and an operator's word that it is to go on without that.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use super::StackArgs;
+use super::dlq::operator;
+use super::study::text;
+use crate::client::Client;
+use crate::error::Error;
+use crate::output::Output;
+
+/// Positions of which one request may tell.
+const POSITIONS_MAX: u64 = 4096;
+
+#[derive(Debug, Args)]
+pub(super) struct LogArgs {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Tell where readers of the log stand at a hole, and which losses were accepted
+    Losses(LossesArgs),
+    /// Have all readers go on without what no server can read any more; try to restore stream EVENTS from a copy first
+    AcceptLoss(AcceptArgs),
+}
+
+#[derive(Debug, Args)]
+struct LossesArgs {
+    #[command(flatten)]
+    stack: StackArgs,
+}
+
+#[derive(Debug, Args)]
+struct AcceptArgs {
+    /// The first position that is lost; by default the hole at which readers stand
+    #[arg(long, value_name = "N", requires = "last")]
+    first: Option<u64>,
+    /// The last one
+    #[arg(long, value_name = "N", requires = "first")]
+    last: Option<u64>,
+    /// Who decides, for the record; by default USER@HOST
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+    /// The reason, for the record; never a patient's name or number
+    #[arg(long, value_name = "REASON")]
+    why: String,
+    #[command(flatten)]
+    stack: StackArgs,
+}
+
+pub(super) async fn run(args: &LogArgs, output: Output) -> Result<ExitCode, Error> {
+    match &args.action {
+        Action::Losses(args) => losses(args, output).await,
+        Action::AcceptLoss(args) => accept(args, output).await,
+    }
+}
+
+async fn losses(args: &LossesArgs, output: Output) -> Result<ExitCode, Error> {
+    let found = args.stack.client()?.losses().await?;
+    output.object(&found);
+    for accepted in found["accepted"].as_array().into_iter().flatten() {
+        output.say(format_args!("accepted: {}", positions(accepted)));
+    }
+    if found["hole"].is_null() {
+        output.say("no reader stands at a hole");
+        return Ok(ExitCode::SUCCESS);
+    }
+    output.say(format_args!("LOST, and not accepted: {}", positions(&found["hole"])));
+    Ok(ExitCode::FAILURE)
+}
+
+async fn accept(args: &AcceptArgs, output: Output) -> Result<ExitCode, Error> {
+    let client = args.stack.client()?;
+    let by = args.by.clone().or_else(operator);
+    let by = by.ok_or_else(|| Error::Usage("say who you are: --by NAME".to_owned()))?;
+    let (first, last) = match (args.first, args.last) {
+        (Some(first), Some(last)) => (first, last),
+        _ => hole(&client).await?,
+    };
+    let mut from = first;
+    while from <= last {
+        let to = last.min(from.saturating_add(POSITIONS_MAX - 1));
+        let accepted = client.accept_loss((from, to), &by, &args.why).await?;
+        output.object(&accepted);
+        output.say(format_args!("accepted the loss of {}", positions(&accepted)));
+        let lost = accepted["lost"].as_array().map_or(&[][..], Vec::as_slice);
+        let row =
+            |fact: &Value| ["seq", "event", "job_id", "study_id"].map(|field| text(&fact[field])).to_vec();
+        if !lost.is_empty() {
+            output.table(&["position", "event", "job", "study"], lost.iter().map(row));
+        }
+        from = to + 1;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn hole(client: &Client) -> Result<(u64, u64), Error> {
+    let found = client.losses().await?;
+    let [first, last] = ["first_seq", "last_seq"].map(|field| found["hole"][field].as_u64());
+    let none =
+        || Error::Usage("no reader stands at a hole; say which positions: --first N --last N".to_owned());
+    first.zip(last).ok_or_else(none)
+}
+
+fn positions(gap: &Value) -> String {
+    let [first, last] = ["first_seq", "last_seq"].map(|field| text(&gap[field]));
+    if first == last { format!("position {first}") } else { format!("positions {first} to {last}") }
+}
