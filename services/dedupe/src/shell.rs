@@ -167,10 +167,18 @@ impl Dedupe {
             return Ok("already read");
         }
         let event = Event::InferenceRequested(again(request, None));
-        match self.log.append_after(&cause.next_at(site, Timestamp::now(), event), seq).await {
-            Ok(_) => Ok("requested again"),
-            Err(AppendError::Taken(_)) => Ok("already requested again"),
-            Err(error) => Err(error.into()),
+        let taken = match self.log.append_after(&cause.next_at(site, Timestamp::now(), event), seq).await {
+            Ok(_) => return Ok("requested again"),
+            Err(AppendError::Taken(taken)) => taken,
+            Err(error) => return Err(error.into()),
+        };
+        match request_in(&taken) {
+            // Somebody made a later attempt since, and that was given up too: it is that one which is begun anew.
+            Some(newest) if taken.seq > seq && self.was_given_up(newest, taken.seq).await? => {
+                let site = taken.envelope().map_or(site, |envelope| &envelope.site);
+                Box::pin(self.ask_again(cause, site, newest, taken.seq)).await
+            }
+            _ => Ok("already requested again"),
         }
     }
 

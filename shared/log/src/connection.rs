@@ -176,8 +176,14 @@ impl Log {
             }
             let (connection, before) = (self.connections(), self.known.before());
             let unavailable = |error: UnavailableError| format!("{error}: {}", error.source);
-            let stream = self.events().await.map_err(unavailable)?;
-            let found = StreamPosition::of(stream.cached_info());
+            let stream = match &self.server {
+                None => Some(self.events().await.map_err(unavailable)?),
+                Some(_) => None,
+            };
+            let found = match &stream {
+                Some(stream) => StreamPosition::of(stream.cached_info()),
+                None => self.position().await.map_err(unavailable)?,
+            };
             // Also notes how far the log goes, for a process that writes seldom.
             self.compare(before, &found, connection).await.map_err(|error| match error {
                 SealError::Mismatch(other) => other.to_string(),
@@ -186,7 +192,9 @@ impl Log {
             if let Some(gap) = self.hole() {
                 return Err(HoleError(gap).to_string());
             }
-            definition::keeps_all(&stream.cached_info().config)?;
+            if let Some(stream) = &stream {
+                definition::keeps_all(&stream.cached_info().config)?;
+            }
             self.check_missing(&found).await.map_err(unavailable)?.map_err(|error| error.to_string())
         })
     }

@@ -100,7 +100,8 @@ pub enum PublishFailure {
 #[error("the server does not answer")]
 pub struct AwayError;
 
-/// A client of NATS that is connected to nothing and never will be: what is not asked of the [`LogServer`] fails there.
+/// A client of NATS that is connected to nothing and never will be: what is asked of it, and not of the [`LogServer`], ends
+/// in a panic, for it runs nowhere.
 static NOWHERE: LazyLock<(async_nats::Client, Context)> = LazyLock::new(|| {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime without threads needs nothing");

@@ -328,6 +328,11 @@ impl<'a> Case<'a> {
                 self.violate("sites", format!("the flag at {} is of a rule of another site", recorded.seq));
             }
         }
+        let letters = self.evidence.memory.messages(StreamName::DeadLetters);
+        if letters.into_iter().any(|letter| letter.subject.starts_with("dlq.deliver.triage.")) {
+            // Its story is kept; what it would have flagged is not.
+            return;
+        }
         for (job_id, link) in self.rows.links.clone() {
             let Some(reading) = self.completed.get(&link.reading_id) else { continue };
             let (Some(job), Some(site)) = (self.rows.jobs.get(&job_id), self.site_of_job.get(&job_id)) else {

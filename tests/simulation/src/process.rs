@@ -172,6 +172,8 @@ pub(crate) enum Stepped {
     Stopped(String),
 }
 
+/// Said of a reader that did not stand at a hole.
+pub(crate) const PASSED_BY: &str = "it passed by position";
 /// How long the sweep waits until it takes something for lost.
 pub(crate) const SWEEP_AFTER: SignedDuration = SignedDuration::from_secs(120);
 
@@ -192,7 +194,8 @@ impl Process {
         self.body = match self.role {
             Role::Dedupe => {
                 let handler = Dedupe::new(log.clone(), &model()).expect("the model has a name");
-                Body::Works(Works::new(&log, handler, vec!["dedupe".to_owned(), "dedupe-retry".to_owned()]))
+                let consumers = vec!["dedupe".to_owned(), "dedupe-retry".to_owned()];
+                Body::Works(Works::new(&log, handler, consumers, 3))
             }
             Role::Infer => {
                 let contents = scenario.contents.clone();
@@ -200,12 +203,13 @@ impl Process {
                 let mut consumers = per_site("infer-stat");
                 consumers.extend(per_site("infer-routine"));
                 consumers.extend(["infer-stat-retry".to_owned(), "infer-routine-retry".to_owned()]);
-                Body::Works(Works::new(&log, handler, consumers))
+                Body::Works(Works::new(&log, handler, consumers, 3))
             }
             Role::Triage => {
                 let handler = Triage::new(log.clone(), scenario.rules.clone());
                 let consumers = vec!["deliver-triage".to_owned(), "deliver-triage-retry".to_owned()];
-                Body::Works(Works::new(&log, handler, consumers))
+                // As the real one: only the log can fail it.
+                Body::Works(Works::new(&log, handler, consumers, 10))
             }
             Role::Courier(number) => {
                 let (target, temper) = &scenario.targets[number];
@@ -213,7 +217,7 @@ impl Process {
                 let way = Way { shared: shared.clone(), target: name.clone(), temper: *temper, by };
                 let handler = Courier::new(log.clone(), Arc::new(target.clone()), way);
                 let consumers = vec![format!("deliver-{name}"), format!("deliver-{name}-retry")];
-                Body::Works(Works::new(&log, handler, consumers))
+                Body::Works(Works::new(&log, handler, consumers, target.tries))
             }
             Role::Report => Body::Reports(Reports::new(log, shared, scenario)),
             Role::Sweep => Body::Sweeps(Sweeps::new(log, shared, scenario)),
@@ -273,12 +277,12 @@ impl Process {
 }
 
 impl Works {
-    fn new<H: Handle>(log: &Log, handler: H, consumers: Vec<String>) -> Self {
+    fn new<H: Handle>(log: &Log, handler: H, consumers: Vec<String>, max_tries: usize) -> Self {
         let config = WorkConfig {
             consumers: Vec::new(),
             concurrency: 2,
             handle_limit: Duration::from_secs(60),
-            max_tries: 3,
+            max_tries,
             max_unanswered: 3,
             drain_limit: Duration::from_secs(1),
         };
@@ -488,7 +492,7 @@ impl Reports {
         for _ in 0..polls {
             if let Some((follower, recorded)) = self.reading.poll(shared) {
                 if recorded.seq != self.seen_seq() + 1 {
-                    return Stepped::Stopped(format!("{} was passed by", self.seen_seq() + 1));
+                    return Stepped::Stopped(format!("{PASSED_BY} {}", self.seen_seq() + 1));
                 }
                 self.studies.fold(&recorded);
                 self.facts.push(recorded);

@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::judge::{Evidence, Violation, judge};
 use crate::memory::{ConsumerConfig, StreamName};
-use crate::process::{Body, Process, Role, Stepped, Sweeps, Task};
+use crate::process::{Body, PASSED_BY, Process, Role, Stepped, Sweeps, Task};
 use crate::scenario::{Fault, Flaw, Scenario, Upload, job_id};
 use crate::server::{BEGIN, Shared, World};
 
@@ -279,8 +279,10 @@ impl Run {
         }
         if let Stepped::Stopped(why) = stepped {
             let process = &mut self.processes[index];
-            // Who has known the log of before must stop, and is started again.
-            if self.has_gone_back && process.starts > 0 && why.contains("event stream") {
+            // Who has known the log of before, or meets a fact that can't be there, must stop, and is started again.
+            let knows_another = self.has_gone_back && why.contains("event stream");
+            let misses_a_fact = self.ends_at.is_some() && !why.contains(PASSED_BY);
+            if knows_another || misses_a_fact {
                 self.kill(index);
             } else {
                 self.stopped.push(format!("{} stopped: {why}", process.name));

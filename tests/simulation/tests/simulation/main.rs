@@ -3,4 +3,5 @@
 
 mod contract;
 mod flaws;
+mod redriving;
 mod running;
