@@ -38,7 +38,7 @@ fn a_redrive_of_an_earlier_attempt_begins_the_latest_anew_if_that_was_given_up_t
         log.give_up("infer-routine", &log.at(3).await.unwrap().unwrap(), tries()).await.unwrap();
         let told = log.at(2).await.unwrap().unwrap();
         let Event::JobDeadLettered(letter) = &told.envelope().unwrap().event else { panic!("it was told") };
-        let mut decision = samples::dead_letter_resolved(1, Resolution::Redrive, 0);
+        let mut decision = samples::dead_letter_resolved(1, "a", Resolution::Redrive, 0);
         let Event::DeadLetterResolved(resolved) = &mut decision.event else { panic!("it is that sample") };
         (resolved.job_id, resolved.reading_id) = (letter.job_id, letter.reading_id);
         (resolved.stream_seq, resolved.consumer) = (letter.stream_seq, letter.consumer.clone());
