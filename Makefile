@@ -16,7 +16,7 @@ DENY := $(TOOLS)/bin/cargo-deny
 MACHETE := $(TOOLS)/bin/cargo-machete
 
 .PHONY: build demo test lint setup setup-tests build-programs build-tests run-demo run-tests lint-tools format clippy \
-	docs dependencies faults fuzz bench fmt clean
+	docs dependencies faults simulate fuzz bench fmt clean
 
 build:
 	$(STEPS) setup build-programs
@@ -69,6 +69,13 @@ faults: $(NEXTEST)
 	@$(ENVIRONMENT); $(CARGO) build --locked --workspace --bins --tests && \
 	HILUM_FAULT_RUNS=$${HILUM_FAULT_RUNS:-300} $(NEXTEST) nextest run --locked --workspace --no-capture \
 	-E 'package(hilum-tests) and binary(faults)'
+
+# The core without servers, one scenario after the other until it is stopped or for HILUM_SIMULATION_SECONDS; fails at the
+# first that goes wrong, with its story. HILUM_SIMULATION_SEED repeats one. What is slow of it is optimised in debug builds.
+simulate:
+	@$(ENVIRONMENT); $(CARGO) build --locked -p hilum-simulation --tests && \
+	HILUM_SIMULATION_SECONDS=$${HILUM_SIMULATION_SECONDS:-0} \
+	cargo test --locked -p hilum-simulation --test simulation -- --nocapture nothing_is_lost
 
 # Any bytes on each road of the decoder process, HILUM_FUZZ_SECONDS each (10 minutes), with AddressSanitizer: stops at a
 # finding and says where it lies. What was found before is in tests/data/hostile; see shared/imaging/fuzz/README.md.

@@ -122,7 +122,7 @@ impl Stack {
         environment: &[(&str, String)],
     ) {
         let port = self.services.get(name).map_or_else(|| free_port().unwrap(), |service| service.port);
-        let mut command = Command::new(self.release_of(name).join(format!("hilum-{program_name}")));
+        let mut command = Command::new(program_of(name, program_name));
         command.envs(self.environment.iter().cloned()).env("HILUM_LISTEN", format!("127.0.0.1:{port}"));
         for (setting, value) in self.addresses(name).await {
             command.env(setting, value);
@@ -131,12 +131,6 @@ impl Stack {
         let process = Process::start(name, command, &self.log_file(name)).unwrap();
         let service = Service { program: program_name, port, process: Some(process) };
         self.services.insert(name.to_owned(), service);
-    }
-
-    /// The folder of the programs that a service is started from: of the second copies that of another release, if one is named.
-    fn release_of(&self, name: &str) -> PathBuf {
-        let other = std::env::var_os(OTHER_RELEASE).filter(|_| name.ends_with("-2"));
-        other.map_or_else(|| program("hilum-infer").parent().unwrap().to_owned(), PathBuf::from)
     }
 
     /// Where a service finds its servers.
@@ -284,6 +278,13 @@ impl Stack {
         assert!(wait_until(LIMIT, || self.is_idle()).await, "{:?}", self.log.queue_depths().await);
         assert_eq!(self.count("job-dead-lettered").await, 0);
     }
+}
+
+/// The program that a service is started from: of second copies that of another release, if one is named and has it.
+fn program_of(name: &str, program_name: &str) -> PathBuf {
+    let file = format!("hilum-{program_name}");
+    let other = std::env::var_os(OTHER_RELEASE).map(|folder| Path::new(&folder).join(&file));
+    other.filter(|path| name.ends_with("-2") && path.exists()).unwrap_or_else(|| program(&file))
 }
 
 /// A program of the workspace, which `make test` builds before the tests run.

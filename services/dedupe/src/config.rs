@@ -10,15 +10,16 @@ use hilum_runtime::ServiceSettings;
 /// Decides by content hash whether an image needs a reading or shares one.
 #[derive(Debug, Parser)]
 #[command(version)]
-pub(crate) struct Config {
+pub struct Config {
+    /// What all services have.
     #[command(flatten)]
-    pub(crate) service: ServiceSettings,
+    pub service: ServiceSettings,
     /// Folder of the model that reads the images: its identity is part of what makes two readings the same
     #[arg(long, env = "HILUM_MODEL")]
-    pub(crate) model: PathBuf,
+    pub model: PathBuf,
     /// Where the seal of the event log is kept, beside the images: file:///folder or s3://bucket
     #[arg(long, env = "HILUM_STORE_URL")]
-    pub(crate) store_url: String,
+    pub store_url: String,
     /// Images in hand at a time
     #[arg(long, env = "HILUM_CONCURRENCY", default_value_t = 32)]
     concurrency: usize,
@@ -31,7 +32,8 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    pub(crate) fn work(&self) -> WorkConfig {
+    /// How the service works.
+    pub fn work(&self) -> WorkConfig {
         WorkConfig {
             consumers: vec!["dedupe".to_owned()],
             concurrency: self.concurrency.max(1),

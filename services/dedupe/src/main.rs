@@ -1,22 +1,14 @@
 //! Wiring of the dedupe service. Decides nothing.
 
-mod config;
-mod domain;
-mod flagged;
-mod shell;
-mod unserved;
-
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Parser as _;
 use hilum_blobs::{BlobStore, StoreConfig};
+use hilum_dedupe::{Config, Dedupe, watch_unserved};
 use hilum_log::{CLOCK_NOTE, Log, SEAL_RECORD, work};
 use hilum_models::ModelFolder;
 use hilum_runtime::Service;
-
-use crate::config::Config;
-use crate::shell::Dedupe;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -25,7 +17,8 @@ async fn main() -> anyhow::Result<()> {
     let model = ModelFolder::open(&config.model)?;
     let log = Log::connect(&config.service.nats_url, "hilum-dedupe").await?;
     let store = BlobStore::open(&StoreConfig::at(&config.store_url))?;
-    let handler = Arc::new(Dedupe::new(log.clone(), &model)?);
+    let reading_key = model.identity().reading_key().as_str().to_owned();
+    let handler = Arc::new(Dedupe::new(log.clone(), model.reader()?, reading_key));
     let work_config = config.work();
 
     let clock = log.clock().clone();
@@ -37,7 +30,7 @@ async fn main() -> anyhow::Result<()> {
         if log.wait_until_trusted(&shutdown, || store.read_record(SEAL_RECORD)).await? {
             tokio::select! {
                 worked = work(&log, handler, &work_config, &shutdown) => worked?,
-                never = unserved::watch(&log, &health) => match never {},
+                never = watch_unserved(&log, &health) => match never {},
             }
         }
         anyhow::Ok(())

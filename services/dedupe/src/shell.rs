@@ -6,11 +6,10 @@
 
 use hilum_events::{
     DeadLetterResolved, DuplicateLinked, Envelope, Event, FlagAction, ImageStored, InferenceRequested,
-    NameError, Priority, ReadingId, Resolution, Site, StudyFlagged, completed_filter, dead_letter_filter,
-    failed_filter,
+    Priority, ReaderIdentity, ReadingId, Resolution, Site, StudyFlagged, completed_filter,
+    dead_letter_filter, failed_filter,
 };
 use hilum_log::{AppendError, Delivery, Failure, Handle, Log, Recorded};
-use hilum_models::ModelFolder;
 use jiff::Timestamp;
 
 use crate::domain::{Model, again, anew, claim};
@@ -19,7 +18,7 @@ use crate::domain::{Model, again, anew, claim};
 const REQUESTED: &str = "requested";
 
 /// The handler of stored images.
-pub(crate) struct Dedupe {
+pub struct Dedupe {
     pub(crate) log: Log,
     model: Model,
 }
@@ -46,9 +45,9 @@ struct Upload<'a> {
 }
 
 impl Dedupe {
-    pub(crate) fn new(log: Log, model: &ModelFolder) -> Result<Self, NameError> {
-        let reading_key = model.identity().reading_key().as_str().to_owned();
-        Ok(Self { log, model: Model { reader: model.reader()?, reading_key } })
+    /// Asks for readings by this reader, whose model `reading_key` names.
+    pub fn new(log: Log, reader: ReaderIdentity, reading_key: String) -> Self {
+        Self { log, model: Model { reader, reading_key } }
     }
 }
 
@@ -185,10 +184,18 @@ impl Dedupe {
             return Ok("already read");
         }
         let event = Event::InferenceRequested(again(request, None));
-        match self.log.append_after(&cause.next_at(site, Timestamp::now(), event), seq).await {
-            Ok(_) => Ok("requested again"),
-            Err(AppendError::Taken(_)) => Ok("already requested again"),
-            Err(error) => Err(error.into()),
+        let taken = match self.log.append_after(&cause.next_at(site, Timestamp::now(), event), seq).await {
+            Ok(_) => return Ok("requested again"),
+            Err(AppendError::Taken(taken)) => taken,
+            Err(error) => return Err(error.into()),
+        };
+        match request_in(&taken) {
+            // Somebody made a later attempt since, and that was given up too: it is that one which is begun anew.
+            Some(newest) if taken.seq > seq && self.was_given_up(newest, taken.seq).await? => {
+                let site = taken.envelope().map_or(site, |envelope| &envelope.site);
+                Box::pin(self.ask_again(cause, site, newest, taken.seq)).await
+            }
+            _ => Ok("already requested again"),
         }
     }
 

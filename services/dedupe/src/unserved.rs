@@ -14,7 +14,7 @@ const NOTE: &str = "unserved";
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Looks for ever. While the log is away the last word stands: another condition says that.
-pub(crate) async fn watch(log: &Log, health: &Health) -> Infallible {
+pub async fn watch(log: &Log, health: &Health) -> Infallible {
     let mut told: BTreeMap<String, u64> = BTreeMap::new();
     loop {
         if let Ok(unmet) = log.unmet_needs().await {

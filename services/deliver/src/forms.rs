@@ -52,7 +52,7 @@ pub struct Maker {
 
 /// A form can't be made.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum MakeError {
+pub enum MakeError {
     /// It can't be made.
     #[error(transparent)]
     Form(#[from] FormError),
@@ -60,10 +60,16 @@ pub(crate) enum MakeError {
     #[error(
         "a picture or an image of the report is missing in storage, so the form {form} would not be whole"
     )]
-    NotWhole { form: &'static str },
+    NotWhole {
+        /// Which form.
+        form: &'static str,
+    },
     /// The document is longer than any.
     #[error("the report's document has {size_bytes} bytes, more than a document can have")]
-    TooLong { size_bytes: u64 },
+    TooLong {
+        /// Its length.
+        size_bytes: u64,
+    },
 }
 
 impl MakeError {

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::forms::Maker;
+use crate::outlet::Stored;
 use crate::shell::Courier;
 use crate::targets::{TRIAGE, Target, Targets};
 use crate::transport::{PrepareError, Transport};
@@ -93,11 +94,11 @@ impl Deliverer {
         for (target, transport) in self.targets.targets.into_iter().zip(self.transports) {
             let config = target_config(&target, self.drain_limit);
             let (log, maker, target) = (self.log.clone(), self.maker.clone(), Arc::new(target));
-            let courier = Courier { log: log.clone(), maker, target, transport, untold: Default::default() };
+            let courier = Courier::new(log.clone(), target, Stored { maker, transport });
             spawn(&mut loops, log, courier, config, shutdown);
         }
         if !self.targets.rules.is_empty() {
-            let triage = Triage { log: self.log.clone(), rules: self.targets.rules };
+            let triage = Triage::new(self.log.clone(), self.targets.rules);
             let config = work_config(TRIAGE, OWN_TIME, TRIAGE_TRIES, self.drain_limit);
             spawn(&mut loops, self.log.clone(), triage, config, shutdown);
         }

@@ -12,9 +12,10 @@ use hilum_log::{AppendError, Delivery, Failure, Handle, Log, UnavailableError, r
 use jiff::Timestamp;
 
 use crate::domain::{Errand, errand, notice};
-use crate::forms::{MakeError, Maker, Object};
+use crate::forms::{MakeError, Object};
+use crate::outlet::Outlet;
 use crate::targets::Target;
-use crate::transport::{Parcel, SendError, Transport};
+use crate::transport::{Parcel, SendError};
 
 /// The form of a flag.
 const FLAG: &str = "flag";
@@ -22,14 +23,13 @@ const FLAG: &str = "flag";
 const NOTHING: &str = "nothing to send: the report has no such object";
 
 /// The handler of what one target is to be given.
-pub(crate) struct Courier {
-    pub(crate) log: Log,
-    pub(crate) maker: Maker,
-    pub(crate) target: Arc<Target>,
-    pub(crate) transport: Transport,
+pub struct Courier<O> {
+    log: Log,
+    target: Arc<Target>,
+    outlet: O,
     /// What was sent and is not told yet, by the fact that led to it. The log may be full: it is told before anything else
     /// is sent, and never sent a second time for that.
-    pub(crate) untold: Mutex<HashMap<EventId, Envelope>>,
+    untold: Mutex<HashMap<EventId, Envelope>>,
 }
 
 /// What was to be delivered can't be found or made.
@@ -49,7 +49,7 @@ enum PackError {
     Notice(#[from] serde_json::Error),
 }
 
-impl Handle for Courier {
+impl<O: Outlet> Handle for Courier<O> {
     async fn handle(&self, delivery: &Delivery) -> Result<(), Failure> {
         let cause = &delivery.envelope;
         let Some(errand) = errand(cause, &self.target) else { return Ok(()) };
@@ -65,7 +65,7 @@ impl Handle for Courier {
         self.can_tell().await?;
         let receipt = match parcel.objects.is_empty() {
             true => NOTHING.to_owned(),
-            false => self.transport.send(&parcel).await?,
+            false => self.outlet.send(&parcel).await?,
         };
         reach("deliver.after-send");
         let objects = parcel.objects.iter().map(Object::delivered).collect();
@@ -79,11 +79,16 @@ impl Handle for Courier {
 
     /// The target is not asked for: one that stays away must not hold up what is meant for it for ever.
     async fn needs(&self) -> Result<(), String> {
-        self.maker.probe().await
+        self.outlet.probe().await
     }
 }
 
-impl Courier {
+impl<O: Outlet> Courier<O> {
+    /// Of what `target` is to be given, by this way.
+    pub fn new(log: Log, target: Arc<Target>, outlet: O) -> Self {
+        Self { log, target, outlet, untold: Mutex::default() }
+    }
+
     /// Whether what is sent now can be told; tells what could not be told before.
     async fn can_tell(&self) -> Result<(), AppendError> {
         let untold: Vec<_> = self.untold().iter().map(|(cause, fact)| (*cause, fact.clone())).collect();
@@ -109,13 +114,7 @@ impl Courier {
     async fn pack(&self, cause: &Envelope, errand: &Errand) -> Result<Parcel, PackError> {
         let fact = self.fact(cause, errand).await?;
         let objects = match &fact.event {
-            Event::ReportIssued(report) => {
-                let mut objects = Vec::new();
-                for form in &self.target.forms {
-                    objects.extend(self.maker.make(report, *form, self.target.language).await?);
-                }
-                objects
-            }
+            Event::ReportIssued(report) => self.outlet.make(report, &self.target).await?,
             Event::StudyFlagged(flag) => {
                 let bytes = Bytes::from(notice(&fact, flag)?);
                 vec![Object { form: FLAG, file_name: "flag.json".to_owned(), bytes }]

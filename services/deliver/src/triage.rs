@@ -11,9 +11,9 @@ use crate::domain::{ReadImage, flags};
 use crate::targets::Rule;
 
 /// The handler of readings and of links to them.
-pub(crate) struct Triage {
-    pub(crate) log: Log,
-    pub(crate) rules: Vec<Rule>,
+pub struct Triage {
+    log: Log,
+    rules: Vec<Rule>,
 }
 
 /// A message that this service was not meant to get.
@@ -24,8 +24,13 @@ struct UnexpectedEventError {
 }
 
 impl Triage {
+    /// Flags studies by these rules.
+    pub fn new(log: Log, rules: Vec<Rule>) -> Self {
+        Self { log, rules }
+    }
+
     /// What leads to flags.
-    pub(crate) fn filters() -> Vec<String> {
+    pub fn filters() -> Vec<String> {
         vec!["evt.inference-completed.>".to_owned(), "evt.duplicate-linked.>".to_owned()]
     }
 }

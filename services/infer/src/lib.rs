@@ -2,6 +2,7 @@
 //! batches from what is waiting. Everything that calls libtorch is in `tch_engine`, `densenet…`, `torchscript`,
 //! `tensors` and `bench`, everything that calls OpenVINO in `openvino`.
 
+mod asked;
 mod batcher;
 pub mod bench;
 mod calibrate;
@@ -40,6 +41,7 @@ mod torchscript;
 mod worker;
 
 pub use crate::openvino::use_library as use_openvino_library;
+pub use asked::{is_wanted, tell};
 pub use batcher::BatchSettings;
 pub use candidates::Wanted;
 pub use chosen::{Candidate, Chosen, SelectError};

@@ -9,14 +9,15 @@ use std::time::Instant;
 use bytes::Bytes;
 use hilum_blobs::BlobStore;
 use hilum_events::{
-    BlobRef, Envelope, Event, InferenceCompleted, InferenceRequested, ModelIdentity, Priority, ReadingFlaw,
-    ReadingTimes, Site, claim_filter, completed_filter,
+    BlobRef, Envelope, Event, InferenceCompleted, InferenceRequested, ModelIdentity, ReadingFlaw,
+    ReadingTimes, Site, completed_filter,
 };
 use hilum_imaging::{DecodeError, DecoderPool, ModelInput, Preview};
-use hilum_log::{AppendError, Delivery, Failure, Handle, Log, Need, Recorded, reach_with};
+use hilum_log::{Delivery, Failure, Handle, Log, Need, Recorded, reach_with};
 use jiff::Timestamp;
 use tracing::Instrument as _;
 
+use crate::asked::{is_wanted, tell};
 use crate::engine::{EngineError, Output};
 use crate::preparation::judge;
 use crate::reading::{Model, Seen};
@@ -74,9 +75,7 @@ impl Handle for Reader {
         if request.model != self.model.identity {
             return Err(Failure::Elsewhere { need: need(&request.model) });
         }
-        if self.log.last(&completed_filter(request.reading_id)).await?.is_some()
-            || self.is_wanted_sooner(request).await?
-        {
+        if !is_wanted(&self.log, request).await? {
             return Ok(());
         }
         let event = match self.read(request, &cause.site).await {
@@ -103,24 +102,11 @@ impl Handle for Reader {
 }
 
 impl Reader {
-    /// Whether a further attempt stands in the log, which is handed out before routine ones. This one need not be made.
-    async fn is_wanted_sooner(&self, request: &InferenceRequested) -> Result<bool, Failure> {
-        if request.priority == Priority::Stat {
-            return Ok(false);
-        }
-        let newest = self.log.last(&claim_filter(request.reading_id)).await?;
-        let newest = newest.as_ref().and_then(Recorded::envelope).map(|envelope| &envelope.event);
-        Ok(matches!(newest, Some(Event::InferenceRequested(newest)) if newest.attempt > request.attempt))
-    }
-
     async fn append(&self, cause: &Envelope, event: Event) -> Result<(), Failure> {
         let outcome = event.name();
         let envelope = cause.next(Timestamp::now(), event);
-        match self.log.append(&envelope).await {
-            Ok(_) => {}
-            // A worker of an earlier attempt that was thought dead has answered first: the reading is made.
-            Err(AppendError::Taken(found)) if is_completed(&found) => return Ok(()),
-            Err(error) => return Err(error.into()),
+        if !tell(&self.log, &envelope).await? {
+            return Ok(());
         }
         metrics::counter!("hilum_infer_total", "outcome" => outcome).increment(1);
         match &envelope.event {
@@ -207,10 +193,6 @@ fn need(model: &ModelIdentity) -> Need {
     let ModelIdentity { name, version, weights_sha256, preprocessing_id, trained } = model;
     let identity = format!("{name}@{version}#{weights_sha256}+{preprocessing_id}/{trained}");
     Need::new(format!("model {name} version {version}"), &identity)
-}
-
-fn is_completed(found: &Recorded) -> bool {
-    found.envelope().is_some_and(|envelope| matches!(envelope.event, Event::InferenceCompleted(_)))
 }
 
 /// A file that is at fault has no reading; a decoder that did not do its work is tried again.

@@ -45,13 +45,21 @@ pub(crate) type Previews = BTreeMap<Sha256Digest, Preview>;
 
 /// The log does not say what the fold of it said.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ComposeError {
+pub enum ComposeError {
     /// A fact was not fetched.
     #[error("the report needs the event at position {seq}, which is missing")]
-    Missing { seq: u64 },
+    Missing {
+        /// Where it stands.
+        seq: u64,
+    },
     /// It is another fact.
     #[error("the event at position {seq} is {found}, which does not fit its image")]
-    Unexpected { seq: u64, found: &'static str },
+    Unexpected {
+        /// Where it stands.
+        seq: u64,
+        /// What it is.
+        found: &'static str,
+    },
 }
 
 /// Positions of all facts that a report is made of.

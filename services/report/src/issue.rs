@@ -193,9 +193,9 @@ impl Issuer {
 }
 
 /// What was stored for a report.
-struct Objects {
-    json: BlobRef,
-    previews: Vec<BlobRef>,
+pub(crate) struct Objects {
+    pub(crate) json: BlobRef,
+    pub(crate) previews: Vec<BlobRef>,
 }
 
 /// Each picture that was made, once: images with other contents can look the same.
@@ -214,7 +214,7 @@ fn count(report: &Report, status: ImageStatus) -> u32 {
 
 /// The fact that tells of the report. One reading can complete studies of several sites at once: its id must tell
 /// them apart, and its site is that of the study, or the log would take one revision twice.
-fn report_issued(cause: &Envelope, brief: &Brief, report: &Report, objects: Objects) -> Envelope {
+pub(crate) fn report_issued(cause: &Envelope, brief: &Brief, report: &Report, objects: Objects) -> Envelope {
     let event = Event::ReportIssued(ReportIssued {
         study_id: brief.study_id,
         revision: brief.revision,

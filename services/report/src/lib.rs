@@ -11,7 +11,10 @@ mod previews;
 mod recent;
 mod setbacks;
 mod shell;
+mod studies;
 
+pub use compose::ComposeError;
 pub use config::Config;
 pub use previews::Previewer;
 pub use shell::{Pace, Reporter, RunError};
+pub use studies::{Studies, Wanted};

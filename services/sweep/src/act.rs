@@ -27,11 +27,23 @@ pub enum ActError {
 }
 
 /// Does what the finding says; `false` when it turned out not to be so.
+///
+/// # Errors
+/// When it was not done; the finding is found again.
 pub(crate) async fn act(log: &Log, blobs: &BlobStore, finding: &Finding) -> Result<bool, ActError> {
     if let Some(unfinished) = &finding.unfinished {
         return Ok(blobs.remove_unfinished(unfinished).await? == Removed::Gone);
     }
-    let Some(position) = finding.position else { return Ok(true) };
+    act_on_log(log, finding).await?;
+    Ok(true)
+}
+
+/// Does what the finding says of the log.
+///
+/// # Errors
+/// When it was not done; the finding is found again.
+pub async fn act_on_log(log: &Log, finding: &Finding) -> Result<(), ActError> {
+    let Some(position) = finding.position else { return Ok(()) };
     match finding.action {
         Action::Name | Action::Remove => {}
         Action::HandOutAgain => {
@@ -44,5 +56,5 @@ pub(crate) async fn act(log: &Log, blobs: &BlobStore, finding: &Finding) -> Resu
             log.withdraw_retry(&finding.consumer, position).await?;
         }
     }
-    Ok(true)
+    Ok(())
 }

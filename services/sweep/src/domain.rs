@@ -33,11 +33,11 @@ const INFER_ROUTINE: &str = "infer-routine";
 
 /// What is too long.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
+pub struct Limits {
     /// A message that was settled has led to something by then.
-    pub(crate) after: SignedDuration,
+    pub after: SignedDuration,
     /// How long the report service waits for more images of a study.
-    pub(crate) quiet: SignedDuration,
+    pub quiet: SignedDuration,
 }
 
 /// A message of the log with its place.

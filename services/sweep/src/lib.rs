@@ -14,8 +14,10 @@ mod storage;
 mod storage_shell;
 mod sweeper;
 
+pub use act::{ActError, act_on_log};
 pub use config::Config;
-pub use domain::{Action, Finding, Kind};
+pub use domain::{Action, Finding, Kind, Limits};
 pub use once::{Looked, Mode, OnceError, Swept, once};
 pub use seal::{BrokenSealError, SealKeeper};
 pub use shell::{Pace, RunError, Sweep};
+pub use sweeper::{LookError, Memory, Sweeper};

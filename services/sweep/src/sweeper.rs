@@ -34,7 +34,7 @@ pub enum LookError {
 
 /// How much a look knows of earlier ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Memory {
+pub enum Memory {
     /// It is one of many: what may be in hand is counted from when it was seen to be handed out.
     OfManyLooks,
     /// It is the only one: time counts from when the message was stored.
@@ -42,7 +42,7 @@ pub(crate) enum Memory {
 }
 
 /// The fold of the log and where to read on.
-pub(crate) struct Sweeper {
+pub struct Sweeper {
     log: Log,
     limits: Limits,
     memory: Memory,
@@ -52,7 +52,8 @@ pub(crate) struct Sweeper {
 }
 
 impl Sweeper {
-    pub(crate) fn new(log: Log, limits: Limits, memory: Memory) -> Self {
+    /// Knows nothing yet.
+    pub fn new(log: Log, limits: Limits, memory: Memory) -> Self {
         let follower = log.follow(0, &[]);
         Self { log, limits, memory, state: State::default(), follower, advisory_seq: 0 }
     }
@@ -74,7 +75,10 @@ impl Sweeper {
     }
 
     /// What is wrong at `now`, oldest message first.
-    pub(crate) async fn look(&mut self, now: Timestamp) -> Result<Vec<Finding>, LookError> {
+    ///
+    /// # Errors
+    /// When the log is away or a newer release wrote to it.
+    pub async fn look(&mut self, now: Timestamp) -> Result<Vec<Finding>, LookError> {
         let positions = self.log.consumer_positions().await?;
         self.read_advisories().await?;
         self.fold_to_end().await?;
@@ -95,7 +99,7 @@ impl Sweeper {
     }
 
     /// Notes that a finding was acted on at `now`.
-    pub(crate) fn note_done(&mut self, finding: &Finding, now: Timestamp) {
+    pub fn note_done(&mut self, finding: &Finding, now: Timestamp) {
         match (finding.work, finding.action) {
             (Some(work), Action::HandOutAgain) => self.state.note_repair(work, now),
             // No fact tells of it, for it has no job.

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use crate::connection::{Log, UnavailableError};
 use crate::definition::{ADVISORIES, RETRIES};
 use crate::retry_ticket::Ticket;
+use crate::server::asked;
 use crate::share;
 
 /// Why a message is not handed out any more.
@@ -65,6 +66,9 @@ impl Log {
     /// When the server does not answer or has no stream of advisories.
     pub fn advisories_after(&self, seq: u64) -> BoxFuture<'_, Result<Vec<Advisory>, UnavailableError>> {
         Box::pin(async move {
+            if let Some(server) = &self.server {
+                return asked(READ, server.advisories_after(seq)).await;
+            }
             let stream = self.context.get_stream(ADVISORIES).await.map_err(UnavailableError::new(READ))?;
             let state = &stream.cached_info().state;
             let mut advisories = Vec::new();

@@ -16,8 +16,9 @@ use crate::connection::{Log, UnavailableError};
 use crate::definition::{EVENTS, definitions};
 use crate::failpoint::reach;
 use crate::recorded::{Recorded, inject_trace};
-use crate::retry::{Attempts, retry};
+use crate::retry::retry;
 use crate::same::OtherLog;
+use crate::server::Publish;
 
 const EXPECTED_LAST_SUBJECT_FILTER: &str = "Nats-Expected-Last-Subject-Sequence-Subject";
 
@@ -98,7 +99,7 @@ impl Log {
     ///
     /// # Errors
     /// [`AppendError::Taken`] when another fact stands in its place; [`AppendError::TooLong`] when it is longer than the
-    /// log takes; [`AppendError::Unavailable`] when the server stayed away for [`Attempts::BRIEF`];
+    /// log takes; [`AppendError::Unavailable`] when the server stayed away for [`crate::Attempts::BRIEF`];
     /// [`AppendError::OtherLog`] when the log was cut or replaced.
     pub fn append<'a>(&'a self, envelope: &'a Envelope) -> BoxFuture<'a, Result<Appended, AppendError>> {
         Box::pin(async move { self.append_after(envelope, 0).await })
@@ -120,7 +121,7 @@ impl Log {
             fits(envelope)?;
             let is_transient = |error: &AppendError| matches!(error, AppendError::Unavailable(_));
             let appended =
-                retry(Attempts::BRIEF, is_transient, || self.append_once(envelope, previous_seq)).await?;
+                retry(self.patience(), is_transient, || self.append_once(envelope, previous_seq)).await?;
             reach("append.after");
             Ok(appended)
         })
@@ -165,6 +166,15 @@ impl Log {
         place: &str,
         envelope: &Envelope,
     ) -> Result<PublishAck, PublishError> {
+        if let Some(server) = &self.server {
+            let message = Publish {
+                subject: subject.to_owned(),
+                payload: envelope.encode().into(),
+                message_id: Some(envelope.event_id.to_string()),
+                expected_last: Some((place.to_owned(), previous_seq)),
+            };
+            return message.to(&**server).await;
+        }
         let mut headers = async_nats::HeaderMap::new();
         inject_trace(&mut headers);
         headers.insert(EXPECTED_LAST_SUBJECT_FILTER, place);

@@ -18,6 +18,7 @@ use crate::definition;
 use crate::loss::HoleError;
 use crate::recorded::{Place, Recorded, timestamp};
 use crate::same::{Known, SealError};
+use crate::server::{LogServer, asked};
 use crate::share::{self, KnownShares};
 
 /// How long a request to the server may take. Appends to a stream that is synced on each write take up to a
@@ -35,6 +36,8 @@ pub struct Log {
     pub(crate) known: Arc<Known>,
     pub(crate) shares: Arc<KnownShares>,
     pub(crate) clock: ServerClock,
+    /// What keeps the log, when that is not NATS.
+    pub(crate) server: Option<Arc<dyn LogServer>>,
 }
 
 /// The address can't be used at all; a server that is away is waited for instead.
@@ -148,13 +151,16 @@ impl Log {
             context.set_timeout(REQUEST_TIMEOUT);
             let clock = ServerClock::beside(wall);
             clock.keep_asking(context.clone());
-            Ok(Self { client, context, known: Arc::default(), shares: Arc::default(), clock })
+            Ok(Self { client, context, known: Arc::default(), shares: Arc::default(), clock, server: None })
         })
     }
 
     /// Whether the connection stands right now.
     pub fn is_connected(&self) -> bool {
-        self.client.connection_state() == connection::State::Connected
+        match &self.server {
+            None => self.client.connection_state() == connection::State::Connected,
+            Some(server) => server.is_connected(),
+        }
     }
 
     /// Waits until the server answers and the event stream is there. `false` if `shutdown` came first.
@@ -187,8 +193,14 @@ impl Log {
             }
             let (connection, before) = (self.connections(), self.known.before());
             let unavailable = |error: UnavailableError| format!("{error}: {}", error.source);
-            let stream = self.events().await.map_err(unavailable)?;
-            let found = StreamPosition::of(stream.cached_info());
+            let stream = match &self.server {
+                None => Some(self.events().await.map_err(unavailable)?),
+                Some(_) => None,
+            };
+            let found = match &stream {
+                Some(stream) => StreamPosition::of(stream.cached_info()),
+                None => self.position().await.map_err(unavailable)?,
+            };
             // Also notes how far the log goes, for a process that writes seldom.
             self.compare(before, &found, connection).await.map_err(|error| match error {
                 SealError::Mismatch(other) => other.to_string(),
@@ -197,7 +209,9 @@ impl Log {
             if let Some(gap) = self.hole() {
                 return Err(HoleError(gap).to_string());
             }
-            definition::keeps_all(&stream.cached_info().config)?;
+            if let Some(stream) = &stream {
+                definition::keeps_all(&stream.cached_info().config)?;
+            }
             self.check_missing(&found).await.map_err(unavailable)?.map_err(|error| error.to_string())
         })
     }
@@ -209,6 +223,13 @@ impl Log {
     /// [`AppendError::Unavailable`] when it is full or does not answer.
     pub fn has_room(&self) -> BoxFuture<'_, Result<(), AppendError>> {
         Box::pin(async move {
+            let full =
+                || AppendError::Unavailable("the event log is full: see the limits of stream EVENTS".into());
+            if let Some(server) = &self.server {
+                let has_room = asked("ask whether the event log is full", server.has_room()).await;
+                let has_room = has_room.map_err(|error| AppendError::Unavailable(error.into()))?;
+                return if has_room { Ok(()) } else { Err(full()) };
+            }
             let stream = self.events().await.map_err(|error| AppendError::Unavailable(error.into()))?;
             let info = stream.cached_info();
             let (config, state) = (&info.config, &info.state);
@@ -217,9 +238,7 @@ impl Log {
             if is_reached(config.max_messages, state.messages)
                 || is_reached(config.max_bytes, state.bytes + ROOM_BYTES)
             {
-                return Err(AppendError::Unavailable(
-                    "the event log is full: see the limits of stream EVENTS".into(),
-                ));
+                return Err(full());
             }
             Ok(())
         })
@@ -231,6 +250,9 @@ impl Log {
     /// When the server does not answer or has no event stream.
     pub fn position(&self) -> BoxFuture<'_, Result<StreamPosition, UnavailableError>> {
         Box::pin(async move {
+            if let Some(server) = &self.server {
+                return asked("ask how far the log goes", server.position()).await;
+            }
             let stream = self.events().await?;
             Ok(StreamPosition::of(stream.cached_info()))
         })
@@ -242,6 +264,9 @@ impl Log {
     /// When the server does not answer.
     pub fn last<'a>(&'a self, filter: &'a str) -> BoxFuture<'a, Result<Option<Recorded>, UnavailableError>> {
         Box::pin(async move {
+            if let Some(server) = &self.server {
+                return asked("read the event log", server.last_fact(filter)).await;
+            }
             let stream = self.context.get_stream_no_info(definition::EVENTS).await;
             let stream = stream.map_err(UnavailableError::new("open the event stream"))?;
             let found = stream.get_last_raw_message_by_subject(filter).await;
@@ -255,6 +280,9 @@ impl Log {
     /// When the server does not answer.
     pub fn at(&self, seq: u64) -> BoxFuture<'_, Result<Option<Recorded>, UnavailableError>> {
         Box::pin(async move {
+            if let Some(server) = &self.server {
+                return asked("read the event log", server.fact_at(seq)).await;
+            }
             let stream = self.context.get_stream_no_info(definition::EVENTS).await;
             let stream = stream.map_err(UnavailableError::new("open the event stream"))?;
             recorded(stream.get_raw_message(seq).await)
@@ -267,6 +295,9 @@ impl Log {
     /// When the server does not answer.
     pub fn consumer_positions(&self) -> BoxFuture<'_, Result<Vec<ConsumerPosition>, UnavailableError>> {
         Box::pin(async move {
+            if let Some(server) = &self.server {
+                return asked("ask how far the consumers are", server.consumer_positions()).await;
+            }
             let found = Box::pin(self.consumers_of(definition::EVENTS)).await?;
             let position = |share::Found { consumer, site, info }| ConsumerPosition {
                 consumer,
@@ -303,7 +334,10 @@ impl Log {
 
     /// Counts connections: when it changes, requests that were open at the server are gone.
     pub(crate) fn connections(&self) -> u64 {
-        self.client.statistics().connects.load(Ordering::Relaxed)
+        match &self.server {
+            None => self.client.statistics().connects.load(Ordering::Relaxed),
+            Some(server) => server.connections(),
+        }
     }
 
     pub(crate) async fn events(&self) -> Result<Stream, UnavailableError> {

@@ -9,6 +9,7 @@ use futures::future::BoxFuture;
 use crate::connection::{Log, UnavailableError};
 use crate::definition::{ConsumerDefinition, EVENTS, RETRIES, retry_consumer};
 use crate::recorded::Recorded;
+use crate::server::asked;
 
 /// What became of a consumer that had to be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +99,9 @@ impl Log {
 
     /// How many facts the server says stand under these filters, none of which has a subject of another.
     async fn count_under(&self, filters: &[&str]) -> Result<usize, UnavailableError> {
+        if let Some(server) = &self.server {
+            return asked("count facts", server.count_facts(filters)).await;
+        }
         let stream = self.context.get_stream_no_info(EVENTS).await;
         let stream = stream.map_err(UnavailableError::new("open the event stream"))?;
         let mut counted = 0;

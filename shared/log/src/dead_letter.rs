@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 
-use async_nats::jetstream::context::PublishErrorKind;
+use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::publish::PublishAck;
 use async_nats::jetstream::stream::RawMessageErrorKind;
 use futures::future::BoxFuture;
 use hilum_events::{DeliveryFailed, Event, JobDeadLettered};
@@ -17,6 +18,7 @@ use crate::definition::{service_of, target_of};
 use crate::failpoint::reach;
 use crate::recorded::Recorded;
 use crate::retry_ticket::Try;
+use crate::server::{Publish, asked};
 
 /// An entry of a dead-letter stream, CBOR-encoded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -185,6 +187,13 @@ impl Log {
         consumer: &str,
         stream_seq: u64,
     ) -> Result<Option<(u64, DeadLetter)>, UnavailableError> {
+        if let Some(server) = &self.server {
+            let (stream, subject) = (stream_of(consumer), subject(consumer, stream_seq));
+            let found = asked("look for a dead letter", server.last_message(&stream, &subject)).await?;
+            let Some((seq, payload)) = found else { return Ok(None) };
+            let letter = DeadLetter::decode(&payload);
+            return Ok(Some((seq, letter.map_err(UnavailableError::new("read a dead letter"))?)));
+        }
         let stream = self.context.get_stream_no_info(stream_of(consumer)).await;
         let stream = stream.map_err(UnavailableError::new("open a dead-letter stream"))?;
         match stream.get_last_raw_message_by_subject(&subject(consumer, stream_seq)).await {
@@ -198,6 +207,23 @@ impl Log {
         }
     }
 
+    /// Writes a message, if the one at `previous_seq` is the newest under its subject; 0 for none.
+    pub(crate) async fn publish_in_place(
+        &self,
+        subject: String,
+        bytes: Vec<u8>,
+        previous_seq: u64,
+    ) -> Result<PublishAck, PublishError> {
+        if let Some(server) = &self.server {
+            let expected_last = Some((subject.clone(), previous_seq));
+            let message = Publish { subject, payload: bytes.into(), message_id: None, expected_last };
+            return message.to(&**server).await;
+        }
+        let message =
+            PublishMessage::build().payload(bytes.into()).expected_last_subject_sequence(previous_seq);
+        self.context.send_publish(subject, message).await?.await
+    }
+
     /// `false` if something else than the entry at `previous_seq` is the newest in its place; 0 when none may be there.
     async fn write_dead_letter(
         &self,
@@ -206,13 +232,7 @@ impl Log {
     ) -> Result<bool, UnavailableError> {
         let mut bytes = Vec::new();
         ciborium::into_writer(letter, &mut bytes).map_err(UnavailableError::new("encode a dead letter"))?;
-        let message =
-            PublishMessage::build().payload(bytes.into()).expected_last_subject_sequence(previous_seq);
-        let sent = self.context.send_publish(letter.subject(), message).await;
-        let acknowledged = match sent {
-            Ok(ack) => ack.await,
-            Err(error) => Err(error),
-        };
+        let acknowledged = self.publish_in_place(letter.subject(), bytes, previous_seq).await;
         match acknowledged {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == PublishErrorKind::WrongLastSequence => Ok(false),

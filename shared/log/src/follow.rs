@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use crate::connection::{Log, UnavailableError};
 use crate::loss::{Gap, HoleError};
 use crate::recorded::{Recorded, of_message};
+use crate::server::asked;
 
 /// After a reconnect the follower is opened again, rather than waiting for heartbeats to fail to come.
 const LOOK_AT_CONNECTION_EVERY: Duration = Duration::from_secs(1);
@@ -77,7 +78,7 @@ impl Follower {
                     Ok(recorded) => return recorded,
                     Err(error) => {
                         self.messages = None;
-                        tokio::time::sleep(self.pause_after(&error)).await;
+                        self.log.pause(self.pause_after(&error)).await;
                     }
                 }
             }
@@ -118,8 +119,16 @@ impl Follower {
 
     async fn try_next(&mut self) -> Result<Recorded, FollowError> {
         loop {
-            let recorded = match self.next_message().await? {
+            let next = match &self.log.server {
+                None => self.next_message().await?,
+                Some(server) => {
+                    let next = server.next_fact(self.after_seq, &self.filters);
+                    Next::Fact(Box::new(asked("follow the event log", next).await?))
+                }
+            };
+            let recorded = match next {
                 Next::Message(message) => of_message(&message)?,
+                Next::Fact(recorded) => *recorded,
                 // Nothing more comes, though the log goes on.
                 Next::CutShortAt(last_seq) => match self.beyond_gap(last_seq).await? {
                     Some(recorded) => recorded,
@@ -216,6 +225,7 @@ impl Follower {
 
 enum Next {
     Message(Box<Message>),
+    Fact(Box<Recorded>),
     CutShortAt(u64),
 }
 

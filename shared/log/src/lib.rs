@@ -17,6 +17,7 @@ mod recorded;
 mod retry;
 mod retry_ticket;
 mod same;
+mod server;
 mod share;
 mod work;
 
@@ -38,4 +39,5 @@ pub use recorded::{Recorded, Trace};
 pub use retry::{Attempts, retry};
 pub use retry_ticket::Try;
 pub use same::{OtherLog, SEAL_RECORD, Seal, SealError};
-pub use work::{Delivery, Failure, Handle, WorkConfig, WorkError, work};
+pub use server::{Answer, AwayError, LogServer, Publish, PublishFailure, Published};
+pub use work::{Delivery, Failure, Handed, Handle, Reply, WorkConfig, WorkError, Worker, work};

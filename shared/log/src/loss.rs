@@ -168,6 +168,9 @@ impl Log {
             if let Some(found) = self.at(seq).await? {
                 return Ok(Some(found));
             }
+            if self.server.is_some() {
+                return Ok(None);
+            }
             let stream = self.events().await?;
             let servers = servers_of(stream.cached_info());
             let mut asked = BTreeSet::new();

@@ -7,6 +7,7 @@ use hilum_events::{PictureId, ReadingId};
 
 use crate::connection::{Log, UnavailableError};
 use crate::definition::PICTURES;
+use crate::server::{Publish, asked};
 
 const READ: &str = "ask for the reading of a picture";
 
@@ -21,13 +22,16 @@ impl Log {
     ) -> BoxFuture<'_, Result<Option<ReadingId>, UnavailableError>> {
         Box::pin(async move {
             use async_nats::jetstream::stream::DirectGetErrorKind::NotFound;
+            let id_in = |payload: &[u8]| std::str::from_utf8(payload).ok().and_then(|text| text.parse().ok());
+            if let Some(server) = &self.server {
+                let found = asked(READ, server.last_message(PICTURES, &subject(picture_id))).await?;
+                return Ok(found.and_then(|(_, payload)| id_in(&payload)));
+            }
             let stream =
                 self.context.get_stream_no_info(PICTURES).await.map_err(UnavailableError::new(READ))?;
             match stream.direct_get_last_for_subject(subject(picture_id)).await {
                 // Anything else than an id is of another release: the picture is read once more.
-                Ok(message) => {
-                    Ok(std::str::from_utf8(&message.payload).ok().and_then(|text| text.parse().ok()))
-                }
+                Ok(message) => Ok(id_in(&message.payload)),
                 Err(error) if error.kind() == NotFound => Ok(None),
                 Err(error) => Err(UnavailableError::new(READ)(error)),
             }
@@ -39,6 +43,13 @@ impl Log {
     pub fn note_picture(&self, picture_id: PictureId, reading_id: ReadingId) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             let note = Bytes::from(reading_id.to_string());
+            if let Some(server) = &self.server {
+                let (subject, message_id, expected_last) = (subject(picture_id), None, None);
+                let message = Publish { subject, payload: note, message_id, expected_last };
+                // One that is lost costs as little here.
+                let _ = server.publish(message).await;
+                return;
+            }
             if let Err(error) = self.client.publish(subject(picture_id), note).await {
                 tracing::debug!(%error, "a picture could not be noted");
             }

@@ -48,6 +48,11 @@ impl Recorded {
         }
     }
 
+    /// A message of the event stream, from its parts.
+    pub fn at(seq: u64, subject: &str, stored_at: Timestamp, payload: Bytes) -> Self {
+        Self::new(Place { seq, subject, stored_at, pending: 0 }, None, payload)
+    }
+
     /// Length of the message's payload, bytes.
     pub fn payload_len(&self) -> usize {
         self.payload.len()

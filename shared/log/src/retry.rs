@@ -26,6 +26,10 @@ impl Attempts {
         give_up_after: Duration::from_secs(5),
     };
 
+    /// A single try.
+    pub const ONCE: Self =
+        Self { first_wait: Duration::ZERO, longest_wait: Duration::ZERO, give_up_after: Duration::ZERO };
+
     /// The wait before try `number` (2 is the second), without jitter.
     pub fn wait_before(&self, number: u64) -> Duration {
         let doublings = u32::try_from(number.saturating_sub(2)).unwrap_or(u32::MAX).min(20);
@@ -62,6 +66,9 @@ where
     F: FnMut() -> Fut,
     Fut: Future<Output = Result<T, E>>,
 {
+    if attempts.give_up_after.is_zero() {
+        return call().await;
+    }
     let mut waits = waits(attempts.first_wait, attempts.longest_wait);
     waits.max_elapsed_time = Some(attempts.give_up_after);
     loop {

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::connection::{Log, UnavailableError};
 use crate::definition::RETRIES;
 use crate::failpoint::reach;
+use crate::server::asked;
 
 /// One try at a message that did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +84,11 @@ impl Log {
         ticket: &Ticket,
         wait: Duration,
     ) -> Result<(), UnavailableError> {
+        if let Some(server) = &self.server {
+            let scheduled =
+                server.schedule(ticket.later_subject(), ticket.due_subject(), ticket.encode()?.into(), wait);
+            return asked("schedule a retry", scheduled).await;
+        }
         let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
         let due = self.server_time().await?.saturating_add(wait).unwrap_or(Timestamp::MAX);
         let mut headers = async_nats::HeaderMap::new();
@@ -98,14 +104,7 @@ impl Log {
 
     /// Has the server hand out the ticket now, unless one for the same message waits to be handed out already.
     async fn retry_now(&self, ticket: &Ticket) -> Result<(), UnavailableError> {
-        let message =
-            PublishMessage::build().payload(ticket.encode()?.into()).expected_last_subject_sequence(0);
-        let sent = self.context.send_publish(ticket.due_subject(), message).await;
-        let acknowledged = match sent {
-            Ok(ack) => ack.await,
-            Err(error) => Err(error),
-        };
-        match acknowledged {
+        match self.publish_in_place(ticket.due_subject(), ticket.encode()?, 0).await {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == PublishErrorKind::WrongLastSequence => Ok(()),
             Err(error) => Err(UnavailableError::new("hand out a ticket")(error)),
@@ -142,9 +141,13 @@ impl Log {
         stream_seq: u64,
     ) -> BoxFuture<'a, Result<bool, UnavailableError>> {
         Box::pin(async move {
+            let filter = format!("retry.*.{consumer}.{stream_seq}");
+            if let Some(server) = &self.server {
+                let found = asked("look for a retry", server.last_message(RETRIES, &filter)).await?;
+                return Ok(found.is_some());
+            }
             let stream = self.context.get_stream_no_info(RETRIES).await;
             let stream = stream.map_err(UnavailableError::new("open the stream of retries"))?;
-            let filter = format!("retry.*.{consumer}.{stream_seq}");
             match stream.get_last_raw_message_by_subject(&filter).await {
                 Ok(_) => Ok(true),
                 Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(false),
@@ -163,9 +166,13 @@ impl Log {
         stream_seq: u64,
     ) -> BoxFuture<'a, Result<(), UnavailableError>> {
         Box::pin(async move {
+            let filter = format!("retry.*.{consumer}.{stream_seq}");
+            if let Some(server) = &self.server {
+                return asked("withdraw a retry", server.remove(RETRIES, &filter)).await;
+            }
             let stream = self.context.get_stream_no_info(RETRIES).await;
             let stream = stream.map_err(UnavailableError::new("open the stream of retries"))?;
-            let purged = stream.purge().filter(format!("retry.*.{consumer}.{stream_seq}")).await;
+            let purged = stream.purge().filter(filter).await;
             purged.map(drop).map_err(UnavailableError::new("withdraw a retry"))
         })
     }

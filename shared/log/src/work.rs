@@ -8,6 +8,7 @@ mod handle;
 mod hands;
 mod settle;
 mod shares;
+mod single;
 mod source;
 
 use std::error::Error;
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use handle::AnyHandle;
 pub use handle::{Delivery, Failure, Handle};
+pub use single::{Handed, Reply, Worker};
 
 use crate::connection::{Log, UnavailableError};
 use crate::need::KnownNeeds;

@@ -45,11 +45,11 @@ impl Bench {
         let mut looks = 1;
         loop {
             let limit = self.config.handle_limit;
-            let done = tokio::time::timeout(limit, handler.handle(delivery)).await;
+            let done = self.log.within(limit, handler.handle(delivery)).await;
             let error = match done {
-                Ok(Err(Failure::Retry(error))) => error,
-                Ok(done) => return done,
-                Err(_) => format!("took longer than {limit:?}").into(),
+                Some(Err(Failure::Retry(error))) => error,
+                Some(done) => return done,
+                None => format!("took longer than {limit:?}").into(),
             };
             if !cannot_write(&*error) && self.needs(handler).await.is_ok() {
                 return Err(Failure::Retry(error));
@@ -57,7 +57,7 @@ impl Bench {
             tracing::debug!(error = &*error as &dyn Error, "kept in hand until what it needs is back");
             loop {
                 looks += 1;
-                tokio::time::sleep(LOOK_AGAIN.jittered_wait_before(looks)).await;
+                self.log.pause_before(LOOK_AGAIN, looks).await;
                 if self.needs(handler).await.is_ok() {
                     break;
                 }

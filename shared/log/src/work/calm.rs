@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, watch};
 
 /// What the server had sent before the gate was closed has come by then.
-const ON_THE_WAY: Duration = Duration::from_millis(100);
+pub(super) const ON_THE_WAY: Duration = Duration::from_millis(100);
 
 /// What a message holds while it is handled.
 pub(super) enum Place<'a> {
@@ -62,12 +62,13 @@ impl Calm {
         self.room.try_read().ok().map(|room| Place::BesideOthers { _room: room })
     }
 
-    /// Waits until nothing else is in hand or on its way; `None` while another suspect is in hand.
-    pub(super) async fn alone(&self) -> Option<Place<'_>> {
+    /// Waits until nothing else is in hand or on its way, which takes as long as `on_the_way`; `None` while another suspect
+    /// is in hand.
+    pub(super) async fn alone(&self, on_the_way: impl Future<Output = ()>) -> Option<Place<'_>> {
         let suspect = self.suspect.try_lock().ok()?;
         let gate = self.gate.close();
         let room = self.room.write().await;
-        tokio::time::sleep(ON_THE_WAY).await;
+        on_the_way.await;
         let mut in_hand = self.in_hand.subscribe();
         let others_ended = in_hand.wait_for(|count| *count == 1).await;
         others_ended.expect("what counts is here");
@@ -118,11 +119,11 @@ mod tests {
         let calm = Calm::new();
         let (_own, other) = (calm.count(), calm.count());
         let beside = calm.beside_others().unwrap();
-        let mut alone = Box::pin(calm.alone());
+        let mut alone = Box::pin(calm.alone(tokio::time::sleep(ON_THE_WAY)));
         assert!(futures::poll!(&mut alone).is_pending());
         calm.gate().closed().await;
         assert!(calm.beside_others().is_none(), "what comes now is put off");
-        assert!(calm.alone().await.is_none(), "and so is another suspect");
+        assert!(calm.alone(async {}).await.is_none(), "and so is another suspect");
         drop(beside);
         let too_early = tokio::time::timeout(2 * ON_THE_WAY, &mut alone).await;
         assert!(too_early.is_err(), "one message is still in hand");

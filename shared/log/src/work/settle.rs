@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use async_nats::jetstream::AckKind;
 use async_nats::jetstream::message::Message;
+use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::attempt::LOOK_AGAIN;
-use super::calm::Calm;
+use super::calm::{Calm, ON_THE_WAY};
 use super::choice::Kind;
 use super::handle::{AnyHandle, Failure};
 use super::source::{Taken, nak, report_progress};
@@ -55,12 +56,20 @@ pub(super) struct Placed {
 /// The log was restored from a copy since the ticket was written: what it would have tried again is not there.
 #[derive(Debug, thiserror::Error)]
 #[error("a ticket of another event than the one at position {seq} is thrown away")]
-struct StaleTicketError {
+pub(super) struct StaleTicketError {
     seq: u64,
 }
 
+/// What was handed out.
+pub(super) enum Content {
+    /// A fact.
+    Fact(Recorded),
+    /// The bytes of a ticket, which names a fact.
+    Ticket(Bytes),
+}
+
 /// How a message ended.
-enum Ended {
+pub(super) enum Ended {
     /// It was handled.
     Done,
     /// A ticket brings it again.
@@ -134,12 +143,26 @@ impl Bench {
             pending: info.pending,
         };
         let deliveries = u64::try_from(info.delivered).unwrap_or(1);
-        let (recorded, unanswered, tries) = match kind {
+        let content = match kind {
             Kind::Fresh => {
-                (Recorded::new(place, message.headers.as_ref(), message.payload.clone()), 0, vec![])
+                Content::Fact(Recorded::new(place, message.headers.as_ref(), message.payload.clone()))
             }
-            Kind::Retry => {
-                let ticket = Ticket::decode(&message.payload)?;
+            Kind::Retry => Content::Ticket(message.payload.clone()),
+        };
+        self.placed(content, deliveries, consumer).await
+    }
+
+    /// What was handed out, so many times, with its story.
+    pub(super) async fn placed(
+        &self,
+        content: Content,
+        deliveries: u64,
+        consumer: &str,
+    ) -> Result<Placed, Box<dyn Error + Send + Sync>> {
+        let (recorded, unanswered, tries) = match content {
+            Content::Fact(recorded) => (recorded, 0, vec![]),
+            Content::Ticket(ticket) => {
+                let ticket = Ticket::decode(&ticket)?;
                 let original = self.original(ticket.stream_seq).await?;
                 let stands_there = original.envelope().map(|envelope| envelope.event_id);
                 if ticket.event_id.is_some_and(|wanted| stands_there != Some(wanted)) {
@@ -163,7 +186,7 @@ impl Bench {
                     tracing::debug!(error = &error as &dyn Error, "cannot fetch what a ticket names")
                 }
             }
-            tokio::time::sleep(LOOK_AGAIN.jittered_wait_before(looks)).await;
+            self.log.pause_before(LOOK_AGAIN, looks).await;
             looks += 1;
         }
     }
@@ -190,13 +213,17 @@ impl Bench {
     }
 
     /// Handles the message and writes down what follows from it, however long the log can't be written.
-    async fn see_through(&self, handler: &dyn AnyHandle, placed: &Placed) -> Ended {
+    pub(super) async fn see_through(&self, handler: &dyn AnyHandle, placed: &Placed) -> Ended {
         let seq = placed.recorded.seq;
         // What workers took and never answered may have been their end: it is handled alone.
-        let place = if self.is_suspect(placed) { self.calm.alone().await } else { self.calm.beside_others() };
+        let place = if self.is_suspect(placed) {
+            self.calm.alone(self.log.pause(ON_THE_WAY)).await
+        } else {
+            self.calm.beside_others()
+        };
         let Some(_place) = place else {
             // In hand it would die with the suspect that is being handled, and be taken for another poison.
-            let wait = REDELIVERY.jittered_wait_before(2);
+            let wait = self.log.wait_before(REDELIVERY, 2);
             self.put_off(placed, placed.tries.clone(), placed.deliveries - 1, wait).await;
             return Ended::Later;
         };
@@ -209,11 +236,11 @@ impl Bench {
             Err(Failure::Elsewhere { need }) => {
                 tracing::debug!(need = need.name(), seq, "handed over");
                 let ticket = ticket(placed, placed.tries.clone(), 0);
-                until_written(seq, || self.log.hand_over(&ticket, &need, &self.needs)).await;
+                until_written(&self.log, seq, || self.log.hand_over(&ticket, &need, &self.needs)).await;
                 return Ended::HandedOver;
             }
             Err(Failure::Retry(source)) if placed.tries.len() + 1 < self.config.max_tries => {
-                let wait = REDELIVERY.jittered_wait_before(placed.tries.len() as u64 + 2);
+                let wait = self.log.wait_before(REDELIVERY, placed.tries.len() as u64 + 2);
                 tracing::warn!(error = &*source as &dyn Error, seq, ?wait, "will be tried again");
                 let tries = tries_with(placed, chain(&*source));
                 self.put_off(placed, tries, 0, wait).await;
@@ -232,7 +259,7 @@ impl Bench {
                 }
                 Err(error) => return Ended::Stopped(error.into()),
             }
-            tokio::time::sleep(LOOK_AGAIN.jittered_wait_before(looks)).await;
+            self.log.pause_before(LOOK_AGAIN, looks).await;
             looks += 1;
         }
     }
@@ -245,7 +272,7 @@ impl Bench {
     /// Has the message come again by a ticket, after `wait`.
     async fn put_off(&self, placed: &Placed, tries: Vec<Try>, unanswered: u64, wait: Duration) {
         let ticket = ticket(placed, tries, unanswered);
-        until_written(ticket.stream_seq, || self.log.schedule_retry(&ticket, wait)).await;
+        until_written(&self.log, ticket.stream_seq, || self.log.schedule_retry(&ticket, wait)).await;
     }
 
     /// Answers the server; gives a word for the metrics.
@@ -289,7 +316,7 @@ fn ticket(placed: &Placed, tries: Vec<Try>, unanswered: u64) -> Ticket {
     Ticket { consumer: placed.consumer.clone(), stream_seq, event_id, tries, unanswered }
 }
 
-async fn until_written<F, Fut>(seq: u64, mut write: F)
+async fn until_written<F, Fut>(log: &Log, seq: u64, mut write: F)
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = Result<(), UnavailableError>>,
@@ -297,7 +324,7 @@ where
     let mut looks = 2;
     while let Err(error) = write().await {
         tracing::debug!(error = &error as &dyn Error, seq, "no ticket was written yet");
-        tokio::time::sleep(LOOK_AGAIN.jittered_wait_before(looks)).await;
+        log.pause_before(LOOK_AGAIN, looks).await;
         looks += 1;
     }
 }

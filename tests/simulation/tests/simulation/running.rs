@@ -1,0 +1,82 @@
+//! Scenarios by seed. `HILUM_SIMULATION_SECONDS` says for how long (0: until it is stopped), `HILUM_SIMULATION_SEED`
+//! repeats one.
+
+use std::time::{Duration, Instant};
+
+use hilum_simulation::{Flaw, run, run_traced};
+
+/// What `make test` gives it, without what others on the machine take.
+const SECONDS: u64 = 45;
+/// How often it says how far it is, when it runs until it is stopped.
+const SAY_EVERY: Duration = Duration::from_secs(60);
+
+fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok().filter(|text| !text.is_empty())?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} must be a whole number, not {text}")))
+}
+
+/// Tells the story of a seed, and what is wrong at its end.
+fn tell(seed: u64) {
+    let outcome = run_traced(seed, Flaw::None);
+    outcome.trace.iter().for_each(|line| println!("{line}"));
+    for violation in &outcome.violations {
+        println!("{}: {}", violation.invariant, violation.what);
+    }
+    assert_eq!(outcome.violations, [], "HILUM_SIMULATION_SEED={seed} make simulate");
+}
+
+#[test]
+fn nothing_is_lost_doubled_or_wrong_in_any_scenario() {
+    if let Some(seed) = number("HILUM_SIMULATION_SEED") {
+        return tell(seed);
+    }
+    let seconds = number("HILUM_SIMULATION_SECONDS").unwrap_or(SECONDS);
+    let limit = if seconds == 0 { Duration::MAX } else { Duration::from_secs(seconds) };
+    // Other ones each time, except that who looks for what a change has broken may want the same.
+    let first = number("HILUM_SIMULATION_FIRST").unwrap_or_else(|| u64::from(std::process::id()) << 32);
+    let (begun, mut said_at) = (Instant::now(), Instant::now());
+    let (mut scenarios, mut steps, mut facts) = (0_u64, 0, 0);
+    while begun.elapsed() < limit {
+        let outcome = run(first + scenarios, Flaw::None);
+        if !outcome.violations.is_empty() {
+            tell(outcome.seed);
+        }
+        (scenarios, steps, facts) =
+            (scenarios + 1, steps + u64::from(outcome.steps), facts + outcome.facts as u64);
+        if said_at.elapsed() > SAY_EVERY {
+            println!("{scenarios} scenarios from seed {first} on");
+            said_at = Instant::now();
+        }
+    }
+    let rate = scenarios as f64 / begun.elapsed().as_secs_f64();
+    println!(
+        "{scenarios} scenarios from seed {first} on, {rate:.0} a second; {} steps and {} facts each",
+        steps / scenarios,
+        facts / scenarios
+    );
+}
+
+/// Looks through many and counts what is wrong: for who works on the simulation itself.
+#[test]
+#[ignore = "counts, and proves nothing"]
+fn how_much_is_wrong() {
+    let mut by_kind = std::collections::BTreeMap::<String, (u64, u64)>::new();
+    let scenarios = number("HILUM_SIMULATION_COUNT").unwrap_or(1000);
+    let begun = Instant::now();
+    for seed in 1..=scenarios {
+        for violation in run(seed, Flaw::None).violations.into_iter().take(1) {
+            let words: Vec<&str> = violation
+                .what
+                .split(' ')
+                .filter(|word| !word.contains(|c: char| c.is_ascii_digit()))
+                .collect();
+            let kind =
+                format!("{}: {}", violation.invariant, words.join(" ").chars().take(110).collect::<String>());
+            by_kind.entry(kind).or_insert((0, seed)).0 += 1;
+        }
+    }
+    for (kind, (times, seed)) in &by_kind {
+        println!("{times} times, first by seed {seed}: {kind}");
+    }
+    println!("{:.0} a second", scenarios as f64 / begun.elapsed().as_secs_f64());
+}
