@@ -5,6 +5,7 @@ mod advisory;
 mod append;
 mod connection;
 mod consumer;
+mod count;
 mod dead_letter;
 mod definition;
 mod failpoint;

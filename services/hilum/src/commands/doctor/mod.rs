@@ -88,6 +88,7 @@ async fn examine(folder: &StateFolder) -> Result<Vec<Check>, Error> {
             checks.push(supervisor(folder, state));
             checks.extend(parts::parts(state).await);
             checks.push(checks::model(state));
+            checks.extend(checks::open_files(state));
             checks.push(checks::streams(state).await);
             checks.extend(checks::dead_letters_and_tables(state).await);
         }
