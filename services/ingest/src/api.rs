@@ -97,7 +97,7 @@ async fn expect(
             "the body broke off or is longer than {limit} bytes; send a shorter manifest"
         ))
     })?;
-    let manifest = Manifest::read(&body)?;
+    let manifest = Manifest::read(&body, door.sizes.most)?;
     let site = at.site()?;
     let study_id = study_meant(&named, &site);
     // What is no name of a study would never be met by an image.

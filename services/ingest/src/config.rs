@@ -41,6 +41,9 @@ pub(crate) struct Config {
     /// Sites that images are taken from; one more is answered 403. Each has queues of its own, which are served in turn
     #[arg(long, env = "HILUM_MAX_SITES", default_value_t = 1000)]
     pub(crate) max_sites: usize,
+    /// Images of a study that are taken, as the report service has it; one more is answered 409
+    #[arg(long, env = "HILUM_STUDY_IMAGES_MAX", default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..=50_000))]
+    pub(crate) study_images_max: u32,
     /// Child processes that read DICOM headers
     #[arg(long, env = "HILUM_DECODERS", default_value_t = 2)]
     pub(crate) decoders: usize,

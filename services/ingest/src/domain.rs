@@ -1,7 +1,8 @@
 //! What an upload means: which study it belongs to and which fact it makes. No IO, clock or randomness.
 
 use hilum_events::{
-    Envelope, Event, ImageStored, JobId, Priority, SeriesName, Site, StoredImage, StudyId, StudyRef,
+    DicomIdentity, Envelope, Event, ImageStored, JobId, Priority, SeriesName, Site, StoredImage, StudyId,
+    StudyRef,
 };
 use jiff::Timestamp;
 
@@ -32,13 +33,8 @@ pub(crate) struct Arrival {
 pub(crate) fn image_stored(job_id: JobId, wishes: Wishes, arrival: Arrival, now: Timestamp) -> Envelope {
     let Wishes { site, study, priority, expected_images, prior_study } = wishes;
     let Arrival { image, series } = arrival;
-    let study_id = match (&study, &image.dicom) {
-        (Some(name), _) => StudyId::named(&site, name.as_str()),
-        (None, Some(dicom)) if !dicom.study_instance_uid.is_empty() => {
-            StudyId::named(&site, &dicom.study_instance_uid)
-        }
-        _ => StudyId::of_lone_job(job_id),
-    };
+    let named = study_named(&site, study.as_ref(), image.dicom.as_ref());
+    let study_id = named.unwrap_or_else(|| StudyId::of_lone_job(job_id));
     let prior_study_id = prior_study.map(|prior| study_meant(prior.as_str(), &site));
     let event = Event::ImageStored(ImageStored {
         job_id,
@@ -51,6 +47,17 @@ pub(crate) fn image_stored(job_id: JobId, wishes: Wishes, arrival: Arrival, now:
         prior_study_id: prior_study_id.filter(|prior| *prior != study_id),
     });
     Envelope::first(job_id.as_uuid(), site, now, event)
+}
+
+/// The study that an image is of, if anything names it: others may be of it too.
+pub(crate) fn study_named(
+    site: &Site,
+    study: Option<&StudyRef>,
+    dicom: Option<&DicomIdentity>,
+) -> Option<StudyId> {
+    let header = dicom.map(|dicom| dicom.study_instance_uid.as_str()).filter(|uid| !uid.is_empty());
+    let name = study.map(StudyRef::as_str).or(header)?;
+    Some(StudyId::named(site, name))
 }
 
 /// The study that a caller means by `text`: its id, or the name it has at `site`.

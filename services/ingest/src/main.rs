@@ -11,6 +11,7 @@ mod known;
 mod manifest;
 mod pace;
 mod refusal;
+mod study_sizes;
 mod upload;
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use tokio::sync::Semaphore;
 use crate::config::Config;
 use crate::gate::Gate;
 use crate::known::Readings;
+use crate::study_sizes::StudySizes;
 use crate::upload::Door;
 
 /// A condition of readiness.
@@ -58,6 +60,7 @@ async fn main() -> anyhow::Result<()> {
         sites,
         slots: Arc::new(Semaphore::new(config.uploads_at_once.max(1))),
         max_upload_bytes: config.max_upload_bytes,
+        sizes: StudySizes::bounded(config.study_images_max),
     };
     let shutdown = service.shutdown.clone();
     let until_stopped = async move {

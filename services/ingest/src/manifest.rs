@@ -7,7 +7,6 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::refusal::Refusal;
-use crate::upload::MAX_IMAGES;
 
 /// The longest body, bytes.
 pub(crate) const MAX_BYTES: usize = 1 << 20;
@@ -26,24 +25,24 @@ pub(crate) struct Manifest {
 }
 
 impl Manifest {
-    /// Reads the body.
-    pub(crate) fn read(body: &[u8]) -> Result<Self, Refusal> {
+    /// Reads the body; a study may have `most` images.
+    pub(crate) fn read(body: &[u8], most: u32) -> Result<Self, Refusal> {
         let manifest: Self = serde_json::from_slice(body).map_err(|error| {
             let example = r#"{"images": 2, "sha256": [], "sop_instance_uids": []}"#;
             Refusal::Malformed(format!(
                 "the body must be JSON such as {example}, both lists optional: {error}"
             ))
         })?;
-        match manifest.fault() {
+        match manifest.fault(most) {
             None => Ok(manifest),
             Some(fault) => Err(Refusal::Malformed(fault)),
         }
     }
 
-    fn fault(&self) -> Option<String> {
+    fn fault(&self, most: u32) -> Option<String> {
         let named = self.sha256.len().max(self.sop_instance_uids.len());
-        if !(1..=MAX_IMAGES).contains(&self.images) {
-            Some(format!("images must be a number from 1 to {MAX_IMAGES}"))
+        if !(1..=most).contains(&self.images) {
+            Some(format!("images must be a number from 1 to {most}, the most that one report tells of"))
         } else if named > MAX_NAMED {
             Some(format!(
                 "a list names more than {MAX_NAMED} images; leave it out and say only how many there are"
@@ -83,26 +82,28 @@ mod tests {
 
     use super::*;
 
+    const MOST: u32 = 10_000;
+
     fn said(body: &serde_json::Value) -> String {
-        Manifest::read(body.to_string().as_bytes()).unwrap_err().to_string()
+        Manifest::read(body.to_string().as_bytes(), MOST).unwrap_err().to_string()
     }
 
     #[test]
     fn a_manifest_may_name_its_images_or_only_count_them() {
         let digest = Sha256Digest::of(b"a");
         let body = json!({ "images": 2, "sha256": [digest, digest], "sop_instance_uids": ["1.2.3"] });
-        let manifest = Manifest::read(body.to_string().as_bytes()).unwrap();
+        let manifest = Manifest::read(body.to_string().as_bytes(), MOST).unwrap();
         let event = manifest.received(samples::study_id(), Uuid::from_u128(1));
         assert_eq!((event.images, event.sha256.as_slice()), (2, &[digest][..]));
         assert_eq!(event.sop_instance_uids, ["1.2.3"]);
-        let counted = Manifest::read(br#"{"images": 100000}"#).unwrap();
-        assert_eq!((counted.images, counted.sha256.len()), (100_000, 0));
+        let counted = Manifest::read(br#"{"images": 10000}"#, MOST).unwrap();
+        assert_eq!((counted.images, counted.sha256.len()), (10_000, 0));
     }
 
     #[test]
     fn what_cannot_be_is_refused_and_says_what_to_do() {
-        assert!(said(&json!({ "images": 0 })).contains("from 1 to 100000"));
-        assert!(said(&json!({ "images": 100_001 })).contains("from 1 to 100000"));
+        assert!(said(&json!({ "images": 0 })).contains("from 1 to 10000"));
+        assert!(said(&json!({ "images": 10_001 })).contains("from 1 to 10000"));
         assert!(said(&json!({ "sha256": [] })).contains("missing field `images`"));
         assert!(said(&json!({ "images": 1, "patient": "x" })).contains("unknown field"));
         assert!(said(&json!({ "images": 1, "sha256": ["ab"] })).contains("64 hexadecimal digits"));
@@ -110,7 +111,7 @@ mod tests {
         assert!(said(&json!({ "images": 1, "sop_instance_uids": ["1.2", "1.3"] })).contains("names 2"));
         let many: Vec<_> = (0..=MAX_NAMED).map(|number| format!("1.{number}")).collect();
         assert!(said(&json!({ "images": 9999, "sop_instance_uids": many })).contains("more than 4096"));
-        assert!(Manifest::read(b"{").is_err());
+        assert!(Manifest::read(b"{", MOST).is_err());
     }
 
     #[test]
@@ -120,7 +121,7 @@ mod tests {
         let body = json!({ "images": MAX_NAMED, "sha256": digests, "sop_instance_uids": uids }).to_string();
         assert!(body.len() < MAX_BYTES);
         let event =
-            Manifest::read(body.as_bytes()).unwrap().received(samples::study_id(), Uuid::from_u128(1));
+            Manifest::read(body.as_bytes(), MOST).unwrap().received(samples::study_id(), Uuid::from_u128(1));
         let event = Event::StudyManifestReceived(event);
         let envelope = Envelope::first(Uuid::from_u128(1), samples::site(), samples::at(0), event);
         assert_eq!(Envelope::decode(&envelope.encode()), Ok(envelope));

@@ -39,6 +39,12 @@ pub(crate) enum Refusal {
     /// The study is not known.
     #[error("no image of study {0} was ever stored here; check the id, and the site if you gave a name")]
     UnknownStudy(String),
+    /// The study has as many images as a report tells of.
+    #[error(
+        "the study has {most} images, the most that one report tells of; send this one as part of another study, or \
+         have the operator allow more with HILUM_STUDY_IMAGES_MAX"
+    )]
+    StudyFull { most: u32 },
     /// All slots are taken.
     #[error("as many uploads are under way as this service takes; try again shortly")]
     Busy,
@@ -122,6 +128,7 @@ impl Refusal {
             Self::UnknownType | Self::NotMultipart => "unsupported-type",
             Self::Unreadable { .. } => "unreadable-image",
             Self::UnknownStudy(_) => "not-found",
+            Self::StudyFull { .. } => "study-full",
             Self::Busy => "busy",
             Self::Full { .. } => "full",
             Self::LongWait { .. } => "long-wait",
@@ -138,6 +145,7 @@ impl Refusal {
             Self::Unreadable { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::UnknownStudy(_) => StatusCode::NOT_FOUND,
             Self::TooManySites { .. } => StatusCode::FORBIDDEN,
+            Self::StudyFull { .. } => StatusCode::CONFLICT,
             Self::Busy | Self::Full { .. } | Self::LongWait { .. } | Self::Unavailable(..) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }

@@ -21,16 +21,15 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use crate::domain::{Arrival, Wishes, image_stored};
+use crate::domain::{Arrival, Wishes, image_stored, study_named};
 use crate::gate::{Admitted, Gate};
 use crate::known::Readings;
 use crate::manifest::Manifest;
 use crate::refusal::Refusal;
+use crate::study_sizes::StudySizes;
 
 /// Longest text field, bytes.
 const MAX_TEXT_BYTES: usize = 256;
-/// The most images that a study may be said to have.
-pub(crate) const MAX_IMAGES: u32 = 100_000;
 
 /// Where images come in. Cheap to clone.
 #[derive(Clone)]
@@ -45,6 +44,7 @@ pub(crate) struct Door {
     pub(crate) readings: Option<Readings>,
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) max_upload_bytes: u64,
+    pub(crate) sizes: StudySizes,
 }
 
 /// An upload that was taken in.
@@ -72,7 +72,7 @@ impl Door {
             return Err(Refusal::Unavailable("the event log is away", source));
         }
         let (wishes, arrived) = self.read_form(form).await?;
-        let (dicom, series) = match self.identify(&arrived, &wishes.site).await {
+        let (dicom, series, study_id) = match self.identify_and_admit(&arrived, &wishes).await {
             Ok(identified) => identified,
             Err(refusal) => {
                 self.store.discard(&arrived.received).await;
@@ -91,6 +91,7 @@ impl Door {
         let stored = image_stored(job_id, wishes, arrival, Timestamp::now());
         self.log.append(&stored).await?;
         reach("ingest.after-publish");
+        study_id.into_iter().for_each(|study_id| self.sizes.count(study_id));
         let result = match (&self.readings, known.flatten()) {
             (Some(readings), Some(known)) => readings.link(&stored, known).await,
             _ => None,
@@ -199,8 +200,9 @@ impl Door {
             }
             "expected_images" => {
                 let images = self.text(field).await?.parse().ok();
-                let images = images.filter(|images| (1..=MAX_IMAGES).contains(images)).ok_or_else(|| {
-                    Refusal::Malformed(format!("expected_images must be a number from 1 to {MAX_IMAGES}"))
+                let most = self.sizes.most;
+                let images = images.filter(|images| (1..=most).contains(images)).ok_or_else(|| {
+                    Refusal::Malformed(format!("expected_images must be a number from 1 to {most}"))
                 })?;
                 wishes.expected_images = Some(images);
                 Ok(())
@@ -235,6 +237,20 @@ impl Door {
         let all = stream::once(async { Ok(prefix.freeze()) }).chain(chunks);
         let received = self.store.receive(all, self.max_upload_bytes).await?;
         Ok(Arrived { media_type, received, admitted })
+    }
+
+    /// What the image says of itself, and the study that it adds to, if there may be more images of that.
+    async fn identify_and_admit(
+        &self,
+        arrived: &Arrived,
+        wishes: &Wishes,
+    ) -> Result<(Option<DicomIdentity>, Vec<SeriesName>, Option<StudyId>), Refusal> {
+        let (dicom, series) = self.identify(arrived, &wishes.site).await?;
+        let study_id = study_named(&wishes.site, wishes.study.as_ref(), dicom.as_ref());
+        if let Some(study_id) = study_id {
+            self.sizes.admit(&self.log, study_id).await?;
+        }
+        Ok((dicom, series, study_id))
     }
 
     /// For DICOM, the identifiers and the series of the site: read in a child process, for a hostile file ends the process

@@ -31,7 +31,7 @@ use axum::{Router, middleware};
 use hilum_blobs::BlobStore;
 use hilum_forms::Maker;
 use hilum_log::Log;
-use hilum_runtime::Problem;
+use hilum_runtime::{Problem, held_at_once};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -42,6 +42,8 @@ use crate::queries::Queries;
 
 /// Requests that wait for something at a time; each costs little, but not nothing.
 const WAITING_MAX: usize = 4096;
+/// Files and connections that are kept for what does not wait: the database, the log, storage, other requests.
+const RESERVED_FILES: u64 = 256;
 
 /// The description of the whole API, also of what other services serve under the same base URL.
 const OPENAPI: &str = include_str!("../openapi.json");
@@ -54,6 +56,7 @@ pub struct Api {
     blobs: BlobStore,
     progress: Progress,
     shutdown: CancellationToken,
+    waiting_max: usize,
     waiting: Arc<Semaphore>,
     decisions: Arc<Throttle>,
     unserved: Arc<Unserved>,
@@ -70,9 +73,16 @@ impl Api {
         progress: Progress,
         shutdown: CancellationToken,
     ) -> Self {
-        let waiting = Arc::new(Semaphore::new(WAITING_MAX));
+        let (waiting_max, waiting) = (WAITING_MAX, Arc::new(Semaphore::new(WAITING_MAX)));
         let (decisions, unserved) = (Arc::default(), Arc::default());
-        Self { queries, log, blobs, progress, shutdown, waiting, decisions, unserved, maker }
+        Self { queries, log, blobs, progress, shutdown, waiting_max, waiting, decisions, unserved, maker }
+    }
+
+    /// The same in a process that may have `open_files` files and connections open: fewer requests wait if that is little.
+    #[must_use]
+    pub fn within(self, open_files: u64) -> Self {
+        let waiting_max = WAITING_MAX.min(held_at_once(open_files, 1, RESERVED_FILES));
+        Self { waiting_max, waiting: Arc::new(Semaphore::new(waiting_max)), ..self }
     }
 }
 

@@ -43,7 +43,8 @@ async fn main() -> anyhow::Result<()> {
     let decoder = DecoderPool::new(DecoderConfig { size: DECODERS, ..DecoderConfig::sibling()? });
     let maker = Maker::new(blobs.clone(), decoder);
     let queries = Queries::new(reading.clone());
-    let api = Api::new(queries, log, blobs, maker, progress, service.shutdown.clone());
+    let api =
+        Api::new(queries, log, blobs, maker, progress, service.shutdown.clone()).within(service.open_files);
     let fold = async {
         projection.run(&service.shutdown).await;
         anyhow::Ok(())

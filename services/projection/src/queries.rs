@@ -20,8 +20,8 @@ pub use deliveries::Delivery;
 pub use flags::{Flag, Flagged, FlaggedFilter};
 pub use losses::Loss;
 
-/// Jobs told with their study at most.
-pub const STUDY_JOBS_MAX: i64 = 1000;
+/// Jobs told with their study at most, where no other number is asked for.
+pub const STUDY_JOBS_MAX: u32 = 1000;
 
 /// Reads the tables. Cheap to clone.
 #[derive(Clone)]
@@ -224,15 +224,25 @@ impl Queries {
         Ok(unwrapped(rows))
     }
 
-    /// The jobs of a study in the order their images came, [`STUDY_JOBS_MAX`] at most.
+    /// The jobs of a study in the order their images came, `limit` at most, behind the job `after` if one is given. That one
+    /// must be of the study, or nothing is behind it.
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn study_jobs(&self, study_id: StudyId) -> Result<Vec<Job>, sqlx::Error> {
-        let sql = "SELECT to_json(j) FROM job_states j WHERE study_id = $1 ORDER BY stored_seq LIMIT $2";
+    pub async fn study_jobs(
+        &self,
+        study_id: StudyId,
+        after: Option<JobId>,
+        limit: u32,
+    ) -> Result<Vec<Job>, sqlx::Error> {
+        let sql =
+            "SELECT to_json(j) FROM job_states j WHERE study_id = $1 AND ($2::uuid IS NULL OR stored_seq >
+                (SELECT stored_seq FROM jobs WHERE job_id = $2 AND study_id = $1))
+            ORDER BY stored_seq LIMIT $3";
         let rows = sqlx::query_scalar(sql)
             .bind(study_id.as_uuid())
-            .bind(STUDY_JOBS_MAX)
+            .bind(after.map(JobId::as_uuid))
+            .bind(i64::from(limit))
             .fetch_all(&self.pool)
             .await?;
         Ok(unwrapped(rows))

@@ -164,7 +164,8 @@ fn completeness(brief: &Brief) -> Option<Completeness> {
     let series = expected.absent_series.iter().map(|name| Missing::Series { name: name.to_string() });
     let pending = brief.images.iter().filter(|image| image.outcome.is_none());
     let outcomes = pending.map(|image| Missing::Outcome { job_id: image.job_id });
-    let missing: Vec<_> = images.into_iter().chain(series).chain(outcomes).collect();
+    let beyond = expected.most.map(|most| Missing::Beyond { most });
+    let missing: Vec<_> = images.into_iter().chain(series).chain(beyond).chain(outcomes).collect();
     let is_told = expected.images.is_some() || expected.has_series || !missing.is_empty();
     is_told.then_some(Completeness { complete: missing.is_empty(), missing })
 }

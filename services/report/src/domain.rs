@@ -49,6 +49,8 @@ struct Mark {
 /// All studies, folded from the log.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct State {
+    /// The most images that a report tells of.
+    most_images: Option<u32>,
     last_seq: u64,
     studies: HashMap<StudyId, Study>,
     jobs: HashMap<JobId, ImagePlace>,
@@ -102,6 +104,11 @@ pub(crate) fn decide(state: &State, now: Timestamp, rules: &Rules) -> Vec<Due> {
 }
 
 impl State {
+    /// No study yet; of each the first `most_images` images are told.
+    pub(crate) fn bounded(most_images: u32) -> Self {
+        Self { most_images: Some(most_images), ..Self::default() }
+    }
+
     /// Revision of a study's last report, 0 for none.
     pub(crate) fn revision(&self, study_id: StudyId) -> u32 {
         self.studies.get(&study_id).map_or(0, Study::revision)
@@ -120,6 +127,13 @@ impl State {
             .studies
             .entry(e.study_id)
             .or_insert_with(|| Study::new(fact.envelope.site.clone(), fact.seq, fact.stored_at));
+        if self.most_images.is_some_and(|most| study.images.len() as u64 >= u64::from(most)) {
+            // Told once, and never looked at again.
+            if study.note_beyond(fact.seq) {
+                self.touch(e.study_id, fact);
+            }
+            return;
+        }
         self.jobs.insert(e.job_id, ImagePlace { study_id: e.study_id, index: study.images.len() });
         study.add(fact.seq, fact.stored_at, e);
         self.touch(e.study_id, fact);

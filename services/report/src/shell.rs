@@ -35,6 +35,8 @@ pub struct Pace {
     pub quiet: Duration,
     /// When the studies of each site are reported.
     pub sites: Sites,
+    /// Images of a study that its report tells of.
+    pub study_images_max: u32,
     /// Reports made at a time.
     pub studies_at_once: usize,
     /// After a stop, how long the reports in hand may take; another copy or the next start makes the rest.
@@ -162,8 +164,8 @@ impl Desk {
             issuer,
             health,
             rules: Rules::new(pace.quiet, pace.sites.clone()),
+            state: State::bounded(pace.study_images_max),
             pace,
-            state: State::default(),
             seen_seq: 0,
             caught_up: false,
             halted: None,

@@ -74,6 +74,7 @@ impl Site {
         let pace = Pace {
             quiet: Duration::from_millis(quiet_ms),
             sites: Sites::parse(&self.sites).unwrap(),
+            study_images_max: 5000,
             studies_at_once: 2,
             drain_limit: Duration::from_secs(5),
             remember_bytes,

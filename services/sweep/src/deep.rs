@@ -31,7 +31,8 @@ impl Deep<'_> {
         let position = self.log.position().await.map_err(StorageLookError::from)?;
         let mut record = Record::read(self.blobs, &position).await.map_err(StorageLookError::from)?;
         let before = record.lost.clone();
-        record.forget(&healed(self.blobs, &record).await.map_err(StorageLookError::from)?);
+        let healed = healed(self.blobs, &record).await.map_err(StorageLookError::from)?;
+        record.forget(&healed);
         for finding in self.beside_the_log().await? {
             act_on(finding).await?;
         }
@@ -60,7 +61,8 @@ impl Deep<'_> {
         }
         if !self.dry_run && record.lost != before {
             let mut latest = Record::read(self.blobs, &position).await.map_err(StorageLookError::from)?;
-            latest.lost = record.lost;
+            latest.forget(&healed);
+            record.lost.iter().for_each(|loss| latest.note_lost(loss));
             latest.write(self.blobs).await.map_err(StorageLookError::from)?;
         }
         Ok(looked)

@@ -11,9 +11,9 @@ use hilum_blobs::{GetError, PutError};
 use hilum_log::UnavailableError;
 
 pub(crate) use contents::{Stretch, hash_on};
-pub(crate) use losses::healed;
+pub(crate) use losses::{Losses, healed};
 pub(crate) use names::{Names, compare};
-pub(crate) use record::Record;
+pub(crate) use record::{Compared, Record};
 pub(crate) use unfinished::unfinished;
 
 /// The look was not finished.

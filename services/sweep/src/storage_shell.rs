@@ -9,10 +9,13 @@ use hilum_blobs::UnfinishedIn;
 use hilum_log::StreamPosition;
 use hilum_runtime::with_causes;
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Mutex;
 
-use crate::domain::{Finding, due_position};
+use crate::domain::{Action, Finding, due_position};
 use crate::shell::{Said, Sweep, note_run, signed};
-use crate::storage::{Names, Record, StorageLookError, Stretch, compare, hash_on, healed, unfinished};
+use crate::storage::{
+    Compared, Losses, Names, Record, StorageLookError, Stretch, compare, hash_on, healed, unfinished,
+};
 
 /// Note on objects that can't be had, of which no dead letter tells.
 const STORED_OBJECTS: &str = "stored objects";
@@ -30,6 +33,8 @@ const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 /// The part of the service that looks at object storage.
 pub(crate) struct StorageSweep<'a> {
     sweep: &'a Sweep,
+    /// Held while the record is read, changed and written: the looks go on side by side.
+    noting: Mutex<()>,
 }
 
 /// How a turn of a look ended.
@@ -44,7 +49,7 @@ enum Turn {
 
 impl<'a> StorageSweep<'a> {
     pub(crate) fn new(sweep: &'a Sweep) -> Self {
-        Self { sweep }
+        Self { sweep, noting: Mutex::new(()) }
     }
 
     pub(crate) async fn run(&self) -> Infallible {
@@ -67,7 +72,10 @@ impl<'a> StorageSweep<'a> {
         let (mut said, mut pause) = (Said::default(), RETRY.0);
         loop {
             let wait = match turn(&mut said).await {
-                Ok(Turn::More) => Duration::ZERO,
+                Ok(Turn::More) => {
+                    pause = RETRY.0;
+                    Duration::ZERO
+                }
                 Ok(Turn::Done) => {
                     self.sweep.health.note(look, None);
                     pause = RETRY.0;
@@ -103,20 +111,18 @@ impl<'a> StorageSweep<'a> {
             return Ok(Turn::Done);
         }
         let names = Names::From { byte: before.next, most: pace.objects_at_a_time };
-        let mut compared = compare(log, blobs, &names, signed(pace.unfinished_after), now).await?;
-        let mut record = Record::read(blobs, &position).await?;
-        match compared.losses.findings(log, &mut record, now).await? {
-            Ok(findings) => compared.findings.extend(findings),
+        let compared = compare(log, blobs, &names, signed(pace.unfinished_after), now).await?;
+        let (losses, findings, next) =
+            (compared.losses, compared.findings, compared.next.unwrap_or_default());
+        let turn = self
+            .conclude(&position, &losses, findings, said, |record| {
+                record.compared = Compared { next, ended_at: Some(now) };
+            })
+            .await?;
+        if let Turn::Stuck(_) = turn {
             // To be looked at again as a whole.
-            Err(finding) => return Ok(self.refuse(finding, said).await),
+            return Ok(turn);
         }
-        said.forget_others(&compared.findings);
-        for finding in &compared.findings {
-            self.sweep.act_on(finding, said).await;
-        }
-        record.compared.next = compared.next.unwrap_or_default();
-        record.compared.ended_at = Some(now);
-        record.write(blobs).await?;
         note_run("storage");
         Ok(Turn::Done)
     }
@@ -127,13 +133,15 @@ impl<'a> StorageSweep<'a> {
         let (now, position) = (log.server_time().await?, log.position().await?);
         let mut record = Record::read(blobs, &position).await?;
         self.tell(&record, &position, now);
-        self.see_what_is_healed(&mut record, now).await?;
+        self.see_what_is_healed(&mut record, &position, now).await?;
         let began_at = record.hashed.began_at.filter(|began_at| *began_at <= now).unwrap_or(now);
         let since = now.duration_since(began_at);
         let due = due_position(position.last_seq, since, signed(pace.hash_within));
         if record.hashed.position >= due {
             let is_round = since >= signed(pace.hash_within);
             if is_round || record.hashed.began_at != Some(began_at) {
+                let _alone = self.noting.lock().await;
+                record = Record::read(blobs, &position).await?;
                 record.begin_round(if is_round { now } else { began_at }, is_round);
                 record.write(blobs).await?;
             }
@@ -148,19 +156,13 @@ impl<'a> StorageSweep<'a> {
         };
         let hashed = hash_on(log, blobs, &stretch).await;
         metrics::counter!("hilum_sweep_hashed_bytes_total").increment(hashed.size_bytes);
-        let mut record = Record::read(blobs, &position).await?;
-        let findings = match hashed.losses.findings(log, &mut record, now).await? {
-            Ok(findings) => findings,
-            Err(finding) => return Ok(self.refuse(finding, said).await),
-        };
-        said.forget_others(&findings);
-        for finding in &findings {
-            self.sweep.act_on(finding, said).await;
-        }
-        record.hashed.position = hashed.position;
-        record.hashed.objects += hashed.losses.objects;
-        record.write(blobs).await?;
-        hashed.stopped_by.map_or(Ok(Turn::More), |error| Err(error.into()))
+        let turn = self
+            .conclude(&position, &hashed.losses, Vec::new(), said, |record| {
+                record.hashed.position = hashed.position;
+                record.hashed.objects += hashed.losses.objects;
+            })
+            .await?;
+        hashed.stopped_by.map_or(Ok(turn), |error| Err(error.into()))
     }
 
     /// Removes what was left unfinished, save among the contents: that is seen when those are listed.
@@ -177,21 +179,58 @@ impl<'a> StorageSweep<'a> {
         Ok(Turn::Done)
     }
 
-    async fn see_what_is_healed(&self, record: &mut Record, now: Timestamp) -> Result<(), StorageLookError> {
+    /// Acts on what a look came to, and notes it. When something could not be done nothing is noted, and it is found again.
+    async fn conclude(
+        &self,
+        position: &StreamPosition,
+        losses: &Losses,
+        mut findings: Vec<Finding>,
+        said: &mut Said,
+        note: impl FnOnce(&mut Record),
+    ) -> Result<Turn, StorageLookError> {
+        let Sweep { log, blobs, .. } = self.sweep;
+        let _alone = self.noting.lock().await;
+        let mut record = Record::read(blobs, position).await?;
+        match losses.findings(log, &mut record, log.server_time().await?).await? {
+            Ok(lost) => findings.extend(lost),
+            Err(finding) => {
+                self.sweep.act_on(&finding, said).await;
+                return Ok(Turn::Stuck(finding.reason));
+            }
+        }
+        said.forget_others(&findings);
+        let mut is_done = true;
+        for finding in &findings {
+            is_done &= self.sweep.act_on(finding, said).await || finding.action != Action::Park;
+        }
+        if !is_done {
+            return Ok(Turn::Stuck(
+                "what was found could not be acted on; the log of hilum-sweep says why".to_owned(),
+            ));
+        }
+        note(&mut record);
+        record.write(blobs).await?;
+        Ok(Turn::More)
+    }
+
+    /// Looks now and then whether what was lost can be had again.
+    async fn see_what_is_healed(
+        &self,
+        record: &mut Record,
+        position: &StreamPosition,
+        now: Timestamp,
+    ) -> Result<(), StorageLookError> {
         let blobs = &self.sweep.blobs;
         let is_due = record.looked_again_at.is_none_or(|before| is_over(before, now, self.at_times()));
         if record.lost.is_empty() || !is_due {
             return Ok(());
         }
         let healed = healed(blobs, record).await?;
+        let _alone = self.noting.lock().await;
+        *record = Record::read(blobs, position).await?;
         record.forget(&healed);
         record.looked_again_at = Some(now);
         Ok(record.write(blobs).await?)
-    }
-
-    async fn refuse(&self, finding: Finding, said: &mut Said) -> Turn {
-        self.sweep.act_on(&finding, said).await;
-        Turn::Stuck(finding.reason)
     }
 
     fn tell(&self, record: &Record, position: &StreamPosition, now: Timestamp) {

@@ -6,6 +6,7 @@ mod append;
 mod clock;
 mod connection;
 mod consumer;
+mod count;
 mod dead_letter;
 mod definition;
 mod failpoint;

@@ -237,7 +237,7 @@ fn check_missing(report: &Report) -> Result<(), Flaw> {
     let pending: BTreeSet<_> = pending.map(|image| image.job_id).collect();
     let named = missing.iter().filter_map(|missing| match missing {
         Missing::Outcome { job_id } => Some(*job_id),
-        Missing::Images { .. } | Missing::Series { .. } => None,
+        Missing::Images { .. } | Missing::Series { .. } | Missing::Beyond { .. } => None,
     });
     named
         .into_iter()

@@ -42,6 +42,9 @@ pub fn missing(report: &Report) -> Vec<String> {
                 format!("Incomplete: {expected} images were expected and {arrived} arrived.")
             }
             Missing::Series { name } => format!("Incomplete: the series {name} did not arrive."),
+            Missing::Beyond { most } => {
+                format!("Incomplete: more than {most} images arrived, and only the first {most} are told of.")
+            }
             Missing::Outcome { job_id } => {
                 format!("Incomplete: the image of job {job_id} has no outcome yet.")
             }

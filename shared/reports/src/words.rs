@@ -67,6 +67,7 @@ impl Language {
         match missing {
             Missing::Images { expected, arrived } => (words.missing_images)(*expected, *arrived),
             Missing::Series { name } => (words.missing_series)(name),
+            Missing::Beyond { most } => (words.missing_beyond)(*most),
             Missing::Outcome { job_id } => (words.missing_outcome)(&match report.number_of(*job_id) {
                 Some(number) => (words.image)(number),
                 None => format!("{} {job_id}", words.job),
@@ -139,6 +140,8 @@ pub(crate) struct Words {
     /// How many were expected, and how many arrived.
     pub(crate) missing_images: fn(u32, u32) -> String,
     pub(crate) missing_series: fn(&str) -> String,
+    /// The most images that a report tells of.
+    pub(crate) missing_beyond: fn(u32) -> String,
     /// Takes what the image is called.
     pub(crate) missing_outcome: fn(&str) -> String,
     pub(crate) flagged: &'static str,

@@ -18,6 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::health::Health;
+use crate::open_files::{few_open_files, raise_open_files};
 use crate::settings::ServiceSettings;
 use crate::telemetry::{Telemetry, TelemetryError};
 
@@ -30,8 +31,12 @@ const SIZES: [f64; 7] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 const PROBE_LIMIT: Duration = Duration::from_secs(5);
 
+const OPEN_FILES: &str = "open files";
+
 /// A running service.
 pub struct Service {
+    /// How many files and connections it may have open at a time.
+    pub open_files: u64,
     /// Why it is not ready.
     pub health: Health,
     /// Cancelled by SIGTERM or SIGINT, or by the service itself when it must end.
@@ -79,9 +84,13 @@ impl Service {
             .install_recorder()?;
         let shutdown = CancellationToken::new();
         stop_on_signal(&shutdown)?;
+        let (health, open_files) = (Health::default(), raise_open_files());
+        health.note(OPEN_FILES, few_open_files(open_files));
+        metrics::gauge!("hilum_open_files_limit").set(open_files as f64);
         tracing::info!(service = name, version = env!("CARGO_PKG_VERSION"), "started");
         Ok(Self {
-            health: Health::default(),
+            open_files,
+            health,
             shutdown,
             telemetry: Arc::new(telemetry),
             metrics,

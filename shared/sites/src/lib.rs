@@ -3,6 +3,7 @@
 
 mod error;
 mod file;
+mod pause;
 mod series;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use hilum_events::{SeriesName, Site};
 
 pub use error::{Fault, SitesError};
+pub use pause::{LONGEST_PAUSE, pause_after};
 pub use series::Header;
 
 use series::SeriesRule;
@@ -82,7 +84,8 @@ impl Sites {
         let rules = self.by_site.values().chain([&self.default]).map(|rules| &rules.studies);
         let waits = rules.map(|rules| {
             let quiet_time = rules.quiet_time.unwrap_or(quiet_time);
-            rules.time_limit.map_or(quiet_time, |time_limit| time_limit.max(quiet_time))
+            // Where there is no time limit, what comes after a report may be gathered for as long.
+            rules.time_limit.unwrap_or(LONGEST_PAUSE).max(quiet_time)
         });
         waits.max().unwrap_or(quiet_time)
     }

@@ -36,7 +36,8 @@ impl Bench {
         assert!(wait_until(LIMIT, || async { log.is_connected() }).await);
         apply_definitions(&log, 1).await.unwrap();
         let model = write_demo(&folder.path().join("model")).unwrap();
-        let dedupe = Dedupe::new(log.clone(), &model).unwrap();
+        let reading_key = model.identity().reading_key().as_str().to_owned();
+        let dedupe = Dedupe::new(log.clone(), model.reader().unwrap(), reading_key);
         let Event::ImageStored(stored) = samples::image_stored(1, CONTENT, 0).event else { unreachable!() };
         let (reader, reading_id) = (dedupe.model.reader.clone(), dedupe.reading_of(&stored));
         let shutdown = CancellationToken::new();

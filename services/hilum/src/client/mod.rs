@@ -76,9 +76,21 @@ impl Client {
         self.read(self.send(request).await?).await
     }
 
-    /// `GET /v1/studies/{id}`, by id or by the sender's name within a site.
+    /// `GET /v1/studies/{id}`, by id or by the sender's name within a site, with the jobs of all pages.
     pub(crate) async fn study(&self, id: &str, site: Option<&str>) -> Result<Value, Error> {
-        self.get(&["v1", "studies", id], &of_site(site)).await
+        let mut study: Value = self.get(&["v1", "studies", id], &of_site(site)).await?;
+        while let Some(Value::String(next)) = study.as_object_mut().and_then(|study| study.remove("next")) {
+            let mut query = of_site(site);
+            query.push(("after", next));
+            let mut page: Value = self.get(&["v1", "studies", id], &query).await?;
+            if let (Some(jobs), Some(more)) = (study["jobs"].as_array_mut(), page["jobs"].as_array_mut()) {
+                jobs.append(more);
+            }
+            if let Some(next) = page.get_mut("next") {
+                study["next"] = next.take();
+            }
+        }
+        Ok(study)
     }
 
     /// `POST /v1/studies/{id}/close`.

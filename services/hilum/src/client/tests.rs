@@ -1,5 +1,6 @@
 //! The client against a small real HTTP service.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -74,6 +75,20 @@ async fn a_refusal_is_told_in_the_words_of_the_service() {
     let client = client_of(Router::new().route("/v1/studies/{id}", answer)).await;
     let error = client.study("S", None).await.unwrap_err();
     assert_eq!(error.to_string(), "no such study; check the site (404)");
+}
+
+#[tokio::test]
+async fn a_study_is_shown_with_the_jobs_of_all_pages() {
+    let answer = get(async |Query(query): Query<HashMap<String, String>>| {
+        Json(match query.get("after").map(String::as_str) {
+            None => json!({ "study_id": "s", "jobs": [1, 2], "next": "2" }),
+            Some("2") => json!({ "study_id": "s", "jobs": [3, 4], "next": "4" }),
+            Some(_) => json!({ "study_id": "s", "jobs": [5] }),
+        })
+    });
+    let client = client_of(Router::new().route("/v1/studies/{id}", answer)).await;
+    let study = client.study("S", Some("north")).await.unwrap();
+    assert_eq!(study, json!({ "study_id": "s", "jobs": [1, 2, 3, 4, 5] }));
 }
 
 #[tokio::test]

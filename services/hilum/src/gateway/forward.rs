@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, Uri, Version, header};
 use axum::response::{IntoResponse as _, Response};
-use hilum_runtime::{Problem, with_causes};
+use hilum_runtime::{Problem, holding, with_causes};
 
 use super::Gateway;
 use crate::stack::PortCell;
@@ -28,7 +28,9 @@ pub(super) async fn to_ingest(State(gateway): State<Gateway>, request: Request) 
 
 /// Questions.
 pub(super) async fn to_projection(State(gateway): State<Gateway>, request: Request) -> Response {
-    gateway.forward("projection", &gateway.projection, request).await
+    let Ok(place) = gateway.places.clone().try_acquire_owned() else { return full() };
+    let response = gateway.forward("projection", &gateway.projection, request).await;
+    response.map(|body| holding(body, place))
 }
 
 impl Gateway {
@@ -71,6 +73,17 @@ fn strip(headers: &mut HeaderMap) {
     for name in &OF_ONE_CONNECTION {
         headers.remove(name);
     }
+}
+
+/// Uploads are taken all the same: they have descriptors of their own.
+fn full() -> Response {
+    metrics::counter!("hilum_gateway_requests_total", "service" => "projection", "status" => "full")
+        .increment(1);
+    Problem::unavailable(
+        "as many questions are being answered as files and connections may be open here; ask again in a few seconds, or \
+         have the operator raise the limit: `hilum doctor` tells it",
+    )
+    .into_response()
 }
 
 fn away(service: &'static str, what: &str) -> Response {

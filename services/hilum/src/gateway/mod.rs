@@ -11,16 +11,21 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::routing::{get, post};
+use hilum_runtime::{LEAST_OPEN_FILES, held_at_once};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
 use tower::util::MapResponse;
 
 use self::patient::Patient;
 use crate::stack::{PortCell, Probes};
+
+/// Files and connections that are kept for uploads, of which each has two, and for what the stack itself needs.
+const RESERVED_FILES: u64 = 512;
 
 /// A service on this machine answers at once or is not there.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
@@ -34,6 +39,8 @@ pub(crate) struct Gateway {
     projection: PortCell,
     probes: Arc<Probes>,
     client: Client<Connector, Body>,
+    /// One for each question that is being answered: it may be one that waits, and a connection is held on both sides.
+    places: Arc<Semaphore>,
 }
 
 impl Gateway {
@@ -44,7 +51,14 @@ impl Gateway {
         connector.set_nodelay(true);
         let connector: Connector = connector.map_response(Patient::new);
         let client = Client::builder(TokioExecutor::new()).build(connector);
-        Self { ingest, projection, probes, client }
+        let places = Arc::new(Semaphore::new(held_at_once(LEAST_OPEN_FILES, 2, RESERVED_FILES)));
+        Self { ingest, projection, probes, client, places }
+    }
+
+    /// The same in a process that may have `open_files` files and connections open.
+    #[must_use]
+    pub(crate) fn within(self, open_files: u64) -> Self {
+        Self { places: Arc::new(Semaphore::new(held_at_once(open_files, 2, RESERVED_FILES))), ..self }
     }
 
     /// All routes: uploads go to ingest, the gateway's own pages are its own, the rest goes to projection.

@@ -91,6 +91,39 @@ async fn the_client_sees_the_first_event_before_the_service_has_sent_the_rest() 
 }
 
 #[tokio::test]
+async fn who_waits_leaves_descriptors_to_uploads_and_a_place_is_free_again_when_somebody_leaves() {
+    let waits = any(async || {
+        Body::from_stream(
+            stream::once(async { Ok::<_, std::io::Error>("event: a\n\n") }).chain(stream::pending()),
+        )
+    });
+    let projection = serve(Router::new().route("/v1/jobs/1/events", waits)).await;
+    let ingest = serve(Router::new().route("/v1/jobs", post(async || "taken"))).await;
+    let gateway = Gateway::new(PortCell::at(ingest), PortCell::at(projection), Probes::default().into());
+    // Two descriptors for each of two, beside those that are reserved.
+    let gateway = gateway.within(super::RESERVED_FILES + 4);
+    let base = format!("http://127.0.0.1:{}", serve(gateway.router(None)).await);
+    let client = hilum_runtime::http_client().build().unwrap();
+    let listen = || within(client.get(format!("{base}/v1/jobs/1/events")).send());
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let mut answer = listen().await.unwrap();
+        assert_eq!(within(answer.chunk()).await.unwrap().unwrap(), "event: a\n\n");
+        held.push(answer);
+    }
+    let refused = listen().await.unwrap();
+    assert_eq!(refused.status().as_u16(), 503);
+    let problem: Problem = refused.json().await.unwrap();
+    assert!(problem.detail.contains("hilum doctor"), "{problem:?}");
+    let taken = within(client.post(format!("{base}/v1/jobs")).send()).await.unwrap();
+    assert_eq!(taken.text().await.unwrap(), "taken");
+
+    drop(held.pop());
+    let free = || async { listen().await.is_ok_and(|answer| answer.status().is_success()) };
+    assert!(hilum_servers::wait_until(LIMIT, free).await);
+}
+
+#[tokio::test]
 async fn uploads_and_closing_go_to_ingest_and_everything_else_to_projection() {
     let named = |name: &'static str| {
         Router::new().fallback(async move |request: Request| format!("{name} {}", request.uri()))

@@ -75,7 +75,8 @@ async fn run_locked(folder: StateFolder, settings: &UpSettings, output: Output) 
     let untrained = is_untrained(&state)?;
     let plan = Plan::new(&folder, settings, &state)?;
     let probes = Arc::new(plan.probes);
-    let gateway = Gateway::new(plan.ingest, plan.projection, probes.clone());
+    let gateway =
+        Gateway::new(plan.ingest, plan.projection, probes.clone()).within(hilum_runtime::raise_open_files());
     let metrics = PrometheusBuilder::new().install_recorder().ok();
     let serving = tokio::spawn(async move { axum::serve(listener, gateway.router(metrics)).await });
 

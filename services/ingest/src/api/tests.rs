@@ -17,6 +17,10 @@ use crate::admission::Bounds;
 use crate::bench::{Bench, LIMIT, READING_KEY, completed, reading_id};
 use crate::gate::Gate;
 use crate::known::Readings;
+use crate::study_sizes::StudySizes;
+
+/// Images that a study may have.
+const MOST: u32 = 4;
 
 /// What the door takes for a PNG. Nobody decodes it here.
 const CONTENT: &[u8] = b"\x89PNG\r\n\x1a\n and so on";
@@ -35,6 +39,7 @@ async fn open(bench: &Bench, readings: Option<Readings>) -> SocketAddr {
         readings,
         slots: Arc::new(Semaphore::new(4)),
         max_upload_bytes: 1 << 20,
+        sizes: StudySizes::bounded(MOST),
     };
     let log = bench.log.clone();
     tokio::spawn(async move { gate.watch(&log, &CancellationToken::new()).await });
@@ -163,7 +168,7 @@ async fn what_a_sender_says_of_its_study_goes_with_the_image() {
 
     for refused in [
         ("expected_images", "0"),
-        ("expected_images", "100001"),
+        ("expected_images", "5"),
         ("expected_images", "two"),
         ("prior_study", "Doe^Jane"),
         ("prior_study", "S-2"),
@@ -171,4 +176,35 @@ async fn what_a_sender_says_of_its_study_goes_with_the_image() {
         let (status, problem) = submit(&[refused]).await;
         assert_eq!(status, 400, "{refused:?}: {problem}");
     }
+}
+
+#[tokio::test]
+async fn a_study_has_as_many_images_as_a_report_tells_of_and_lone_images_are_not_counted() {
+    let bench = Bench::start().await;
+    let door = open(&bench, None).await;
+    send(door).await;
+    // One came through another door.
+    bench.log.append(&samples::image_stored(1, "a", 0)).await.unwrap();
+    let submit = async |door: SocketAddr, study: Option<&'static str>| {
+        let form = study.map_or_else(Form::new, |study| Form::new().text("study", study));
+        let form = form.part("image", Part::bytes(CONTENT).file_name("image"));
+        let url = format!("http://{door}/v1/jobs");
+        let answer =
+            hilum_runtime::http_client().build().unwrap().post(url).multipart(form).send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+    };
+    for _ in 1..MOST {
+        assert_eq!(submit(door, Some("S-1")).await.0, 202);
+    }
+    let (status, problem) = submit(door, Some("S-1")).await;
+    assert_eq!((status, problem["type"].as_str()), (409, Some("/problems/study-full")), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("another study"), "{problem}");
+    // Another door asks the log.
+    let other = open(&bench, None).await;
+    send(other).await;
+    assert_eq!(submit(other, Some("S-1")).await.0, 409);
+    for _ in 0..=MOST {
+        assert_eq!(submit(door, None).await.0, 202);
+    }
+    assert_eq!(submit(door, Some("S-9")).await.0, 202);
 }

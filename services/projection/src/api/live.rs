@@ -14,8 +14,8 @@ use hilum_runtime::Problem;
 use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::Api;
 use super::params::job_id;
-use super::{Api, WAITING_MAX};
 use crate::job::{Status, Story};
 use crate::progress::Changes;
 
@@ -36,10 +36,9 @@ pub(super) async fn stream(
         // By its rules an event source gives up on this answer, and on no other.
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let place =
-        api.waiting.clone().try_acquire_owned().map_err(|_| {
-            Problem::unavailable(format!("{WAITING_MAX} requests wait already; try again later"))
-        })?;
+    let place = api.waiting.clone().try_acquire_owned().map_err(|_| {
+        Problem::unavailable(format!("{} requests wait already; try again later", api.waiting_max))
+    })?;
     let changes = api.progress.changes();
     let story = api.story(job_id).await?;
     let after_seq = last_id.parse().unwrap_or(0);

@@ -8,9 +8,9 @@ use hilum_runtime::Problem;
 use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
+use super::Api;
 use super::error::{bad_request, conflict, database, log};
 use super::params::Wait;
-use super::{Api, WAITING_MAX};
 use crate::job::{Job, Status, Step, Story};
 use crate::queries::{Loss, Study};
 
@@ -106,7 +106,10 @@ impl Api {
     /// 503 when all are taken.
     pub(super) fn place_to_wait(&self) -> Result<SemaphorePermit<'_>, Problem> {
         self.waiting.try_acquire().map_err(|_| {
-            Problem::unavailable(format!("{WAITING_MAX} requests wait already; try again without `wait`"))
+            Problem::unavailable(format!(
+                "{} requests wait already; try again without `wait`",
+                self.waiting_max
+            ))
         })
     }
 

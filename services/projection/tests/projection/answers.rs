@@ -201,6 +201,33 @@ async fn jobs_are_listed_newest_first_in_pages() {
 }
 
 #[tokio::test]
+async fn the_jobs_of_a_study_are_told_in_pages_in_the_order_they_came() {
+    let world = World::start().await;
+    let copy = world.projection().await;
+    let events: Vec<Envelope> = (1..=5).map(|number| image_stored(number, "a", 0)).collect();
+    copy.folded(world.append(&events).await).await;
+    let ids = |page: &Value| -> Vec<Value> {
+        page["jobs"].as_array().unwrap().iter().map(|job| job["job_id"].clone()).collect()
+    };
+    let all = copy.ok("/v1/studies/S-1").await;
+    assert_eq!((ids(&all).len(), all.get("next")), (5, None), "unchanged when all fits: {all}");
+    assert_eq!(copy.ok("/v1/studies/S-1?limit=5").await, all);
+
+    let mut seen = Vec::new();
+    let mut page = copy.ok("/v1/studies/S-1?limit=2").await;
+    while let Some(next) = page.get("next").and_then(Value::as_str).map(str::to_owned) {
+        seen.extend(ids(&page));
+        assert_eq!(page["reports"], all["reports"]);
+        page = copy.ok(&format!("/v1/studies/S-1?limit=2&after={next}")).await;
+    }
+    seen.extend(ids(&page));
+    assert_eq!(seen, ids(&all));
+    let (status, _) = copy.get("/v1/studies/S-1?after=me").await;
+    assert_eq!(status, 400);
+    assert_eq!(copy.get("/v1/studies/S-1?limit=501").await.0, 400);
+}
+
+#[tokio::test]
 async fn a_study_is_found_by_id_and_by_name_and_an_ambiguous_name_is_refused() {
     let world = World::start().await;
     let copy = world.projection().await;

@@ -80,6 +80,8 @@ pub(crate) struct BriefImage {
 pub(crate) struct Expected {
     /// How many images its sender announced, and how many of these came.
     pub(crate) images: Option<Awaited>,
+    /// The most images that a report tells of, if more came.
+    pub(crate) most: Option<u32>,
     /// Position of the manifest that says so, if one does.
     pub(crate) manifest_seq: Option<u64>,
     /// Whether the site expects any series.
@@ -132,7 +134,10 @@ impl State {
             cause_seq: due.cause_seq,
             limit_at: due.limit_at,
             previous_revision: study.issued.map(|issued| issued.revision),
-            expected: expected(study, due.cause_seq, rules),
+            expected: Expected {
+                most: self.most_images.filter(|_| study.is_beyond_at(due.cause_seq)),
+                ..expected(study, due.cause_seq, rules)
+            },
             prior_report_seq: self.prior_report(study, due.cause_seq),
             flag_seqs: study.flag_seqs.iter().copied().filter(|seq| *seq <= due.cause_seq).collect(),
             images,
@@ -151,6 +156,7 @@ fn expected(study: &Study, seq: u64, rules: &Rules) -> Expected {
     let series = rules.of(&study.site).series;
     Expected {
         images: study.awaited_at(seq),
+        most: None,
         manifest_seq: study.expectations.manifest_at(seq),
         has_series: !series.is_empty(),
         absent_series: study.absent_series(seq, series),

@@ -40,7 +40,7 @@ impl State {
         let ends = self.open.iter().flat_map(|id| {
             let study = &self.studies[id];
             let site = rules.of(&study.site);
-            [study.quiet_at(site.quiet), study.limit_at(&site)]
+            [study.quiet_at(&site), study.limit_at(&site)]
         });
         ends.flatten().filter(|end| *end > now).min()
     }
@@ -63,7 +63,7 @@ impl State {
             }
         }
         let quiet_counts = is_whole != Whole::No || site.time_limit.is_none();
-        (quiet_counts && study.quiet_at(site.quiet)? <= now).then_some(ReportCause::QuietTime)
+        (quiet_counts && study.quiet_at(site)? <= now).then_some(ReportCause::QuietTime)
     }
 
     /// Whether every image that had come at position `seq` had an outcome then.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hilum_events::{SeriesName, Site};
-use hilum_sites::Sites;
+use hilum_sites::{Sites, pause_after};
 use jiff::SignedDuration;
 
 /// The rules of all sites.
@@ -22,6 +22,14 @@ pub(super) struct SiteRules<'a> {
     pub(super) time_limit: Option<SignedDuration>,
     /// Series that every study has.
     pub(super) series: &'a [SeriesName],
+}
+
+impl SiteRules<'_> {
+    /// How long what comes after the report with this revision is gathered.
+    pub(super) fn pause_after(&self, revision: u32) -> SignedDuration {
+        let quiet = Duration::try_from(self.quiet).unwrap_or_default();
+        SignedDuration::try_from(pause_after(revision, quiet)).unwrap_or(SignedDuration::MAX)
+    }
 }
 
 impl Rules {

@@ -1,7 +1,7 @@
 //! One study: its images, what touched it since its last report, and when it may be reported.
 
 use hilum_events::{EventId, ImageStored, JobId, ReadingId, SeriesName, Site, StudyId};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::expectation::{Awaited, Contents, Expectations};
 use super::reading::{Outcome, Standing};
@@ -14,6 +14,8 @@ pub(super) struct Study {
     pub(super) site: Site,
     /// In the order they came.
     pub(super) images: Vec<Image>,
+    /// The first image that came when the study had as many as a report tells of.
+    beyond_seq: Option<u64>,
     /// When the first image came.
     first_at: Timestamp,
     contents: Contents,
@@ -25,6 +27,8 @@ pub(super) struct Study {
     /// The newest image, manifest, or outcome that replaced an earlier one: the quiet time counts from here.
     stirred_seq: u64,
     stirred_at: Timestamp,
+    /// Where and when it was stirred since what its last report covers, oldest first.
+    stirs: Vec<(u64, Timestamp)>,
     /// The newest request to close the study; 0 for none.
     pub(super) closed_seq: u64,
     /// What touched the study and is not covered by its last report, oldest first.
@@ -77,6 +81,7 @@ impl Study {
         Self {
             site,
             images: Vec::new(),
+            beyond_seq: None,
             first_at: at,
             contents: Contents::default(),
             expectations: Expectations::default(),
@@ -84,6 +89,7 @@ impl Study {
             flag_seqs: Vec::new(),
             stirred_seq: seq,
             stirred_at: at,
+            stirs: Vec::new(),
             closed_seq: 0,
             marks: Vec::new(),
             issued: None,
@@ -117,8 +123,19 @@ impl Study {
         self.stir(seq, at);
     }
 
+    /// Notes that an image came that no report tells of; `true` for the first.
+    pub(super) fn note_beyond(&mut self, seq: u64) -> bool {
+        self.beyond_seq.replace(self.beyond_seq.unwrap_or(seq)).is_none()
+    }
+
+    /// Whether such an image had come at position `seq`.
+    pub(super) fn is_beyond_at(&self, seq: u64) -> bool {
+        self.beyond_seq.is_some_and(|beyond| beyond <= seq)
+    }
+
     pub(super) fn stir(&mut self, seq: u64, at: Timestamp) {
         (self.stirred_seq, self.stirred_at) = (seq, at);
+        self.stirs.push((seq, at));
     }
 
     /// Whether the sender closed it and nothing stirred since.
@@ -126,9 +143,16 @@ impl Study {
         self.closed_seq > self.stirred_seq
     }
 
-    /// When the quiet time ends; `None` beyond the end of time.
-    pub(super) fn quiet_at(&self, quiet: SignedDuration) -> Option<Timestamp> {
-        self.stirred_at.checked_add(quiet).ok()
+    /// When the quiet time ends, and after a report the pause in which what comes is gathered; `None` beyond the end of
+    /// time.
+    pub(super) fn quiet_at(&self, site: &SiteRules<'_>) -> Option<Timestamp> {
+        let quiet_at = self.stirred_at.checked_add(site.quiet).ok()?;
+        match self.stirs.first() {
+            Some((_, first_at)) if self.issued.is_some() => {
+                Some(quiet_at.max(first_at.checked_add(site.pause_after(self.revision())).ok()?))
+            }
+            _ => Some(quiet_at),
+        }
     }
 
     /// When the time limit of the site ends for what no report covers; `None` without one or beyond the end of time. It
@@ -181,6 +205,7 @@ impl Study {
         self.issued = Some(Issued { revision, covered_seq });
         self.report_seqs.push(issued_seq);
         self.marks.retain(|mark| mark.seq > covered_seq);
+        self.stirs.retain(|(seq, _)| *seq > covered_seq);
         self.expectations.forget_before(covered_seq);
     }
 }
@@ -200,7 +225,7 @@ impl State {
     /// Whether a report would say something that the last one does not. A study without images has no report.
     pub(super) fn has_news(&self, study: &Study) -> bool {
         let Some(Issued { covered_seq, .. }) = study.issued else { return !study.images.is_empty() };
-        awaits_other_images(study, covered_seq)
+        lacks_other_images(study, covered_seq)
             || self.any_image(study, covered_seq, |before, now| before != now)
     }
 
@@ -208,7 +233,7 @@ impl State {
     /// are missing than the last report says.
     pub(super) fn has_more_to_tell(&self, study: &Study) -> bool {
         let Some(Issued { covered_seq, .. }) = study.issued else { return !study.images.is_empty() };
-        awaits_other_images(study, covered_seq)
+        lacks_other_images(study, covered_seq)
             || self.any_image(study, covered_seq, |before, now| now.is_some() && before != now)
     }
 
@@ -228,7 +253,8 @@ impl State {
 }
 
 /// Whether other images are missing than at `covered_seq`, or none any more.
-fn awaits_other_images(study: &Study, covered_seq: u64) -> bool {
+fn lacks_other_images(study: &Study, covered_seq: u64) -> bool {
     let unmet_at = |seq| study.awaited_at(seq).filter(|awaited| !awaited.is_met());
-    unmet_at(covered_seq) != unmet_at(u64::MAX)
+    let lacks_at = |seq| (unmet_at(seq), study.is_beyond_at(seq));
+    lacks_at(covered_seq) != lacks_at(u64::MAX)
 }

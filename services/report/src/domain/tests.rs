@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod bounds;
 mod complete;
 mod prior;
 
@@ -205,12 +206,12 @@ fn a_late_image_makes_a_new_revision_that_says_so() {
     let mut facts = one_read();
     facts.push(issue(&facts, 10));
     facts.push(samples::image_stored(2, "a", 100));
-    check(&facts, 110, &[]);
+    check(&facts, 120, &[]);
     facts.push(samples::duplicate_linked(2, 1, "a", 101));
-    check(&facts, 109, &[]);
-    check(&facts, 110, &[(2, QUIET_TIME)]);
+    check(&facts, 119, &[]);
+    check(&facts, 120, &[(2, QUIET_TIME)]);
     let state = state_of(&facts);
-    let brief = state.brief(&decide(&state, samples::at(110), &rules())[0], &rules()).expect("due");
+    let brief = state.brief(&decide(&state, samples::at(120), &rules())[0], &rules()).expect("due");
     assert_eq!(
         brief.images.iter().map(|image| image.change).collect::<Vec<_>>(),
         [None, Some(Change::Added)]
@@ -228,10 +229,10 @@ fn a_redrive_that_heals_makes_a_new_revision() {
     ];
     facts.push(issue(&facts, 10));
     facts.push(samples::inference_completed(1, "a", 100));
-    check(&facts, 109, &[]);
-    check(&facts, 110, &[(2, QUIET_TIME)]);
+    check(&facts, 119, &[]);
+    check(&facts, 120, &[(2, QUIET_TIME)]);
     let state = state_of(&facts);
-    let brief = state.brief(&decide(&state, samples::at(110), &rules())[0], &rules()).expect("due");
+    let brief = state.brief(&decide(&state, samples::at(120), &rules())[0], &rules()).expect("due");
     assert_eq!(brief.images[0].change, Some(Change::OutcomeChanged));
 }
 
@@ -297,7 +298,8 @@ fn what_came_while_a_report_was_made_is_news() {
     facts.push(samples::image_stored(2, "a", 11));
     facts.push(samples::duplicate_linked(2, 1, "a", 11));
     facts.push(report);
-    check(&facts, 30, &[(2, QUIET_TIME)]);
+    check(&facts, 30, &[]);
+    check(&facts, 31, &[(2, QUIET_TIME)]);
 }
 
 #[test]

@@ -138,7 +138,7 @@ pub struct Finding {
     pub(crate) work: Option<Work>,
     /// What is to be removed, if that is what was found.
     #[serde(skip)]
-    pub(crate) unfinished: Option<Unfinished>,
+    pub(crate) unfinished: Option<Box<Unfinished>>,
 }
 
 impl Finding {

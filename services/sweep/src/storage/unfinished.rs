@@ -40,7 +40,7 @@ pub(crate) async fn unfinished(
 
 fn removed(one: Unfinished) -> Finding {
     let finding = Finding::named(Kind::UnfinishedUpload, what(&one));
-    Finding { action: Action::Remove, unfinished: Some(one), ..finding }
+    Finding { action: Action::Remove, unfinished: Some(Box::new(one)), ..finding }
 }
 
 fn what(one: &Unfinished) -> String {

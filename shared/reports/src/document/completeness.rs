@@ -28,6 +28,11 @@ pub enum Missing {
         /// Its name in the setting that expects it.
         name: String,
     },
+    /// Images beyond the most that one report tells of.
+    Beyond {
+        /// How many that is.
+        most: u32,
+    },
     /// The outcome of an image that arrived.
     Outcome {
         /// The image's job.

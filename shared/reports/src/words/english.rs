@@ -53,6 +53,9 @@ pub(super) static WORDS: Words = Words {
         format!("{arrived} of {} arrived", counted(expected.into(), "expected image"))
     },
     missing_series: |name| format!("the series {name} did not arrive"),
+    missing_beyond: |most| {
+        format!("more than {most} images arrived; only the first {most} are in this report")
+    },
     missing_outcome: |image| format!("{image} arrived and has no outcome yet"),
     flagged: "Flagged",
     flag_numbers: |score, probability, threshold| {

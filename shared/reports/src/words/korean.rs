@@ -52,6 +52,7 @@ pub(super) static WORDS: Words = Words {
     incomplete: "미완결 보고서: 예정된 항목 중 일부가 빠져 있습니다",
     missing_images: |expected, arrived| format!("예정된 영상 {expected}건 중 {arrived}건만 도착함"),
     missing_series: |name| format!("시리즈 {name}: 도착하지 않음"),
+    missing_beyond: |most| format!("영상이 {most}건을 넘게 도착함: 처음 {most}건만 이 보고서에 포함됨"),
     missing_outcome: |image| format!("{image}: 도착했으나 아직 결과가 없음"),
     flagged: "주의 표시",
     flag_numbers: |score, probability, threshold| {

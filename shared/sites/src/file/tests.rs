@@ -62,10 +62,11 @@ fn a_site_has_what_it_says_and_the_rest_from_the_default() {
 fn the_longest_wait_is_that_of_the_most_patient_site() {
     let wait =
         |text: &str, quiet_s| parse(text).unwrap().longest_wait(Duration::from_secs(quiet_s)).as_secs();
-    assert_eq!(wait("", 10), 10);
-    assert_eq!(wait(WHOLE, 10), 600);
-    assert_eq!(wait("[site.north]\nquiet_time_s = 5\n", 10), 10);
+    assert_eq!(wait("", 10), 900);
+    assert_eq!(wait("", 1000), 1000);
+    assert_eq!(wait(WHOLE, 10), 900);
     assert_eq!(wait("[default]\ntime_limit_s = 5\n", 10), 10);
+    assert_eq!(wait("[default]\ntime_limit_s = 5\n[site.north]\ntime_limit_s = 600\n", 10), 600);
 }
 
 #[test]

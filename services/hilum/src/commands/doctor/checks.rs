@@ -1,7 +1,7 @@
 //! Checks of what the stack needs and what it has come to.
 
 use hilum_log::Drift;
-use hilum_runtime::with_causes;
+use hilum_runtime::{few_open_files, with_causes};
 use serde_json::Value;
 
 use super::Check;
@@ -61,6 +61,24 @@ pub(super) fn disk(folder: &StateFolder) -> Result<Check, Error> {
         return Ok(Check::bad("disk", seen, "make room: 2 GiB are the least to run with"));
     }
     Ok(Check::good("disk", seen))
+}
+
+/// How many files and connections the process at the base URL may have open; `None` where the system does not tell.
+pub(super) fn open_files(state: &StackState) -> Option<Check> {
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", state.pid)).ok()?;
+    let limit = soft_limit_of_open_files(&limits)?;
+    Some(match few_open_files(limit) {
+        None => Check::good("open files", format!("{limit} can be open at a time")),
+        Some(to_do) => Check::warning("open files", format!("{limit} can be open at a time"), to_do),
+    })
+}
+
+fn soft_limit_of_open_files(limits: &str) -> Option<u64> {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    match line.split_whitespace().next()? {
+        "unlimited" => Some(u64::MAX),
+        number => number.parse().ok(),
+    }
 }
 
 /// Which model reads.
@@ -149,6 +167,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn the_limit_of_open_files_is_read_as_the_system_tells_it() {
+        let limits = "Limit                     Soft Limit           Hard Limit           Units\n\
+            Max processes             127000               127000               processes\n\
+            Max open files            1024                 524288               files\n";
+        assert_eq!(soft_limit_of_open_files(limits), Some(1024));
+        assert_eq!(soft_limit_of_open_files("Max open files unlimited unlimited files"), Some(u64::MAX));
+        assert_eq!(soft_limit_of_open_files("no limits"), None);
+    }
 
     #[test]
     fn what_the_tables_lack_is_wrong() {

@@ -126,6 +126,7 @@ fn what_is_missing(missing: &Value) -> String {
             format!("of {} images {} came", text(&missing["expected"]), text(&missing["arrived"]))
         }
         Some("series") => format!("an image of the series {}", text(&missing["name"])),
+        Some("beyond") => format!("images beyond the first {}", text(&missing["most"])),
         Some("outcome") => format!("the outcome of job {}", text(&missing["job_id"])),
         // Of a newer service.
         _ => missing.to_string(),
@@ -194,6 +195,7 @@ mod tests {
         let said = |missing: Value| what_is_missing(&missing);
         assert_eq!(said(json!({"kind": "images", "expected": 3, "arrived": 1})), "of 3 images 1 came");
         assert_eq!(said(json!({"kind": "series", "name": "lateral"})), "an image of the series lateral");
+        assert_eq!(said(json!({"kind": "beyond", "most": 5000})), "images beyond the first 5000");
         assert_eq!(said(json!({"kind": "outcome", "job_id": "x"})), "the outcome of job x");
         assert_eq!(said(json!({"kind": "later"})), r#"{"kind":"later"}"#);
     }

@@ -261,8 +261,8 @@ fn images_beyond_what_was_announced_come_together_after_the_quiet_time() {
     let mut facts = read_expecting(1, "a", 0, 1).to_vec();
     facts.push(issue_by(&limited(), &facts, 0));
     facts.extend(read(2, "b", 20));
-    check_by(&limited(), &facts, 29, &[]);
-    check_by(&limited(), &facts, 30, &[(2, QUIET_TIME)]);
+    check_by(&limited(), &facts, 39, &[]);
+    check_by(&limited(), &facts, 40, &[(2, QUIET_TIME)]);
 }
 
 #[test]
