@@ -101,7 +101,8 @@ async fn what_no_worker_can_do_is_told_and_waits_without_a_try_until_one_comes()
             shutdown.cancel();
         }
     );
-    (one.unwrap(), two.unwrap());
+    one.unwrap();
+    two.unwrap();
     assert_eq!(first.taken.lock().unwrap().len(), 0);
     assert!(!log.has_retry("dedupe", 5).await.unwrap());
     assert!(log.last("evt.job-dead-lettered.>").await.unwrap().is_none());
