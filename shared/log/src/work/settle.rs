@@ -61,6 +61,7 @@ pub(super) struct StaleTicketError {
 }
 
 /// What was handed out.
+#[expect(clippy::large_enum_variant, reason = "there is one for each message in hand, and it is moved once")]
 pub(super) enum Content {
     /// A fact.
     Fact(Recorded),

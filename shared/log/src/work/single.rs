@@ -19,6 +19,7 @@ pub struct Worker(Bench);
 
 /// A message as its server hands it out.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "there is one for each message in hand, and it is moved once")]
 pub enum Handed {
     /// A fact.
     Fact(Recorded),
