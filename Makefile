@@ -71,11 +71,11 @@ faults: $(NEXTEST)
 	-E 'package(hilum-tests) and binary(faults)'
 
 # The core without servers, one scenario after the other until it is stopped or for HILUM_SIMULATION_SECONDS; fails at the
-# first that goes wrong, with its story. HILUM_SIMULATION_SEED repeats one. What is slow of it is optimised in debug builds.
+# first that goes wrong, with its story. HILUM_SIMULATION_SEED repeats one.
 simulate:
-	@$(ENVIRONMENT); $(CARGO) build --locked -p hilum-simulation --tests && \
+	@$(ENVIRONMENT); $(CARGO) build --release --locked -p hilum-simulation --tests && \
 	HILUM_SIMULATION_SECONDS=$${HILUM_SIMULATION_SECONDS:-0} \
-	cargo test --locked -p hilum-simulation --test simulation -- --nocapture nothing_is_lost
+	cargo test --release --locked -p hilum-simulation --test simulation -- --nocapture nothing_is_lost
 
 # Any bytes on each road of the decoder process, HILUM_FUZZ_SECONDS each (10 minutes), with AddressSanitizer: stops at a
 # finding and says where it lies. What was found before is in tests/data/hostile; see shared/imaging/fuzz/README.md.

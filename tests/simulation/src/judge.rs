@@ -16,7 +16,7 @@ use jiff::Timestamp;
 
 use crate::memory::{Memory, StreamName};
 use crate::outside::Outside;
-use crate::scenario::Scenario;
+use crate::scenario::{Fault, Scenario};
 
 /// Something that must not be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -368,10 +368,17 @@ impl<'a> Case<'a> {
                 }
             }
         }
-        let mut taken = BTreeSet::new();
+        // What is handed out again while a process has it in hand, that process may give again.
+        let again = |fault: &Fault| {
+            matches!(fault, Fault::Stall { .. } | Fault::HandedOutTwice | Fault::LostConsumer { .. })
+        };
+        let again = self.evidence.scenario.faults.iter().filter(|(_, fault)| again(fault)).count();
+        let mut taken = BTreeMap::<_, usize>::new();
         for sent in self.evidence.outside.sent.iter().filter(|sent| sent.is_taken) {
             let what = (sent.target.clone(), sent.study_id, sent.matter.clone(), sent.by.clone());
-            if !taken.insert(what) && !self.evidence.has_gone_back {
+            let times = taken.entry(what).or_default();
+            *times += 1;
+            if *times > 1 + again && !self.evidence.has_gone_back {
                 let (target, study_id, matter) = (&sent.target, sent.study_id, sent.matter.token());
                 self.violate(
                     "delivery",

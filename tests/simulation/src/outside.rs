@@ -1,15 +1,29 @@
 //! What the services meet besides the log: images that can or can't be read, targets that take or refuse, storage.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use hilum_deliver::{MakeError, Object, Outlet, Parcel, SendError, Target};
-use hilum_events::{Event, InferenceRequested, Matter, ReportIssued, Sha256Digest, StudyId, samples};
+use hilum_events::{
+    Event, InferenceCompleted, InferenceRequested, Matter, ReportIssued, Sha256Digest, StudyId, samples,
+};
 use hilum_log::{Delivery, Failure, Handle, Log};
 use hilum_reports::Report;
 use jiff::SignedDuration;
 
 use crate::scenario::{Content, Outcome, Temper};
 use crate::server::Shared;
+
+/// What all readings have in common.
+static SAMPLE: LazyLock<InferenceCompleted> = LazyLock::new(|| {
+    let Event::InferenceCompleted(mut reading) = samples::inference_completed(1, "a", 0).event else {
+        unreachable!("it is that sample")
+    };
+    reading.findings.truncate(1);
+    reading.activation_maps.clear();
+    (reading.reused_from, reading.preview) = (None, None);
+    reading
+});
 
 /// What became of it.
 #[derive(Debug, Default)]
@@ -107,15 +121,9 @@ impl Reader {
                     self.shared.die().await;
                 }
                 let hundredths = if let Outcome::Read(hundredths) = outcome { hundredths } else { 50 };
-                let Event::InferenceCompleted(mut reading) = samples::inference_completed(1, "a", 0).event
-                else {
-                    unreachable!("it is that sample")
-                };
+                let mut reading = SAMPLE.clone();
                 (reading.reading_id, reading.job_id) = (request.reading_id, request.job_id);
-                reading.findings.truncate(1);
                 reading.findings[0].probability = f32::from(hundredths) / 100.0;
-                reading.activation_maps.clear();
-                (reading.reused_from, reading.preview) = (None, None);
                 // No two passes are the same: it shows which one is told.
                 reading.times.forward_ms = pass as f32;
                 Ok(Event::InferenceCompleted(reading))

@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use hilum_deliver::{Rule, Sites, Target, Targets};
-use hilum_events::{BlobRef, Envelope, Event, JobId, Priority, Sha256Digest, Site, StudyId, samples};
+use hilum_events::{Envelope, Event, ImageStored, JobId, Priority, Sha256Digest, Site, StudyId, samples};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
@@ -192,6 +192,16 @@ static SITES: LazyLock<[Site; 3]> =
 static DIGESTS: LazyLock<[Sha256Digest; 4]> =
     LazyLock::new(|| ["a", "b", "c", "d"].map(|content| Sha256Digest::of(content.as_bytes())));
 
+/// What all images have in common.
+static SAMPLE: LazyLock<ImageStored> = LazyLock::new(|| {
+    let Event::ImageStored(mut stored) = samples::image_stored(1, "a", 0).event else {
+        unreachable!("it is that sample")
+    };
+    stored.image.blob.key = String::new();
+    (stored.study_ref, stored.image.dicom, stored.series) = (None, None, Vec::new());
+    stored
+});
+
 static STUDIES: LazyLock<Vec<StudyId>> = LazyLock::new(|| {
     let names = |site: &Site| ["one", "two"].map(|name| StudyId::named(site, name));
     SITES.iter().flat_map(names).collect()
@@ -278,19 +288,13 @@ impl Scenario {
 
     /// The fact of an upload.
     pub(crate) fn image_stored(&self, upload: &Upload, job_id: JobId, now: Timestamp) -> Envelope {
-        let Event::ImageStored(mut stored) = samples::image_stored(1, "a", 0).event else {
-            unreachable!("it is that sample")
-        };
+        let mut stored = SAMPLE.clone();
         let sha256 = self.contents[upload.content].sha256;
         stored.job_id = job_id;
         stored.study_id = Self::study_id(upload);
-        stored.study_ref = None;
-        stored.image.blob = BlobRef { key: String::new(), sha256, size_bytes: 1 };
-        stored.image.dicom = None;
+        stored.image.blob.sha256 = sha256;
         stored.priority = upload.priority;
-        stored.series = Vec::new();
         stored.expected_images = upload.expected;
-        stored.prior_study_id = None;
         let site = self.sites[upload.site].clone();
         Envelope::first(job_id.as_uuid(), site, now, Event::ImageStored(stored))
     }
