@@ -55,6 +55,7 @@ pub(crate) struct Process {
 }
 
 /// What a process does.
+#[expect(clippy::large_enum_variant, reason = "there is one for each process of a scenario")]
 pub(crate) enum Body {
     /// It has ended.
     Dead,

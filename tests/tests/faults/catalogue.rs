@@ -141,7 +141,7 @@ impl Fault {
     /// does not need.
     pub(crate) fn second_of(seed: u64) -> Option<Self> {
         let first = Self::of(seed);
-        let mut random = StdRng::seed_from_u64(seed ^ 0x5ec0_4d);
+        let mut random = StdRng::seed_from_u64(seed ^ 0x5e_c04d);
         if first.is_of_the_log() || !random.random_ratio(1, 3) {
             return None;
         }

@@ -63,7 +63,7 @@ const CASES: [Case; 13] = [
 #[test]
 fn the_server_in_memory_keeps_the_contract() {
     for (name, case) in CASES {
-        println!("{name}");
+        eprintln!("{name}");
         let shared = Shared::new(1);
         let log = Log::kept_by(Arc::new(shared.clone()));
         let memory = InMemory { shared: shared.clone(), log };
@@ -74,7 +74,7 @@ fn the_server_in_memory_keeps_the_contract() {
 #[tokio::test]
 async fn nats_server_keeps_the_contract() {
     for (name, case) in CASES {
-        println!("{name}");
+        eprintln!("{name}");
         let folder = TestFolder::new().unwrap();
         let server = NatsServer::start(&NatsOptions::in_folder(folder.path().into())).await.unwrap();
         let log = Log::connect(&server.url(), "contract").await.unwrap();

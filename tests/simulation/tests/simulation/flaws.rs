@@ -8,7 +8,7 @@ const SCENARIOS: u64 = 3000;
 
 fn is_found(flaw: Flaw, is_it: fn(&Violation) -> bool) {
     let found = (1..=SCENARIOS).find(|seed| run(*seed, flaw).violations.iter().any(is_it));
-    println!("{flaw:?} is found by seed {found:?}");
+    eprintln!("{flaw:?} is found by seed {found:?}");
     assert!(found.is_some(), "{flaw:?} is not found within {SCENARIOS} scenarios");
 }
 
