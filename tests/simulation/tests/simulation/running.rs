@@ -7,6 +7,8 @@ use hilum_simulation::{Flaw, run, run_traced};
 
 /// What `make test` gives it, without what others on the machine take.
 const SECONDS: u64 = 45;
+/// And how many scenarios at most.
+const SCENARIOS: u64 = 15_000;
 /// How often it says how far it is, when it runs until it is stopped.
 const SAY_EVERY: Duration = Duration::from_secs(60);
 
@@ -33,11 +35,14 @@ fn nothing_is_lost_doubled_or_wrong_in_any_scenario() {
     let seconds = number("HILUM_SIMULATION_SECONDS").unwrap_or(SECONDS);
     let limit = if seconds == 0 { Duration::MAX } else { Duration::from_secs(seconds) };
     // `make test` looks at the same ones each time, so that it tells of a change; `make simulate` at others.
-    let others = number("HILUM_SIMULATION_SECONDS").map_or(1, |_| u64::from(std::process::id()) << 32);
+    let (others, most) = match number("HILUM_SIMULATION_SECONDS") {
+        None => (1, SCENARIOS),
+        Some(_) => (u64::from(std::process::id()) << 32, u64::MAX),
+    };
     let first = number("HILUM_SIMULATION_FIRST").unwrap_or(others);
     let (begun, mut said_at) = (Instant::now(), Instant::now());
     let (mut scenarios, mut steps, mut facts) = (0_u64, 0, 0);
-    while begun.elapsed() < limit {
+    while begun.elapsed() < limit && scenarios < most {
         let outcome = run(first + scenarios, Flaw::None);
         if !outcome.violations.is_empty() {
             tell(outcome.seed);
