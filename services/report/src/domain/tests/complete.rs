@@ -291,7 +291,7 @@ fn a_redrive_under_way_is_no_reason_to_report_at_the_time_limit() {
     facts.push(again);
     check_by(&limited(), &facts, 100_000, &[]);
     facts.push(samples::inference_completed(1, "a", 110));
-    check_by(&limited(), &facts, 120, &[(2, QUIET_TIME)]);
+    check_by(&limited(), &facts, 130, &[(2, QUIET_TIME)]);
 }
 
 #[test]
