@@ -4,21 +4,24 @@
 mod accepted;
 mod causes;
 mod ends;
+mod home;
 mod kept;
 mod once;
 #[cfg(test)]
 mod sample;
 mod stories;
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use hilum_events::{Envelope, JobId, Sha256Digest, StudyId};
+use hilum_events::{Envelope, JobId, Sha256Digest, Site, StudyId};
 
 use crate::journal::Attempt;
 
 pub use ends::unfinished;
 pub use kept::{drain_limit, drained, rebuilt_equal, still_there};
+pub use told::untold;
 
 /// A fact as it stands in the log.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,6 +84,19 @@ pub struct Evidence {
     pub dead_letters: Vec<DeadLetterSeen>,
     /// The tables.
     pub rows: Rows,
+    /// What the target of all reports was given, if there is one.
+    pub desk: Option<DeskSeen>,
+}
+
+/// What a target was given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeskSeen {
+    /// How often, of each study and matter.
+    pub told: BTreeMap<(StudyId, String), usize>,
+    /// So often more than once may each of it have come: a sender that is killed can't know what it sent.
+    pub repeats: usize,
+    /// Whose studies its rule may flag.
+    pub ruled: BTreeSet<Site>,
 }
 
 /// What a broken promise means to the sender.
@@ -120,7 +136,7 @@ impl fmt::Display for Violation {
     }
 }
 
-/// All that `evidence` alone can show: I1 to I4 and I9.
+/// All that `evidence` alone can show: I1 to I4 and I9 to I11.
 pub fn violations(evidence: &Evidence) -> Vec<Violation> {
     [
         accepted::every_202_is_kept,
@@ -133,6 +149,8 @@ pub fn violations(evidence: &Evidence) -> Vec<Violation> {
         once::one_row_per_fact,
         causes::every_cause_is_there,
         causes::attempts_are_contiguous,
+        told::each_matter_reaches_its_target,
+        home::facts_are_at_home,
     ]
     .into_iter()
     .flat_map(|check| check(evidence))

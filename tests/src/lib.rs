@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "in tests a panic is the report")]
 
 mod api;
+mod desk;
 mod dicom;
 pub mod invariants;
 mod journal;
@@ -14,6 +15,7 @@ mod s3;
 mod stack;
 
 pub use api::{Upload, sample};
+pub use desk::{Desk, Got};
 pub use dicom::with_elements;
 pub use journal::{Answer, Attempt, Journal};
 pub use load::{Load, LoadPlan, Sender, Shipment};

@@ -95,19 +95,24 @@ impl Sender {
     /// Sends it until it is accepted.
     pub async fn deliver(&self, shipment: &Shipment) -> JobId {
         loop {
-            let answer = self.send(shipment).await;
-            self.journal.note(Attempt {
-                site: shipment.site.clone(),
-                study_id: StudyId::named(&shipment.site, &shipment.study),
-                sha256: shipment.sha256,
-                answer,
-            });
-            match answer {
+            match self.offer(shipment).await {
                 Answer::Accepted(job_id) => return job_id,
                 // As a sender does that was told to try again later.
                 _ => tokio::time::sleep(BEFORE_NEXT_TRY).await,
             }
         }
+    }
+
+    /// Sends it once.
+    pub async fn offer(&self, shipment: &Shipment) -> Answer {
+        let answer = self.send(shipment).await;
+        self.journal.note(Attempt {
+            site: shipment.site.clone(),
+            study_id: StudyId::named(&shipment.site, &shipment.study),
+            sha256: shipment.sha256,
+            answer,
+        });
+        answer
     }
 
     async fn send(&self, shipment: &Shipment) -> Answer {

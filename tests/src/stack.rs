@@ -32,6 +32,10 @@ const PROGRAMS: [&str; 6] = ["ingest", "dedupe", "infer", "report", "projection"
 /// Runs where there are targets or rules.
 const DELIVER: &str = "deliver";
 
+/// Names a folder of the programs of another release, such as the `target/debug` of an older checkout: the second copy of each
+/// service is started from there.
+const OTHER_RELEASE: &str = "HILUM_OTHER_RELEASE";
+
 /// A running stack. Its processes end with it.
 pub struct Stack {
     /// The event log.
@@ -118,7 +122,7 @@ impl Stack {
         environment: &[(&str, String)],
     ) {
         let port = self.services.get(name).map_or_else(|| free_port().unwrap(), |service| service.port);
-        let mut command = Command::new(program(&format!("hilum-{program_name}")));
+        let mut command = Command::new(self.release_of(name).join(format!("hilum-{program_name}")));
         command.envs(self.environment.iter().cloned()).env("HILUM_LISTEN", format!("127.0.0.1:{port}"));
         for (setting, value) in self.addresses(name).await {
             command.env(setting, value);
@@ -127,6 +131,12 @@ impl Stack {
         let process = Process::start(name, command, &self.log_file(name)).unwrap();
         let service = Service { program: program_name, port, process: Some(process) };
         self.services.insert(name.to_owned(), service);
+    }
+
+    /// The folder of the programs that a service is started from: of the second copies that of another release, if one is named.
+    fn release_of(&self, name: &str) -> PathBuf {
+        let other = std::env::var_os(OTHER_RELEASE).filter(|_| name.ends_with("-2"));
+        other.map_or_else(|| program("hilum-infer").parent().unwrap().to_owned(), PathBuf::from)
     }
 
     /// Where a service finds its servers.

@@ -4,10 +4,12 @@
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use futures::stream;
-use hilum_blobs::{BlobStore, GetError, PutError, StoreConfig};
-use hilum_events::{BlobRef, Sha256Digest};
-use hilum_tests::S3Server;
+use futures::{TryStreamExt as _, stream};
+use hilum_blobs::{BlobStore, GetError, PutError, Removed, StoreConfig, UnfinishedIn};
+use hilum_events::{BlobRef, Event, Sha256Digest, samples};
+use hilum_log::{Log, apply_definitions};
+use hilum_servers::{NatsOptions, NatsServer, TestFolder, wait_until};
+use hilum_tests::{LIMIT, S3Server, program};
 
 /// The least that S3 takes as a part.
 const BUFFER_BYTES: usize = 5 << 20;
@@ -134,6 +136,131 @@ async fn a_damaged_or_missing_object_is_never_handed_out() {
         let missing = storage.store.get(&blob).await.unwrap_err();
         assert!(matches!(missing, GetError::Missing { .. }) && !missing.is_transient());
     }
+}
+
+#[tokio::test]
+async fn reading_without_keeping_tells_damage_that_left_the_length_as_it_was() {
+    for storage in both().await {
+        let blob = storage.store(&content(3 * BUFFER_BYTES)).await;
+        storage.store.verify(&blob).await.unwrap();
+        let path = storage.path(&blob);
+        let mut bytes = std::fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        assert!(matches!(storage.store.verify(&blob).await, Err(GetError::Damaged { .. })));
+        std::fs::remove_file(&path).unwrap();
+        assert!(matches!(storage.store.verify(&blob).await, Err(GetError::Missing { .. })));
+    }
+}
+
+#[tokio::test]
+async fn contents_are_listed_by_the_first_digits_of_their_hash() {
+    for storage in both().await {
+        let (one, other) = (storage.store(&content(10)).await, storage.store(&content(11)).await);
+        let list = async |digits: &str| -> Vec<_> {
+            storage.store.list(digits).map_ok(|object| object.sha256).try_collect().await.unwrap()
+        };
+        for blob in [&one, &other] {
+            for digits in [1, 2, 3, 64] {
+                assert_eq!(list(&blob.sha256.to_string()[..digits]).await, [blob.sha256]);
+            }
+        }
+        assert_eq!(list("").await.len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn an_upload_whose_end_never_came_is_listed_and_can_be_removed_unless_somebody_still_writes() {
+    for storage in both().await {
+        let received = storage.store.receive(chunks(&content(2 * BUFFER_BYTES)), LIMIT_BYTES).await.unwrap();
+        let found = storage.store.unfinished(UnfinishedIn::Incoming).await.unwrap();
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].size_bytes, 2 * BUFFER_BYTES as u64);
+        let file = storage.objects.join(&found[0].name);
+        let times = |seconds: u64| std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+        std::fs::File::options()
+            .append(true)
+            .open(&file)
+            .unwrap()
+            .set_modified(times(1_700_000_000))
+            .unwrap();
+        assert_eq!(storage.store.remove_unfinished(&found[0]).await.unwrap(), Removed::Stirred);
+        assert_eq!(storage.incoming(), 1);
+
+        let found = storage.store.unfinished(UnfinishedIn::Incoming).await.unwrap();
+        assert_eq!(found[0].modified_at.as_second(), 1_700_000_000);
+        assert_eq!(storage.store.remove_unfinished(&found[0]).await.unwrap(), Removed::Gone);
+        assert_eq!(storage.incoming(), 0);
+        assert_eq!(
+            storage.store.remove_unfinished(&found[0]).await.unwrap(),
+            Removed::Gone,
+            "twice is harmless"
+        );
+        // Whoever was about to finish it is told, and promises nothing.
+        assert!(matches!(storage.store.keep(received).await, Err(PutError::Unavailable(_))));
+    }
+}
+
+#[tokio::test]
+async fn the_sweep_reads_images_pictures_and_documents_on_s3_and_clears_up() {
+    let [_, storage] = both().await;
+    let folder = TestFolder::new().unwrap();
+    let nats = NatsServer::start(&NatsOptions::in_folder(folder.path().join("nats"))).await.unwrap();
+    let log = Log::connect(&nats.url(), "test").await.unwrap();
+    assert!(wait_until(LIMIT, || async { log.is_connected() }).await);
+    apply_definitions(&log, 1).await.unwrap();
+
+    let blobs = [
+        storage.store(b"an image").await,
+        storage.store(b"a picture").await,
+        storage.store(b"a document").await,
+    ];
+    let mut facts = [
+        samples::image_stored(1, "a", 0),
+        samples::inference_completed(1, "a", 0),
+        samples::report_issued(1, &[1], 0),
+    ];
+    for fact in &mut facts {
+        match &mut fact.event {
+            Event::ImageStored(e) => e.image.blob = blobs[0].clone(),
+            Event::InferenceCompleted(e) => e.preview = Some(blobs[1].clone()),
+            Event::ReportIssued(e) => (e.json, e.html, e.previews) = (blobs[2].clone(), None, Vec::new()),
+            _ => {}
+        }
+        log.append(fact).await.unwrap();
+    }
+    let left = storage.store.receive(chunks(&content(2 * BUFFER_BYTES)), LIMIT_BYTES).await.unwrap();
+    drop(left);
+    for entry in std::fs::read_dir(storage.objects.join("incoming")).unwrap() {
+        let file = std::fs::File::options().append(true).open(entry.unwrap().path()).unwrap();
+        file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(25 * 3600)).unwrap();
+    }
+    for blob in &blobs {
+        let mut bytes = std::fs::read(storage.path(blob)).unwrap();
+        bytes[0] ^= 1;
+        std::fs::write(storage.path(blob), bytes).unwrap();
+    }
+
+    let s3 = storage._s3.as_ref().unwrap();
+    let mut command = tokio::process::Command::new(program("hilum-sweep"));
+    command.args(["--once", "--deep", "--json", "--store-url", &S3Server::url(), "--nats-url", &nats.url()]);
+    let output = command.envs(s3.environment()).output().await.unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let found: Vec<serde_json::Value> = String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .filter(|finding: &serde_json::Value| finding["kind"] != "study_without_report")
+        .collect();
+    let kinds: Vec<_> = found.iter().map(|it| (it["kind"].as_str().unwrap(), it["done"] == true)).collect();
+    let expected = [
+        ("unfinished_upload", true),
+        ("event_without_object", true),
+        ("lost_picture", false),
+        ("lost_document", false),
+    ];
+    assert_eq!(kinds, expected, "{found:#?}");
+    assert_eq!(storage.incoming(), 0);
+    assert!(log.dead_letter("sweep", 1).await.unwrap().is_some());
 }
 
 #[tokio::test]

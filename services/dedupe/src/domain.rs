@@ -1,11 +1,13 @@
-//! The decision: the first job with a content asks for its reading, the others share it. No IO and no clock.
+//! The decision: the first job with a content asks for its reading, the others share it, and one that comes when more can
+//! be read than before asks again. No IO and no clock.
 
-use hilum_events::{ImageStored, InferenceRequested, ModelIdentity, Priority, ReadingId};
+use hilum_events::{ImageStored, InferenceFailed, InferenceRequested, Priority, ReaderIdentity, ReadingId};
 
 /// The model that readings are asked of.
 #[derive(Debug, Clone)]
 pub(crate) struct Model {
-    pub(crate) identity: ModelIdentity,
+    /// Who is to read, as this service knows it: workers of the same release with the same folder.
+    pub(crate) reader: ReaderIdentity,
     pub(crate) reading_key: String,
 }
 
@@ -16,10 +18,25 @@ pub(crate) fn claim(stored: &ImageStored, model: &Model) -> InferenceRequested {
         job_id: stored.job_id,
         study_id: stored.study_id,
         image: stored.image.clone(),
-        model: model.identity.clone(),
+        model: model.reader.model.clone(),
         priority: stored.priority,
         attempt: 1,
+        retried_for: None,
     }
+}
+
+/// The next attempt at a reading whose last one, `before`, failed, for the job of `stored` that brings its content again.
+/// `None` unless the reader of today may know more than the one that said so, and was not hoped of in vain already.
+pub(crate) fn anew(
+    before: &InferenceRequested,
+    failed: &InferenceFailed,
+    stored: &ImageStored,
+    model: &Model,
+) -> Option<InferenceRequested> {
+    let ours = &model.reader;
+    let in_vain = before.retried_for.as_ref() == Some(ours);
+    let hopeful = !in_vain && ours.may_know_more_than(failed.reader.as_ref());
+    hopeful.then(|| InferenceRequested { retried_for: Some(ours.clone()), ..again(before, Some(stored)) })
 }
 
 /// The next attempt at a reading whose last one, `before`, was given up; `owner` makes it.
@@ -55,7 +72,41 @@ mod tests {
     }
 
     fn model(reading_key: &str) -> Model {
-        Model { identity: samples::model(), reading_key: reading_key.to_owned() }
+        Model { reader: samples::reader(), reading_key: reading_key.to_owned() }
+    }
+
+    /// Who failed to read, by its release.
+    fn failed_by(release: Option<&str>) -> InferenceFailed {
+        let Event::InferenceFailed(mut failed) = samples::inference_failed(1, "a", 0).event else { panic!() };
+        failed.reader =
+            release.map(|release| ReaderIdentity { release: release.to_owned(), ..samples::reader() });
+        failed
+    }
+
+    #[test]
+    fn what_an_earlier_release_could_not_read_is_asked_for_once_more_by_each_later_one() {
+        let demo = model("demo@1");
+        let (first, later) = (claim(&stored(1, "a"), &demo), stored(2, "a"));
+        for earlier in [None, Some("0.0.9")] {
+            let next = anew(&first, &failed_by(earlier), &later, &demo).unwrap();
+            assert_eq!((next.attempt, next.job_id), (2, samples::job_id(2)));
+            assert_eq!((next.reading_id, next.retried_for.as_ref()), (first.reading_id, Some(&demo.reader)));
+            // A worker of the earlier release was faster: no upload asks for the same in vain again.
+            assert_eq!(anew(&next, &failed_by(earlier), &later, &demo), None);
+            assert_eq!(anew(&again(&next, None), &failed_by(earlier), &later, &demo), None);
+            let mut of_later_release = demo.clone();
+            of_later_release.reader.release = "0.2.0".to_owned();
+            assert!(anew(&next, &failed_by(earlier), &later, &of_later_release).is_some());
+        }
+    }
+
+    #[test]
+    fn what_this_release_or_a_later_one_could_not_read_stays_failed() {
+        let demo = model("demo@1");
+        let first = claim(&stored(1, "a"), &demo);
+        for reader in [Some("0.1.0"), Some("0.2.0")] {
+            assert_eq!(anew(&first, &failed_by(reader), &stored(2, "a"), &demo), None, "{reader:?}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use hilum_events::{
     Envelope, Event, FlagAction, ImageStored, InferenceRequested, Priority, ReadingId, StudyId, claim_filter,
-    completed_filter, failed_filter, study_flags_filter, study_images_filter,
+    failed_filter, study_flags_filter, study_images_filter,
 };
 use hilum_log::{AppendError, Failure, Recorded};
 use jiff::Timestamp;
@@ -67,7 +67,7 @@ impl Dedupe {
 
     async fn has_ended(&self, request: &InferenceRequested, found: &Recorded) -> Result<bool, Failure> {
         let failed = failed_filter(request.reading_id, request.attempt);
-        Ok(self.log.last(&completed_filter(request.reading_id)).await?.is_some()
+        Ok(self.is_read(request.reading_id).await?
             || self.log.last(&failed).await?.is_some()
             || self.was_given_up(request, found.seq).await?)
     }

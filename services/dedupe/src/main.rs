@@ -4,6 +4,7 @@ mod config;
 mod domain;
 mod flagged;
 mod shell;
+mod unserved;
 
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ use crate::shell::Dedupe;
 async fn main() -> anyhow::Result<()> {
     let config = Config::parse();
     let service = Service::start("hilum-dedupe", &config.service)?;
-    let model = ModelFolder::open(&config.model)?.identity();
+    let model = ModelFolder::open(&config.model)?;
     let log = Log::connect(&config.service.nats_url, "hilum-dedupe").await?;
     let store = BlobStore::open(&StoreConfig::at(&config.store_url))?;
     let handler = Arc::new(Dedupe::new(log.clone(), &model)?);
@@ -31,10 +32,13 @@ async fn main() -> anyhow::Result<()> {
     service.keep_note(CLOCK_NOTE, move || clock.note());
     service.watch("event log", &log, |log| async move { log.probe().await });
 
-    let shutdown = service.shutdown.clone();
+    let (shutdown, health) = (service.shutdown.clone(), service.health.clone());
     let run = async move {
         if log.wait_until_trusted(&shutdown, || store.read_record(SEAL_RECORD)).await? {
-            work(&log, handler, &work_config, &shutdown).await?;
+            tokio::select! {
+                worked = work(&log, handler, &work_config, &shutdown) => worked?,
+                never = unserved::watch(&log, &health) => match never {},
+            }
         }
         anyhow::Ok(())
     };

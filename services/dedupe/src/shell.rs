@@ -1,5 +1,5 @@
 //! Takes stored images, claims their content in the log, links those that come later; begins anew what was given
-//! up and an operator wants redriven; has flagged studies read sooner.
+//! up or failed and an operator wants redriven; has flagged studies read sooner.
 //!
 //! The claim is the request itself: it may stand in the log once per reading, so the server decides who was
 //! first, among any number of copies of this service and without a lock.
@@ -7,12 +7,13 @@
 use hilum_events::{
     DeadLetterResolved, DuplicateLinked, Envelope, Event, FlagAction, ImageStored, InferenceRequested,
     NameError, Priority, ReadingId, Resolution, Site, StudyFlagged, completed_filter, dead_letter_filter,
+    failed_filter,
 };
 use hilum_log::{AppendError, Delivery, Failure, Handle, Log, Recorded};
-use hilum_models::ModelIdentity;
+use hilum_models::ModelFolder;
 use jiff::Timestamp;
 
-use crate::domain::{Model, again, claim};
+use crate::domain::{Model, again, anew, claim};
 
 /// Said of an image whose reading was asked for.
 const REQUESTED: &str = "requested";
@@ -45,14 +46,9 @@ struct Upload<'a> {
 }
 
 impl Dedupe {
-    pub(crate) fn new(log: Log, model: &ModelIdentity) -> Result<Self, NameError> {
-        Ok(Self {
-            log,
-            model: Model {
-                identity: model.try_into()?,
-                reading_key: model.reading_key().as_str().to_owned(),
-            },
-        })
+    pub(crate) fn new(log: Log, model: &ModelFolder) -> Result<Self, NameError> {
+        let reading_key = model.identity().reading_key().as_str().to_owned();
+        Ok(Self { log, model: Model { reader: model.reader()?, reading_key } })
     }
 }
 
@@ -115,10 +111,9 @@ impl Dedupe {
             Err(error) => return Err(error.into()),
         };
         let Some(winner) = request_in(&taken) else { return Err(AppendError::Taken(taken).into()) };
-        if self.was_given_up(winner, taken.seq).await? {
+        if let Some(next) = self.next_attempt(winner, taken.seq, stored).await? {
             // The claim is free again, and who comes first makes the next attempt for all.
-            let event = Event::InferenceRequested(again(winner, Some(stored)));
-            match self.log.append_after(&fact(event), taken.seq).await {
+            match self.log.append_after(&fact(Event::InferenceRequested(next)), taken.seq).await {
                 Ok(_) => return Ok(REQUESTED),
                 Err(AppendError::Taken(_)) => {}
                 Err(error) => return Err(error.into()),
@@ -133,7 +128,34 @@ impl Dedupe {
         }
     }
 
-    /// Begins the work anew that was given up on the message at `seq`.
+    /// The attempt for the job of `stored` to make at a reading whose newest request, `last`, stands at `seq`: of one that
+    /// was given up, or that failed and may not fail today. `None` while it is under way or when it ended for good.
+    async fn next_attempt(
+        &self,
+        last: &InferenceRequested,
+        seq: u64,
+        stored: &ImageStored,
+    ) -> Result<Option<InferenceRequested>, Failure> {
+        if self.was_given_up(last, seq).await? {
+            return Ok(Some(again(last, Some(stored))));
+        }
+        let found = self.log.last(&failed_filter(last.reading_id, last.attempt)).await?;
+        let next = match found.as_ref().and_then(Recorded::envelope).map(|envelope| &envelope.event) {
+            Some(Event::InferenceFailed(failed)) => anew(last, failed, stored, &self.model),
+            _ => None,
+        };
+        // A worker of an earlier attempt may have read it after all.
+        if next.is_some() && self.is_read(last.reading_id).await? {
+            return Ok(None);
+        }
+        Ok(next)
+    }
+
+    pub(crate) async fn is_read(&self, reading_id: ReadingId) -> Result<bool, Failure> {
+        Ok(self.log.last(&completed_filter(reading_id)).await?.is_some())
+    }
+
+    /// Begins the work anew that was given up on, or failed by, the message at `seq`.
     async fn redrive(&self, cause: &Envelope, mut seq: u64) -> Result<&'static str, Failure> {
         loop {
             let failed = self.log.at(seq).await?;
@@ -159,7 +181,7 @@ impl Dedupe {
         request: &InferenceRequested,
         seq: u64,
     ) -> Result<&'static str, Failure> {
-        if self.log.last(&completed_filter(request.reading_id)).await?.is_some() {
+        if self.is_read(request.reading_id).await? {
             return Ok("already read");
         }
         let event = Event::InferenceRequested(again(request, None));
@@ -175,7 +197,7 @@ impl Dedupe {
             return Ok(false);
         }
         // A worker that was thought dead may have answered after all.
-        Ok(self.log.last(&completed_filter(request.reading_id)).await?.is_none())
+        Ok(!self.is_read(request.reading_id).await?)
     }
 }
 
@@ -185,3 +207,6 @@ pub(crate) fn request_in(recorded: &Recorded) -> Option<&InferenceRequested> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

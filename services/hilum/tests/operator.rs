@@ -22,6 +22,7 @@ struct Api {
     asked: Arc<Mutex<Vec<String>>>,
     decided: Arc<Mutex<Vec<(u64, Value)>>>,
     busy: Arc<Mutex<u32>>,
+    retried: Arc<Mutex<Vec<(String, Value)>>>,
 }
 
 fn letter(id: u64) -> Value {
@@ -84,6 +85,40 @@ async fn decide(
     (if already { StatusCode::OK } else { StatusCode::ACCEPTED }, Json(answer)).into_response()
 }
 
+/// Failed jobs 5 to 1, three on a page: 5 and 4 share a reading, 2 was given up.
+async fn jobs(State(api): State<Api>, Query(query): Query<HashMap<String, String>>) -> Json<Value> {
+    let mut said: Vec<String> = query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    said.sort();
+    api.asked.lock().unwrap().push(said.join(" "));
+    let job = |id: u64| {
+        let code = if id == 2 { "dead-lettered" } else { "unsupported" };
+        json!({
+            "job_id": format!("job-{id}"), "status": "FAILED", "site": "north", "reason_code": code, "reason": "no",
+            "reading_id": format!("reading-{}", id.min(4)), "failed_by": {"release": "0.1.0"},
+        })
+    };
+    Json(match query.get("after") {
+        None => json!({ "jobs": [job(5), job(4), job(3)], "next": "job-3" }),
+        Some(_) => json!({ "jobs": [job(2), job(1)] }),
+    })
+}
+
+/// Job 3 was decided about before, and there is no job 9.
+async fn retry(State(api): State<Api>, Path(id): Path<String>, Json(said): Json<Value>) -> Response {
+    match id.as_str() {
+        "job-3" => {
+            let detail = "it was redriven by eve at 2026-01-02T00:00:00Z (mended)";
+            Problem::new(StatusCode::CONFLICT, "already-decided", "no", detail).into_response()
+        }
+        "job-9" => Problem::not_found("there is no such job").into_response(),
+        _ => {
+            let answer = json!({ "job_id": id, "state": "redriven", "resolved_by": said["by"] });
+            api.retried.lock().unwrap().push((id, said));
+            (StatusCode::ACCEPTED, Json(answer)).into_response()
+        }
+    }
+}
+
 /// Gives back what it was asked for as the report; there is a second revision and none of study `none`.
 async fn report(
     State(api): State<Api>,
@@ -119,6 +154,8 @@ async fn api() -> (Api, String) {
         .route("/v1/ops/dlq", get(list))
         .route("/v1/ops/dlq/{id}", get(show))
         .route("/v1/ops/dlq/{id}/{word}", post(decide))
+        .route("/v1/jobs", get(jobs))
+        .route("/v1/jobs/{id}/retry", post(retry))
         .route("/v1/studies/{id}/report", get(report))
         .with_state(api.clone());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -244,6 +281,51 @@ async fn decisions_keep_the_pace_that_was_asked_for() {
     let typed = ["dlq", "discard", "--id", "1", "--id", "2", "--id", "3", "--why", "x", "--rate", "4"];
     assert!(hilum(&base, &typed).await.status.success());
     assert!(begun.elapsed().as_millis() >= 500, "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn failed_jobs_are_tried_again_one_for_each_reading_and_what_was_given_up_is_left_to_dlq() {
+    let (api, base) = api().await;
+    let filters = ["--reason", "unsupported", "--before-release", "0.2.0"];
+    let typed = [&["job", "retry", "--dry-run", "--json"][..], &filters].concat();
+    let would: Vec<_> = lines(&hilum(&base, &typed).await).iter().map(|job| job["job_id"].clone()).collect();
+    assert_eq!(would, ["job-5", "job-3", "job-1"]);
+    assert!(api.retried.lock().unwrap().is_empty());
+    let common = "failed_before_release=0.2.0 limit=500 reason=unsupported status=FAILED";
+    let asked = api.asked.lock().unwrap().clone();
+    assert_eq!(asked, [common.to_owned(), format!("after=job-3 {common}")]);
+
+    let typed = [&["job", "retry", "--why", "the decoder was mended", "--rate", "50"][..], &filters].concat();
+    let output = hilum(&base, &typed).await;
+    let text = words(&output.stdout);
+    assert!(output.status.success(), "{text}");
+    assert!(
+        text.contains("job-5  redriven") && text.contains("job-3  already: it was redriven by eve"),
+        "{text}"
+    );
+    assert!(text.contains("2 redriven, 1 decided before, 0 failed"), "{text}");
+    let retried = api.retried.lock().unwrap().clone();
+    assert_eq!(retried.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(), ["job-5", "job-1"]);
+    assert_eq!(retried[0].1["why"], "the decoder was mended");
+
+    let typed = ["job", "retry", "job-2", "job-9", "--why", "x", "--by", "bob"];
+    let output = hilum(&base, &typed).await;
+    let text = words(&output.stdout);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text.contains("job-2  redriven") && text.contains("job-9  failed: there is no such job"),
+        "{text}"
+    );
+    for (typed, hint) in [
+        (&["job", "retry", "--why", "x"][..], "or --all"),
+        (&["job", "retry", "job-1"], "--why"),
+        (&["job", "retry", "job-1", "--all", "--why", "x"], "cannot be used with"),
+        (&["job"], "required"),
+    ] {
+        let output = hilum(&base, typed).await;
+        let said = words(&output.stderr);
+        assert!(!output.status.success() && said.contains(hint), "{typed:?}: {said}");
+    }
 }
 
 #[tokio::test]

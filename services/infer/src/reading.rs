@@ -3,8 +3,8 @@
 
 use hilum_events::{
     ActivationMap, AnalysedRegion, BlobRef, EngineIdentity, Finding, InferenceCompleted, InferenceFailed,
-    InferenceRequested, ModelIdentity, Notice, PictureId, ReadingFlaw, ReadingTimes, Sha256Digest,
-    check_labels, check_reading,
+    InferenceRequested, ModelIdentity, Notice, PictureId, ReaderIdentity, ReadingFlaw, ReadingTimes,
+    Sha256Digest, check_labels, check_reading,
 };
 use hilum_imaging::Preparation;
 use hilum_models::{HeaderRule, ModelFolder};
@@ -17,6 +17,8 @@ use crate::scores;
 #[derive(Debug, Clone)]
 pub(crate) struct Model {
     pub(crate) identity: ModelIdentity,
+    /// Who judges, when an image can't be read.
+    reader: ReaderIdentity,
     pub(crate) engine: EngineDescription,
     pub(crate) preparation: Preparation,
     pub(crate) header_rules: Vec<HeaderRule>,
@@ -50,6 +52,7 @@ impl Model {
         let manifest = folder.manifest();
         Ok(Self {
             identity: (&folder.identity()).try_into()?,
+            reader: folder.reader()?,
             engine,
             preparation: preparation(manifest)?,
             header_rules: manifest.header_rules.clone(),
@@ -128,6 +131,23 @@ impl Model {
         }
     }
 
+    /// The image itself is why there is no reading.
+    pub(crate) fn failed(
+        &self,
+        request: &InferenceRequested,
+        code: String,
+        reason: String,
+    ) -> InferenceFailed {
+        InferenceFailed {
+            reading_id: request.reading_id,
+            job_id: request.job_id,
+            attempt: request.attempt,
+            code,
+            reason,
+            reader: Some(self.reader.clone()),
+        }
+    }
+
     /// Looks for what no reading by this model can say: such a one must not be published.
     ///
     /// # Errors
@@ -161,17 +181,6 @@ fn score(finding: &Finding) -> f32 {
     finding.operating_point_score.unwrap_or(finding.probability)
 }
 
-/// The image itself is why there is no reading.
-pub(crate) fn failed(request: &InferenceRequested, code: &str, reason: String) -> InferenceFailed {
-    InferenceFailed {
-        reading_id: request.reading_id,
-        job_id: request.job_id,
-        attempt: request.attempt,
-        code: code.to_owned(),
-        reason,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,6 +197,7 @@ mod tests {
         let text = || "test".to_owned();
         Model {
             identity: samples::model(),
+            reader: samples::reader(),
             engine: EngineDescription { engine: text(), version: text(), precision: text(), device: text() },
             preparation: Preparation::default(),
             header_rules: Vec::new(),

@@ -1,5 +1,5 @@
 //! One reading from request to fact: fetch, decode, preprocess, forward, append. Each failure is sorted here into
-//! the image's own (a fact), the world's (try again) and ours (stop).
+//! the image's own (a fact), the world's (try again), another worker's and ours (stop).
 
 use std::error::Error;
 use std::future::Future;
@@ -9,17 +9,17 @@ use std::time::Instant;
 use bytes::Bytes;
 use hilum_blobs::BlobStore;
 use hilum_events::{
-    BlobRef, Envelope, Event, InferenceCompleted, InferenceRequested, Priority, ReadingFlaw, ReadingTimes,
-    Site, claim_filter, completed_filter,
+    BlobRef, Envelope, Event, InferenceCompleted, InferenceRequested, ModelIdentity, Priority, ReadingFlaw,
+    ReadingTimes, Site, claim_filter, completed_filter,
 };
 use hilum_imaging::{DecodeError, DecoderPool, ModelInput, Preview};
-use hilum_log::{AppendError, Delivery, Failure, Handle, Log, Recorded, reach_with};
+use hilum_log::{AppendError, Delivery, Failure, Handle, Log, Need, Recorded, reach_with};
 use jiff::Timestamp;
 use tracing::Instrument as _;
 
 use crate::engine::{EngineError, Output};
 use crate::preparation::judge;
-use crate::reading::{Model, Seen, failed};
+use crate::reading::{Model, Seen};
 use crate::worker::{Announced, ModelWorker};
 
 /// Longest side of the picture for people, pixels: what a report of a few images shows.
@@ -48,15 +48,11 @@ impl<F: Into<Failure>> From<F> for Unread {
     }
 }
 
-/// A request that this process can't serve.
+/// What was handed out is no request.
 #[derive(Debug, thiserror::Error)]
-enum MisdirectedError {
-    /// Not a request at all.
-    #[error("an inference consumer handed out {event}; apply the definitions of streams/")]
-    NotARequest { event: &'static str },
-    /// For another model.
-    #[error("the reading is asked of model {wanted}, this worker has {loaded}; run a worker with that model")]
-    OtherModel { wanted: String, loaded: String },
+#[error("an inference consumer handed out {event}; apply the definitions of streams/")]
+struct NotARequestError {
+    event: &'static str,
 }
 
 /// What the model said of an image is none.
@@ -73,10 +69,11 @@ impl Handle for Reader {
     async fn handle(&self, delivery: &Delivery) -> Result<(), Failure> {
         let cause = &delivery.envelope;
         let Event::InferenceRequested(request) = &cause.event else {
-            let error = MisdirectedError::NotARequest { event: cause.event.name() };
-            return Err(Failure::Park(error.into()));
+            return Err(Failure::Park(NotARequestError { event: cause.event.name() }.into()));
         };
-        self.check_model(request)?;
+        if request.model != self.model.identity {
+            return Err(Failure::Elsewhere { need: need(&request.model) });
+        }
         if self.log.last(&completed_filter(request.reading_id)).await?.is_some()
             || self.is_wanted_sooner(request).await?
         {
@@ -86,7 +83,7 @@ impl Handle for Reader {
             Ok(event) => event,
             Err(Unread::Image { code, reason }) => {
                 tracing::warn!(code, "the image can't be read");
-                Event::InferenceFailed(failed(request, &code, reason))
+                Event::InferenceFailed(self.model.failed(request, code, reason))
             }
             Err(Unread::Failure(failure)) => return Err(failure),
         };
@@ -99,21 +96,13 @@ impl Handle for Reader {
     async fn needs(&self) -> Result<(), String> {
         self.store.probe().await.map_err(|error| format!("object storage is away: {error}"))
     }
+
+    fn has(&self) -> Option<Need> {
+        Some(need(&self.model.identity))
+    }
 }
 
 impl Reader {
-    fn check_model(&self, request: &InferenceRequested) -> Result<(), Failure> {
-        if request.model == self.model.identity {
-            return Ok(());
-        }
-        let name = |model: &hilum_events::ModelIdentity| {
-            format!("{} {} ({})", model.name, model.version, model.weights_sha256)
-        };
-        let error =
-            MisdirectedError::OtherModel { wanted: name(&request.model), loaded: name(&self.model.identity) };
-        Err(Failure::Retry(error.into()))
-    }
-
     /// Whether a further attempt stands in the log, which is handed out before routine ones. This one need not be made.
     async fn is_wanted_sooner(&self, request: &InferenceRequested) -> Result<bool, Failure> {
         if request.priority == Priority::Stat {
@@ -211,6 +200,13 @@ impl Reader {
             _ => None,
         })
     }
+}
+
+/// A worker with this very model: readings by any other one are not what was asked for.
+fn need(model: &ModelIdentity) -> Need {
+    let ModelIdentity { name, version, weights_sha256, preprocessing_id, trained } = model;
+    let identity = format!("{name}@{version}#{weights_sha256}+{preprocessing_id}/{trained}");
+    Need::new(format!("model {name} version {version}"), &identity)
 }
 
 fn is_completed(found: &Recorded) -> bool {

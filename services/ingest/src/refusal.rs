@@ -91,6 +91,7 @@ impl From<AppendError> for Refusal {
             AppendError::OtherLog(_) => {
                 Self::Unavailable("the event log is not the one that was in use", error.into())
             }
+            AppendError::TooLong { .. } => Self::Malformed(error.to_string()),
             error => Self::Unavailable("the event log is away", error.into()),
         }
     }

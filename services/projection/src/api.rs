@@ -13,8 +13,10 @@ mod params;
 mod report;
 mod resolve;
 mod result;
+mod retry;
 mod studies;
 mod throttle;
+mod unserved;
 mod worklist;
 
 use std::sync::Arc;
@@ -34,6 +36,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use self::throttle::Throttle;
+use self::unserved::Unserved;
 use crate::progress::Progress;
 use crate::queries::Queries;
 
@@ -53,6 +56,7 @@ pub struct Api {
     shutdown: CancellationToken,
     waiting: Arc<Semaphore>,
     decisions: Arc<Throttle>,
+    unserved: Arc<Unserved>,
     maker: Maker,
 }
 
@@ -67,8 +71,8 @@ impl Api {
         shutdown: CancellationToken,
     ) -> Self {
         let waiting = Arc::new(Semaphore::new(WAITING_MAX));
-        let decisions = Arc::default();
-        Self { queries, log, blobs, progress, shutdown, waiting, decisions, maker }
+        let (decisions, unserved) = (Arc::default(), Arc::default());
+        Self { queries, log, blobs, progress, shutdown, waiting, decisions, unserved, maker }
     }
 }
 
@@ -94,6 +98,7 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Api>)> {
         ("get", "/v1/jobs/{id}", get(jobs::show)),
         ("get", "/v1/jobs/{id}/result", get(result::show)),
         ("get", "/v1/jobs/{id}/events", get(live::stream)),
+        ("post", "/v1/jobs/{id}/retry", post(retry::retry)),
         ("get", "/v1/studies", get(worklist::list)),
         ("get", "/v1/studies/{id}", get(studies::show)),
         ("get", "/v1/studies/{id}/report", get(report::show)),

@@ -170,6 +170,7 @@ impl Rows {
             code: None,
             reason: None,
             completed: Some(event.clone()),
+            failed_by: None,
         });
     }
 
@@ -182,6 +183,7 @@ impl Rows {
             code: Some(event.code.clone()),
             reason: Some(event.reason.clone()),
             completed: None,
+            failed_by: event.reader.clone(),
         });
     }
 
@@ -213,6 +215,7 @@ impl Rows {
                 code: Some("dead-lettered".to_owned()),
                 reason: Some(reason),
                 completed: None,
+                failed_by: None,
             }),
             None => {
                 let row =

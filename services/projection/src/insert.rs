@@ -36,9 +36,9 @@ pub(crate) async fn insert_all(
             = (EXCLUDED.seq, EXCLUDED.site, EXCLUDED.primary_job_id, EXCLUDED.requested_at)
         WHERE EXCLUDED.seq > readings.seq";
     insert(to, "readings", rule, rows.readings.values()).await?;
-    let rule = "ON CONFLICT (reading_id) DO UPDATE SET (seq, state, ended_at, code, reason, completed)
+    let rule = "ON CONFLICT (reading_id) DO UPDATE SET (seq, state, ended_at, code, reason, completed, failed_by)
             = (EXCLUDED.seq, EXCLUDED.state, EXCLUDED.ended_at, EXCLUDED.code, EXCLUDED.reason,
-               EXCLUDED.completed)
+               EXCLUDED.completed, EXCLUDED.failed_by)
         WHERE CASE WHEN outcomes.state = 'completed' THEN EXCLUDED.state = 'completed' AND EXCLUDED.seq < outcomes.seq
             ELSE EXCLUDED.state = 'completed' OR EXCLUDED.seq > outcomes.seq END";
     insert(to, "outcomes", rule, rows.outcomes.values()).await?;

@@ -1,6 +1,8 @@
 //! A job as the API tells it. Its status is decided in the view `job_states`, nowhere else.
 
-use hilum_events::{Envelope, Event, JobId, ReadingId, Resolution, Sha256Digest, Site, StudyId, StudyRef};
+use hilum_events::{
+    Envelope, Event, JobId, ReaderIdentity, ReadingId, Resolution, Sha256Digest, Site, StudyId, StudyRef,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -80,6 +82,12 @@ pub struct Job {
     /// For programs: why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason_code: Option<String>,
+    /// For people: what it waits for that no worker has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<String>,
+    /// Who said that its image can't be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed_by: Option<ReaderIdentity>,
     /// W3C trace id of its story.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trace_id: Option<String>,
@@ -106,6 +114,8 @@ impl Job {
             ended_at: None,
             reason: None,
             reason_code: None,
+            waits_for: None,
+            failed_by: None,
             trace_id,
         })
     }

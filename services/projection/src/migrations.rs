@@ -5,21 +5,26 @@ use sqlx::SqlSafeStr as _;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 /// Version, name and statements of each. What stands in `migrations/` stands here, which a test holds.
-const MIGRATIONS: [(i64, &str, &str); 6] = [
+const MIGRATIONS: [(i64, &str, &str); 7] = [
     (1, "tables", include_str!("../migrations/0001_tables.sql")),
     (2, "resolutions", include_str!("../migrations/0002_resolutions.sql")),
     (3, "reports without page", include_str!("../migrations/0003_reports_without_page.sql")),
     (4, "report completeness", include_str!("../migrations/0004_report_completeness.sql")),
     (5, "flags and deliveries", include_str!("../migrations/0005_flags_and_deliveries.sql")),
     (6, "losses", include_str!("../migrations/0006_losses.sql")),
+    (7, "failed readings", include_str!("../migrations/0007_failed_readings.sql")),
 ];
 
-/// Runs those that a database has not seen yet, and refuses one in which another text stands under a version.
+/// Runs those that a database has not seen yet, and refuses one in which another text stands under a version. What a later
+/// release has run besides is left alone.
 pub(crate) fn migrator() -> Migrator {
     let migration = |(version, name, sql): (i64, &'static str, &'static str)| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     };
-    Migrator::with_migrations(MIGRATIONS.map(migration).into())
+    let mut migrator = Migrator::with_migrations(MIGRATIONS.map(migration).into());
+    // Those of a later release only add: this one works beside it, and after it when somebody goes back.
+    migrator.set_ignore_missing(true);
+    migrator
 }
 
 #[cfg(test)]

@@ -91,11 +91,21 @@ pub struct JobFilter {
     pub site: Option<Site>,
     /// In this state.
     pub status: Option<Status>,
+    /// With this code of a reason, or with these words in the reason, in capitals or not.
+    pub reason: Option<String>,
+    /// Whose image was failed by a release earlier than this one: numbers with dots between them. Not those that were given up.
+    pub failed_before_release: Option<String>,
     /// Older than this one.
     pub after: Option<JobId>,
     /// That many at most.
     pub limit: u32,
 }
+
+/// Whether `failed_by` names a release before `$6`, or none, as the first releases did.
+const FAILED_BEFORE: &str = "($6::text IS NULL OR status = 'FAILED' AND reason_code <> 'dead-lettered' AND
+    CASE WHEN split_part(failed_by->>'release', '-', 1) ~ '^[0-9]{1,9}([.][0-9]{1,9})*$'
+        THEN string_to_array(split_part(failed_by->>'release', '-', 1), '.')::bigint[] ELSE '{}' END
+    < string_to_array($6, '.')::bigint[])";
 
 /// What ended since a moment.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -166,6 +176,7 @@ impl Queries {
             "SELECT to_json(j) FROM job_states j
             WHERE {candidates} AND ($1::text IS NULL OR site = $1) AND ($2::text IS NULL OR status = $2)
             AND ($3::uuid IS NULL OR stored_seq < (SELECT stored_seq FROM jobs WHERE job_id = $3))
+            AND ($5::text IS NULL OR reason_code = $5 OR strpos(lower(reason), lower($5)) > 0) AND {FAILED_BEFORE}
             ORDER BY stored_seq DESC LIMIT $4"
         );
         let rows = sqlx::query_scalar(AssertSqlSafe(sql))
@@ -173,6 +184,8 @@ impl Queries {
             .bind(filter.status.map(Status::as_str))
             .bind(filter.after.map(JobId::as_uuid))
             .bind(i64::from(filter.limit))
+            .bind(filter.reason.as_deref())
+            .bind(filter.failed_before_release.as_deref())
             .fetch_all(&self.pool)
             .await?;
         Ok(unwrapped(rows))

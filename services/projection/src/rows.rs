@@ -3,7 +3,7 @@
 
 use hilum_events::{
     BlobRef, DeliveredObject, DeliveryTarget, FlagAction, InferenceCompleted, JobId, Measure, Priority,
-    ReadingId, ReportCause, Resolution, RuleName, Sha256Digest, Site, StudyId, StudyRef,
+    ReaderIdentity, ReadingId, ReportCause, Resolution, RuleName, Sha256Digest, Site, StudyId, StudyRef,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -90,6 +90,7 @@ pub struct OutcomeRow {
     pub code: Option<String>,
     pub reason: Option<String>,
     pub completed: Option<InferenceCompleted>,
+    pub failed_by: Option<ReaderIdentity>,
 }
 
 impl OutcomeRow {

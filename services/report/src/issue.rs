@@ -79,16 +79,17 @@ impl IssueError {
     /// Whether trying again is likely to help.
     pub(crate) fn hope(&self) -> Hope {
         match self {
+            Self::Facts(FactError::Missing { .. } | FactError::Unreadable { .. })
+            | Self::Compose(_)
+            | Self::Flaw(_)
+            | Self::Document(_)
+            | Self::Append(AppendError::TooLong { .. }) => Hope::Stuck,
             Self::Facts(FactError::Unavailable(_))
             | Self::Fetch(_)
             | Self::Earlier(_)
             | Self::Preview(_)
             | Self::Store(_)
             | Self::Append(_) => Hope::Transient,
-            Self::Facts(FactError::Missing { .. } | FactError::Unreadable { .. })
-            | Self::Compose(_)
-            | Self::Flaw(_)
-            | Self::Document(_) => Hope::Stuck,
         }
     }
 }

@@ -10,6 +10,9 @@ use hilum_sites::{Sites, SitesError};
 use crate::once::Mode;
 use crate::shell::Pace;
 
+/// Some 50 MB of memory while they are compared.
+const OBJECTS_AT_A_TIME: usize = 500_000;
+
 /// Looks for what the log promises and nobody keeps, and repairs, parks or names it
 #[derive(Debug, Parser)]
 #[command(name = "hilum-sweep", version)]
@@ -29,8 +32,17 @@ pub struct Config {
     /// Seconds between two comparisons of the whole log with object storage
     #[arg(long, env = "HILUM_SWEEP_DEEP_EVERY_S", default_value = "86400", value_parser = seconds)]
     deep_every_s: Duration,
+    /// Days within which each object in storage is read and hashed
+    #[arg(long, env = "HILUM_SWEEP_HASH_DAYS", default_value = "30", value_parser = days)]
+    hash_days: Duration,
+    /// Megabytes a second that are read for that at most
+    #[arg(long, env = "HILUM_SWEEP_HASH_MB_S", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    hash_mb_s: u32,
+    /// Hours after which an unfinished upload is removed from storage, counted from when it was last written to
+    #[arg(long, env = "HILUM_SWEEP_UNFINISHED_H", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=8760))]
+    unfinished_h: u32,
     /// Seconds between two seals of the log
-    #[arg(long, env = "HILUM_SEAL_EVERY_S", default_value = "10", value_parser = seconds)]
+    #[arg(long, env = "HILUM_SEAL_EVERY_S", default_value = "2", value_parser = seconds)]
     seal_every_s: Duration,
     /// Seconds without a new image after which a study is reported, as the report service has it
     #[arg(long, env = "HILUM_QUIET_TIME_S", default_value = "10", value_parser = seconds)]
@@ -45,9 +57,12 @@ pub struct Config {
     /// With --once: change nothing
     #[arg(long, requires = "once")]
     dry_run: bool,
-    /// With --once: also compare the whole log with object storage
+    /// With --once: also compare the whole log with object storage, and read and hash each object
     #[arg(long, requires = "once")]
     deep: bool,
+    /// With --deep: only the objects whose hash begins with these hexadecimal digits
+    #[arg(long, requires = "deep", value_name = "DIGITS", value_parser = digits)]
+    prefix: Option<String>,
     /// With --once: one JSON object per finding
     #[arg(long, requires = "once")]
     pub json: bool,
@@ -64,14 +79,31 @@ impl Config {
             quiet: Sites::read(self.sites.as_deref())?.longest_wait(self.quiet_time_s),
             every: self.every_s,
             deep_every: self.deep_every_s,
+            hash_within: self.hash_days,
+            hash_bytes_per_s: f64::from(self.hash_mb_s) * 1e6,
+            unfinished_after: Duration::from_secs(3600 * u64::from(self.unfinished_h)),
+            objects_at_a_time: OBJECTS_AT_A_TIME,
             seal_every: self.seal_every_s,
         })
     }
 
     /// How to look once.
     pub fn mode(&self) -> Mode {
-        Mode { dry_run: self.dry_run, deep: self.deep }
+        Mode { dry_run: self.dry_run, deep: self.deep.then(|| self.prefix.clone().unwrap_or_default()) }
     }
+}
+
+fn days(text: &str) -> Result<Duration, String> {
+    let rule = || "must be a number of days above 0 and up to 3650".to_owned();
+    let days: f64 = text.parse().map_err(|_| rule())?;
+    let fits = days > 0.0 && days <= 3650.0;
+    fits.then(|| Duration::from_secs_f64(days * 86_400.0)).ok_or_else(rule)
+}
+
+fn digits(text: &str) -> Result<String, String> {
+    let fits = (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let rule = "must be the first digits of a sha-256, 0 to 9 and a to f";
+    if fits { Ok(text.to_ascii_lowercase()) } else { Err(rule.to_owned()) }
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -105,6 +137,11 @@ mod tests {
             Config::try_parse_from([&["hilum-sweep", "--store-url", "file:///x"], flags].concat())
         };
         assert!(parse(&["--once", "--dry-run", "--deep", "--json"]).is_ok());
+        assert_eq!(parse(&["--once", "--deep"]).unwrap().mode().deep.as_deref(), Some(""));
+        let some = parse(&["--once", "--deep", "--prefix", "3A"]).unwrap().mode();
+        assert_eq!(some.deep.as_deref(), Some("3a"));
+        assert!(parse(&["--once", "--deep", "--prefix", "images"]).is_err());
+        assert!(parse(&["--once", "--prefix", "3a"]).is_err());
         for flag in ["--dry-run", "--deep", "--json"] {
             assert!(parse(&[flag]).is_err(), "{flag}");
         }

@@ -1,15 +1,17 @@
 //! What the log leaves open: images without a claim, readings without an outcome, redrives that nothing followed.
 //! Pure: no clock, network or storage; the time, the facts and the consumers' positions come in as arguments.
-//! Keeps only what is open: what has ended is forgotten, so the memory it takes is bounded by the work under way.
+//! Keeps only what is open: what has ended is forgotten, so the memory it takes is bounded by the work under way. Of what
+//! failed or was given up it keeps that, for a redrive may open it again.
 
 mod decide;
 mod finding;
 mod notes;
+mod rolling;
 mod studies;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use hilum_events::{
     DeadLetterResolved, Envelope, Event, ImageStored, InferenceFailed, InferenceRequested, JobDeadLettered,
@@ -23,6 +25,7 @@ use studies::Studies;
 pub(crate) use decide::decide;
 pub(crate) use finding::SWEEP;
 pub use finding::{Action, Finding, Kind};
+pub(crate) use rolling::due_position;
 
 const DEDUPE: &str = "dedupe";
 const INFER_STAT: &str = "infer-stat";
@@ -108,8 +111,8 @@ pub(crate) enum Doubt {
 pub(crate) struct State {
     last_seq: u64,
     open: HashMap<Work, Open>,
-    /// Work that ended as a dead letter: a redrive opens it again.
-    parked: HashSet<Work>,
+    /// Work that ended as a dead letter or, a reading, failed, with the position of its message: a redrive opens it again.
+    parked: HashMap<Work, u64>,
     studies: Studies,
     /// What the server said of messages that are open, by consumer and position.
     advisories: BTreeMap<(String, u64), Advisory>,
@@ -203,7 +206,7 @@ impl State {
 
     fn inference_requested(&mut self, fact: &Fact<'_>, e: &InferenceRequested) {
         let image = Work::Image(e.job_id);
-        let known = self.open.contains_key(&image) || self.parked.contains(&image);
+        let known = self.open.contains_key(&image) || self.parked.contains_key(&image);
         if !known && e.attempt == 1 {
             let doubt = Doubt::ClaimWithoutJob { seq: fact.seq, job_id: e.job_id, reading_id: e.reading_id };
             self.doubts.push(doubt);
@@ -223,8 +226,10 @@ impl State {
     fn inference_failed(&mut self, fact: &Fact<'_>, e: &InferenceFailed) {
         let work = Work::Reading(e.reading_id);
         // A late word on an attempt that was given up is not the outcome of the next one.
-        if self.open.get(&work).is_some_and(|open| open.attempt <= e.attempt) {
-            self.close(work);
+        if let Some(open) = self.open.get(&work).filter(|open| open.attempt <= e.attempt) {
+            let seq = open.seq;
+            self.open.remove(&work);
+            self.parked.insert(work, seq);
         }
         self.studies.reading_ended(e.reading_id, fact.stored_at);
     }
@@ -233,7 +238,7 @@ impl State {
         let work = e.reading_id.map_or(Work::Image(e.job_id), Work::Reading);
         if self.open.get(&work).is_some_and(|open| open.seq <= e.stream_seq) {
             self.open.remove(&work);
-            self.parked.insert(work);
+            self.parked.insert(work, e.stream_seq);
         }
         self.studies.touch(e.job_id, fact.stored_at);
         if let Some(reading_id) = e.reading_id {
@@ -248,10 +253,14 @@ impl State {
         });
     }
 
-    /// A redrive of what has ended otherwise meanwhile leads to nothing, and need not.
+    /// A redrive of what has ended otherwise meanwhile, or was tried again since, leads to nothing, and need not.
     fn dead_letter_resolved(&mut self, fact: &Fact<'_>, e: &DeadLetterResolved) {
         let work = e.reading_id.map_or(Work::Image(e.job_id), Work::Reading);
-        if self.parked.remove(&work) && e.resolution == Resolution::Redrive {
+        if self.parked.get(&work) != Some(&e.stream_seq) {
+            return;
+        }
+        self.parked.remove(&work);
+        if e.resolution == Resolution::Redrive {
             let open = self.begin(work, fact, DEDUPE, Kind::RedriveWithoutEffect);
             // The word of no earlier attempt ends it.
             (open.job_id, open.attempt) = (Some(e.job_id), u32::MAX);

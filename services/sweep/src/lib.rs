@@ -1,18 +1,21 @@
 //! Compares the log with itself, with its queues, the dead letters, the advisories and object storage, and repairs,
-//! parks or names what it finds. It folds the log into memory and keeps nothing else; a second copy is harmless.
+//! parks or names what it finds. It folds the log into memory and keeps in storage how far it looked there; a second copy is
+//! harmless.
 
 mod act;
 mod config;
+mod deep;
 mod domain;
 mod doubts;
 mod once;
 mod seal;
 mod shell;
 mod storage;
+mod storage_shell;
 mod sweeper;
 
 pub use config::Config;
 pub use domain::{Action, Finding, Kind};
-pub use once::{Mode, OnceError, Swept, once};
+pub use once::{Looked, Mode, OnceError, Swept, once};
 pub use seal::{BrokenSealError, SealKeeper};
 pub use shell::{Pace, RunError, Sweep};

@@ -60,14 +60,18 @@ async fn look_once(config: &Config) -> anyhow::Result<ExitCode> {
         let line = if config.json { json(swept) } else { line(swept) };
         written = std::mem::replace(&mut written, Ok(())).and_then(|()| writeln!(out, "{line}"));
     };
-    let pace = config.pace()?;
-    tokio::select! {
-        looked = Box::pin(once(&log, &blobs, &pace, config.mode(), tell)) => looked?,
+    let (mode, pace) = (config.mode(), config.pace()?);
+    let looked = tokio::select! {
+        looked = Box::pin(once(&log, &blobs, &pace, &mode, tell)) => looked?,
         hole = stand_at_hole(&log) => return Err(hole.into()),
-    }
+    };
     written?;
     if count == 0 && !config.json {
         writeln!(out, "nothing found")?;
+    }
+    if mode.deep.is_some() && !config.json {
+        let megabytes = looked.size_bytes as f64 / 1e6;
+        writeln!(out, "{} objects of {megabytes:.1} MB were read", looked.objects)?;
     }
     Ok(if settled { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

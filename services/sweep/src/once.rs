@@ -4,19 +4,29 @@ use hilum_blobs::BlobStore;
 use hilum_log::Log;
 
 use crate::act::{ActError, act};
+use crate::deep::Deep;
 use crate::domain::Finding;
 use crate::seal::{KeepError, SealKeeper};
 use crate::shell::Pace;
-use crate::storage::{StorageLookError, compare};
+use crate::storage::StorageLookError;
 use crate::sweeper::{LookError, Memory, Sweeper};
 
 /// How to look.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Mode {
     /// Change nothing.
     pub dry_run: bool,
-    /// Also compare the whole log with object storage.
-    pub deep: bool,
+    /// Also compare the log with object storage, and read each object whose hash begins with these digits.
+    pub deep: Option<String>,
+}
+
+/// How much a deep look has looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Looked {
+    /// Objects.
+    pub objects: u64,
+    /// Their lengths, bytes.
+    pub size_bytes: u64,
 }
 
 /// What was found and whether it was acted on.
@@ -50,7 +60,7 @@ pub enum OnceError {
     Seal(Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Folds the log to its end and tells `tell` of each finding, after acting on it.
+/// Folds the log to its end and tells `tell` of each finding, after acting on it. Gives how much a deep look looked at.
 ///
 /// # Errors
 /// When the log or the storage is away, or the log does not fit its seal: then nothing more is done.
@@ -58,24 +68,24 @@ pub async fn once(
     log: &Log,
     blobs: &BlobStore,
     pace: &Pace,
-    mode: Mode,
+    mode: &Mode,
     mut tell: impl FnMut(&Swept),
-) -> Result<(), OnceError> {
+) -> Result<Looked, OnceError> {
     SealKeeper::new(log.clone(), blobs.clone()).check().await?;
     let mut sweeper = Sweeper::new(log.clone(), pace.limits(), Memory::OfOneLook);
     let now = log.server_time().await.map_err(LookError::from)?;
-    let mut findings = sweeper.look(now).await?;
-    if mode.deep {
-        findings.extend(compare(log, blobs, now).await?);
-    }
-    for finding in findings {
+    let findings = sweeper.look(now).await?;
+    let mut act_on = async |finding: Finding| {
         let acts = !mode.dry_run && finding.action != crate::Action::Name;
-        if acts {
-            act(log, &finding).await?;
-        }
-        tell(&Swept { finding, done: acts });
+        let done = acts && act(log, blobs, &finding).await?;
+        tell(&Swept { finding, done });
+        Ok::<_, OnceError>(())
+    };
+    for finding in findings {
+        act_on(finding).await?;
     }
-    Ok(())
+    let Some(digits) = &mode.deep else { return Ok(Looked::default()) };
+    Deep { log, blobs, pace, digits, dry_run: mode.dry_run }.look(&mut act_on).await
 }
 
 impl From<KeepError> for OnceError {

@@ -1,5 +1,5 @@
-//! The service: three loops side by side, one that folds the log and looks at it, one that compares it with object
-//! storage, one that seals it. All it knows follows from the log and the storage, so it can be stopped at any moment.
+//! The service: loops side by side, one that folds the log and looks at it, one that seals it, and those that look at
+//! object storage (`storage_shell`). All it knows follows from the log and the storage, so it can be stopped at any moment.
 
 use std::collections::HashSet;
 use std::convert::Infallible;
@@ -16,13 +16,11 @@ use tokio_util::sync::CancellationToken;
 use crate::act::act;
 use crate::domain::{Action, Finding, Kind, Limits};
 use crate::seal::{BrokenSealError, SealKeeper};
-use crate::storage::compare;
+use crate::storage_shell::StorageSweep;
 use crate::sweeper::{LookError, Memory, Sweeper};
 
 const CAUGHT_UP: &str = "caught up";
 const SEAL: &str = "log fits its seal";
-/// The first long look does not wait a day, for a service that is started anew each day.
-const FIRST_STORAGE_LOOK: Duration = Duration::from_secs(600);
 /// Between two tries at the start, to see the seal and to fold the log.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -37,23 +35,34 @@ pub struct Pace {
     pub every: Duration,
     /// Between two comparisons of the log with object storage.
     pub deep_every: Duration,
+    /// Each object in storage is read and hashed within this time.
+    pub hash_within: Duration,
+    /// So many bytes a second at most are read for that.
+    pub hash_bytes_per_s: f64,
+    /// What is unfinished in storage is removed when it was not written to for so long.
+    pub unfinished_after: Duration,
+    /// So many objects are listed at a time, and a thousandth of them are read at a time.
+    pub objects_at_a_time: usize,
     /// Between two seals.
     pub seal_every: Duration,
 }
 
 impl Pace {
     pub(crate) fn limits(&self) -> Limits {
-        let signed = |duration| SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
         Limits { after: signed(self.after), quiet: signed(self.quiet) }
     }
 }
 
+pub(crate) fn signed(duration: Duration) -> SignedDuration {
+    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
+}
+
 /// The service without its frame.
 pub struct Sweep {
-    log: Log,
-    blobs: BlobStore,
-    health: Health,
-    pace: Pace,
+    pub(crate) log: Log,
+    pub(crate) blobs: BlobStore,
+    pub(crate) health: Health,
+    pub(crate) pace: Pace,
 }
 
 /// The service must not go on.
@@ -92,9 +101,12 @@ impl Sweep {
         self.log.wait_until_usable(shutdown).await;
         let seals = SealKeeper::new(self.log.clone(), self.blobs.clone());
         self.see_seal(&seals).await?;
-        let (never, _, _) =
-            tokio::try_join!(self.look_for_ever(), self.compare_for_ever(), self.seal_for_ever(&seals))?;
-        Ok(never)
+        let storage = StorageSweep::new(self);
+        tokio::select! {
+            error = self.look_for_ever() => error,
+            error = self.seal_for_ever(&seals) => error,
+            never = Box::pin(storage.run()) => match never {},
+        }
     }
 
     /// Nothing is repaired in a log that may not be ours.
@@ -185,43 +197,22 @@ impl Sweep {
         Ok(())
     }
 
-    async fn compare_for_ever(&self) -> Result<Infallible, RunError> {
-        let every = self.pace.deep_every;
-        let mut ticks = ticks(every.min(FIRST_STORAGE_LOOK), every);
-        let mut said = Said::default();
-        loop {
-            ticks.tick().await;
-            let compared = async {
-                let now = self.log.server_time().await?;
-                compare(&self.log, &self.blobs, now).await
-            };
-            match compared.await {
-                Err(error) => {
-                    tracing::warn!(error = &error as &dyn Error, "could not compare the log with storage");
-                }
-                Ok(findings) => {
-                    said.forget_others(&findings);
-                    for finding in &findings {
-                        self.act_on(finding, &mut said).await;
-                    }
-                    note_run("storage");
-                }
-            }
-        }
-    }
-
     /// Acts on a finding and says so, once of each; `true` when it was done.
-    async fn act_on(&self, finding: &Finding, said: &mut Said) -> bool {
+    pub(crate) async fn act_on(&self, finding: &Finding, said: &mut Said) -> bool {
         if finding.action == Action::Name && !said.is_news(finding) {
             return false;
         }
         let Finding { kind, position, action, reason, .. } = finding;
         let (job_id, reading_id) = (finding.job_id.map(tracing::field::display), finding.reading_id);
         let (kind, action) = (kind.as_str(), action.as_str());
-        if let Err(error) = act(&self.log, finding).await {
-            let error: &dyn Error = &error;
-            tracing::warn!(error, kind, position, reason, "could not act on a finding; trying again");
-            return false;
+        match act(&self.log, &self.blobs, finding).await {
+            Ok(true) => {}
+            Ok(false) => return false,
+            Err(error) => {
+                let error: &dyn Error = &error;
+                tracing::warn!(error, kind, position, reason, "could not act on a finding; trying again");
+                return false;
+            }
         }
         let reading_id = reading_id.map(tracing::field::display);
         tracing::warn!(kind, position, job_id, reading_id, action, reason, "found");
@@ -233,7 +224,7 @@ impl Sweep {
 
 /// What was named and still stands: it is news once.
 #[derive(Default)]
-struct Said(HashSet<Naming>);
+pub(crate) struct Said(HashSet<Naming>);
 
 /// What makes a named finding the same as before; its sentence may count seconds.
 type Naming = (Kind, Option<u64>, Option<String>);
@@ -243,7 +234,7 @@ impl Said {
         self.0.insert(naming(finding))
     }
 
-    fn forget_others(&mut self, findings: &[Finding]) {
+    pub(crate) fn forget_others(&mut self, findings: &[Finding]) {
         let still: HashSet<_> = findings.iter().map(naming).collect();
         self.0.retain(|said| still.contains(said));
     }
@@ -255,7 +246,7 @@ fn naming(finding: &Finding) -> Naming {
 }
 
 /// For whoever watches, by the clock that he compares it with: his own, hence this machine's.
-fn note_run(look: &'static str) {
+pub(crate) fn note_run(look: &'static str) {
     let now = Timestamp::now().as_second() as f64;
     metrics::gauge!("hilum_sweep_last_run_timestamp_seconds", "look" => look).set(now);
 }

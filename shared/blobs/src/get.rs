@@ -1,10 +1,12 @@
 //! Reading an object and making sure that it is the one that was stored.
 
 use bytes::Bytes;
+use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use hilum_events::{BlobRef, Sha256Digest};
 use object_store::ObjectStoreExt as _;
 use object_store::path::Path;
+use sha2::{Digest as _, Sha256};
 
 use crate::store::BlobStore;
 
@@ -40,6 +42,19 @@ impl GetError {
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable { .. })
     }
+
+    /// Whether the store answers and does not hand out this object: it lies in a class for archives, or may not be read.
+    pub fn is_refused(&self) -> bool {
+        use object_store::Error::{PermissionDenied, Unauthenticated};
+        matches!(self, Self::Unavailable { source: PermissionDenied { .. } | Unauthenticated { .. }, .. })
+    }
+
+    fn of(key: String, error: object_store::Error) -> Self {
+        match error {
+            object_store::Error::NotFound { .. } => Self::Missing { key },
+            source => Self::Unavailable { key, source },
+        }
+    }
 }
 
 impl BlobStore {
@@ -49,14 +64,33 @@ impl BlobStore {
     /// When it is missing, damaged or the store fails.
     pub fn get<'a>(&'a self, blob: &'a BlobRef) -> BoxFuture<'a, Result<Bytes, GetError>> {
         Box::pin(async move {
-            let key = || blob.key.clone();
             let read = async { self.objects.get(&Path::from(blob.key.as_str())).await?.bytes().await };
-            let bytes = read.await.map_err(|error| match error {
-                object_store::Error::NotFound { .. } => GetError::Missing { key: key() },
-                source => GetError::Unavailable { key: key(), source },
-            })?;
-            let found = Sha256Digest::of(&bytes);
-            if found == blob.sha256 { Ok(bytes) } else { Err(GetError::Damaged { key: key(), found }) }
+            let bytes = read.await.map_err(|error| GetError::of(blob.key.clone(), error))?;
+            expect(blob, Sha256Digest::of(&bytes))?;
+            Ok(bytes)
         })
     }
+
+    /// Reads an object whole, a piece at a time, and verifies its hash; nothing of it is kept.
+    ///
+    /// # Errors
+    /// When it is missing, damaged or the store fails.
+    pub fn verify<'a>(&'a self, blob: &'a BlobRef) -> BoxFuture<'a, Result<(), GetError>> {
+        Box::pin(async move {
+            let read = async {
+                let mut hash = Sha256::new();
+                let mut pieces = self.objects.get(&Path::from(blob.key.as_str())).await?.into_stream();
+                while let Some(piece) = pieces.next().await {
+                    hash.update(&piece?);
+                }
+                Ok(Sha256Digest::from_bytes(hash.finalize().into()))
+            };
+            let found = read.await.map_err(|error| GetError::of(blob.key.clone(), error))?;
+            expect(blob, found)
+        })
+    }
+}
+
+fn expect(blob: &BlobRef, found: Sha256Digest) -> Result<(), GetError> {
+    if found == blob.sha256 { Ok(()) } else { Err(GetError::Damaged { key: blob.key.clone(), found }) }
 }

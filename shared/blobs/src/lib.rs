@@ -9,9 +9,11 @@ mod place;
 mod put;
 mod record;
 mod store;
+mod unfinished;
 
 pub use get::GetError;
 pub use list::ListedObject;
 pub use place::{PlaceError, Placed};
 pub use put::{PutError, Received};
 pub use store::{BlobStore, OpenError, StoreConfig};
+pub use unfinished::{Removed, Unfinished, UnfinishedIn};

@@ -21,17 +21,22 @@ pub struct ListedObject {
 }
 
 impl BlobStore {
-    /// All objects that are kept by their content, in no order. What comes or goes meanwhile may be missing.
+    /// The objects that are kept by their content and whose hash begins with `digits` (none for all), in no order. What
+    /// comes or goes meanwhile may be missing.
     ///
     /// # Errors
     /// Within the stream, when the store fails.
-    pub fn list(&self) -> impl Stream<Item = Result<ListedObject, GetError>> + Send + use<> {
-        let entries = self.objects.list(Some(&Path::from(CONTENTS)));
-        entries.filter_map(|entry| async {
-            match entry {
-                Ok(entry) => listed(&entry).map(Ok),
-                Err(source) => Some(Err(GetError::Unavailable { key: CONTENTS.to_owned(), source })),
-            }
+    pub fn list(&self, digits: &str) -> impl Stream<Item = Result<ListedObject, GetError>> + Send + use<> {
+        let folder = digits
+            .get(..2)
+            .map_or_else(|| Path::from(CONTENTS), |first_two| Path::from(CONTENTS).join(first_two));
+        let (key, digits) = (folder.to_string(), digits.to_owned());
+        self.objects.list(Some(&folder)).filter_map(move |entry| {
+            let found = match entry {
+                Ok(entry) => listed(&entry).filter(|it| it.sha256.to_string().starts_with(&digits)).map(Ok),
+                Err(source) => Some(Err(GetError::Unavailable { key: key.clone(), source })),
+            };
+            std::future::ready(found)
         })
     }
 }

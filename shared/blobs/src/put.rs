@@ -11,7 +11,7 @@ use object_store::{MultipartUpload, ObjectStoreExt as _, PutPayload};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::store::{BlobStore, key_of};
+use crate::store::{BlobStore, INCOMING, key_of};
 
 /// Nothing was stored.
 #[derive(Debug, thiserror::Error)]
@@ -67,8 +67,8 @@ impl BlobStore {
     /// visible by [`Self::keep`], or is thrown away by [`Self::discard`].
     ///
     /// # Errors
-    /// When the content is too long, the sender breaks off or the store fails; then nothing is left behind,
-    /// save by a crash a part of a temporary object under `incoming/`.
+    /// When the content is too long, the sender breaks off or the store fails; then nothing is left behind. After a
+    /// crash there may be what [`Self::unfinished`] lists.
     pub async fn receive<S, E>(&self, source: S, limit_bytes: u64) -> Result<Received, PutError>
     where
         S: Stream<Item = Result<Bytes, E>>,
@@ -171,7 +171,7 @@ impl Intake<'_> {
 
     async fn put_part(&mut self, part: Bytes) -> Result<(), PutError> {
         if self.parts.is_none() {
-            let key = Path::from(format!("incoming/{}", Uuid::new_v4()));
+            let key = Path::from(INCOMING).join(Uuid::new_v4().to_string());
             let upload = self.store.objects.put_multipart(&key).await.map_err(PutError::Unavailable)?;
             self.parts = Some(Parts { key, head: part.clone(), upload });
         }

@@ -8,7 +8,7 @@ use object_store::{ObjectStoreExt as _, PutPayload};
 
 use crate::get::GetError;
 use crate::put::PutError;
-use crate::store::BlobStore;
+use crate::store::{BlobStore, RECORDS};
 
 impl BlobStore {
     /// Reads the record `name`; `None` when it was never written.
@@ -41,5 +41,5 @@ impl BlobStore {
 }
 
 fn path_of(name: &str) -> Path {
-    Path::from("records").join(name)
+    Path::from(RECORDS).join(name)
 }

@@ -62,6 +62,8 @@ pub enum OpenError {
 pub struct BlobStore {
     pub(crate) objects: Arc<dyn ObjectStore>,
     pub(crate) buffer_bytes: usize,
+    /// Where they lie, if that is a folder.
+    pub(crate) folder: Option<PathBuf>,
 }
 
 impl BlobStore {
@@ -70,12 +72,19 @@ impl BlobStore {
     /// # Errors
     /// When the address or its settings can't be used.
     pub fn open(config: &StoreConfig) -> Result<Self, OpenError> {
-        let objects: Arc<dyn ObjectStore> = match config.url.split_once("://") {
-            Some(("file", folder)) => Arc::new(local(config, folder.into())?),
-            Some(("s3", _)) => Arc::new(s3(config)?),
-            _ => return Err(OpenError::Address { url: config.url.clone() }),
-        };
-        Ok(Self { objects, buffer_bytes: config.buffer_bytes })
+        let buffer_bytes = config.buffer_bytes;
+        match config.url.split_once("://") {
+            Some(("file", folder)) => {
+                let folder = PathBuf::from(folder);
+                Ok(Self {
+                    objects: Arc::new(local(config, folder.clone())?),
+                    buffer_bytes,
+                    folder: Some(folder),
+                })
+            }
+            Some(("s3", _)) => Ok(Self { objects: Arc::new(s3(config)?), buffer_bytes, folder: None }),
+            _ => Err(OpenError::Address { url: config.url.clone() }),
+        }
     }
 
     /// Asks the store whether it answers.
@@ -94,6 +103,11 @@ impl BlobStore {
 
 /// Where objects lie that are kept by their content.
 pub(crate) const CONTENTS: &str = "sha256";
+
+/// Where uploads lie until their hash is known, each under a name that is used once.
+pub(crate) const INCOMING: &str = "incoming";
+/// Where records lie.
+pub(crate) const RECORDS: &str = "records";
 
 /// The key of a content.
 pub(crate) fn key_of(sha256: &Sha256Digest) -> Path {

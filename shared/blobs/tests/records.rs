@@ -13,7 +13,7 @@ fn store() -> (tempfile::TempDir, BlobStore) {
 }
 
 async fn listed(store: &BlobStore) -> Vec<ListedObject> {
-    store.list().try_collect().await.unwrap()
+    store.list("").try_collect().await.unwrap()
 }
 
 #[tokio::test]

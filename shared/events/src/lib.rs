@@ -26,10 +26,11 @@ pub use ids::{
 };
 pub use image::{DicomIdentity, MediaType};
 pub use reading::{
-    ActivationMap, AnalysedRegion, EngineIdentity, Finding, ModelIdentity, Notice, ReadingTimes,
+    ActivationMap, AnalysedRegion, EngineIdentity, Finding, ModelIdentity, Notice, ReaderIdentity,
+    ReadingTimes,
 };
 pub use subject::{
     claim_filter, completed_filter, dead_letter_filter, delivered_filter, delivery_resolutions_filter,
-    failed_filter, flag_filter, job_image_filter, job_link_filter, links_filter, losses_filter,
-    report_filter, study_flags_filter, study_images_filter,
+    failed_filter, flag_filter, job_dead_letters_filter, job_decisions_filter, job_image_filter,
+    job_link_filter, links_filter, losses_filter, report_filter, study_flags_filter, study_images_filter,
 };

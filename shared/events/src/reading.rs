@@ -1,5 +1,7 @@
 //! What a reading consists of: which model and engine, what they say of each label, of which part of the picture.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::Sha256Digest;
@@ -17,6 +19,38 @@ pub struct ModelIdentity {
     pub preprocessing_id: String,
     /// False for the demonstration network, whose outputs mean nothing.
     pub trained: bool,
+}
+
+/// What judged an image: which release of the decoder and the rules' code, which model, and the model's rules of what it
+/// reads.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ReaderIdentity {
+    /// Release of Hilum, such as `0.1.0`.
+    pub release: String,
+    /// The model.
+    pub model: ModelIdentity,
+    /// SHA-256 of the model's header rules, which can be mended without a new version of the model.
+    pub rules_sha256: Sha256Digest,
+}
+
+impl ReaderIdentity {
+    /// Whether an image that `earlier` could not read may be readable now: this one is of a later release, or of the same
+    /// one with other rules. `None` stands for the releases that did not say who they were.
+    pub fn may_know_more_than(&self, earlier: Option<&Self>) -> bool {
+        let Some(earlier) = earlier else { return true };
+        match release_order(&self.release).cmp(&release_order(&earlier.release)) {
+            Ordering::Greater => true,
+            Ordering::Equal => self.rules_sha256 != earlier.rules_sha256,
+            Ordering::Less => false,
+        }
+    }
+}
+
+/// The numbers of a release, by which releases are told from earlier ones: what follows a hyphen does not count, and what
+/// is no number comes before all others.
+fn release_order(release: &str) -> Vec<u64> {
+    let numbers = release.split(['-', '+']).next().unwrap_or_default();
+    numbers.split('.').map(str::parse).collect::<Result<_, _>>().unwrap_or_default()
 }
 
 /// What the model says of one label.
@@ -95,4 +129,33 @@ pub struct Notice {
     pub code: String,
     /// Sentence for people.
     pub text: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples;
+
+    #[test]
+    fn a_later_release_or_other_rules_of_the_same_one_may_know_more() {
+        let reader = |release: &str, rules: &[u8]| ReaderIdentity {
+            release: release.to_owned(),
+            rules_sha256: Sha256Digest::of(rules),
+            ..samples::reader()
+        };
+        let ours = reader("0.10.0", b"rules");
+        for (earlier, expected) in [
+            (reader("0.9.3", b"rules"), true),
+            (reader("0.9.3", b"others"), true),
+            (reader("0.10.0", b"others"), true),
+            (reader("0.10.0-rc.1", b"rules"), false),
+            (reader("0.10.0", b"rules"), false),
+            (reader("0.11.0", b"rules"), false),
+            (reader("0.11.0", b"others"), false),
+            (reader("of a branch", b"rules"), true),
+        ] {
+            assert_eq!(ours.may_know_more_than(Some(&earlier)), expected, "{}", earlier.release);
+        }
+        assert!(ours.may_know_more_than(None));
+    }
 }

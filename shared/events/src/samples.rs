@@ -8,9 +8,9 @@ use crate::{
     ActivationMap, AnalysedRegion, BlobRef, DeadLetterResolved, DeliveredObject, DeliveryFailed,
     DeliveryResolved, DicomIdentity, DuplicateLinked, EngineIdentity, Envelope, Event, Finding, FlagAction,
     ImageStored, InferenceCompleted, InferenceFailed, InferenceRequested, JobDeadLettered, JobId,
-    LogLossAccepted, LostFact, Matter, Measure, MediaType, ModelIdentity, Notice, Priority, ReadingId,
-    ReadingTimes, ReportCause, ReportDelivered, ReportIssued, Resolution, Sha256Digest, Site, StoredImage,
-    StudyCloseRequested, StudyFlagged, StudyId, StudyManifestReceived,
+    LogLossAccepted, LostFact, Matter, Measure, MediaType, ModelIdentity, Notice, Priority, ReaderIdentity,
+    ReadingId, ReadingTimes, ReportCause, ReportDelivered, ReportIssued, Resolution, Sha256Digest, Site,
+    StoredImage, StudyCloseRequested, StudyFlagged, StudyId, StudyManifestReceived,
 };
 
 /// The job with this number.
@@ -66,6 +66,11 @@ pub fn model() -> ModelIdentity {
     }
 }
 
+/// Who reads.
+pub fn reader() -> ReaderIdentity {
+    ReaderIdentity { release: "0.1.0".to_owned(), model: model(), rules_sha256: Sha256Digest::of(b"rules") }
+}
+
 /// The reading of `content` by [`model`].
 pub fn reading_id(content: &str) -> ReadingId {
     ReadingId::of(&Sha256Digest::of(content.as_bytes()), "densenet121-demo@1")
@@ -96,6 +101,7 @@ pub fn inference_requested(number: u128, content: &str, seconds: i64) -> Envelop
         model: model(),
         priority: Priority::Routine,
         attempt: 1,
+        retried_for: None,
     });
     image_stored(number, content, seconds).next(at(seconds), event)
 }
@@ -161,6 +167,7 @@ pub fn inference_failed(number: u128, content: &str, seconds: i64) -> Envelope {
         attempt: 1,
         code: "truncated".to_owned(),
         reason: "the file ends before its picture does; send it again".to_owned(),
+        reader: None,
     });
     inference_requested(number, content, seconds).next(at(seconds), event)
 }
@@ -190,6 +197,20 @@ pub fn dead_letter_resolved(number: u128, content: &str, resolution: Resolution,
         why: "storage was restored".to_owned(),
     });
     job_dead_lettered(number, content, seconds).next(at(seconds), event)
+}
+
+/// An operator wants the failed reading of job `number`, which was asked for at position `stream_seq`, tried again.
+pub fn failed_reading_redriven(number: u128, content: &str, stream_seq: u64, seconds: i64) -> Envelope {
+    let event = Event::DeadLetterResolved(DeadLetterResolved {
+        job_id: job_id(number),
+        reading_id: Some(reading_id(content)),
+        consumer: "infer-routine".to_owned(),
+        stream_seq,
+        resolution: Resolution::Redrive,
+        by: "operator".to_owned(),
+        why: "the decoder was mended".to_owned(),
+    });
+    inference_failed(number, content, seconds).next(at(seconds), event)
 }
 
 /// The sender closed the study.

@@ -120,6 +120,16 @@ pub fn dead_letter_filter(job_id: JobId, stream_seq: u64) -> String {
     format!("evt.job-dead-lettered.*.{job_id}.{stream_seq}")
 }
 
+/// Filter that finds what work on a job was given up.
+pub fn job_dead_letters_filter(job_id: JobId) -> String {
+    format!("evt.job-dead-lettered.*.{job_id}.*")
+}
+
+/// Filter that finds what operators decided about dead letters and failed readings of a job.
+pub fn job_decisions_filter(job_id: JobId) -> String {
+    format!("evt.dead-letter-resolved.*.{job_id}.*")
+}
+
 /// Filter that finds the reading that a job shares. The server walks all readings for it: keep it for the rare case.
 pub fn job_link_filter(job_id: JobId) -> String {
     format!("evt.duplicate-linked.*.*.{job_id}")

@@ -72,6 +72,26 @@ fn what_was_written_before_studies_could_be_incomplete_was_complete() {
     assert_eq!((image.series.len(), image.expected_images, image.prior_study_id), (0, None, None));
 }
 
+#[test]
+fn a_failed_reading_says_who_says_so_since_releases_do() {
+    let said = |name: &str| {
+        let bytes = std::fs::read(folder().join(name)).unwrap();
+        let Event::InferenceFailed(failed) = Envelope::decode(&bytes).unwrap().event else { panic!() };
+        failed.reader
+    };
+    assert_eq!(said("inference-failed.v1.cbor"), None);
+    let mut envelope = samples::inference_failed(3, "b", 4);
+    if let Event::InferenceFailed(failed) = &mut envelope.event {
+        failed.reader = Some(samples::reader());
+    }
+    let name = "inference-failed.v1-with-reader.cbor";
+    if std::env::var_os("HILUM_WRITE_NEW_GOLDEN").is_some() && !folder().join(name).exists() {
+        std::fs::write(folder().join(name), envelope.encode()).unwrap();
+    }
+    assert_eq!(std::fs::read(folder().join(name)).unwrap(), envelope.encode());
+    assert_eq!(said(name), Some(samples::reader()));
+}
+
 /// As a newer release may write it.
 fn of_a_newer_release(name: &str, must_understand: Option<bool>) -> DecodeError {
     let bytes = samples::image_stored(1, "a", 0).encode();

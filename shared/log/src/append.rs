@@ -4,6 +4,8 @@
 //! there, or for a further attempt, that nothing stands there after the one before. A lost acknowledgement leaves the caller not knowing; the next try is then refused by the server, and
 //! reading what stands there tells whether it is this very fact.
 
+use std::sync::LazyLock;
+
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::publish::PublishAck;
@@ -11,6 +13,7 @@ use futures::future::BoxFuture;
 use hilum_events::Envelope;
 
 use crate::connection::{Log, UnavailableError};
+use crate::definition::{EVENTS, definitions};
 use crate::failpoint::reach;
 use crate::recorded::{Recorded, inject_trace};
 use crate::retry::{Attempts, retry};
@@ -48,6 +51,18 @@ pub enum AppendError {
     /// Another fact has the place.
     #[error("the place is taken by the event at position {}", .0.seq)]
     Taken(Box<Recorded>),
+    /// The fact is longer than the log takes: no try will change that.
+    #[error(
+        "the fact {event} is {size_bytes} bytes long and the log takes {limit_bytes}: it was not sent; say less in one fact"
+    )]
+    TooLong {
+        /// Name of the fact.
+        event: &'static str,
+        /// Its length.
+        size_bytes: usize,
+        /// The longest that is taken.
+        limit_bytes: usize,
+    },
     /// The log is not the one that was known: nothing may be written to it.
     #[error(transparent)]
     OtherLog(#[from] OtherLog),
@@ -56,12 +71,35 @@ pub enum AppendError {
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// What goes along with a fact as headers, bytes at most: its place and id, and where its trace goes on.
+const HEADERS_BYTES: usize = 2048;
+
+/// Longest fact that the log takes, bytes, as declared.
+fn longest_fact() -> usize {
+    static LONGEST: LazyLock<usize> = LazyLock::new(|| {
+        let events =
+            definitions().into_iter().find(|it| it.name == EVENTS).expect("the event stream is defined");
+        usize::try_from(events.max_message_bytes).unwrap_or(usize::MAX).saturating_sub(HEADERS_BYTES)
+    });
+    *LONGEST
+}
+
+/// Whether the log takes a fact of this length. The server would refuse it with words that sound like a fault of its own.
+fn fits(envelope: &Envelope) -> Result<(), AppendError> {
+    let (size_bytes, limit_bytes) = (envelope.encode().len(), longest_fact());
+    if size_bytes <= limit_bytes {
+        return Ok(());
+    }
+    Err(AppendError::TooLong { event: envelope.event.name(), size_bytes, limit_bytes })
+}
+
 impl Log {
     /// Appends the fact and waits until it is durable.
     ///
     /// # Errors
-    /// [`AppendError::Taken`] when another fact stands in its place; [`AppendError::Unavailable`] when the
-    /// server stayed away for [`Attempts::BRIEF`]; [`AppendError::OtherLog`] when the log was cut or replaced.
+    /// [`AppendError::Taken`] when another fact stands in its place; [`AppendError::TooLong`] when it is longer than the
+    /// log takes; [`AppendError::Unavailable`] when the server stayed away for [`Attempts::BRIEF`];
+    /// [`AppendError::OtherLog`] when the log was cut or replaced.
     pub fn append<'a>(&'a self, envelope: &'a Envelope) -> BoxFuture<'a, Result<Appended, AppendError>> {
         Box::pin(async move { self.append_after(envelope, 0).await })
     }
@@ -79,6 +117,7 @@ impl Log {
     ) -> BoxFuture<'a, Result<Appended, AppendError>> {
         Box::pin(async move {
             reach("append.before");
+            fits(envelope)?;
             let is_transient = |error: &AppendError| matches!(error, AppendError::Unavailable(_));
             let appended =
                 retry(Attempts::BRIEF, is_transient, || self.append_once(envelope, previous_seq)).await?;

@@ -11,6 +11,7 @@ mod definition;
 mod failpoint;
 mod follow;
 mod loss;
+mod need;
 mod pictures;
 mod recorded;
 mod retry;
@@ -32,6 +33,7 @@ pub use definition::{
 pub use failpoint::{reach, reach_with};
 pub use follow::Follower;
 pub use loss::{Gap, HoleError};
+pub use need::{Need, Unmet};
 pub use recorded::{Recorded, Trace};
 pub use retry::{Attempts, retry};
 pub use retry_ticket::Try;

@@ -60,7 +60,7 @@ impl Ticket {
         ciborium::from_reader(bytes)
     }
 
-    fn encode(&self) -> Result<Vec<u8>, UnavailableError> {
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, UnavailableError> {
         let mut bytes = Vec::new();
         ciborium::into_writer(self, &mut bytes).map_err(UnavailableError::new("encode a ticket"))?;
         Ok(bytes)

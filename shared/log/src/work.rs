@@ -22,6 +22,7 @@ use handle::AnyHandle;
 pub use handle::{Delivery, Failure, Handle};
 
 use crate::connection::{Log, UnavailableError};
+use crate::need::KnownNeeds;
 use crate::share::has_shares;
 use calm::Calm;
 use choice::{Among, Kind};
@@ -95,6 +96,7 @@ fn work_on<'a>(
             hand_back: CancellationToken::new(),
             stopped: stopped_tx,
             calm: Calm::new(),
+            needs: KnownNeeds::default(),
         });
         let hands = Hands::new(config.concurrency, config.consumers.len(), has_shares(&config.consumers));
         let stopped = tokio::select! {
@@ -140,6 +142,21 @@ impl Bench {
         sources.hand_back().await;
     }
 
+    /// Opens all consumers, also those of the work for which this worker has what others lack.
+    async fn open(
+        &self,
+        handler: &Arc<dyn AnyHandle>,
+        sources: &mut Sources,
+    ) -> Result<(), UnavailableError> {
+        if let Some(need) = handler.has() {
+            for consumer in &self.config.consumers {
+                self.log.ensure_need(consumer, &need).await?;
+                sources.add_need(consumer, need.consumer(consumer));
+            }
+        }
+        sources.open(&self.log).await
+    }
+
     /// Hands out one message after the other. What has come and waits for a slot is kept alive meanwhile, and
     /// across a lost connection.
     async fn take_until_error(
@@ -150,7 +167,7 @@ impl Bench {
         said: &mut bool,
     ) -> UnavailableError {
         let connections = self.log.connections();
-        if let Err(error) = sources.open(&self.log).await {
+        if let Err(error) = self.open(handler, sources).await {
             return error;
         }
         if std::mem::take(said) {

@@ -1,6 +1,7 @@
 //! A model folder on disk: every listed file is compared with its hash before a byte of it is used. Files that the
 //! manifest does not list are never read.
 
+use hilum_events::{NameError, ReaderIdentity, Sha256Digest};
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::Read;
@@ -50,6 +51,20 @@ impl ModelFolder {
     /// What readings say about this model.
     pub fn identity(&self) -> ModelIdentity {
         self.manifest.identity()
+    }
+
+    /// Who judges images by this folder, in this release.
+    ///
+    /// # Errors
+    /// When events can't name the model.
+    pub fn reader(&self) -> Result<ReaderIdentity, NameError> {
+        let rules =
+            serde_json::to_vec(&self.manifest.header_rules).expect("rules are words and have a JSON form");
+        Ok(ReaderIdentity {
+            release: env!("CARGO_PKG_VERSION").to_owned(),
+            model: (&self.identity()).try_into()?,
+            rules_sha256: Sha256Digest::of(&rules),
+        })
     }
 
     /// The weights: the very bytes that were hashed, so that nothing can change between check and use.

@@ -3,18 +3,18 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Bytes of a message between its subject and what is flipped: within its headers or payload.
-const BEHIND_SUBJECT: usize = 40;
-
-/// Flips one bit of the first message under `subject` of a stream, in the store below `folder` of a server that is stopped.
+/// Flips one bit of the first message under `subject` of a stream, in the store below `folder` of a server that is stopped:
+/// in the byte that stands `place` bytes behind the begin of the subject. Before it stand lengths, position and time, behind
+/// it headers and payload.
 ///
 /// # Errors
 /// When no block file of the stream holds the subject, or the files can't be read and written.
-pub fn damage_message(folder: &Path, stream: &str, subject: &str) -> io::Result<()> {
+pub fn damage_message(folder: &Path, stream: &str, subject: &str, place: i64) -> io::Result<()> {
     for block in blocks(folder, &format!("{stream}/msgs"))? {
         let mut bytes = std::fs::read(&block)?;
         let found = bytes.windows(subject.len()).position(|window| window == subject.as_bytes());
-        if let Some(byte) = found.and_then(|at| bytes.get_mut(at + subject.len() + BEHIND_SUBJECT)) {
+        let place = found.and_then(|at| usize::try_from(i64::try_from(at).ok()? + place).ok());
+        if let Some(byte) = place.and_then(|place| bytes.get_mut(place)) {
             *byte ^= 1;
             return std::fs::write(&block, bytes);
         }

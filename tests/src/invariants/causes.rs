@@ -56,7 +56,7 @@ fn causes_of(event: &Event) -> &'static [&'static str] {
         Event::DuplicateLinked(_) => &["image-stored", "dead-letter-resolved"],
         Event::InferenceCompleted(_) | Event::InferenceFailed(_) => &["inference-requested"],
         Event::JobDeadLettered(_) => &["image-stored", "inference-requested", "dead-letter-resolved"],
-        Event::DeadLetterResolved(_) => &["job-dead-lettered"],
+        Event::DeadLetterResolved(_) => &["job-dead-lettered", "inference-failed"],
         Event::ReportIssued(_) => &[
             "image-stored",
             "inference-requested",

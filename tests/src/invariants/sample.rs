@@ -2,11 +2,11 @@
 
 use hilum_events::samples::{
     duplicate_linked, image_stored, inference_completed, inference_failed, inference_requested,
-    job_dead_lettered, job_id, report_issued,
+    job_dead_lettered, job_id, report_delivered, report_issued, site, study_id,
 };
 use hilum_events::{Envelope, Event, ReportIssued};
 
-use crate::invariants::{DeadLetterSeen, Evidence, Fact, JobAnswer, violations};
+use crate::invariants::{DeadLetterSeen, DeskSeen, Evidence, Fact, JobAnswer, violations};
 use crate::journal::{Answer, Attempt};
 
 /// Four images: read, its duplicate, failed by its own fault, given up; one report.
@@ -50,6 +50,12 @@ pub(super) fn healthy() -> Evidence {
         }
     }
     evidence.push(report);
+    evidence.push(report_delivered(1, 0));
+    evidence.desk = Some(DeskSeen {
+        told: [((study_id(), "report-1".to_owned()), 1)].into(),
+        repeats: 0,
+        ruled: [site()].into(),
+    });
     evidence
 }
 

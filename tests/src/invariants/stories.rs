@@ -61,8 +61,10 @@ impl<'a> Stories<'a> {
             Event::ImageStored(e) => self.jobs.entry(e.job_id).or_default().stored = Some(e),
             Event::InferenceRequested(e) => {
                 self.readings.entry(e.reading_id).or_default().requests.push((fact.seq, e));
-                if e.attempt == 1 {
-                    self.jobs.entry(e.job_id).or_default().readings.push(e.reading_id);
+                // A further attempt may be of a job that has the reading already, or of one that brings its content again.
+                let readings = &mut self.jobs.entry(e.job_id).or_default().readings;
+                if e.attempt == 1 || !readings.contains(&e.reading_id) {
+                    readings.push(e.reading_id);
                 }
             }
             Event::DuplicateLinked(e) => {

@@ -1,6 +1,6 @@
 //! What can be done to a running stack: servers and services killed, stopped, cut off, short of disk.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -43,6 +43,11 @@ impl Stack {
         for node in nodes {
             self.servers.wait_nats_healthy(*node).await;
         }
+    }
+
+    /// Where a server of the cluster keeps what it has.
+    pub fn nats_folder(&self, node: usize) -> &Path {
+        self.servers.nats_folder(node)
     }
 
     /// Throws away all that an ended server of the cluster had stored.

@@ -1,10 +1,9 @@
 //! A flagged study is read before routine images: what of it waits, and what comes later.
 
 use hilum_events::{Event, InferenceRequested, Priority};
-use hilum_tests::{Stack, Upload};
+use hilum_tests::{Desk, Stack, Upload};
 use nix::sys::signal::Signal;
 
-use crate::delivery::Desk;
 use crate::steps::{all_become, each_reading_was_made_once, has_facts, upload};
 
 const READ: &str = "mhh_1479fa94.png";
@@ -22,7 +21,7 @@ async fn requests(stack: &Stack, job: &str) -> Vec<InferenceRequested> {
 #[tokio::test]
 async fn what_waits_of_a_flagged_study_is_read_first_and_so_is_what_comes_later() {
     let desk = Desk::open(0).await;
-    let (mut stack, _folder) = desk.stack("actions = ['raise-priority']").await;
+    let mut stack = desk.stack("actions = ['raise-priority']").await;
     let read = stack.submit(Upload::sample(READ).with("study", "S-1")).await;
     stack.result(&read).await;
     has_facts(&stack, "study-flagged", 1).await;
@@ -55,7 +54,7 @@ async fn what_waits_of_a_flagged_study_is_read_first_and_so_is_what_comes_later(
 #[tokio::test]
 async fn a_rule_of_one_site_has_shared_work_done_sooner_and_touches_no_study_of_another() {
     let desk = Desk::open(0).await;
-    let (mut stack, _folder) = desk.stack("sites = ['bravo']\nactions = ['raise-priority']").await;
+    let mut stack = desk.stack("sites = ['bravo']\nactions = ['raise-priority']").await;
     let at = |site: &'static str, upload: Upload| upload.with("site", site);
     let read = stack.submit(at("bravo", Upload::sample(READ).with("study", "S-1"))).await;
     stack.result(&read).await;

@@ -7,7 +7,7 @@ use std::time::Instant;
 use futures::FutureExt as _;
 use hilum_servers::wait_until;
 use hilum_tests::invariants::{Harm, Violation, rebuilt_equal};
-use hilum_tests::{LIMIT, Network, Stack, StackOptions, StoreKind};
+use hilum_tests::{Desk, LIMIT, Network, Stack, StackOptions, StoreKind};
 use nix::sys::signal::Signal;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -16,12 +16,15 @@ use sqlx::{Connection as _, PgConnection};
 use crate::catalogue::{Fault, one_of_each_kind};
 use crate::chronicle::{everything_said, folded_to};
 use crate::course::{Course, Outcome};
+use crate::log_harm::harm_log;
 use crate::strike::Striker;
 use crate::table::Table;
 
 /// Short, so that a run can wait for it.
 pub(crate) const ACK_WAIT_S: u64 = 3;
 pub(crate) const DUPLICATE_WINDOW_S: u64 = 1;
+/// Whose studies the rule flags: what waits of them is asked for again, as urgent, though it may be shared with other sites.
+pub(crate) const RULED: [&str; 1] = ["north"];
 
 pub(crate) fn options() -> StackOptions {
     let environment = [
@@ -65,12 +68,13 @@ async fn nothing_is_lost_doubled_or_silent_whatever_fails() {
     for seed in seeds() {
         let mut at_hand = match course.take() {
             Some(course) => course,
-            None => Course::new(Stack::start(options()).await),
+            None => begin().await,
         };
-        let fault = Fault::of(seed);
+        let (fault, second) = (Fault::of(seed), Fault::second_of(seed));
         let ran = AssertUnwindSafe(run(&mut at_hand, seed)).catch_unwind().await;
         let outcome = ran.unwrap_or_else(|_| Outcome::broken_off());
-        table.note(seed, &fault.to_string(), fault.kind(), &outcome);
+        let suffered = second.map_or(fault.to_string(), |second| format!("{fault}, and {second}"));
+        table.note(seed, &suffered, fault.kind(), &outcome);
         if outcome.violations.is_empty() {
             course = Some(at_hand);
         } else {
@@ -87,17 +91,29 @@ async fn nothing_is_lost_doubled_or_silent_whatever_fails() {
     assert!(table.read() > 0, "no image went through the model");
 }
 
+/// A stack that delivers to a desk, which remembers.
+async fn begin() -> Course {
+    let desk = Desk::open(0).await;
+    let rule = format!("sites = {RULED:?}\nactions = ['raise-priority', 'notify']\ntargets = ['desk']");
+    let mut options = options();
+    options.environment.push(desk.setting(&rule));
+    Course::new(Stack::start(options).await, Some(desk))
+}
+
 async fn run(course: &mut Course, seed: u64) -> Outcome {
     let mut random = StdRng::seed_from_u64(seed);
     let mut under_load = course.load(seed);
     let mut striker = Striker {
         fault: Fault::of(seed),
+        second: Fault::second_of(seed),
+        struck_second: None,
         stack: &mut course.stack,
         sender: &under_load.sender.clone(),
         plan: &under_load.plan.clone(),
         random: &mut random,
         after: under_load.after,
         damaged: BTreeMap::new(),
+        victims: Vec::new(),
         armed: Vec::new(),
         missed: None,
     };
@@ -107,11 +123,16 @@ async fn run(course: &mut Course, seed: u64) -> Outcome {
     let healed = Instant::now();
     under_load.finish().await;
     striker.haunt().await;
-    let (damaged, missed) = (striker.damaged, striker.missed);
+    let repeats = striker.repeats();
+    let Striker { damaged, mut missed, .. } = striker;
     course.stack.wait_ready().await;
     let mut drained = course.drain(&under_load).await;
     let drained_in = healed.elapsed();
-    let mut outcome = course.judge(under_load, damaged.keys().copied().collect()).await;
+    if Fault::of(seed).is_of_the_log() && drained.is_empty() {
+        missed = Box::pin(harm_log(course, &under_load, Fault::of(seed), &mut random)).await.err();
+        drained = course.drain(&under_load).await;
+    }
+    let mut outcome = course.judge(under_load, damaged.keys().copied().collect(), repeats).await;
     for (content, bytes) in damaged {
         // As from a copy of the storage; else each later comparison of log and storage finds it again.
         std::fs::write(course.stack.object_file(&content), bytes).unwrap();

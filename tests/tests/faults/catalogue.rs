@@ -6,20 +6,24 @@ use std::time::Duration;
 
 use hilum_tests::{Dependency, Weather};
 use nix::sys::signal::Signal;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom as _;
+use rand::{Rng as _, SeedableRng as _};
 
-const SERVICES: [&str; 6] = ["ingest", "dedupe", "infer", "report", "projection", "sweep"];
-const FAILPOINTS: [(&str, &[&str]); 13] = [
+const SERVICES: [&str; 7] = ["ingest", "dedupe", "infer", "report", "deliver", "projection", "sweep"];
+const FAILPOINTS: [(&str, &[&str]); 14] = [
     ("work.after-receive", &["dedupe", "infer"]),
     ("work.after-effect", &["dedupe", "infer"]),
     ("work.before-ack", &["dedupe", "infer"]),
-    ("append.before", &["ingest", "dedupe", "infer", "report"]),
-    ("append.after", &["ingest", "dedupe", "infer", "report"]),
+    ("append.before", &["ingest", "dedupe", "infer", "report", "deliver"]),
+    ("append.after", &["ingest", "dedupe", "infer", "report", "deliver"]),
     ("retry.after-schedule", &["infer"]),
     ("dlq.after-write", &["infer"]),
     ("dlq.after-event", &["infer"]),
     ("ingest.after-store", &["ingest"]),
     ("ingest.after-publish", &["ingest"]),
     ("report.after-store", &["report"]),
+    ("deliver.after-send", &["deliver"]),
     ("projection.before-commit", &["projection"]),
     ("projection.after-commit", &["projection"]),
 ];
@@ -62,6 +66,27 @@ pub(crate) enum Fault {
     NoAdvisories,
     /// All services are restarted one by one.
     RollingRestart,
+    /// A later release adds a column that this one does not fill.
+    NewerTables,
+    /// A later release writes an event that this one does not know.
+    UnknownEvent,
+    /// Limits are set on the log by which it would forget, and taken back.
+    Limits,
+    /// A bit flips in a block of the log, when its server was ended by `signal`; the block is restored later.
+    LogBitFlip { signal: Signal, place: Place },
+    /// An older copy of the log takes its place for a while.
+    OldLog,
+}
+
+/// Where in a message's record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The numbers before the subject.
+    Head,
+    /// The subject.
+    Subject,
+    /// Headers or payload.
+    Content,
 }
 
 /// All faults, in an order that never matters but stays.
@@ -72,7 +97,11 @@ pub(crate) fn all() -> Vec<Fault> {
     let ended = [Signal::SIGKILL, Signal::SIGTERM]
         .into_iter()
         .flat_map(|signal| SERVICES.map(|service| Fault::Ended { service, signal }));
-    let zombies = ["infer", "dedupe", "report", "projection"].map(|service| Fault::Zombie { service });
+    let flips = [Signal::SIGTERM, Signal::SIGKILL].into_iter().flat_map(|signal| {
+        [Place::Head, Place::Subject, Place::Content].map(|place| Fault::LogBitFlip { signal, place })
+    });
+    let zombies =
+        ["infer", "dedupe", "report", "deliver", "projection"].map(|service| Fault::Zombie { service });
     let network = DEPENDENCIES
         .into_iter()
         .flat_map(|dependency| WEATHERS.map(|weather| Fault::Network(dependency, weather)));
@@ -92,7 +121,12 @@ pub(crate) fn all() -> Vec<Fault> {
             Fault::Unreadable,
             Fault::NoAdvisories,
             Fault::RollingRestart,
+            Fault::NewerTables,
+            Fault::UnknownEvent,
+            Fault::Limits,
+            Fault::OldLog,
         ])
+        .chain(flips)
         .collect()
 }
 
@@ -101,6 +135,63 @@ impl Fault {
     pub(crate) fn of(seed: u64) -> Self {
         let all = all();
         all[usize::try_from(seed % all.len() as u64).unwrap()]
+    }
+
+    /// What comes in the middle of the fault of a seed, in a third of them: a service or a server is ended that the first
+    /// does not need.
+    pub(crate) fn second_of(seed: u64) -> Option<Self> {
+        let first = Self::of(seed);
+        let mut random = StdRng::seed_from_u64(seed ^ 0x5ec0_4d);
+        if first.is_of_the_log() || !random.random_ratio(1, 3) {
+            return None;
+        }
+        let ended = [Signal::SIGKILL, Signal::SIGTERM]
+            .into_iter()
+            .flat_map(|signal| SERVICES.map(|service| Self::Ended { service, signal }));
+        let seconds: Vec<Self> =
+            ended.chain(DEPENDENCIES.map(Self::Killed)).filter(|second| first.bears(second)).collect();
+        seconds.choose(&mut random).copied()
+    }
+
+    /// Whether the other can be inflicted in the midst of it: nothing is ended that is ended already.
+    fn bears(&self, second: &Self) -> bool {
+        match (self, second) {
+            (Self::RollingRestart, Self::Ended { .. }) => false,
+            (
+                Self::Failpoint { service, .. } | Self::Ended { service, .. } | Self::Zombie { service },
+                Self::Ended { service: other, .. },
+            ) => service != other,
+            (
+                Self::Unreached | Self::NoAdvisories | Self::Truncated | Self::BitFlip,
+                Self::Ended { service, .. },
+            ) => *service != "infer",
+            (Self::Killed(one) | Self::DiskFull(one), Self::Killed(other)) => one != other,
+            (
+                Self::LongOutage | Self::NoAdvisories | Self::Limits | Self::UnknownEvent | Self::Duplicates,
+                Self::Killed(other),
+            ) => *other != Dependency::Nats,
+            (Self::Unreadable, Self::Killed(other)) => *other != Dependency::S3,
+            (Self::NewerTables, Self::Killed(other)) => *other != Dependency::Postgres,
+            _ => true,
+        }
+    }
+
+    /// Whether it is inflicted on the log, when all that was sent has its end.
+    pub(crate) fn is_of_the_log(&self) -> bool {
+        matches!(self, Self::LogBitFlip { .. } | Self::OldLog)
+    }
+
+    /// Whether a sender may not know afterwards what it has sent.
+    pub(crate) fn leaves_senders_in_doubt(&self) -> bool {
+        match self {
+            Self::Failpoint { service, .. } | Self::Zombie { service } => *service == "deliver",
+            Self::Ended { service, signal } => *service == "deliver" && *signal == Signal::SIGKILL,
+            Self::Killed(dependency) | Self::DiskFull(dependency) | Self::Network(dependency, _) => {
+                *dependency == Dependency::Nats
+            }
+            Self::LongOutage => true,
+            _ => false,
+        }
     }
 
     /// What it is without who suffers it.
@@ -123,6 +214,11 @@ impl Fault {
             Self::Unreadable => "S3 failing every read".to_owned(),
             Self::NoAdvisories => "advisory stream missing".to_owned(),
             Self::RollingRestart => "rolling restart".to_owned(),
+            Self::NewerTables => "tables of a later release".to_owned(),
+            Self::UnknownEvent => "event of a later release".to_owned(),
+            Self::Limits => "limits set on the log and taken back".to_owned(),
+            Self::LogBitFlip { place, .. } => format!("bit flip in the log ({place:?})").to_lowercase(),
+            Self::OldLog => "older copy of the log".to_owned(),
         }
     }
 }
@@ -135,6 +231,7 @@ impl fmt::Display for Fault {
                 write!(f, " ({service})")
             }
             Self::Network(dependency, _) => write!(f, " ({dependency:?})"),
+            Self::LogBitFlip { signal, .. } => write!(f, " ({signal})"),
             _ => Ok(()),
         }
     }
@@ -161,4 +258,12 @@ fn the_short_form_has_one_seed_of_each_kind() {
         assert_eq!(kinds.len(), expected.len());
         assert_eq!(kinds.into_iter().collect::<BTreeSet<_>>(), expected);
     }
+}
+
+#[test]
+fn a_third_of_the_runs_has_a_second_fault_that_the_first_bears() {
+    let seconds: Vec<Fault> = (0..3000).filter_map(Fault::second_of).collect();
+    let eligible = (0..3000).filter(|seed| !Fault::of(*seed).is_of_the_log()).count();
+    assert!((eligible / 4..eligible * 5 / 12).contains(&seconds.len()), "{} of {eligible}", seconds.len());
+    assert_eq!(Fault::second_of(7), Fault::second_of(7));
 }

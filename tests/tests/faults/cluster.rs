@@ -29,7 +29,7 @@ enum Fault {
 #[tokio::test]
 async fn three_nodes_survive_the_loss_of_any_one_and_wait_out_the_loss_of_two() {
     let options = StackOptions { nats_nodes: NODES, network: Network::Direct, ..options() };
-    let mut course = Course::new(Stack::start(options).await);
+    let mut course = Course::new(Stack::start(options).await, None);
     let mut table = Table::default();
     let faults = [Fault::LeaderKilled, Fault::RollingRestart, Fault::NodeWiped, Fault::QuorumLost];
     for (seed, fault) in (1..).zip(faults) {
@@ -88,7 +88,7 @@ async fn run(course: &mut Course, seed: u64, fault: Fault) -> Outcome {
     all_current(&course.stack).await;
     let mut drained = course.drain(&under_load).await;
     let drained_in = healed.elapsed();
-    let mut outcome = course.judge(under_load, BTreeSet::new()).await;
+    let mut outcome = course.judge(under_load, BTreeSet::new(), 0).await;
     outcome.violations.append(&mut drained);
     Outcome { drained_in, ..outcome }
 }

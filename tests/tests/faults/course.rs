@@ -1,15 +1,16 @@
 //! The course of one run: load, fault, healing, draining, checks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hilum_events::{Event, Sha256Digest};
+use hilum_events::{Event, Sha256Digest, StudyId};
 use hilum_tests::invariants::{
-    Fact, Harm, Violation, drain_limit, drained, still_there, unfinished, violations,
+    DeskSeen, Fact, Harm, Violation, drain_limit, drained, still_there, unfinished, untold, violations,
 };
-use hilum_tests::{Answer, Journal, Load, LoadPlan, Sender, Stack};
+use hilum_tests::{Answer, Desk, Journal, Load, LoadPlan, Sender, Stack};
 
+use crate::batch::RULED;
 use crate::chronicle::{Chronicle, facts, folded_to};
 
 /// How a run went.
@@ -41,6 +42,8 @@ impl Outcome {
 pub(crate) struct Course {
     pub(crate) stack: Stack,
     pub(crate) chronicle: Chronicle,
+    /// The target of all reports, if there is one.
+    pub(crate) desk: Option<Desk>,
 }
 
 /// A load under way.
@@ -53,8 +56,8 @@ pub(crate) struct UnderLoad {
 }
 
 impl Course {
-    pub(crate) fn new(stack: Stack) -> Self {
-        Self { stack, chronicle: Chronicle::default() }
+    pub(crate) fn new(stack: Stack, desk: Option<Desk>) -> Self {
+        Self { stack, chronicle: Chronicle::default(), desk }
     }
 
     /// A load that is ready to begin.
@@ -105,6 +108,10 @@ impl Course {
         if open > 0 {
             return format!("{open} images or studies without an end");
         }
+        let untold = untold(self.chronicle.after(after));
+        if self.desk.is_some() && untold > 0 {
+            return format!("{untold} reports or flags that were not delivered");
+        }
         if !self.stack.is_idle().await {
             return format!("queues: {:?}", self.stack.log.queue_depths().await);
         }
@@ -115,10 +122,16 @@ impl Course {
     }
 
     /// Everything that the evidence of a run shows.
-    pub(crate) async fn judge(&mut self, under_load: UnderLoad, damaged: BTreeSet<Sha256Digest>) -> Outcome {
+    pub(crate) async fn judge(
+        &mut self,
+        under_load: UnderLoad,
+        damaged: BTreeSet<Sha256Digest>,
+        repeats: usize,
+    ) -> Outcome {
         let after = under_load.after;
         let attempts = under_load.sender.journal.attempts();
-        let evidence = self.chronicle.evidence(&self.stack, after, attempts, damaged).await;
+        let mut evidence = self.chronicle.evidence(&self.stack, after, attempts, damaged).await;
+        evidence.desk = self.desk.as_ref().map(|desk| seen(desk, &evidence.facts, repeats));
         let mut found = violations(&evidence);
         // What earlier runs read is read again now and then; here the newest of it.
         let known = self.chronicle.facts.len().min(2000);
@@ -154,6 +167,25 @@ impl UnderLoad {
             load.finish().await;
         }
     }
+}
+
+/// What the desk was given of the studies of a run.
+fn seen(desk: &Desk, facts: &[Fact], repeats: usize) -> DeskSeen {
+    let studies: BTreeSet<StudyId> = facts
+        .iter()
+        .filter_map(|fact| match &fact.envelope.event {
+            Event::ImageStored(image) => Some(image.study_id),
+            _ => None,
+        })
+        .collect();
+    let mut told = BTreeMap::new();
+    for got in desk.got() {
+        let study_id: StudyId = got.study.parse().unwrap();
+        if studies.contains(&study_id) {
+            *told.entry((study_id, got.matter)).or_default() += 1;
+        }
+    }
+    DeskSeen { told, repeats, ruled: RULED.map(|site| site.parse().unwrap()).into() }
 }
 
 /// Dead letters of contents that nobody damaged.

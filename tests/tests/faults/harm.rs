@@ -5,9 +5,12 @@ use std::time::Duration;
 use async_nats::jetstream;
 use hilum_events::Sha256Digest;
 use hilum_servers::wait_until;
-use hilum_tests::{Answer, Dependency, LoadPlan, S3Mood};
+use hilum_tests::{Answer, Dependency, LIMIT, LoadPlan, S3Mood};
 use nix::sys::signal::Signal;
+use serde_json::json;
+use sqlx::{Connection as _, PgConnection};
 
+use crate::log_harm::somebody_says;
 use crate::strike::Striker;
 
 /// A full disk is noticed by then.
@@ -24,7 +27,8 @@ impl Striker<'_> {
         }
         let plan = LoadPlan { name: format!("{}-victim", self.plan.name), ..self.plan.clone() };
         let shipment = plan.shipment(&[], self.random);
-        self.sender.deliver(&shipment).await;
+        let victim = self.sender.deliver(&shipment).await;
+        self.victims.push(victim);
         self.change_object(shipment.sha256(), harm);
         for worker in &workers {
             self.stack.signal(worker, Signal::SIGCONT);
@@ -70,6 +74,73 @@ impl Striker<'_> {
         let shipment = plan.shipment(&[], self.random);
         self.sender.deliver(&shipment).await;
         self.change_object(shipment.sha256(), |bytes| bytes.truncate(12));
+    }
+
+    /// An operator brings back what was damaged and has the work tried again.
+    pub(crate) async fn redrive(&mut self) {
+        let Some(victim) = self.victims.first().copied() else { return };
+        let page = format!("/v1/ops/dlq?job={victim}");
+        let letter = async || {
+            let (_, found) = self.stack.get(&page).await;
+            found["dead_letters"][0]["id"].as_u64()
+        };
+        if !wait_until(LIMIT, || async { letter().await.is_some() }).await {
+            self.missed = Some("what was damaged has no dead letter");
+            return;
+        }
+        let id = letter().await.unwrap();
+        for (content, bytes) in &self.damaged {
+            std::fs::write(self.stack.object_file(content), bytes).unwrap();
+        }
+        let url = format!("{}/v1/ops/dlq/{id}/redrive", self.stack.query_url());
+        let said = json!({ "by": "the fault tests", "why": "the object is back" });
+        let answer = self.stack.http.post(url).json(&said).send().await.unwrap();
+        assert_eq!(answer.status(), 202);
+    }
+
+    /// As when the projection of a later release has begun to work beside this one.
+    pub(crate) async fn newer_tables(&mut self) {
+        self.moment(0..500).await;
+        self.sql("ALTER TABLE reports ADD COLUMN reviewed boolean NOT NULL DEFAULT false").await;
+        self.moment(2000..4000).await;
+        self.sql("ALTER TABLE reports DROP COLUMN reviewed").await;
+    }
+
+    async fn sql(&self, statement: &'static str) {
+        let mut database = PgConnection::connect(&self.stack.database_url()).await.unwrap();
+        sqlx::raw_sql(statement).execute(&mut database).await.unwrap();
+    }
+
+    /// As a later release may write it: of a kind that this one does not know.
+    pub(crate) async fn unknown_event(&mut self) {
+        self.moment(0..1000).await;
+        let bytes = hilum_events::samples::image_stored(1, "a", 0).encode();
+        let mut value: ciborium::Value = ciborium::from_reader(bytes.as_slice()).unwrap();
+        for (key, entry) in value.as_map_mut().unwrap() {
+            if key.as_text() == Some("name") {
+                *entry = "report-reviewed".into();
+            }
+        }
+        let mut newer = Vec::new();
+        ciborium::into_writer(&value, &mut newer).unwrap();
+        let context = jetstream::new(async_nats::connect(self.stack.nats_url(0)).await.unwrap());
+        let subject = format!("evt.report-reviewed.north.{}", self.plan.name);
+        context.publish(subject, newer.into()).await.unwrap().await.unwrap();
+    }
+
+    /// Limits by which the log would forget once they are reached: who reads and writes it has to say so before that.
+    pub(crate) async fn limits(&mut self) {
+        self.moment(0..500).await;
+        let context = jetstream::new(async_nats::connect(self.stack.nats_url(0)).await.unwrap());
+        let stream = context.get_stream("EVENTS").await.unwrap();
+        let before = stream.cached_info().config.clone();
+        let (max_messages, discard) = (1_000_000, jetstream::stream::DiscardPolicy::Old);
+        let limited = jetstream::stream::Config { max_messages, discard, ..before.clone() };
+        context.update_stream(limited).await.unwrap();
+        if !somebody_says(self.stack, &["would forget"]).await {
+            self.missed = Some("nobody noticed the limits");
+        }
+        context.update_stream(before).await.unwrap();
     }
 
     fn change_object(&mut self, content: Sha256Digest, harm: impl FnOnce(&mut Vec<u8>)) {

@@ -10,5 +10,6 @@ mod chronicle;
 mod cluster;
 mod course;
 mod harm;
+mod log_harm;
 mod strike;
 mod table;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use hilum_events::{Event, Priority, Sha256Digest};
+use hilum_events::{Event, JobId, Priority, Sha256Digest};
 use hilum_tests::{Dependency, LoadPlan, S3Mood, Sender, Stack, Weather};
 use nix::sys::signal::Signal;
 use rand::Rng as _;
@@ -22,6 +22,10 @@ const REACHED_NEXT: Duration = Duration::from_secs(ACK_WAIT_S + 3);
 /// What a fault needs, and what the checks must know of it.
 pub(crate) struct Striker<'a> {
     pub(crate) fault: Fault,
+    /// What comes in the midst of it.
+    pub(crate) second: Option<Fault>,
+    /// What came.
+    pub(crate) struck_second: Option<Fault>,
     pub(crate) stack: &'a mut Stack,
     pub(crate) sender: &'a Sender,
     pub(crate) plan: &'a LoadPlan,
@@ -30,6 +34,8 @@ pub(crate) struct Striker<'a> {
     pub(crate) after: u64,
     /// Contents that were damaged in storage, as they were before.
     pub(crate) damaged: BTreeMap<Sha256Digest, Vec<u8>>,
+    /// The jobs that brought them.
+    pub(crate) victims: Vec<JobId>,
     /// Copies that will kill themselves.
     pub(crate) armed: Vec<String>,
     /// What the fault wanted and did not get.
@@ -61,9 +67,32 @@ impl Striker<'_> {
         self.armed = copies;
     }
 
-    /// The fault, from its beginning to its end.
+    /// The fault, from its beginning to its end, and the second one at the latest then.
     pub(crate) async fn strike(&mut self) {
-        match self.fault {
+        let fault = self.fault;
+        self.inflict(fault).await;
+        self.second().await;
+    }
+
+    /// The second fault, unless it has come.
+    async fn second(&mut self) {
+        if let Some(second) = self.second.take() {
+            self.struck_second = Some(second);
+            Box::pin(self.inflict(second)).await;
+            // What the first one wanted may have failed by it.
+            self.missed = None;
+        }
+    }
+
+    /// Lets time pass, in the midst of which the second fault comes.
+    async fn hold(&mut self, milliseconds: u64) {
+        hold(milliseconds / 2).await;
+        self.second().await;
+        hold(milliseconds / 2).await;
+    }
+
+    async fn inflict(&mut self, fault: Fault) {
+        match fault {
             Fault::Failpoint { point, .. } => self.failpoint(point).await,
             Fault::Ended { service, signal } => self.ended(service, signal).await,
             Fault::Zombie { service } => self.zombie(service).await,
@@ -77,6 +106,11 @@ impl Striker<'_> {
             }
             Fault::LongOutage => self.killed(Dependency::Nats, (DUPLICATE_WINDOW_S + 2) * 1000).await,
             Fault::Network(dependency, weather) => self.weather(dependency, weather, |_| true).await,
+            Fault::NewerTables => self.newer_tables().await,
+            Fault::UnknownEvent => self.unknown_event().await,
+            Fault::Limits => self.limits().await,
+            // When all has its end: see `log_harm`.
+            Fault::LogBitFlip { .. } | Fault::OldLog => {}
             Fault::Duplicates => self.duplicates().await,
             Fault::Truncated => self.damage(|bytes| bytes.truncate(bytes.len() * 2 / 3)).await,
             Fault::BitFlip => {
@@ -99,11 +133,21 @@ impl Striker<'_> {
         }
     }
 
-    /// What comes long after: the same facts once more.
+    /// What comes long after: the same facts once more, or an operator who has mended what was damaged.
     pub(crate) async fn haunt(&mut self) {
         if self.fault == Fault::Duplicates {
             self.duplicates().await;
         }
+        if self.random.random_bool(0.5) {
+            self.redrive().await;
+        }
+    }
+
+    /// So often more than once may a target be given the same.
+    pub(crate) fn repeats(&self) -> usize {
+        let in_doubt = self.fault.leaves_senders_in_doubt()
+            || self.struck_second.is_some_and(|second| second.leaves_senders_in_doubt());
+        if in_doubt { 2 } else { 0 }
     }
 
     fn copy(&mut self, service: &str) -> String {
@@ -157,7 +201,7 @@ impl Striker<'_> {
         let copy = self.copy(service);
         self.moment(0..1000).await;
         self.stack.signal(&copy, Signal::SIGSTOP);
-        hold(ACK_WAIT_S * 2000 + 500).await;
+        self.hold(ACK_WAIT_S * 2000 + 500).await;
         self.stack.signal(&copy, Signal::SIGCONT);
     }
 
@@ -166,17 +210,17 @@ impl Striker<'_> {
         match dependency {
             Dependency::Nats => {
                 self.stack.kill_nats().await;
-                hold(away_ms).await;
+                self.hold(away_ms).await;
                 self.stack.start_nats_again().await;
             }
             Dependency::Postgres => {
                 self.stack.kill_postgres().await;
-                hold(away_ms).await;
+                self.hold(away_ms).await;
                 self.stack.start_postgres_again().await;
             }
             Dependency::S3 => {
                 let port = self.stack.end_s3();
-                hold(away_ms).await;
+                self.hold(away_ms).await;
                 self.stack.start_s3_again(port).await;
             }
         }
@@ -189,7 +233,7 @@ impl Striker<'_> {
             Fault::Unreached => ACK_WAIT_S * 2000 + 500,
             _ => self.random.random_range(1000..4000),
         };
-        hold(lasts_ms).await;
+        self.hold(lasts_ms).await;
         if weather == Weather::Silent && self.random.random_bool(0.5) {
             // Half of the silent connections never come back.
             self.stack.weather(dependency, Weather::Cut, &concerns);

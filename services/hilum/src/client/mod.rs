@@ -12,7 +12,7 @@ use std::time::Duration;
 use hilum_runtime::Problem;
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::stack::StackReadiness;
@@ -62,6 +62,18 @@ impl Client {
     /// `GET /v1/jobs/{id}/result`; with `wait` it answers when the job has ended or that time has passed.
     pub(crate) async fn reading(&self, id: &str, wait: Option<Duration>) -> Result<Reading, Error> {
         self.get(&["v1", "jobs", id, "result"], &waiting(wait)).await
+    }
+
+    /// `GET /v1/jobs`: a page of jobs.
+    pub(crate) async fn jobs(&self, query: &[(&str, String)]) -> Result<Value, Error> {
+        self.get(&["v1", "jobs"], query).await
+    }
+
+    /// `POST /v1/jobs/{id}/retry`.
+    pub(crate) async fn retry(&self, id: &str, by: &str, why: &str) -> Result<Value, Error> {
+        let said = json!({ "by": by, "why": why });
+        let request = || self.request(Method::POST, &["v1", "jobs", id, "retry"], &[]).json(&said);
+        self.read(self.send(request).await?).await
     }
 
     /// `GET /v1/studies/{id}`, by id or by the sender's name within a site.

@@ -1,11 +1,14 @@
-//! `hilum job`.
+//! `hilum job`: shows a job, and has failed ones tried again.
+
+mod retry;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde_json::json;
 
+use self::retry::RetryArgs;
 use super::StackArgs;
 use super::wait::Wait;
 use crate::client::{Client, Job, JobStatus, Reading};
@@ -16,9 +19,13 @@ use crate::output::Output;
 const WAIT: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(super) struct JobArgs {
+    #[command(subcommand)]
+    action: Option<Action>,
     /// The job's id
-    id: String,
+    #[arg(required = true)]
+    id: Option<String>,
     /// How long to wait for its end, such as 30s
     #[arg(long)]
     wait: Option<Wait>,
@@ -26,11 +33,26 @@ pub(super) struct JobArgs {
     stack: StackArgs,
 }
 
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Have failed jobs tried once more, by their ids or by why and by which release they failed; exit code 1 if any could
+    /// not be decided
+    Retry(RetryArgs),
+}
+
 pub(super) async fn run(args: &JobArgs, output: Output) -> Result<ExitCode, Error> {
+    match (&args.action, &args.id) {
+        (Some(Action::Retry(args)), _) => retry::run(args, output).await,
+        (None, Some(id)) => show(args, id, output).await,
+        (None, None) => Err(Error::Usage("name the job".to_owned())),
+    }
+}
+
+async fn show(args: &JobArgs, id: &str, output: Output) -> Result<ExitCode, Error> {
     let client = args.stack.client()?;
-    let job = followed(&client, &args.id, args.wait.map_or(Duration::ZERO, |wait| wait.0)).await?;
+    let job = followed(&client, id, args.wait.map_or(Duration::ZERO, |wait| wait.0)).await?;
     let reading = match job.status {
-        JobStatus::Completed => Some(client.reading(&args.id, None).await?),
+        JobStatus::Completed => Some(client.reading(id, None).await?),
         _ => None,
     };
     output.object(&json!({ "job": job, "result": reading }));
@@ -70,8 +92,14 @@ fn say_job(job: &Job, output: Output) {
     if let Some(first) = &job.duplicate_of {
         output.say(format_args!("duplicate of {first}"));
     }
+    if let Some(waits_for) = job.rest.get("waits_for").and_then(|value| value.as_str()) {
+        output.say(format_args!("waits      {waits_for}"));
+    }
     if let Some(reason) = &job.reason {
         output.say(format_args!("reason     {reason}"));
+        if job.status == JobStatus::Failed {
+            output.say(format_args!("try again  hilum job retry {} --why '…'", job.job_id));
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::StackArgs;
-use super::dlq::operator;
+use super::operator::operator;
 use super::study::text;
 use crate::client::Client;
 use crate::error::Error;

@@ -8,6 +8,7 @@ mod down;
 mod job;
 mod log;
 mod model;
+mod operator;
 mod report;
 mod samples;
 mod streams;

@@ -15,9 +15,12 @@ pub(super) struct SweepArgs {
     /// Only say what would be repaired or parked
     #[arg(long)]
     dry_run: bool,
-    /// Look at everything from the beginning, also at each stored object
+    /// Also read and hash each stored object, and look for what lies in storage and belongs to nothing
     #[arg(long)]
     deep: bool,
+    /// With --deep: only the objects whose hash begins with these hexadecimal digits
+    #[arg(long, requires = "deep", value_name = "DIGITS")]
+    prefix: Option<String>,
     /// Address of NATS; by default that of the stack in the state folder
     #[arg(long, env = "HILUM_NATS_URL", value_name = "URL")]
     nats_url: Option<String>,
@@ -43,6 +46,7 @@ pub(super) fn run(args: &SweepArgs, output: Output) -> Result<ExitCode, Error> {
     command.arg("--once");
     command.args(args.dry_run.then_some("--dry-run"));
     command.args(args.deep.then_some("--deep"));
+    command.args(args.prefix.iter().flat_map(|digits| ["--prefix", digits]));
     command.args(output.is_json().then_some("--json"));
     command.env("HILUM_NATS_URL", nats_url).env("HILUM_STORE_URL", store_url);
     Err(Error::file("run", program)(command.exec()))

@@ -6,7 +6,9 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use hilum_blobs::StoreConfig;
-use hilum_events::{JobId, MediaType, StoredImage, dead_letter_filter, samples};
+use hilum_events::{
+    JobId, MediaType, ModelIdentity, StoredImage, dead_letter_filter, failed_filter, samples,
+};
 use hilum_imaging::DecoderConfig;
 use hilum_log::{WorkConfig, apply_definitions, work};
 use hilum_models::demo::write_demo;
@@ -52,6 +54,8 @@ struct Bench {
     log: Log,
     blobs: BlobStore,
     model: Arc<Model>,
+    /// A reader beside the first, with another model and the same engine.
+    another: Box<dyn Fn(Arc<Model>) -> Reader>,
     shutdown: CancellationToken,
     working: JoinHandle<()>,
 }
@@ -71,28 +75,34 @@ impl Bench {
         let outputs = Arc::new(Mutex::new(outputs(demo.manifest().labels.len())));
         let engine = Scripted { outputs, input_len: demo.manifest().input_len() };
         let model = Arc::new(Model::of(&demo, engine.description(), 1).unwrap());
-        let reader = Reader {
-            log: log.clone(),
-            store: blobs.clone(),
-            decoders: DecoderPool::new(decoders),
-            model: model.clone(),
-            worker: Arc::new(ModelWorker::start(vec![Box::new(engine)], BatchSettings::default()).unwrap()),
+        let worker = Arc::new(ModelWorker::start(vec![Box::new(engine)], BatchSettings::default()).unwrap());
+        let (reader_log, store, decoders) = (log.clone(), blobs.clone(), DecoderPool::new(decoders));
+        let reader = move |model| Reader {
+            log: reader_log.clone(),
+            store: store.clone(),
+            decoders: decoders.clone(),
+            model,
+            worker: worker.clone(),
         };
         let shutdown = CancellationToken::new();
+        let (another, reader) = (reader.clone(), reader(model.clone()));
         let working = tokio::spawn(read_until(log.clone(), reader, shutdown.clone()));
-        Self { _folder: folder, _nats: nats, log, blobs, model, shutdown, working }
+        let another = Box::new(another);
+        Self { _folder: folder, _nats: nats, log, blobs, model, another, shutdown, working }
     }
 
     /// Asks for a reading of a picture that no other number has.
     async fn ask(&self, number: u8) -> u64 {
-        let shade = |x: u32, y: u32| image::Luma([u8::try_from((x + y) % 200).unwrap() + number]);
-        let mut png = Cursor::new(Vec::new());
-        image::GrayImage::from_fn(256, 256, shade).write_to(&mut png, image::ImageFormat::Png).unwrap();
-        let blob = self.blobs.put(png.into_inner().into()).await.unwrap();
+        self.ask_for(number, picture(number), self.model.identity.clone()).await
+    }
+
+    /// Asks this model for a reading of these bytes.
+    async fn ask_for(&self, number: u8, bytes: Vec<u8>, model: ModelIdentity) -> u64 {
+        let blob = self.blobs.put(bytes.into()).await.unwrap();
         let stored = StoredImage { blob, media_type: MediaType::Png, dicom: None };
         let mut asked = samples::inference_requested(number.into(), &content(number), 0);
         let Event::InferenceRequested(request) = &mut asked.event else { unreachable!() };
-        (request.image, request.model) = (stored, self.model.identity.clone());
+        (request.image, request.model) = (stored, model);
         self.log.append(&asked).await.unwrap().seq()
     }
 
@@ -130,6 +140,14 @@ async fn read_until(log: Log, reader: Reader, shutdown: CancellationToken) {
     Box::pin(work(&log, Arc::new(reader), &config, &shutdown)).await.unwrap();
 }
 
+/// A PNG that no other number has.
+fn picture(number: u8) -> Vec<u8> {
+    let shade = |x: u32, y: u32| image::Luma([u8::try_from((x + y) % 200).unwrap() + number]);
+    let mut png = Cursor::new(Vec::new());
+    image::GrayImage::from_fn(256, 256, shade).write_to(&mut png, image::ImageFormat::Png).unwrap();
+    png.into_inner()
+}
+
 fn content(number: u8) -> String {
     format!("content {number}")
 }
@@ -164,5 +182,56 @@ async fn what_the_model_can_not_have_said_is_parked_with_its_reason_and_never_pu
     // What is wrong with one image is no reason to stop.
     bench.ask(4).await;
     assert!(wait_until(LIMIT, || bench.is_read(4)).await);
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_image_that_can_not_be_read_is_failed_with_who_says_so() {
+    let bench = Bench::new(|_| Vec::new()).await;
+    let mut cut = picture(1);
+    cut.truncate(cut.len() / 2);
+    bench.ask_for(1, cut, bench.model.identity.clone()).await;
+    let filter = failed_filter(samples::reading_id(&content(1)), 1);
+    assert!(wait_until(LIMIT, || async { bench.log.last(&filter).await.unwrap().is_some() }).await);
+    let told = bench.log.last(&filter).await.unwrap().unwrap();
+    let Event::InferenceFailed(failed) = &told.envelope().unwrap().event else { panic!("{told:?}") };
+    let reader = failed.reader.as_ref().unwrap();
+    assert_eq!((reader.release.as_str(), &reader.model), (env!("CARGO_PKG_VERSION"), &bench.model.identity));
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_image_for_a_model_that_no_worker_has_waits_for_one_and_costs_no_try() {
+    let bench = Bench::new(|labels| vec![output(labels); 5]).await;
+    let mut next = (*bench.model).clone();
+    next.identity.version = "2".to_owned();
+    let next = Arc::new(next);
+    let mut seqs = Vec::new();
+    for number in 1..=3 {
+        seqs.push(bench.ask_for(number, picture(number), next.identity.clone()).await);
+    }
+    let unmet = || async { bench.log.unmet_needs().await.unwrap() };
+    assert!(wait_until(LIMIT, || async { unmet().await.iter().any(|unmet| unmet.waiting == 3) }).await);
+    // The worker with the model of before goes on, though its tries and hands are few.
+    for number in [4, 5] {
+        bench.ask(number).await;
+        assert!(wait_until(LIMIT, || bench.is_read(number)).await);
+    }
+    let told = unmet().await;
+    assert_eq!(told[0].need, format!("model {} version 2", next.identity.name));
+    assert!(bench.log.waits_for(&told[0], seqs[0]).await.unwrap());
+    for (number, seq) in (1..=3).zip(&seqs) {
+        assert!(!bench.is_read(number).await);
+        assert!(bench.log.last(&dead_letter_filter(job_id(number), *seq)).await.unwrap().is_none());
+    }
+
+    let shutdown = CancellationToken::new();
+    let worker = tokio::spawn(read_until(bench.log.clone(), (bench.another)(next), shutdown.clone()));
+    for number in 1..=3 {
+        assert!(wait_until(LIMIT, || bench.is_read(number)).await, "{:?}", unmet().await);
+    }
+    assert!(wait_until(LIMIT, || async { unmet().await.is_empty() }).await);
+    shutdown.cancel();
+    worker.await.unwrap();
     bench.stop().await;
 }

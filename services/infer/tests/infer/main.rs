@@ -11,6 +11,7 @@ mod model_command;
 mod openvino;
 mod parity;
 mod prepare;
+mod refused;
 mod replicas;
 mod support;
 mod torchscript;

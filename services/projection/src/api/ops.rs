@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use hilum_log::QueueDepth;
+use hilum_log::{QueueDepth, Unmet};
 use hilum_runtime::Problem;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -28,6 +28,8 @@ pub(super) struct OpsMetrics {
     latency_ms: Latency,
     /// `null` when the log is away.
     queue_depths: Option<Vec<Queue>>,
+    /// Work for which no worker has what it needs.
+    unserved: Vec<Needed>,
     projection: Fold,
     unreadable: u64,
 }
@@ -47,6 +49,21 @@ struct Queue {
     /// Of sites that have queues of their own, the messages that wait or are in hand, where there are any.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     by_site: BTreeMap<String, u64>,
+}
+
+#[derive(Serialize)]
+struct Needed {
+    need: String,
+    consumer: String,
+    waiting: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<Timestamp>,
+}
+
+impl From<Unmet> for Needed {
+    fn from(Unmet { need, consumer, waiting, since, .. }: Unmet) -> Self {
+        Self { need, consumer, waiting, since }
+    }
 }
 
 #[derive(Serialize)]
@@ -73,6 +90,7 @@ pub(super) async fn metrics(State(api): State<Api>) -> Result<Json<OpsMetrics>, 
         failure_rate: failure_rate(&ended),
         latency_ms: Latency::of(&ended),
         queue_depths: queue_depths.map(|depths| queues(&depths)),
+        unserved: api.unserved.look(&api.log).await.into_iter().map(Needed::from).collect(),
         projection,
         unreadable: ended.unreadable,
     }))

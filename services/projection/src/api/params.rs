@@ -86,6 +86,18 @@ pub(super) fn dead_letter_id(text: &str) -> Result<u64, Problem> {
     id.ok_or_else(|| bad_request("a dead letter's id is a number, as in the answer of /v1/ops/dlq"))
 }
 
+/// Words that Postgres can hold.
+pub(super) fn plain(text: String) -> Result<String, Problem> {
+    if text.contains('\0') { Err(bad_request("a reason is plain text")) } else { Ok(text) }
+}
+
+/// Reads the numbers of a release.
+pub(super) fn release(text: String) -> Result<String, Problem> {
+    let is_number =
+        |part: &str| (1..=9).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+    if text.split('.').all(is_number) { Ok(text) } else { Err(bad_request("a release is written as 0.2.0")) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +115,16 @@ mod tests {
         }
         for bad in ["", "s", "-1s", "30h", "nan"] {
             assert!(waited(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_release_is_numbers_with_dots_between_them() {
+        for good in ["0.2.0", "1", "10.0"] {
+            assert_eq!(release(good.to_owned()).unwrap(), good);
+        }
+        for bad in ["", ".", "1.", "v1", "0.2.0-rc.1", "1.9999999999", "1 2"] {
+            assert_eq!(release(bad.to_owned()).unwrap_err().status, 400, "{bad}");
         }
     }
 

@@ -31,9 +31,9 @@ const WORDS_MAX: usize = 500;
 #[derive(Deserialize)]
 pub(super) struct Decision {
     #[serde(default)]
-    by: String,
+    pub(super) by: String,
     #[serde(default)]
-    why: String,
+    pub(super) why: String,
 }
 
 /// What was decided, now or before.
@@ -101,12 +101,13 @@ impl Api {
     }
 
     /// Appends the decision; gives what stands in its place, which may be another one's.
-    async fn settle(&self, ours: &Envelope) -> Result<Envelope, Problem> {
+    pub(super) async fn settle(&self, ours: &Envelope) -> Result<Envelope, Problem> {
         let found = match self.log.append(ours).await {
             Ok(Appended::New { .. }) => return Ok(ours.clone()),
             // All decisions about a dead letter have one id, whoever made them and whatever was decided.
             Ok(Appended::AlreadyThere { .. }) => self.log.last(&ours.subject()).await.map_err(log)?,
             Err(AppendError::Taken(recorded)) => Some(*recorded),
+            Err(error @ AppendError::TooLong { .. }) => return Err(bad_request(error.to_string())),
             Err(AppendError::OtherLog(error)) => return Err(Problem::unavailable(error.to_string())),
             Err(AppendError::Unavailable(error)) => {
                 tracing::debug!(error = &*error as &dyn std::error::Error, "cannot append a decision");
@@ -130,9 +131,7 @@ fn answer(id: u64, asked: Resolution, ours: &Envelope, found: &Envelope) -> Resu
     };
     let state = state_of(resolution);
     if resolution != asked {
-        let (at, state) = (found.occurred_at, state.as_str());
-        let detail = format!("it was {state} by {by} at {at} ({why}); a decision is made once and stands");
-        return Err(conflict("already-decided", "something else was decided before", detail));
+        return Err(conflict("already-decided", "something else was decided before", decided_before(found)));
     }
     let already = found != ours;
     if !already {
@@ -152,6 +151,17 @@ fn answer(id: u64, asked: Resolution, ours: &Envelope, found: &Envelope) -> Resu
     };
     let status = if already { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok((status, Json(decided)).into_response())
+}
+
+/// What was decided, by whom, when and why.
+pub(super) fn decided_before(found: &Envelope) -> String {
+    let (resolution, by, why) = match &found.event {
+        Event::DeadLetterResolved(event) => (event.resolution, &*event.by, &*event.why),
+        Event::DeliveryResolved(event) => (event.resolution, &*event.by, &*event.why),
+        _ => return "it was decided before".to_owned(),
+    };
+    let (state, at) = (state_of(resolution).as_str(), found.occurred_at);
+    format!("it was {state} by {by} at {at} ({why}); a decision is made once and stands")
 }
 
 fn subject_of(event: &Event) -> (Option<JobId>, Option<Undelivered>) {
@@ -186,7 +196,11 @@ fn of_delivery(failed: &DeliveryFailed, resolution: Resolution, decision: Decisi
     }
 }
 
-fn of_job(given_up: &JobDeadLettered, resolution: Resolution, decision: Decision) -> DeadLetterResolved {
+pub(super) fn of_job(
+    given_up: &JobDeadLettered,
+    resolution: Resolution,
+    decision: Decision,
+) -> DeadLetterResolved {
     DeadLetterResolved {
         job_id: given_up.job_id,
         reading_id: given_up.reading_id,
@@ -198,14 +212,14 @@ fn of_job(given_up: &JobDeadLettered, resolution: Resolution, decision: Decision
     }
 }
 
-fn state_of(resolution: Resolution) -> LetterState {
+pub(super) fn state_of(resolution: Resolution) -> LetterState {
     match resolution {
         Resolution::Redrive => LetterState::Redriven,
         Resolution::Discard => LetterState::Discarded,
     }
 }
 
-fn checked(decision: Result<Json<Decision>, JsonRejection>) -> Result<Decision, Problem> {
+pub(super) fn checked(decision: Result<Json<Decision>, JsonRejection>) -> Result<Decision, Problem> {
     let Json(decision) = decision.map_err(|rejection| Problem {
         status: rejection.status().as_u16(),
         ..bad_request(format!(
@@ -239,7 +253,7 @@ pub(super) fn words(field: &str, what: &str, text: &str) -> Result<String, Probl
     ))
 }
 
-fn too_many() -> Problem {
+pub(super) fn too_many() -> Problem {
     let detail = "50 decisions in a second is the most; send the rest a little later";
     let problem =
         Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-decisions", "too many at once", detail);

@@ -2,10 +2,12 @@
 
 use futures::future::join_all;
 use hilum_events::samples::{
-    dead_letter_resolved, duplicate_linked, image_stored, inference_completed, inference_requested,
-    job_dead_lettered, job_id, reading_id,
+    dead_letter_resolved, duplicate_linked, image_stored, inference_completed, inference_failed,
+    inference_requested, job_dead_lettered, job_id, reader, reading_id,
 };
-use hilum_events::{Envelope, Event, EventId, InferenceRequested, JobDeadLettered, Resolution};
+use hilum_events::{
+    Envelope, Event, EventId, InferenceRequested, JobDeadLettered, ReaderIdentity, Resolution,
+};
 use serde_json::{Value, json};
 use sqlx::migrate::Migrator;
 
@@ -298,4 +300,141 @@ async fn a_database_of_the_first_release_keeps_its_rows() {
     copy.store.prepare().await.unwrap();
     let dump = world.dump().await;
     assert_eq!((&dump["unreadable"][0]["seq"], &dump["resolutions"]), (&json!(7), &json!([])));
+}
+
+/// The reading of `content`, which job `number` asked for, was failed by this release; `None` for one that does not say so.
+fn failed_by(number: u128, content: &str, release: Option<&str>, seconds: i64) -> Envelope {
+    let mut envelope = inference_failed(number, content, seconds);
+    let Event::InferenceFailed(failed) = &mut envelope.event else { unreachable!() };
+    failed.reader = release.map(|release| ReaderIdentity { release: release.to_owned(), ..reader() });
+    envelope
+}
+
+/// The next attempt at the reading of job 1, which follows from the decision at `decision`.
+async fn ask_again(world: &World, decision: u64, after: u64) -> u64 {
+    let decision = world.log.at(decision).await.unwrap().unwrap();
+    let Event::InferenceRequested(request) = inference_requested(1, "a", 0).event else { unreachable!() };
+    let request = Event::InferenceRequested(InferenceRequested { attempt: 2, ..request });
+    let request = decision.envelope().unwrap().next(jiff::Timestamp::now(), request);
+    world.log.append_after(&request, after).await.unwrap().seq()
+}
+
+#[tokio::test]
+async fn a_failed_reading_is_tried_again_once_and_all_who_share_it_wait_and_are_healed() {
+    let world = World::start().await;
+    let copy = world.projection().await;
+    let facts = [
+        image_stored(1, "a", 0),
+        inference_requested(1, "a", 1),
+        image_stored(2, "a", 2),
+        duplicate_linked(2, 1, "a", 3),
+        failed_by(1, "a", Some("0.1.0"), 4),
+    ];
+    copy.folded(world.append(&facts).await).await;
+    let [one, two] = [1, 2].map(|number| format!("/v1/jobs/{}", job_id(number)));
+    let failed = copy.ok(&two).await;
+    assert_eq!((&failed["status"], &failed["failed_by"]["release"]), (&json!("FAILED"), &json!("0.1.0")));
+
+    // Of either job: what is decided about is the reading.
+    let (status, answer) = copy.post(&format!("{two}/retry"), &says("ada", "the decoder was mended")).await;
+    assert_eq!(status, 202, "{answer}");
+    assert_eq!((&answer["job_id"], &answer["reading_id"]), (&json!(job_id(2)), &json!(reading_id("a"))));
+    let recorded = world.log.at(6).await.unwrap().unwrap();
+    let envelope = recorded.envelope().unwrap();
+    assert_eq!(envelope.causation_id, Some(facts[4].event_id));
+    let Event::DeadLetterResolved(event) = &envelope.event else { panic!("{envelope:?}") };
+    assert_eq!((event.job_id, event.reading_id), (job_id(1), Some(reading_id("a"))));
+    assert_eq!((event.consumer.as_str(), event.stream_seq), ("infer-routine", 2));
+    assert_eq!((event.by.as_str(), event.why.as_str()), ("ada", "the decoder was mended"));
+
+    let refused = async |expected: &[&str]| {
+        for job in [&one, &two] {
+            let (status, problem) = copy.post(&format!("{job}/retry"), &says("bob", "again")).await;
+            assert_eq!((status, &problem["type"]), (409, &json!("/problems/already-decided")), "{problem}");
+            let detail = problem["detail"].as_str().unwrap();
+            assert!(expected.iter().all(|words| detail.contains(words)), "{detail}");
+        }
+    };
+    let at = answer["resolved_at"].as_str().unwrap();
+    refused(&["redriven by ada", at, "the decoder was mended"]).await;
+    copy.folded(6).await;
+    let waiting = (status_of(&copy, &one).await, status_of(&copy, &two).await);
+    assert_eq!(waiting, (json!("IN_PROGRESS"), json!("IN_PROGRESS")));
+    let seq = ask_again(&world, 6, 2).await;
+    copy.folded(seq).await;
+    refused(&["redriven by ada", at]).await;
+    assert_eq!(status_of(&copy, &two).await, "IN_PROGRESS");
+    assert_eq!(world.log.position().await.unwrap().last_seq, seq);
+
+    let seq = world.append(&[inference_completed(1, "a", 9)]).await;
+    copy.folded(seq).await;
+    let healed = (status_of(&copy, &one).await, status_of(&copy, &two).await);
+    assert_eq!(healed, (json!("COMPLETED"), json!("COMPLETED")));
+    assert_eq!(copy.ok(&two).await["failed_by"], Value::Null);
+    let (status, problem) = copy.post(&format!("{one}/retry"), &says("bob", "again")).await;
+    assert_eq!((status, &problem["type"]), (409, &json!("/problems/job-not-failed")));
+    assert_eq!(
+        steps(&copy, 2).await,
+        [
+            "image-stored",
+            "duplicate-linked",
+            "inference-failed",
+            "dead-letter-resolved: redrive",
+            "inference-requested",
+            "inference-completed"
+        ]
+    );
+}
+
+async fn status_of(copy: &Copy, job: &str) -> Value {
+    copy.ok(job).await["status"].clone()
+}
+
+#[tokio::test]
+async fn what_was_given_up_can_be_tried_again_by_its_job_too_and_what_did_not_fail_can_not() {
+    let world = World::start().await;
+    let copy = world.projection().await;
+    copy.folded(world.append(&[image_stored(1, "a", 0)]).await).await;
+    let job = format!("/v1/jobs/{}", job_id(1));
+    let retry = async || copy.post(&format!("{job}/retry"), &says("ada", "the object was restored")).await;
+    let (status, problem) = retry().await;
+    assert_eq!((status, &problem["type"]), (409, &json!("/problems/job-not-failed")), "{problem}");
+    world.append(&[given_up_by_dedupe()]).await;
+    let (status, answer) = retry().await;
+    assert_eq!((status, &answer["reading_id"]), (202, &Value::Null), "{answer}");
+    assert_eq!(retry().await.0, 409);
+    let unknown = format!("/v1/jobs/{}/retry", job_id(77));
+    assert_eq!(copy.post(&unknown, &says("ada", "a test")).await.0, 404);
+    assert_eq!(copy.post(&format!("{job}/retry"), &says("ada", " ")).await.0, 422);
+    assert_eq!(world.log.position().await.unwrap().last_seq, 3);
+}
+
+#[tokio::test]
+async fn failed_jobs_are_found_by_reason_and_by_the_release_that_failed_them() {
+    let world = World::start().await;
+    let copy = world.projection().await;
+    let mut facts = Vec::new();
+    let releases = [None, Some("0.1.0"), Some("0.9.0-rc.1"), Some("0.10.0"), Some("of a branch")];
+    for (number, release) in (1..).zip(releases) {
+        let content = format!("content {number}");
+        facts.push(image_stored(number, &content, 0));
+        facts.push(inference_requested(number, &content, 1));
+        facts.push(failed_by(number, &content, release, 2));
+    }
+    facts.extend([image_stored(6, "f", 0), inference_requested(6, "f", 1), job_dead_lettered(6, "f", 2)]);
+    facts.extend([image_stored(7, "g", 0), inference_requested(7, "g", 1)]);
+    copy.folded(world.append(&facts).await).await;
+    let found = async |query: &str| -> Vec<u128> {
+        let list = copy.ok(&format!("/v1/jobs?{query}")).await;
+        let ids = list["jobs"].as_array().unwrap().iter().map(|job| job["job_id"].as_str().unwrap());
+        ids.rev().map(|id| id.parse::<hilum_events::JobId>().unwrap().as_uuid().as_u128()).collect()
+    };
+    assert_eq!(found("failed_before_release=0.9.0").await, [1, 2, 5]);
+    assert_eq!(found("failed_before_release=0.10.0").await, [1, 2, 3, 5]);
+    assert_eq!(found("failed_before_release=0.10.1&status=FAILED").await, [1, 2, 3, 4, 5]);
+    assert_eq!(found("failed_before_release=1&reason=truncated").await, [1, 2, 3, 4, 5]);
+    assert_eq!(found("reason=ends%20BEFORE").await, [1, 2, 3, 4, 5]);
+    assert_eq!(found("reason=dead-lettered").await, [6]);
+    assert_eq!(found("failed_before_release=1&reason=dead-lettered").await, [0_u128; 0]);
+    assert_eq!(copy.get("/v1/jobs?failed_before_release=next").await.0, 400);
 }

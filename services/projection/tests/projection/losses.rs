@@ -7,6 +7,9 @@ use serde_json::json;
 
 use crate::harness::{DEADLINE, World};
 
+/// Behind a subject of these tests, in headers or payload.
+const CONTENT: i64 = 150;
+
 #[tokio::test]
 async fn a_loss_is_stood_at_then_accepted_and_told_with_job_and_study() {
     let mut world = World::start().await;
@@ -25,7 +28,7 @@ async fn a_loss_is_stood_at_then_accepted_and_told_with_job_and_study() {
     options.port = Some(world.nats.port());
     world.nats.stop().await;
     for lost in [&facts[2], &facts[3]] {
-        damage_message(&options.folder, "EVENTS", &lost.subject()).unwrap();
+        damage_message(&options.folder, "EVENTS", &lost.subject(), CONTENT).unwrap();
     }
     world.nats = NatsServer::start(&options).await.unwrap();
 
@@ -66,7 +69,7 @@ async fn tables_that_are_made_anew_stop_at_a_hole_and_readiness_names_it() {
     let mut options = NatsOptions::in_folder(world.folder().join("nats"));
     options.port = Some(world.nats.port());
     world.nats.stop().await;
-    damage_message(&options.folder, "EVENTS", &facts[1].subject()).unwrap();
+    damage_message(&options.folder, "EVENTS", &facts[1].subject(), CONTENT).unwrap();
     world.nats = NatsServer::start(&options).await.unwrap();
     let copy = world.projection().await;
     copy.folded(1).await;

@@ -12,4 +12,5 @@ mod outages;
 mod pool;
 mod program;
 mod reports;
+mod unserved;
 mod waiting;

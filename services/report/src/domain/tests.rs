@@ -236,6 +236,34 @@ fn a_redrive_that_heals_makes_a_new_revision() {
 }
 
 #[test]
+fn an_upload_that_has_a_failed_reading_made_heals_every_study_that_shares_it() {
+    let mut facts = vec![
+        samples::image_stored(1, "a", 0),
+        samples::inference_requested(1, "a", 0),
+        in_study("other", samples::image_stored(2, "a", 0)),
+        in_study("other", samples::duplicate_linked(2, 1, "a", 0)),
+        samples::inference_failed(1, "a", 1),
+    ];
+    let state = state_of(&facts);
+    let issued: Vec<_> = decide(&state, samples::at(11), &rules())
+        .iter()
+        .map(|due| report_of(&state, &log(&facts), due, 11))
+        .collect();
+    assert_eq!(issued.len(), 2);
+    facts.extend(issued);
+    let mut again = samples::inference_requested(3, "a", 100);
+    let Event::InferenceRequested(e) = &mut again.event else { unreachable!() };
+    (e.attempt, e.retried_for) = (2, Some(samples::reader()));
+    facts.extend([in_study("third", samples::image_stored(3, "a", 100)), again]);
+    check(&facts, 111, &[]);
+    facts.push(samples::inference_completed(3, "a", 112));
+    let mut due: Vec<_> =
+        decide(&state_of(&facts), samples::at(122), &rules()).iter().map(|due| due.revision).collect();
+    due.sort_unstable();
+    assert_eq!(due, [1, 2, 2], "the study of the new upload and those that had failed");
+}
+
+#[test]
 fn a_redrive_that_fails_again_makes_none() {
     let mut again = samples::inference_requested(1, "a", 20);
     let Event::InferenceRequested(e) = &mut again.event else { unreachable!() };

@@ -1,5 +1,6 @@
 //! One thing that the sweep found, and what becomes of it.
 
+use hilum_blobs::Unfinished;
 use hilum_events::{JobId, ReadingId};
 use hilum_log::{Advisory, AdvisoryKind, Try};
 use jiff::Timestamp;
@@ -31,8 +32,16 @@ pub enum Kind {
     EntryWithoutDeadLetter,
     /// An object that no event names.
     ObjectWithoutEvent,
-    /// An event whose object is missing or damaged.
+    /// An event whose image is missing or damaged.
     EventWithoutObject,
+    /// A picture for people that is missing or damaged.
+    LostPicture,
+    /// A report's document that is missing or damaged.
+    LostDocument,
+    /// An object that the storage has and does not hand out.
+    UnreadableObject,
+    /// What a writer left behind that was ended in the middle.
+    UnfinishedUpload,
     /// All images of a study have an outcome and no report covers them.
     StudyWithoutReport,
 }
@@ -51,6 +60,10 @@ impl Kind {
             Self::EntryWithoutDeadLetter => "entry_without_dead_letter",
             Self::ObjectWithoutEvent => "object_without_event",
             Self::EventWithoutObject => "event_without_object",
+            Self::LostPicture => "lost_picture",
+            Self::LostDocument => "lost_document",
+            Self::UnreadableObject => "unreadable_object",
+            Self::UnfinishedUpload => "unfinished_upload",
             Self::StudyWithoutReport => "study_without_report",
         }
     }
@@ -71,6 +84,8 @@ pub enum Action {
     Park,
     /// The dead letter's entry is written from the message.
     WriteAnew,
+    /// What is unfinished is removed from storage.
+    Remove,
     /// Nothing but saying so.
     Name,
 }
@@ -82,6 +97,7 @@ impl Action {
             Self::HandOutAgain => "handed out again",
             Self::Park => "parked",
             Self::WriteAnew => "written anew",
+            Self::Remove => "removed",
             Self::Name => "named",
         }
     }
@@ -120,6 +136,9 @@ pub struct Finding {
     /// The open work, if that is what was found.
     #[serde(skip)]
     pub(crate) work: Option<Work>,
+    /// What is to be removed, if that is what was found.
+    #[serde(skip)]
+    pub(crate) unfinished: Option<Unfinished>,
 }
 
 impl Finding {
@@ -135,6 +154,7 @@ impl Finding {
             consumer: SWEEP.to_owned(),
             tries: Vec::new(),
             work: None,
+            unfinished: None,
         }
     }
 
@@ -165,9 +185,9 @@ impl Finding {
     }
 
     /// Whether it stays as it is until somebody does something. An object without an event does not: nothing was
-    /// promised of it and nothing misses it.
+    /// promised of it and nothing misses it. What is unfinished is removed by itself.
     pub fn needs_somebody(&self) -> bool {
-        self.action == Action::Name && self.kind != Kind::ObjectWithoutEvent
+        self.action == Action::Name && !matches!(self.kind, Kind::ObjectWithoutEvent | Kind::UnfinishedUpload)
     }
 }
 

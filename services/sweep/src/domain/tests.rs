@@ -233,6 +233,35 @@ fn a_redrive_that_nothing_followed_is_handed_out_again() {
 }
 
 #[test]
+fn a_failed_reading_that_is_redriven_is_open_until_its_next_attempt_has_an_outcome() {
+    let redriven = [
+        samples::image_stored(1, "a", 0),
+        samples::inference_requested(1, "a", 1),
+        samples::inference_failed(1, "a", 2),
+        samples::failed_reading_redriven(1, "a", 2, 3),
+    ];
+    check(&redriven, SETTLED, 304, &[(Kind::RedriveWithoutEffect, 4, Action::HandOutAgain)]);
+    let mut state = state_of(&redriven);
+    fold(&mut state, &[attempt(2, samples::inference_requested(1, "a", 4))]);
+    assert_eq!(found(&state, SETTLED, 305), [(Kind::ReadingWithoutOutcome, 5, Action::HandOutAgain)]);
+    fold(&mut state, &[samples::inference_completed(1, "a", 5)]);
+    assert_eq!((state.open_count(), state.parked.len()), (0, 0));
+}
+
+#[test]
+fn a_redrive_of_a_failure_that_was_tried_again_meanwhile_opens_nothing() {
+    let facts = [
+        samples::image_stored(1, "a", 0),
+        samples::inference_requested(1, "a", 1),
+        samples::inference_failed(1, "a", 2),
+        attempt(2, samples::inference_requested(1, "a", 3)),
+        attempt(2, samples::inference_failed(1, "a", 4)),
+        samples::failed_reading_redriven(1, "a", 2, 5),
+    ];
+    assert_eq!(state_of(&facts).open_count(), 0);
+}
+
+#[test]
 fn a_redriven_image_is_open_until_its_claim_or_link() {
     let facts = [
         samples::image_stored(2, "a", 0),

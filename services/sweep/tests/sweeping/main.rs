@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends by panicking")]
 
 mod deliveries;
+mod storage;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use async_nats::jetstream;
 use hilum_blobs::{BlobStore, StoreConfig};
 use hilum_events::{BlobRef, Envelope, Event, JobDeadLettered, Resolution, samples};
 use hilum_log::{
-    Delivery, Failure, Handle, Log, Seal, Try, WorkConfig, apply, apply_definitions, definitions, work,
+    Delivery, Failure, Handle, Log, Need, Seal, Try, WorkConfig, apply, apply_definitions, definitions, work,
 };
 use hilum_runtime::Health;
 use hilum_servers::{NatsOptions, NatsServer, TestFolder, wait_until};
@@ -21,8 +22,8 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 const LIMIT: Duration = Duration::from_secs(30);
-const DRY: Mode = Mode { dry_run: true, deep: false };
-const WET: Mode = Mode { dry_run: false, deep: false };
+const DRY: Mode = Mode { dry_run: true, deep: None };
+const WET: Mode = Mode { dry_run: false, deep: None };
 
 /// A log and a store, with a consumer that does nothing.
 struct Site {
@@ -39,6 +40,10 @@ fn pace() -> Pace {
         quiet: Duration::from_secs(3600),
         every: Duration::from_millis(50),
         deep_every: Duration::from_secs(3600),
+        hash_within: Duration::from_secs(3600),
+        hash_bytes_per_s: 1e9,
+        unfinished_after: Duration::from_secs(86_400),
+        objects_at_a_time: 1000,
         seal_every: Duration::from_millis(50),
     }
 }
@@ -115,7 +120,7 @@ impl Site {
 
     async fn sweep(&self, mode: Mode) -> Vec<Swept> {
         let mut swept = Vec::new();
-        once(&self.log, &self.blobs, &pace(), mode, |one| swept.push(one.clone())).await.unwrap();
+        once(&self.log, &self.blobs, &pace(), &mode, |one| swept.push(one.clone())).await.unwrap();
         swept
     }
 
@@ -159,13 +164,18 @@ impl Site {
         self.folder.path().join("objects").join(&blob.key)
     }
 
-    /// The image of job `number` is in storage and in the log, and was linked.
-    async fn linked_image(&self, number: u128, content: &str) -> (u64, BlobRef) {
+    /// The image of job `number` is in storage and in the log.
+    async fn image(&self, number: u128, content: &str) -> (u64, BlobRef) {
         let blob = self.store(content).await;
         let mut stored = samples::image_stored(number, content, 0);
         let Event::ImageStored(e) = &mut stored.event else { unreachable!() };
         e.image.blob = blob.clone();
-        let seq = self.append(stored).await;
+        (self.append(stored).await, blob)
+    }
+
+    /// The same, and it was linked.
+    async fn linked_image(&self, number: u128, content: &str) -> (u64, BlobRef) {
+        let (seq, blob) = self.image(number, content).await;
         self.append(samples::duplicate_linked(number, 99, content, 0)).await;
         (seq, blob)
     }
@@ -232,6 +242,25 @@ async fn a_reading_whose_worker_settled_it_without_an_outcome_is_handed_out_agai
     assert!(site.log.has_retry("infer-routine", 2).await.unwrap());
     site.append(samples::inference_completed(1, "a", 0)).await;
     site.work_off("infer-routine", Idle).await;
+    site.finds(DRY, &[]).await;
+}
+
+/// Has not what the work needs.
+struct Lacks;
+
+impl Handle for Lacks {
+    async fn handle(&self, _: &Delivery) -> Result<(), Failure> {
+        Err(Failure::Elsewhere { need: Need::new("model chest version 2", "chest@2") })
+    }
+}
+
+#[tokio::test]
+async fn a_reading_that_waits_for_a_worker_with_its_model_is_left_alone() {
+    let site = site().await;
+    site.append(samples::image_stored(1, "a", 0)).await;
+    site.append(samples::inference_requested(1, "a", 0)).await;
+    site.work_off("infer-routine", Lacks).await;
+    assert_eq!(site.log.unmet_needs().await.unwrap().len(), 1);
     site.finds(DRY, &[]).await;
 }
 
@@ -408,113 +437,6 @@ async fn take_and_settle(site: &Site, consumer: &str) {
     message.double_ack().await.unwrap();
 }
 
-#[tokio::test]
-async fn events_whose_objects_are_missing_or_changed_are_parked_once_under_the_sweeps_own_name() {
-    let site = site().await;
-    let deep = Mode { deep: true, ..DRY };
-    for (number, content) in (1..).zip(["whole", "deleted", "cut off"]) {
-        site.linked_image(number, content).await;
-    }
-    let report = site.linked_report(4).await;
-    site.finds(deep, &[]).await;
-    std::fs::remove_file(site.path(&site.store("deleted").await)).unwrap();
-    std::fs::write(site.path(&site.store("cut off").await), "cut").unwrap();
-    std::fs::remove_file(site.path(&report)).unwrap();
-
-    let lost = [3, 5, 7].map(|position| (Kind::EventWithoutObject, Some(position), Action::Park));
-    site.finds(deep, &lost).await;
-    site.sweep(Mode { deep: true, ..WET }).await;
-    for position in [3, 5, 7] {
-        let letter = site.log.dead_letter("sweep", position).await.unwrap().unwrap();
-        assert!(letter.tries[0].errors[0].contains("in storage"), "{letter:?}");
-    }
-    let dead = site.dead_lettered().await;
-    assert_eq!((dead.job_id, dead.consumer.as_str()), (samples::job_id(3), "sweep"));
-    site.finds(deep, &[]).await;
-}
-
-impl Site {
-    /// A report over the jobs 1 to `jobs`, with a page of its own as those of the first version.
-    async fn linked_report(&self, jobs: u128) -> BlobRef {
-        let (json, html) = (self.store("{}").await, self.store("<html>").await);
-        let mut report = samples::report_issued(1, &(1..=jobs).collect::<Vec<_>>(), 0);
-        let Event::ReportIssued(e) = &mut report.event else { unreachable!() };
-        (e.json, e.html, e.previews) = (json, Some(html.clone()), Vec::new());
-        self.append(report).await;
-        html
-    }
-}
-
-#[tokio::test]
-async fn pictures_that_a_reading_or_a_report_names_are_looked_for_and_no_job_is_lost_with_them() {
-    let site = site().await;
-    let deep = Mode { deep: true, ..DRY };
-    site.linked_image(1, "a").await;
-    let (kept, made) = (site.store("kept with a reading").await, site.store("made for a report").await);
-    let mut reading = samples::inference_completed(1, "a", 0);
-    let Event::InferenceCompleted(e) = &mut reading.event else { unreachable!() };
-    e.preview = Some(kept.clone());
-    site.append(reading).await;
-    let mut report = samples::report_issued(1, &[1], 0);
-    let Event::ReportIssued(e) = &mut report.event else { unreachable!() };
-    (e.json, e.previews) = (site.store("{}").await, vec![made.clone()]);
-    site.append(report).await;
-    site.age(&kept);
-    site.age(&made);
-    site.finds(deep, &[]).await;
-
-    std::fs::remove_file(site.path(&kept)).unwrap();
-    std::fs::remove_file(site.path(&made)).unwrap();
-    let lost = [3, 4].map(|position| (Kind::EventWithoutObject, Some(position), Action::Park));
-    site.finds(deep, &lost).await;
-    site.sweep(Mode { deep: true, ..WET }).await;
-    assert!(site.log.last("evt.job-dead-lettered.>").await.unwrap().is_none());
-    site.finds(deep, &[]).await;
-}
-
-#[tokio::test]
-async fn a_lost_object_is_told_once_and_not_if_a_worker_told_of_it() {
-    let site = site().await;
-    let deep = Mode { deep: true, ..DRY };
-    for (number, content) in (1..).zip(["lost", "lost", "known to be lost", "known to be lost"]) {
-        site.linked_image(number, content).await;
-    }
-    let recorded = site.log.at(7).await.unwrap().unwrap();
-    site.log.give_up("infer-routine", &recorded, vec![]).await.unwrap();
-    for content in ["lost", "known to be lost"] {
-        std::fs::remove_file(site.path(&site.store(content).await)).unwrap();
-    }
-    site.finds(deep, &[(Kind::EventWithoutObject, Some(1), Action::Park)]).await;
-}
-
-#[tokio::test]
-async fn an_old_object_that_no_event_names_is_named_and_stays() {
-    let site = site().await;
-    let (_, named) = site.linked_image(1, "named").await;
-    let (left, young) = (site.store("left").await, site.store("young").await);
-    site.age(&named);
-    site.age(&left);
-    let deep = Mode { deep: true, ..DRY };
-    site.finds(deep, &[(Kind::ObjectWithoutEvent, None, Action::Name)]).await;
-    let swept = site.sweep(Mode { deep: true, ..WET }).await;
-    assert!(swept[0].finding.reason.contains(&left.sha256.to_string()));
-    assert!(swept[0].is_settled(), "nothing was promised of it");
-    assert!(site.path(&left).exists() && site.path(&young).exists());
-}
-
-#[tokio::test]
-async fn the_wrong_storage_does_not_fail_every_job() {
-    let site = site().await;
-    for number in 1..=101 {
-        site.linked_image(number, &format!("{number}")).await;
-    }
-    std::fs::remove_dir_all(site.folder.path().join("objects/sha256")).unwrap();
-    let swept = site.sweep(Mode { deep: true, ..WET }).await;
-    assert_eq!(swept.len(), 1);
-    assert!(!swept[0].is_settled() && swept[0].finding.reason.contains("HILUM_STORE_URL"));
-    assert!(site.log.last("evt.job-dead-lettered.>").await.unwrap().is_none());
-}
-
 /// The service, run beside the test.
 struct Running {
     health: Health,
@@ -546,7 +468,7 @@ impl Site {
 #[tokio::test]
 async fn the_service_repairs_three_times_and_then_parks_what_stays_without_effect() {
     let site = site().await;
-    site.append(samples::image_stored(1, "a", 0)).await;
+    site.image(1, "a").await;
     let running = site.start(Pace { after: Duration::from_millis(300), ..pace() }).await;
     let (config, stop) = (work_config("dedupe"), CancellationToken::new());
     let (done, ()) = tokio::join!(work(&site.log, Arc::new(Idle), &config, &stop), async {
@@ -601,7 +523,7 @@ async fn a_log_that_lost_its_end_is_not_written_to() {
     assert!(!running.health.readiness().ready);
     assert_eq!(site.seal().await.unwrap(), seal, "the seal stays");
     assert_eq!(site.last_seq().await, 3, "nothing was repaired");
-    let refused = once(&site.log, &site.blobs, &pace(), DRY, |_| ()).await;
+    let refused = once(&site.log, &site.blobs, &pace(), &DRY, |_| ()).await;
     assert!(refused.unwrap_err().to_string().contains("log-seal.json"));
 }
 

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{JobId, ReadingId, SeriesName, Sha256Digest, StudyId, StudyRef};
 use crate::image::{DicomIdentity, MediaType};
 use crate::reading::{
-    ActivationMap, AnalysedRegion, EngineIdentity, Finding, ModelIdentity, Notice, ReadingTimes,
+    ActivationMap, AnalysedRegion, EngineIdentity, Finding, ModelIdentity, Notice, ReaderIdentity,
+    ReadingTimes,
 };
 
 /// How soon a reading is wanted.
@@ -92,6 +93,10 @@ pub struct InferenceRequested {
     pub priority: Priority,
     /// 1 for the first request, one more with each redrive and when the reading is wanted sooner.
     pub attempt: u32,
+    /// Who was hoped to read what an earlier release or earlier rules could not, when that is why it was asked for again:
+    /// nobody is asked twice for that. Left out otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retried_for: Option<ReaderIdentity>,
 }
 
 /// A job has content that another job claimed before; it shares that reading.
@@ -140,7 +145,7 @@ pub struct InferenceCompleted {
     pub preview: Option<BlobRef>,
 }
 
-/// A reading can't be made of this image, and trying again would not help.
+/// A reading can't be made of this image, and who said so would say it again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InferenceFailed {
     /// The reading.
@@ -153,6 +158,9 @@ pub struct InferenceFailed {
     pub code: String,
     /// Sentence for people: what is wrong and what to do.
     pub reason: String,
+    /// Who says so. Left out by the first releases, which count as earlier than all that say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reader: Option<ReaderIdentity>,
 }
 
 /// Work on a job was given up; its story is in the dead-letter stream.
@@ -172,7 +180,7 @@ pub struct JobDeadLettered {
     pub reason: String,
 }
 
-/// What an operator decided about a dead letter.
+/// What an operator decided about a dead letter or a failed reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Resolution {
@@ -182,17 +190,17 @@ pub enum Resolution {
     Discard,
 }
 
-/// An operator decided what becomes of a dead letter. Decided once for each: what fails again after a redrive is
-/// another dead letter.
+/// An operator decided what becomes of a dead letter, or that a reading that failed is tried again (ADR 0030). Decided
+/// once for each: what fails again after a redrive is another dead letter or failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetterResolved {
-    /// The job that was given up.
+    /// The job that was given up, or that had asked for the reading.
     pub job_id: JobId,
     /// Its reading, if the failed step was the reading.
     pub reading_id: Option<ReadingId>,
-    /// The consumer that gave up.
+    /// The consumer that gave up, or that had handed out the request.
     pub consumer: String,
-    /// Position in the event stream of the message it gave up on.
+    /// Position in the event stream of the message it gave up on; of the request, if the reading failed.
     pub stream_seq: u64,
     /// The decision.
     pub resolution: Resolution,

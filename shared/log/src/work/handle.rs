@@ -9,6 +9,7 @@ use hilum_events::Envelope;
 
 use crate::append::AppendError;
 use crate::connection::UnavailableError;
+use crate::need::Need;
 use crate::recorded::Recorded;
 
 /// What a service does with a message. Must be idempotent: a message can come more than once.
@@ -21,6 +22,11 @@ pub trait Handle: Send + Sync + 'static {
     fn needs(&self) -> impl Future<Output = Result<(), String>> + Send {
         std::future::ready(Ok(()))
     }
+
+    /// What this worker has of what only some workers have: it is handed the work that needs it. Always the same.
+    fn has(&self) -> Option<Need> {
+        None
+    }
 }
 
 /// A handler of any type, so that the loop around it is compiled once, here, and not in each service.
@@ -29,6 +35,8 @@ pub(crate) trait AnyHandle: Send + Sync + 'static {
     fn handle<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Result<(), Failure>>;
     /// See [`Handle::needs`].
     fn needs(&self) -> BoxFuture<'_, Result<(), String>>;
+    /// See [`Handle::has`].
+    fn has(&self) -> Option<Need>;
 }
 
 impl<H: Handle> AnyHandle for H {
@@ -38,6 +46,10 @@ impl<H: Handle> AnyHandle for H {
 
     fn needs(&self) -> BoxFuture<'_, Result<(), String>> {
         Handle::needs(self).boxed()
+    }
+
+    fn has(&self) -> Option<Need> {
+        Handle::has(self)
     }
 }
 
@@ -55,6 +67,12 @@ pub struct Delivery {
 /// Why a message was not handled. Every error decides here what becomes of its message.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
+    /// This worker lacks what the work needs: it waits for one that has it, and was not tried.
+    #[error("is for a worker with {}", .need.name())]
+    Elsewhere {
+        /// What it needs.
+        need: Need,
+    },
     /// The outside world failed: try again later.
     #[error("will be tried again")]
     Retry(#[source] Box<dyn Error + Send + Sync>),
@@ -72,6 +90,7 @@ impl From<AppendError> for Failure {
     fn from(error: AppendError) -> Self {
         match error {
             AppendError::Unavailable(_) => Self::Retry(error.into()),
+            AppendError::TooLong { .. } => Self::Park(error.into()),
             AppendError::Taken(_) | AppendError::OtherLog(_) => Self::Stop(error.into()),
         }
     }

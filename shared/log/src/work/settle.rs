@@ -1,4 +1,4 @@
-//! The one place where the fate of a message is decided: done, retry later, park, or stop.
+//! The one place where the fate of a message is decided: done, for another worker, retry later, park, or stop.
 
 use std::error::Error;
 use std::future::Future;
@@ -19,6 +19,7 @@ use crate::append::AppendError;
 use crate::connection::{Log, UnavailableError};
 use crate::dead_letter::chain;
 use crate::failpoint::reach;
+use crate::need::KnownNeeds;
 use crate::recorded::{Place, Recorded, timestamp};
 use crate::retry::Attempts;
 use crate::retry_ticket::{Ticket, Try};
@@ -37,6 +38,7 @@ pub(super) struct Bench {
     pub(super) hand_back: CancellationToken,
     pub(super) stopped: tokio::sync::mpsc::Sender<WorkError>,
     pub(super) calm: Calm,
+    pub(super) needs: KnownNeeds,
 }
 
 /// A message with its place in the log and its story.
@@ -63,6 +65,8 @@ enum Ended {
     Done,
     /// A ticket brings it again.
     Later,
+    /// A ticket brings it to a worker that has what it needs.
+    HandedOver,
     /// Its story is kept and its job was told.
     Parked,
     /// A handler said stop.
@@ -202,6 +206,12 @@ impl Bench {
                 return Ended::Done;
             }
             Err(Failure::Stop(source)) => return Ended::Stopped(source),
+            Err(Failure::Elsewhere { need }) => {
+                tracing::debug!(need = need.name(), seq, "handed over");
+                let ticket = ticket(placed, placed.tries.clone(), 0);
+                until_written(seq, || self.log.hand_over(&ticket, &need, &self.needs)).await;
+                return Ended::HandedOver;
+            }
             Err(Failure::Retry(source)) if placed.tries.len() + 1 < self.config.max_tries => {
                 let wait = REDELIVERY.jittered_wait_before(placed.tries.len() as u64 + 2);
                 tracing::warn!(error = &*source as &dyn Error, seq, ?wait, "will be tried again");
@@ -234,10 +244,8 @@ impl Bench {
 
     /// Has the message come again by a ticket, after `wait`.
     async fn put_off(&self, placed: &Placed, tries: Vec<Try>, unanswered: u64, wait: Duration) {
-        let stream_seq = placed.recorded.seq;
-        let event_id = placed.recorded.envelope().map(|envelope| envelope.event_id);
-        let ticket = Ticket { consumer: placed.consumer.clone(), stream_seq, event_id, tries, unanswered };
-        until_written(stream_seq, || self.log.schedule_retry(&ticket, wait)).await;
+        let ticket = ticket(placed, tries, unanswered);
+        until_written(ticket.stream_seq, || self.log.schedule_retry(&ticket, wait)).await;
     }
 
     /// Answers the server; gives a word for the metrics.
@@ -250,6 +258,10 @@ impl Bench {
             Ended::Later => {
                 settled(message, seq).await;
                 "retried"
+            }
+            Ended::HandedOver => {
+                settled(message, seq).await;
+                "handed_over"
             }
             Ended::Parked => {
                 if let Err(error) = message.ack_with(AckKind::Term).await {
@@ -269,6 +281,12 @@ impl Bench {
             }
         }
     }
+}
+
+fn ticket(placed: &Placed, tries: Vec<Try>, unanswered: u64) -> Ticket {
+    let stream_seq = placed.recorded.seq;
+    let event_id = placed.recorded.envelope().map(|envelope| envelope.event_id);
+    Ticket { consumer: placed.consumer.clone(), stream_seq, event_id, tries, unanswered }
 }
 
 async fn until_written<F, Fut>(seq: u64, mut write: F)

@@ -76,6 +76,15 @@ impl Sources {
         Self { all, turn: 0, gate: gate.clone() }
     }
 
+    /// Takes also from the consumer with this name, which hands out tickets of `consumer` that not every worker can do.
+    pub(super) fn add_need(&mut self, consumer: &str, name: String) {
+        let pattern = self.all.iter().find(|source| source.consumer == consumer);
+        let Some(rank) = pattern.map(|pattern| pattern.rank) else { return };
+        if !self.all.iter().any(|source| source.name == name) {
+            self.all.push(Source::new(rank, consumer, name, Kind::Retry, &self.gate));
+        }
+    }
+
     /// Opens all declared consumers, also those that were open before; shares are open when they are named again.
     pub(super) async fn open(&mut self, log: &Log) -> Result<(), UnavailableError> {
         for source in &mut self.all {

@@ -38,6 +38,25 @@ fn nix_signal_kill() -> nix::sys::signal::Signal {
 }
 
 #[tokio::test]
+async fn a_fact_that_is_too_long_is_refused_before_it_is_sent_and_the_longest_is_taken() {
+    let bench = bench().await;
+    let report = |jobs: u128| samples::report_issued(1, &(1..=jobs).collect::<Vec<_>>(), 0);
+    let refused = async |jobs| match bench.log.append(&report(jobs)).await {
+        Err(AppendError::TooLong { event, size_bytes, limit_bytes }) => (event, size_bytes, limit_bytes),
+        other => panic!("{other:?}"),
+    };
+    let (event, size_bytes, limit_bytes) = refused(70_000).await;
+    assert_eq!((event, size_bytes), ("report-issued", report(70_000).encode().len()));
+    assert_eq!(bench.log.position().await.unwrap().last_seq, 0);
+    // To the last job that fits.
+    let fits =
+        (1..70_000).collect::<Vec<_>>().partition_point(|jobs| report(*jobs).encode().len() <= limit_bytes);
+    let longest = fits as u128;
+    refused(longest + 1).await;
+    assert_eq!(bench.log.append(&report(longest)).await.unwrap(), Appended::New { seq: 1 });
+}
+
+#[tokio::test]
 async fn two_facts_of_one_cause_are_two_facts() {
     let bench = bench().await;
     for revision in [1, 2] {

@@ -10,6 +10,9 @@ use tokio::time::timeout;
 
 use crate::{Bench, LIMIT, bench};
 
+/// Behind a subject of these tests, in headers or payload.
+const CONTENT: i64 = 150;
+
 fn image(number: u128) -> Envelope {
     samples::image_stored(number, "a", 0)
 }
@@ -26,7 +29,7 @@ async fn damaged(bench: Bench, envelope: &Envelope) -> Bench {
     let mut options = NatsOptions::in_folder(folder.path().into());
     options.port = Some(server.port());
     server.stop().await;
-    damage_message(folder.path(), "EVENTS", &envelope.subject()).unwrap();
+    damage_message(folder.path(), "EVENTS", &envelope.subject(), CONTENT).unwrap();
     let server = NatsServer::start(&options).await.unwrap();
     assert!(wait_until(LIMIT, || async { log.position().await.is_ok() }).await);
     Bench { server, log, folder }
@@ -136,7 +139,7 @@ async fn what_one_of_three_servers_has_lost_is_had_from_the_others() {
     append(&log, 1..=5).await;
 
     servers.remove(0).stop().await;
-    damage_message(&options[0].folder, "EVENTS", &image(3).subject()).unwrap();
+    damage_message(&options[0].folder, "EVENTS", &image(3).subject(), CONTENT).unwrap();
     servers.insert(0, NatsServer::launch(&options[0]).unwrap());
     servers[0].wait_healthy(LIMIT).await.unwrap();
     let client = async_nats::connect(servers[1].url()).await.unwrap();

@@ -5,6 +5,7 @@ mod clock;
 mod consumers;
 mod facts;
 mod losses;
+mod needs;
 mod retries;
 mod same;
 mod shares;

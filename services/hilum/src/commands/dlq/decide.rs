@@ -5,19 +5,16 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use nix::unistd::{User, getuid};
 use serde_json::{Value, json};
 use tokio::time::MissedTickBehavior;
 
 use super::super::StackArgs;
+use super::super::operator::operator;
 use super::filters::Filters;
 use super::{LetterState, say_table, work};
 use crate::client::{Client, Decision};
 use crate::error::Error;
 use crate::output::Output;
-
-/// The name of this machine, on Linux.
-const HOST_NAME_FILE: &str = "/proc/sys/kernel/hostname";
 
 #[derive(Debug, Args)]
 pub(super) struct DecideArgs {
@@ -171,16 +168,4 @@ fn sentence(id: u64, answer: &Value) -> String {
 fn decided_work(answer: &Value) -> String {
     let delivery = &answer["delivery"];
     if delivery.is_object() { work(delivery) } else { work(answer) }
-}
-
-/// Who runs this, as user@host.
-pub(crate) fn operator() -> Option<String> {
-    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let known = || User::from_uid(getuid()).ok().flatten().map(|user| user.name);
-    let user = set("USER").or_else(known)?;
-    let host = std::fs::read_to_string(HOST_NAME_FILE).ok().map(|name| name.trim().to_owned());
-    Some(match host.filter(|name| !name.is_empty()).or_else(|| set("HOSTNAME")) {
-        Some(host) => format!("{user}@{host}"),
-        None => user,
-    })
 }

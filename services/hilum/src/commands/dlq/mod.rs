@@ -11,7 +11,6 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::Value;
 
 use self::decide::DecideArgs;
-pub(super) use self::decide::operator;
 use self::filters::Filters;
 use super::StackArgs;
 use super::study::text;

@@ -6,9 +6,12 @@ use hilum_runtime::with_causes;
 
 use super::Check;
 use crate::client::Client;
-use crate::stack::{PartReadiness, PartState, StackState, Status};
+use crate::stack::{PartReadiness, PartState, StackReadiness, StackState, Status};
 
-/// One check per part.
+/// Under which the sweep notes what was lost in storage.
+const STORED_OBJECTS: &str = "stored objects";
+
+/// One check per part, and what the sweep knows of the objects in storage.
 pub(super) async fn parts(state: &StackState) -> Vec<Check> {
     let asked = async { Client::new(&state.base_url)?.readiness().await };
     let readiness = match asked.await {
@@ -21,7 +24,19 @@ pub(super) async fn parts(state: &StackState) -> Vec<Check> {
             return vec![Check::bad("base URL", with_causes(&error), to_do)];
         }
     };
-    state.parts.iter().map(|part| check(part, readiness.parts.get(&part.name))).collect()
+    let of_parts = state.parts.iter().map(|part| check(part, readiness.parts.get(&part.name)));
+    of_parts.chain([stored_objects(&readiness)]).collect()
+}
+
+fn stored_objects(readiness: &StackReadiness) -> Check {
+    let note = readiness.parts.get("sweep").and_then(|sweep| sweep.notes.get(STORED_OBJECTS));
+    match note {
+        None => Check::good(STORED_OBJECTS, "none is known to be lost"),
+        Some(note) => {
+            let to_do = "`hilum sweep --deep` names each, says what to do and sees when it is whole again";
+            Check::bad(STORED_OBJECTS, note, to_do)
+        }
+    }
 }
 
 fn check(part: &PartState, readiness: Option<&PartReadiness>) -> Check {
@@ -38,7 +53,9 @@ fn check(part: &PartState, readiness: Option<&PartReadiness>) -> Check {
     let seen = format!("process {}, port {}{restarts}", process.pid, part.port);
     let Some(readiness) = readiness else { return Check::good(&part.name, seen) };
     let PartReadiness { ready, waiting_for, notes, .. } = readiness;
-    let seen = if notes.is_empty() { seen } else { format!("{seen}, {}", words(notes)) };
+    // Has a check of its own.
+    let notes: BTreeMap<_, _> = notes.iter().filter(|(what, _)| *what != STORED_OBJECTS).collect();
+    let seen = if notes.is_empty() { seen } else { format!("{seen}, {}", words(notes.clone())) };
     let to_do = format!("its log is {log}");
     match (*ready, notes.is_empty()) {
         (true, true) => Check::good(&part.name, seen),
@@ -52,8 +69,8 @@ fn check(part: &PartState, readiness: Option<&PartReadiness>) -> Check {
 }
 
 /// Each with its reason.
-fn words(reasons: &BTreeMap<String, String>) -> String {
-    let words: Vec<_> = reasons.iter().map(|(what, why)| format!("{what}: {why}")).collect();
+fn words<'r>(reasons: impl IntoIterator<Item = (&'r String, &'r String)>) -> String {
+    let words: Vec<_> = reasons.into_iter().map(|(what, why)| format!("{what}: {why}")).collect();
     words.join(", ")
 }
 
@@ -101,6 +118,22 @@ mod tests {
         );
         folding.waiting_for.insert("event log".to_owned(), "not connected".to_owned());
         assert!(!check(&part, Some(&folding)).ok);
+    }
+
+    #[test]
+    fn an_object_that_was_lost_is_wrong_though_the_sweep_does_its_work() {
+        let of = |notes: &[(&str, &str)]| {
+            let parts = [("sweep".to_owned(), readiness(true, &[], notes))].into();
+            let waiting_for = BTreeMap::new();
+            stored_objects(&StackReadiness { ready: true, takes_uploads: true, waiting_for, parts })
+        };
+        assert!(of(&[]).ok);
+        let lost = [("stored objects", "can't be had: 1 document")];
+        let check = of(&lost);
+        assert!(!check.ok && check.seen.contains("1 document"), "{check:?}");
+        assert!(check.to_do.unwrap().contains("hilum sweep --deep"));
+        let part = self::check(&part(ProcessId::of(std::process::id())), Some(&readiness(true, &[], &lost)));
+        assert_eq!(part.state(), "ok", "told once: {part:?}");
     }
 
     #[test]

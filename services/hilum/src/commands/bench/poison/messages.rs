@@ -7,6 +7,7 @@ use hilum_events::{
     BlobRef, Envelope, Event, InferenceRequested, JobId, MediaType, ModelIdentity, Priority, ReadingId,
     Sha256Digest, Site, StoredImage, StudyId,
 };
+use hilum_models::ModelFolder;
 use jiff::Timestamp;
 
 use super::super::images::SITE;
@@ -40,8 +41,11 @@ impl Poison {
     pub(super) async fn append(&mut self, stack: &Temporary, output: Output) -> Result<(), Error> {
         let bar = output.progress(self.wanted as usize, "poisoning");
         let began = Instant::now();
+        let unmeasured = |error: &dyn std::error::Error| Error::Unmeasured(error.to_string());
+        let model = ModelFolder::open(&stack.state.model).map_err(|error| unmeasured(&error))?.identity();
+        let model = &ModelIdentity::try_from(&model).map_err(|error| unmeasured(&error))?;
         let appends = (0..self.wanted).map(|number| async move {
-            let request = request(number).map_err(|error| Error::Unmeasured(error.to_string()))?;
+            let request = request(number, model).map_err(|error| Error::Unmeasured(error.to_string()))?;
             let appended = stack.log.append(&request).await.map_err(stack.unavailable())?;
             Ok::<_, Error>(appended.seq())
         });
@@ -71,43 +75,40 @@ impl Poison {
     }
 }
 
-/// A request for a reading by a model that no worker has. It says that it is a second attempt, as after a redrive:
+/// A request for a reading of an image whose name no file system takes, which may be for now as far as a worker knows. It
+/// says that it is a second attempt, as after a redrive:
 /// of a first one the sweep would look for the upload, which never was.
-fn request(number: u32) -> Result<Envelope, hilum_events::NameError> {
+fn request(number: u32, model: &ModelIdentity) -> Result<Envelope, hilum_events::NameError> {
     let site: Site = SITE.parse()?;
     let sha256 = Sha256Digest::of(format!("poisoned {number}").as_bytes());
-    let model = ModelIdentity {
-        name: "of-no-worker".to_owned(),
-        version: "1".to_owned(),
-        weights_sha256: Sha256Digest::of(b"of no worker"),
-        preprocessing_id: "of-no-worker-1".to_owned(),
-        trained: false,
-    };
-    let reading_id = ReadingId::of(&sha256, "of-no-worker@1");
+    let reading_id = ReadingId::of(&sha256, "poisoned@1");
     let event = Event::InferenceRequested(InferenceRequested {
         reading_id,
         job_id: JobId::from_uuid(reading_id.as_uuid()),
         study_id: StudyId::named(&site, "poisoned"),
         image: StoredImage {
-            blob: BlobRef { key: format!("sha256/{sha256}"), sha256, size_bytes: 1 },
+            blob: BlobRef { key: format!("sha256/{}", sha256.to_string().repeat(8)), sha256, size_bytes: 1 },
             media_type: MediaType::Png,
             dicom: None,
         },
-        model,
+        model: model.clone(),
         priority: Priority::Routine,
         attempt: 2,
+        retried_for: None,
     });
     Ok(Envelope::first(reading_id.as_uuid(), site, Timestamp::now(), event))
 }
 
 #[cfg(test)]
 mod tests {
+    use hilum_events::samples;
+
     use super::*;
 
     #[test]
     fn each_poisoned_message_has_a_place_of_its_own_in_the_queue_of_routine_readings() {
         let subjects: std::collections::HashSet<_> =
-            (0..100).map(|number| request(number).unwrap().subject()).collect();
+            (0..100).map(|number| request(number, &samples::model()).unwrap().subject()).collect();
         assert_eq!(subjects.len(), 100);
         assert!(subjects.iter().all(|subject| {
             subject.starts_with("evt.inference-requested.bench.") && subject.ends_with(".routine")

@@ -38,7 +38,7 @@ for --cycling-s, or until none of them is tried again; in rounds of --images.
 The promise is about 4 against 1: its p95 is at most 3 times as long. 2 and 3 are told and not judged.
 
 All good images are different ones: variants of the PNG files among the samples with other pixels and the same cost, so \
-that each has to be read. A poisoned message is a request for a reading by a model that no worker has: a real failure that the workers try \
+that each has to be read. A poisoned message is a request for a reading of an image that storage can't hand out: a real failure that the workers try \
 again and again, with ever longer waits, before they park it as a dead letter minutes later. All images have \
 routine priority.
 

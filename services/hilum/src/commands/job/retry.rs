@@ -1,0 +1,191 @@
+//! `hilum job retry`: failed jobs are tried once more, at a steady pace. A repeated run changes nothing and says so.
+
+use std::collections::HashSet;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Value, json};
+use tokio::time::MissedTickBehavior;
+
+use super::super::StackArgs;
+use super::super::operator::operator;
+use super::super::study::text;
+use crate::client::Client;
+use crate::error::Error;
+use crate::output::Output;
+
+/// Jobs asked for at a time.
+const PAGE: usize = 500;
+/// What was given up is decided about as a dead letter.
+const DEAD_LETTERED: &str = "dead-lettered";
+/// The kind of the refusal of what was decided before.
+const DECIDED: &str = "/problems/already-decided";
+
+#[derive(Debug, Args)]
+pub(super) struct RetryArgs {
+    /// These jobs
+    #[arg(value_name = "ID", conflicts_with_all = ["reason", "before_release", "site", "all"])]
+    ids: Vec<String>,
+    /// All that failed with this code, such as unsupported, or with these words in the reason
+    #[arg(long, value_name = "WORDS")]
+    reason: Option<String>,
+    /// All that were failed by a release before this one, such as 0.2.0
+    #[arg(long, value_name = "RELEASE")]
+    before_release: Option<String>,
+    /// All that failed of this site
+    #[arg(long)]
+    site: Option<String>,
+    /// All whose images failed. What was given up is for `hilum dlq`, also with the filters above
+    #[arg(long)]
+    all: bool,
+    /// Only say which ones are meant
+    #[arg(long)]
+    dry_run: bool,
+    /// At most so many a second, so that the stack is not flooded
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=50))]
+    rate: u32,
+    /// Who decides, for the record; by default USER@HOST
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+    /// The reason, for the record; never a patient's name or number
+    #[arg(long, value_name = "REASON", required_unless_present = "dry_run")]
+    why: Option<String>,
+    #[command(flatten)]
+    stack: StackArgs,
+}
+
+/// How many of which.
+#[derive(Debug, Default)]
+struct Tally {
+    decided: usize,
+    already: usize,
+    failed: usize,
+}
+
+pub(super) async fn run(args: &RetryArgs, output: Output) -> Result<ExitCode, Error> {
+    let filters = args.filters();
+    if args.ids.is_empty() && filters.is_empty() && !args.all {
+        return Err(Error::Usage(
+            "say which jobs are meant: their ids, --reason, --before-release, --site, or --all".to_owned(),
+        ));
+    }
+    let client = args.stack.client()?;
+    let jobs = if args.ids.is_empty() { failed_jobs(&client, &filters).await? } else { named(&args.ids) };
+    if args.dry_run {
+        return Ok(rehearse(&jobs, output));
+    }
+    let why = args.why.as_deref().unwrap_or_default().trim();
+    if why.is_empty() {
+        return Err(Error::Usage("say why, in a few words: --why '…'".to_owned()));
+    }
+    let by = args.by.clone().or_else(operator);
+    let by = by.ok_or_else(|| Error::Usage("say who you are: --by NAME".to_owned()))?;
+    if jobs.is_empty() {
+        output.say("nothing to decide: no failed job is meant");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let Tally { decided, already, failed } = retry_all(args, &client, &jobs, (&by, why), output).await?;
+    output.say(format_args!("{decided} redriven, {already} decided before, {failed} failed"));
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl RetryArgs {
+    fn filters(&self) -> Vec<(&'static str, String)> {
+        let fields = [
+            ("reason", self.reason.clone()),
+            ("failed_before_release", self.before_release.clone()),
+            ("site", self.site.clone()),
+        ];
+        fields.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
+}
+
+fn named(ids: &[String]) -> Vec<Value> {
+    ids.iter().map(|id| json!({ "job_id": id })).collect()
+}
+
+/// All failed jobs that are meant, one for each reading: the others that share it are tried again with it. All are found
+/// before the first is decided: what is decided is failed no more, and would shift the pages.
+async fn failed_jobs(client: &Client, filters: &[(&str, String)]) -> Result<Vec<Value>, Error> {
+    let mut jobs = Vec::new();
+    let mut readings = HashSet::new();
+    let mut query = filters.to_vec();
+    query.extend([("status", "FAILED".to_owned()), ("limit", PAGE.to_string())]);
+    let mut after: Option<String> = None;
+    loop {
+        let mut page_query = query.clone();
+        page_query.extend(after.map(|after| ("after", after)));
+        let mut page = client.jobs(&page_query).await?;
+        if let Value::Array(found) = page["jobs"].take() {
+            let image_failed = |job: &Value| job["reason_code"] != DEAD_LETTERED;
+            let is_new = |job: &Value| readings.insert(job["reading_id"].to_string());
+            jobs.extend(found.into_iter().filter(image_failed).filter(is_new));
+        }
+        match page["next"].as_str() {
+            Some(next) => after = Some(next.to_owned()),
+            None => return Ok(jobs),
+        }
+    }
+}
+
+fn rehearse(jobs: &[Value], output: Output) -> ExitCode {
+    for job in jobs {
+        let mut job = job.clone();
+        job["would"] = json!("retry");
+        output.object(&job);
+    }
+    if !jobs.is_empty() {
+        let row = |job: &Value| {
+            let release = text(&job["failed_by"]["release"]);
+            let [id, at, site] = ["job_id", "ended_at", "site"].map(|field| text(&job[field]));
+            let [code, reason] = ["reason_code", "reason"].map(|field| text(&job[field]));
+            vec![id, at, site, release, code, reason]
+        };
+        output.table(&["job", "failed", "site", "release", "code", "reason"], jobs.iter().map(row));
+    }
+    let count = jobs.len();
+    output.say(format_args!("{count} would be redriven; nothing was done, leave out --dry-run to do it"));
+    ExitCode::SUCCESS
+}
+
+/// One after the other. What the stack refuses is told and the rest goes on; without a stack it ends.
+async fn retry_all(
+    args: &RetryArgs,
+    client: &Client,
+    jobs: &[Value],
+    (by, why): (&str, &str),
+    output: Output,
+) -> Result<Tally, Error> {
+    let mut tally = Tally::default();
+    let mut beats = tokio::time::interval(Duration::from_secs(1) / args.rate);
+    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let bar = output.progress(jobs.len(), "redriven");
+    for job in jobs {
+        beats.tick().await;
+        let id = text(&job["job_id"]);
+        match client.retry(&id, by, why).await {
+            Ok(answer) => {
+                output.object(&answer);
+                bar.suspend(|| output.say(format_args!("{id}  redriven")));
+                tally.decided += 1;
+            }
+            Err(Error::Refused { problem }) => {
+                let already = problem.kind == DECIDED;
+                output.object(&json!({ "job_id": id, "error": problem.detail, "status": problem.status }));
+                let word = if already { "already" } else { "failed" };
+                bar.suspend(|| output.say(format_args!("{id}  {word}: {}", problem.detail)));
+                if already { tally.already += 1 } else { tally.failed += 1 }
+            }
+            Err(error) => {
+                bar.finish_and_clear();
+                let done = tally.decided + tally.already;
+                output.note(format_args!("{done} of {} were decided; run it again for the rest", jobs.len()));
+                return Err(error);
+            }
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(tally)
+}

@@ -1,0 +1,54 @@
+//! Work that no worker can do at the moment, as the log tells it; asked every few seconds at most, whoever wants to know.
+
+use std::time::{Duration, Instant};
+
+use hilum_events::{Event, claim_filter};
+use hilum_log::{Log, Recorded, Unmet};
+use jiff::Timestamp;
+use tokio::sync::Mutex;
+
+use crate::job::{Job, Status};
+
+/// For how long an answer is good.
+const GOOD_FOR: Duration = Duration::from_secs(2);
+
+/// The last answer, and when it was given.
+#[derive(Debug, Default)]
+pub(super) struct Unserved(Mutex<Option<(Instant, Vec<Unmet>)>>);
+
+impl Unserved {
+    /// What no worker can do; nothing while the log is away.
+    pub(super) async fn look(&self, log: &Log) -> Vec<Unmet> {
+        let mut last = self.0.lock().await;
+        match &*last {
+            Some((at, unmet)) if at.elapsed() < GOOD_FOR => unmet.clone(),
+            _ => {
+                let unmet = log.unmet_needs().await.unwrap_or_default();
+                *last = Some((Instant::now(), unmet.clone()));
+                unmet
+            }
+        }
+    }
+
+    /// What the job waits for that no worker has, as a sentence.
+    pub(super) async fn waited_for_by(&self, log: &Log, job: &Job) -> Option<String> {
+        let reading_id = job.reading_id.filter(|_| job.status == Status::InProgress)?;
+        let unmet = self.look(log).await;
+        if unmet.is_empty() {
+            return None;
+        }
+        let newest = log.last(&claim_filter(reading_id)).await.ok().flatten()?;
+        let event = newest.envelope().map(|envelope| &envelope.event);
+        let Some(Event::InferenceRequested(_)) = event else { return None };
+        for unmet in &unmet {
+            if is_among(log, unmet, &newest).await {
+                return Some(unmet.sentence(Timestamp::now()));
+            }
+        }
+        None
+    }
+}
+
+async fn is_among(log: &Log, unmet: &Unmet, request: &Recorded) -> bool {
+    log.waits_for(unmet, request.seq).await.unwrap_or(false)
+}

@@ -1,0 +1,182 @@
+//! Harm to the log itself, when all that was sent has its end: a block that a disk has changed, an older copy in its place.
+//! Somebody has to say so while it lasts; then the true log is brought back, as from a backup, and all goes on.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use hilum_log::{SEAL_RECORD, Seal};
+use hilum_servers::wait_until;
+use hilum_tests::{Answer, LIMIT, LoadPlan, Stack};
+use nix::sys::signal::Signal;
+use rand::Rng as _;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom as _;
+
+use crate::catalogue::{Fault, Place};
+use crate::course::{Course, UnderLoad};
+
+/// What a process says of a log that is not what it was.
+const WRONG_LOG: [&str; 4] = ["hole", "ends at", "begins at", "another event"];
+
+/// Inflicts the fault and heals it; an error when nobody said what is wrong.
+pub(crate) async fn harm_log(
+    course: &mut Course,
+    under_load: &UnderLoad,
+    fault: Fault,
+    random: &mut StdRng,
+) -> Result<(), &'static str> {
+    let named = match fault {
+        Fault::LogBitFlip { signal, place } => {
+            bit_flip(course, under_load.after, (signal, place), random).await
+        }
+        _ => old_log(course, under_load, random).await?,
+    };
+    for name in course.stack.services() {
+        if course.stack.has_ended(&name) {
+            course.stack.end(&name, Signal::SIGKILL).await;
+            course.stack.start_again(&name).await;
+        }
+    }
+    course.stack.wait_ready().await;
+    if named { Ok(()) } else { Err("nobody said what is wrong with the log") }
+}
+
+async fn bit_flip(
+    course: &mut Course,
+    after: u64,
+    (signal, place): (Signal, Place),
+    random: &mut StdRng,
+) -> bool {
+    let subject = course.chronicle.after(after).choose(random).unwrap().subject.clone();
+    let stack = &mut course.stack;
+    stack.end_nats_node(0, signal).await;
+    let backup = Backup::of(stack);
+    flip(&backup.store, &subject, place, random).unwrap();
+    stack.start_nats_again().await;
+    // Who has read on does not come by again; who begins anew does.
+    let reader = stack.copies_of("report").choose(random).unwrap().clone();
+    stack.end(&reader, Signal::SIGTERM).await;
+    stack.start_again(&reader).await;
+    let named = somebody_says(stack, &WRONG_LOG).await;
+    stack.end_nats_node(0, Signal::SIGKILL).await;
+    backup.restore().unwrap();
+    stack.start_nats_again().await;
+    named
+}
+
+async fn old_log(
+    course: &mut Course,
+    under_load: &UnderLoad,
+    random: &mut StdRng,
+) -> Result<bool, &'static str> {
+    let stack = &mut course.stack;
+    stack.end_nats_node(0, Signal::SIGTERM).await;
+    let old = Backup::of(stack);
+    stack.start_nats_again().await;
+    let name = format!("{}-late", under_load.plan.name);
+    let plan = LoadPlan { name, ..under_load.plan.clone() };
+    under_load.sender.deliver(&plan.shipment(&[], random)).await;
+    let taken_in = stack.log.position().await.unwrap().last_seq;
+    // What is newer than the seal is not under it: docs/adr/0013.
+    if !wait_until(LIMIT, || async { is_sealed_to(stack, taken_in).await }).await {
+        return Err("the log was not sealed");
+    }
+    // What comes with an old copy comes after a restart of everything, or while it runs.
+    let restarted = random.random_bool(0.5);
+    stack.end_nats_node(0, Signal::SIGKILL).await;
+    let newest = Backup::of(stack);
+    old.restore().unwrap();
+    stack.start_nats_again().await;
+    if restarted {
+        for name in stack.copies_of("ingest").into_iter().chain(stack.copies_of("report")) {
+            stack.end(&name, Signal::SIGTERM).await;
+            stack.start_again(&name).await;
+        }
+    }
+    let named = somebody_says(stack, &WRONG_LOG).await;
+    let answer = under_load.sender.offer(&plan.shipment(&[], random)).await;
+    stack.end_nats_node(0, Signal::SIGKILL).await;
+    newest.restore().unwrap();
+    stack.start_nats_again().await;
+    match answer {
+        Answer::Accepted(_) => Err("an image was taken in while an older log was in place"),
+        _ => Ok(named),
+    }
+}
+
+async fn is_sealed_to(stack: &Stack, seq: u64) -> bool {
+    let record = stack.store.read_record(SEAL_RECORD).await.unwrap();
+    let seal: Option<Seal> = record.map(|record| serde_json::from_slice(&record).unwrap());
+    seal.is_some_and(|seal| seal.seq >= seq)
+}
+
+/// Whether a service says one of these words in its readiness, or has ended and said it in its log.
+pub(crate) async fn somebody_says(stack: &mut Stack, words: &[&str]) -> bool {
+    let says = |text: &str| words.iter().any(|word| text.contains(word));
+    let mut looks = tokio::time::interval(std::time::Duration::from_millis(200));
+    let deadline = std::time::Instant::now() + LIMIT / 4;
+    while std::time::Instant::now() < deadline {
+        looks.tick().await;
+        for name in stack.services() {
+            if stack.has_ended(&name) {
+                if says(&stack.log_of(&name)) {
+                    return true;
+                }
+                continue;
+            }
+            let url = format!("{}/readyz", stack.url_of(&name));
+            let Ok(answer) = stack.http.get(url).send().await else { continue };
+            if says(&answer.text().await.unwrap_or_default()) {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+/// A copy of a server's store.
+struct Backup {
+    store: PathBuf,
+    copy: PathBuf,
+}
+
+impl Backup {
+    fn of(stack: &Stack) -> Self {
+        let store = stack.nats_folder(0).join("jetstream");
+        let copies = stack.folder().join("backups");
+        let number = std::fs::read_dir(&copies).map_or(0, Iterator::count);
+        let copy = copies.join(number.to_string());
+        copy_all(&store, &copy).unwrap();
+        Self { store, copy }
+    }
+
+    fn restore(&self) -> io::Result<()> {
+        std::fs::remove_dir_all(&self.store)?;
+        copy_all(&self.copy, &self.store)
+    }
+}
+
+fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let path = entry?.path();
+        let target = to.join(path.file_name().expect("an entry has a name"));
+        if path.is_dir() {
+            copy_all(&path, &target)?;
+        } else {
+            std::fs::copy(&path, &target)?;
+        }
+    }
+    Ok(())
+}
+
+/// Flips a bit of the record of the first message under `subject`.
+fn flip(store: &Path, subject: &str, place: Place, random: &mut StdRng) -> io::Result<()> {
+    let behind_begin: i64 = match place {
+        // Length, position, time and length of the subject stand before it.
+        Place::Head => -random.random_range(1..=22),
+        Place::Subject => random.random_range(0..subject.len() as i64),
+        Place::Content => subject.len() as i64 + random.random_range(8..60),
+    };
+    hilum_servers::damage_message(store, "EVENTS", subject, behind_begin)
+}
