@@ -17,7 +17,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 pub async fn watch(log: &Log, health: &Health) -> Infallible {
     let mut told: BTreeMap<String, u64> = BTreeMap::new();
     loop {
-        if let Ok(unmet) = log.unmet_needs().await {
+        if let (Ok(unmet), Some(now)) = (log.unmet_needs().await, log.clock().now()) {
             told.values_mut().for_each(|waiting| *waiting = 0);
             for Unmet { need, waiting, .. } in &unmet {
                 *told.entry(need.clone()).or_default() += waiting;
@@ -25,7 +25,7 @@ pub async fn watch(log: &Log, health: &Health) -> Infallible {
             for (need, waiting) in &told {
                 metrics::gauge!("hilum_unserved_images", "need" => need.clone()).set(*waiting as f64);
             }
-            health.note(NOTE, note(&unmet, Timestamp::now()));
+            health.note(NOTE, note(&unmet, now));
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }

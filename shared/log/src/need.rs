@@ -153,13 +153,14 @@ impl Log {
             const LOOK: &str = "look for work that no worker can do";
             let stream = self.context.get_stream_no_info(RETRIES).await;
             let stream = stream.map_err(UnavailableError::new("open the stream of retries"))?;
+            let now = self.server_time().await?;
             let found: Vec<consumer::Info> =
                 stream.consumers().try_collect().await.map_err(UnavailableError::new(LOOK))?;
             let mut unmet = Vec::new();
             for info in found {
                 let Some(need) = info.config.metadata.get(NAME) else { continue };
                 let waiting = info.num_pending + info.num_ack_pending as u64;
-                if waiting == 0 || is_worked_at(&info) {
+                if waiting == 0 || is_worked_at(&info, now) {
                     continue;
                 }
                 let filter = &info.config.filter_subject;
@@ -198,9 +199,9 @@ impl Log {
 }
 
 /// Whether any worker asks for more, or has its hands full. What a worker had in hand when it ended counts as pending still.
-fn is_worked_at(info: &consumer::Info) -> bool {
+fn is_worked_at(info: &consumer::Info, now: Timestamp) -> bool {
     let last_active = info.delivered.last_active.map(|at| timestamp(at.unix_timestamp_nanos()));
-    let is_recent = |at: Timestamp| Timestamp::now().duration_since(at) < BUSY_FOR;
+    let is_recent = |at: Timestamp| now.duration_since(at) < BUSY_FOR;
     info.num_waiting > 0 || (info.num_ack_pending > 0 && last_active.is_some_and(is_recent))
 }
 

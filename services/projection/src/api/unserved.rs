@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use hilum_events::{Event, claim_filter};
 use hilum_log::{Log, Recorded, Unmet};
-use jiff::Timestamp;
 use tokio::sync::Mutex;
 
 use crate::job::{Job, Status};
@@ -42,7 +41,7 @@ impl Unserved {
         let Some(Event::InferenceRequested(_)) = event else { return None };
         for unmet in &unmet {
             if is_among(log, unmet, &newest).await {
-                return Some(unmet.sentence(Timestamp::now()));
+                return Some(unmet.sentence(log.server_time().await.ok()?));
             }
         }
         None

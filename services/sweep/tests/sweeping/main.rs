@@ -18,7 +18,7 @@ use hilum_log::{
 use hilum_runtime::Health;
 use hilum_servers::{NatsOptions, NatsServer, TestFolder, wait_until};
 use hilum_sweep::{Action, BrokenSealError, Kind, Mode, Pace, RunError, Sweep, Swept, once};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -184,6 +184,26 @@ impl Site {
         let two_hours_ago = std::time::SystemTime::now() - Duration::from_secs(7200);
         let file = std::fs::File::options().append(true).open(self.path(blob)).unwrap();
         file.set_modified(two_hours_ago).unwrap();
+    }
+}
+
+/// The clock of a machine that is ahead.
+fn fast() -> Timestamp {
+    Timestamp::now() + SignedDuration::from_secs(3600)
+}
+
+#[tokio::test]
+async fn work_is_overdue_by_the_clock_of_the_log_and_not_by_that_of_the_machine_that_looks() {
+    let site = site().await;
+    let seq = site.append(samples::image_stored(1, "a", 0)).await;
+    site.work_off("dedupe", Idle).await;
+    let log = Log::connect_beside(&site.nats.url(), "fast", fast).await.unwrap();
+    for (after, expected) in [(Duration::from_secs(600), vec![]), (Duration::from_millis(1), vec![Some(seq)])]
+    {
+        let mut found = Vec::new();
+        let pace = Pace { after, ..pace() };
+        once(&log, &site.blobs, &pace, &DRY, |one| found.push(one.finding.position)).await.unwrap();
+        assert_eq!(found, expected, "{after:?}");
     }
 }
 

@@ -2,6 +2,7 @@
 
 use hilum_log::Drift;
 use hilum_runtime::{few_open_files, with_causes};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Check;
@@ -102,13 +103,15 @@ pub(super) async fn clock(state: &StackState) -> Check {
         Ok::<_, Error>((log, now))
     };
     match asked.await {
-        Ok((log, now)) => match log.clock().note() {
-            None => Check::good("clock", format!("agrees with the event log's server: {now:.0}")),
-            Some(note) => {
-                Check::bad("clock", note, "have it set by NTP, such as chrony or systemd-timesyncd")
-            }
-        },
+        Ok((log, now)) => clock_check(now, log.clock().note()),
         Err(error) => Check::bad("clock", with_causes(&error), "see nats-server above"),
+    }
+}
+
+fn clock_check(server_time: Timestamp, note: Option<String>) -> Check {
+    match note {
+        None => Check::good("clock", format!("agrees with the event log's server, {server_time:.0}")),
+        Some(note) => Check::bad("clock", note, "have it set by NTP, such as chrony or systemd-timesyncd"),
     }
 }
 
@@ -176,6 +179,14 @@ mod tests {
         assert_eq!(soft_limit_of_open_files(limits), Some(1024));
         assert_eq!(soft_limit_of_open_files("Max open files unlimited unlimited files"), Some(u64::MAX));
         assert_eq!(soft_limit_of_open_files("no limits"), None);
+    }
+
+    #[test]
+    fn a_clock_that_is_off_is_wrong() {
+        let now = Timestamp::UNIX_EPOCH;
+        assert!(clock_check(now, None).ok);
+        let off = clock_check(now, Some("20.0 s ahead".to_owned()));
+        assert!(!off.ok && off.to_do.as_deref().is_some_and(|to_do| to_do.contains("NTP")), "{off:?}");
     }
 
     #[test]
