@@ -218,6 +218,33 @@ async fn a_study_gets_its_report_and_a_late_image_a_second_revision() {
     assert_eq!(site.reports().await, 2);
 }
 
+fn fast() -> Timestamp {
+    Timestamp::now() + SignedDuration::from_secs(20)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_whose_clock_is_ahead_lets_a_study_be_quiet_as_long_as_the_others() {
+    const QUIET_MS: u64 = 3000;
+    let site = Site::new().await;
+    let picture = site.picture().await;
+    let log = Log::connect_beside(&site.nats.url(), "fast", fast).await.unwrap();
+    let copies = [site.start(QUIET_MS).await, site.start_on(log.clone(), QUIET_MS, REMEMBER_BYTES).await];
+    for number in 1..=4 {
+        site.read_image(number, &number.to_string(), &picture).await;
+    }
+    let last_seq = site.log.position().await.unwrap().last_seq;
+    let (issued, envelope) = site.issued(1).await;
+    let report = site.log.last(&envelope.subject()).await.unwrap().unwrap();
+    let last_image = site.log.at(last_seq).await.unwrap().unwrap();
+    let waited = report.stored_at.duration_since(last_image.stored_at);
+    assert!(waited >= SignedDuration::from_millis(QUIET_MS.cast_signed()), "{waited:?}");
+    assert_eq!((site.document(&issued).await.images.len(), site.reports().await), (4, 1));
+    assert!(log.clock().note().is_some(), "its clock is off and it says so");
+    for copy in copies {
+        copy.stop().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_copies_issue_each_revision_once_and_make_the_same_report() {
     let site = Site::new().await;
