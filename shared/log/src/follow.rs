@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use async_nats::jetstream::consumer::pull::{Ordered, OrderedConfig};
 use async_nats::jetstream::consumer::{DeliverPolicy, ReplayPolicy};
-use async_nats::jetstream::message::Message;
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _};
 use tokio::time::Instant;
@@ -119,39 +118,28 @@ impl Follower {
 
     async fn try_next(&mut self) -> Result<Recorded, FollowError> {
         loop {
-            let next = match &self.log.server {
-                None => self.next_message().await?,
-                Some(server) => {
-                    let next = server.next_fact(self.after_seq, &self.filters);
-                    Next::Fact(Box::new(asked("follow the event log", next).await?))
+            let last_missing = match self.next_fact().await? {
+                Next::Fact(recorded) if recorded.seq <= self.after_seq => {
+                    // When the client makes its consumer anew before the first message came, it forgets where to start.
+                    self.messages = None;
+                    continue;
                 }
-            };
-            let recorded = match next {
-                Next::Message(message) => of_message(&message)?,
-                Next::Fact(recorded) => *recorded,
+                Next::Fact(recorded) if self.filters.is_empty() && recorded.seq > self.after_seq + 1 => {
+                    // It comes again behind the gap.
+                    self.messages = None;
+                    recorded.seq - 1
+                }
+                Next::Fact(recorded) => {
+                    self.passed_to(recorded.seq);
+                    return Ok(*recorded);
+                }
                 // Nothing more comes, though the log goes on.
-                Next::CutShortAt(last_seq) => match self.beyond_gap(last_seq).await? {
-                    Some(recorded) => recorded,
-                    None => continue,
-                },
+                Next::CutShortAt(last_seq) => last_seq,
             };
-            if recorded.seq <= self.after_seq {
-                // When the client makes its consumer anew before the first message came, it forgets where to start.
-                self.messages = None;
-                continue;
+            if let Some(recorded) = self.beyond_gap(last_missing).await? {
+                self.passed_to(recorded.seq);
+                return Ok(recorded);
             }
-            let recorded = if self.filters.is_empty() && recorded.seq > self.after_seq + 1 {
-                // What was handed out comes again behind the gap.
-                self.messages = None;
-                match self.beyond_gap(recorded.seq - 1).await? {
-                    Some(recorded) => recorded,
-                    None => continue,
-                }
-            } else {
-                recorded
-            };
-            self.passed_to(recorded.seq);
-            return Ok(recorded);
         }
     }
 
@@ -184,7 +172,11 @@ impl Follower {
         self.ask_for_end_at = Instant::now() + ASK_FOR_END_AFTER;
     }
 
-    async fn next_message(&mut self) -> Result<Next, UnavailableError> {
+    async fn next_fact(&mut self) -> Result<Next, UnavailableError> {
+        if let Some(server) = &self.log.server {
+            let next = server.next_fact(self.after_seq, &self.filters);
+            return Ok(Next::Fact(Box::new(asked("follow the event log", next).await?)));
+        }
         loop {
             if self.messages.is_none() || self.connections != self.log.connections() {
                 self.connections = self.log.connections();
@@ -194,7 +186,7 @@ impl Follower {
             match tokio::time::timeout(LOOK_AT_CONNECTION_EVERY, messages.next()).await {
                 Ok(Some(message)) => {
                     let message = message.map_err(UnavailableError::new("read on in the event log"))?;
-                    return Ok(Next::Message(Box::new(message)));
+                    return Ok(Next::Fact(Box::new(of_message(&message)?)));
                 }
                 Ok(None) => self.messages = None,
                 Err(_) => {
@@ -224,7 +216,6 @@ impl Follower {
 }
 
 enum Next {
-    Message(Box<Message>),
     Fact(Box<Recorded>),
     CutShortAt(u64),
 }

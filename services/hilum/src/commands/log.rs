@@ -3,17 +3,15 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use hilum_events::LogLossAccepted;
 use serde_json::Value;
 
 use super::StackArgs;
-use super::operator::operator;
+use super::decisions::who;
 use super::study::text;
 use crate::client::Client;
 use crate::error::Error;
 use crate::output::Output;
-
-/// Positions of which one request may tell.
-const POSITIONS_MAX: u64 = 4096;
 
 #[derive(Debug, Args)]
 pub(super) struct LogArgs {
@@ -76,15 +74,14 @@ async fn losses(args: &LossesArgs, output: Output) -> Result<ExitCode, Error> {
 
 async fn accept(args: &AcceptArgs, output: Output) -> Result<ExitCode, Error> {
     let client = args.stack.client()?;
-    let by = args.by.clone().or_else(operator);
-    let by = by.ok_or_else(|| Error::Usage("say who you are: --by NAME".to_owned()))?;
+    let by = who(args.by.as_ref())?;
     let (first, last) = match (args.first, args.last) {
         (Some(first), Some(last)) => (first, last),
         _ => hole(&client).await?,
     };
     let mut from = first;
     while from <= last {
-        let to = last.min(from.saturating_add(POSITIONS_MAX - 1));
+        let to = last.min(from.saturating_add(LogLossAccepted::POSITIONS_MAX - 1));
         let accepted = client.accept_loss((from, to), &by, &args.why).await?;
         output.object(&accepted);
         output.say(format_args!("accepted the loss of {}", positions(&accepted)));

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod bench;
+mod decisions;
 mod demo;
 mod dlq;
 mod doctor;

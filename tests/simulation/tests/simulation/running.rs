@@ -61,28 +61,3 @@ fn nothing_is_lost_doubled_or_wrong_in_any_scenario() {
         facts / scenarios
     );
 }
-
-/// Looks through many and counts what is wrong: for who works on the simulation itself.
-#[test]
-#[ignore = "counts, and proves nothing"]
-fn how_much_is_wrong() {
-    let mut by_kind = std::collections::BTreeMap::<String, (u64, u64)>::new();
-    let scenarios = number("HILUM_SIMULATION_COUNT").unwrap_or(1000);
-    let begun = Instant::now();
-    for seed in 1..=scenarios {
-        for violation in run(seed, Flaw::None).violations.into_iter().take(1) {
-            let words: Vec<&str> = violation
-                .what
-                .split(' ')
-                .filter(|word| !word.contains(|c: char| c.is_ascii_digit()))
-                .collect();
-            let kind =
-                format!("{}: {}", violation.invariant, words.join(" ").chars().take(110).collect::<String>());
-            by_kind.entry(kind).or_insert((0, seed)).0 += 1;
-        }
-    }
-    for (kind, (times, seed)) in &by_kind {
-        eprintln!("{times} times, first by seed {seed}: {kind}");
-    }
-    eprintln!("{:.0} a second", scenarios as f64 / begun.elapsed().as_secs_f64());
-}

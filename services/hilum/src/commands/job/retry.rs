@@ -2,14 +2,12 @@
 
 use std::collections::HashSet;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
-use tokio::time::MissedTickBehavior;
 
 use super::super::StackArgs;
-use super::super::operator::operator;
+use super::super::decisions::{DecisionArgs, Outcome, Record, Tally, Told};
 use super::super::study::text;
 use crate::client::Client;
 use crate::error::Error;
@@ -39,28 +37,10 @@ pub(super) struct RetryArgs {
     /// All whose images failed. What was given up is for `hilum dlq`, also with the filters above
     #[arg(long)]
     all: bool,
-    /// Only say which ones are meant
-    #[arg(long)]
-    dry_run: bool,
-    /// At most so many a second, so that the stack is not flooded
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=50))]
-    rate: u32,
-    /// Who decides, for the record; by default USER@HOST
-    #[arg(long, value_name = "NAME")]
-    by: Option<String>,
-    /// The reason, for the record; never a patient's name or number
-    #[arg(long, value_name = "REASON", required_unless_present = "dry_run")]
-    why: Option<String>,
+    #[command(flatten)]
+    decision: DecisionArgs,
     #[command(flatten)]
     stack: StackArgs,
-}
-
-/// How many of which.
-#[derive(Debug, Default)]
-struct Tally {
-    decided: usize,
-    already: usize,
-    failed: usize,
 }
 
 pub(super) async fn run(args: &RetryArgs, output: Output) -> Result<ExitCode, Error> {
@@ -72,22 +52,21 @@ pub(super) async fn run(args: &RetryArgs, output: Output) -> Result<ExitCode, Er
     }
     let client = args.stack.client()?;
     let jobs = if args.ids.is_empty() { failed_jobs(&client, &filters).await? } else { named(&args.ids) };
-    if args.dry_run {
+    if args.decision.dry_run {
         return Ok(rehearse(&jobs, output));
     }
-    let why = args.why.as_deref().unwrap_or_default().trim();
-    if why.is_empty() {
-        return Err(Error::Usage("say why, in a few words: --why '…'".to_owned()));
-    }
-    let by = args.by.clone().or_else(operator);
-    let by = by.ok_or_else(|| Error::Usage("say who you are: --by NAME".to_owned()))?;
+    let record = args.decision.record()?;
     if jobs.is_empty() {
         output.say("nothing to decide: no failed job is meant");
         return Ok(ExitCode::SUCCESS);
     }
-    let Tally { decided, already, failed } = retry_all(args, &client, &jobs, (&by, why), output).await?;
+    let tally = args
+        .decision
+        .decide_all(&jobs, "redriven", output, async |job| retry(&client, job, &record).await)
+        .await?;
+    let Tally { decided, already, failed } = tally;
     output.say(format_args!("{decided} redriven, {already} decided before, {failed} failed"));
-    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(tally.exit_code())
 }
 
 impl RetryArgs {
@@ -149,43 +128,20 @@ fn rehearse(jobs: &[Value], output: Output) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// One after the other. What the stack refuses is told and the rest goes on; without a stack it ends.
-async fn retry_all(
-    args: &RetryArgs,
-    client: &Client,
-    jobs: &[Value],
-    (by, why): (&str, &str),
-    output: Output,
-) -> Result<Tally, Error> {
-    let mut tally = Tally::default();
-    let mut beats = tokio::time::interval(Duration::from_secs(1) / args.rate);
-    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let bar = output.progress(jobs.len(), "redriven");
-    for job in jobs {
-        beats.tick().await;
-        let id = text(&job["job_id"]);
-        match client.retry(&id, by, why).await {
-            Ok(answer) => {
-                output.object(&answer);
-                bar.suspend(|| output.say(format_args!("{id}  redriven")));
-                tally.decided += 1;
-            }
-            Err(Error::Refused { problem }) => {
-                let already = problem.kind == DECIDED;
-                output.object(&json!({ "job_id": id, "error": problem.detail, "status": problem.status }));
-                let word = if already { "already" } else { "failed" };
-                bar.suspend(|| output.say(format_args!("{id}  {word}: {}", problem.detail)));
-                if already { tally.already += 1 } else { tally.failed += 1 }
-            }
-            Err(error) => {
-                bar.finish_and_clear();
-                let done = tally.decided + tally.already;
-                output.note(format_args!("{done} of {} were decided; run it again for the rest", jobs.len()));
-                return Err(error);
-            }
+/// What the stack refuses is told and the rest goes on; without a stack it ends.
+async fn retry(client: &Client, job: &Value, record: &Record) -> Result<Told, Error> {
+    let id = text(&job["job_id"]);
+    match client.retry(&id, &record.by, &record.why).await {
+        Ok(answer) => Ok(Told { outcome: Outcome::Decided, line: format!("{id}  redriven"), object: answer }),
+        Err(Error::Refused { problem }) => {
+            let (outcome, word) = match problem.kind == DECIDED {
+                true => (Outcome::Already, "already"),
+                false => (Outcome::Failed, "failed"),
+            };
+            let line = format!("{id}  {word}: {}", problem.detail);
+            let object = json!({ "job_id": id, "error": problem.detail, "status": problem.status });
+            Ok(Told { outcome, line, object })
         }
-        bar.inc(1);
+        Err(error) => Err(error),
     }
-    bar.finish_and_clear();
-    Ok(tally)
 }
