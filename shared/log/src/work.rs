@@ -6,6 +6,7 @@ mod calm;
 mod choice;
 mod handle;
 mod hands;
+mod pull;
 mod settle;
 mod shares;
 mod single;

@@ -1,14 +1,16 @@
 //! What can be done to a running stack: servers and services killed, stopped, cut off, short of disk.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
 use hilum_events::Sha256Digest;
 use hilum_log::apply;
+use hilum_servers::http_status;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
+use crate::LIMIT;
 use crate::proxy::Weather;
 use crate::s3::S3Mood;
 use crate::stack::{Dependency, Stack};
@@ -113,6 +115,23 @@ impl Stack {
     pub fn has_ended(&mut self, name: &str) -> bool {
         let process = self.services.get_mut(name).unwrap().process.as_mut().expect("it was started");
         process.wait().now_or_never().is_some()
+    }
+
+    /// Waits until all services are ready, which must run, and starts those again that end by themselves until then, as their
+    /// supervisor would.
+    pub async fn wait_ready_supervised(&mut self) {
+        let begun = Instant::now();
+        let mut looks = tokio::time::interval(Duration::from_millis(200));
+        for name in self.services() {
+            while http_status(self.services[&name].port, "/readyz").await != Some(200) {
+                assert!(begun.elapsed() < LIMIT, "{name} is not ready:\n{}", self.log_of(&name));
+                if self.has_ended(&name) {
+                    self.end(&name, Signal::SIGKILL).await;
+                    self.start_again(&name).await;
+                }
+                looks.tick().await;
+            }
+        }
     }
 
     /// Changes the weather between `dependency` and the services that `concerns` names.

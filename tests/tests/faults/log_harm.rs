@@ -31,13 +31,8 @@ pub(crate) async fn harm_log(
         }
         _ => old_log(course, under_load, random).await?,
     };
-    for name in course.stack.services() {
-        if course.stack.has_ended(&name) {
-            course.stack.end(&name, Signal::SIGKILL).await;
-            course.stack.start_again(&name).await;
-        }
-    }
-    course.stack.wait_ready().await;
+    // What a service has read of the wrong log may end it a little later too.
+    course.stack.wait_ready_supervised().await;
     if named { Ok(()) } else { Err("nobody said what is wrong with the log") }
 }
 

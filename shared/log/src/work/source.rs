@@ -8,18 +8,20 @@ use std::time::{Duration, Instant};
 use async_nats::jetstream::AckKind;
 use async_nats::jetstream::consumer::{Consumer, pull};
 use async_nats::jetstream::message::Message;
-use futures::stream::{self, BoxStream};
-use futures::{FutureExt as _, Stream, StreamExt as _};
+use futures::future::join_all;
+use futures::stream::BoxStream;
+use futures::{FutureExt as _, StreamExt as _};
+use tokio_util::sync::CancellationToken;
 
 use super::calm::Gate;
 use super::choice::{Among, Kind, Place, next_place};
+use super::pull::{PULL, one_by_one};
 use crate::connection::{Log, UnavailableError};
 use crate::definition::{EVENTS, RETRIES, retry_consumer};
 use crate::share;
 
-const PULL: &str = "pull from a consumer";
-/// How long the server keeps a request for which it has no message.
-const REQUEST_EXPIRES: Duration = Duration::from_secs(30);
+/// What is on its way when a worker stops has come by then, or the server is away.
+const ON_ITS_WAY: Duration = Duration::from_secs(2);
 
 /// A message to handle.
 pub(super) struct Taken {
@@ -51,6 +53,7 @@ struct Source {
     messages: Option<BoxStream<'static, Result<Message, UnavailableError>>>,
     waiting: Option<Waiting>,
     gate: Gate,
+    closing: CancellationToken,
 }
 
 struct Waiting {
@@ -64,16 +67,37 @@ pub(super) struct Sources {
     /// How many messages were taken.
     turn: u64,
     gate: Gate,
+    closing: CancellationToken,
 }
 
 impl Sources {
     pub(super) fn new(consumers: &[String], gate: &Gate) -> Self {
-        let both = |(rank, consumer): (usize, &String)| {
-            let fresh = Source::new(rank, consumer, consumer.clone(), Kind::Fresh, gate);
-            [fresh, Source::new(rank, consumer, retry_consumer(consumer), Kind::Retry, gate)]
-        };
-        let all = consumers.iter().enumerate().flat_map(both).collect();
-        Self { all, turn: 0, gate: gate.clone() }
+        let mut sources =
+            Self { all: Vec::new(), turn: 0, gate: gate.clone(), closing: CancellationToken::new() };
+        for (rank, consumer) in consumers.iter().enumerate() {
+            sources.add(rank, consumer, consumer.clone(), Kind::Fresh);
+            sources.add(rank, consumer, retry_consumer(consumer), Kind::Retry);
+        }
+        sources
+    }
+
+    fn add(&mut self, rank: usize, consumer: &str, name: String, kind: Kind) {
+        let (gate, closing) = (self.gate.clone(), self.closing.clone());
+        let (consumer, hold) = (consumer.to_owned(), Hold::default());
+        let (beat, taken_at, messages, waiting) = (Duration::MAX, 0, None, None);
+        self.all.push(Source {
+            rank,
+            consumer,
+            name,
+            kind,
+            beat,
+            taken_at,
+            hold,
+            messages,
+            waiting,
+            gate,
+            closing,
+        });
     }
 
     /// Takes also from the consumer with this name, which hands out tickets of `consumer` that not every worker can do.
@@ -81,7 +105,7 @@ impl Sources {
         let pattern = self.all.iter().find(|source| source.consumer == consumer);
         let Some(rank) = pattern.map(|pattern| pattern.rank) else { return };
         if !self.all.iter().any(|source| source.name == name) {
-            self.all.push(Source::new(rank, consumer, name, Kind::Retry, &self.gate));
+            self.add(rank, consumer, name, Kind::Retry);
         }
     }
 
@@ -107,7 +131,7 @@ impl Sources {
                     let (consumer, _) = share::parts(name);
                     let pattern = self.all.iter().find(|source| source.name == consumer);
                     let Some(rank) = pattern.map(|pattern| pattern.rank) else { continue };
-                    self.all.push(Source::new(rank, consumer, name.clone(), Kind::Fresh, &self.gate));
+                    self.add(rank, consumer, name.clone(), Kind::Fresh);
                     self.all.len() - 1
                 }
             };
@@ -179,30 +203,14 @@ impl Sources {
         }
     }
 
-    /// Gives what waits for a slot to other workers.
+    /// Gives what waits for a slot to other workers, and what is still on its way to this one.
     pub(super) async fn hand_back(self) {
-        for waiting in self.all.into_iter().filter_map(|source| source.waiting) {
-            nak(&waiting.message).await;
-        }
+        self.closing.cancel();
+        join_all(self.all.into_iter().map(Source::hand_back)).await;
     }
 }
 
 impl Source {
-    fn new(rank: usize, consumer: &str, name: String, kind: Kind, gate: &Gate) -> Self {
-        Self {
-            rank,
-            consumer: consumer.to_owned(),
-            name,
-            kind,
-            beat: Duration::MAX,
-            taken_at: 0,
-            hold: Hold::default(),
-            messages: None,
-            waiting: None,
-            gate: gate.clone(),
-        }
-    }
-
     fn is_share(&self) -> bool {
         self.kind == Kind::Fresh && self.name != self.consumer
     }
@@ -224,6 +232,21 @@ impl Source {
         }
     }
 
+    async fn hand_back(self) {
+        if let Some(waiting) = self.waiting {
+            nak(&waiting.message).await;
+        }
+        let Some(mut messages) = self.messages else { return };
+        let rest = async {
+            while let Some(Ok(message)) = messages.next().await {
+                nak(&message).await;
+            }
+        };
+        if tokio::time::timeout(ON_ITS_WAY, rest).await.is_err() {
+            tracing::debug!(consumer = self.name, "the server does not say what it has sent");
+        }
+    }
+
     async fn open(&mut self, log: &Log) -> Result<(), UnavailableError> {
         let stream = match self.kind {
             Kind::Fresh => EVENTS,
@@ -236,28 +259,10 @@ impl Source {
                 UnavailableError::new("open a durable consumer; apply the definitions of streams/ first"),
             )?;
         self.beat = consumer.cached_info().config.ack_wait / 3;
-        self.messages = Some(one_by_one(consumer, self.gate.clone()).boxed());
+        let messages = one_by_one(log.clone(), consumer, self.gate.clone(), self.closing.clone());
+        self.messages = Some(messages.boxed());
         Ok(())
     }
-}
-
-/// One message per request: what is not in hand stays with the server, for others. The client's own endless stream
-/// is of no use for that: when an answer comes before it has counted its request it waits for another one, which
-/// nobody asked for, until its request would have expired.
-fn one_by_one(
-    consumer: Consumer<pull::Config>,
-    gate: Gate,
-) -> impl Stream<Item = Result<Message, UnavailableError>> {
-    stream::try_unfold((consumer, gate), async |(consumer, gate)| {
-        loop {
-            gate.opened().await;
-            let request = consumer.batch().max_messages(1).expires(REQUEST_EXPIRES).messages().await;
-            let mut answer = request.map_err(UnavailableError::new(PULL))?;
-            if let Some(message) = answer.next().await {
-                return Ok(Some((message.map_err(UnavailableError::new(PULL))?, (consumer, gate))));
-            }
-        }
-    })
 }
 
 /// Tells the server that the message is in hand.

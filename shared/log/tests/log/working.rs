@@ -211,3 +211,34 @@ async fn retries_that_are_due_follow_one_another_though_nothing_fresh_comes() {
     let all_done = async || handler.calls() == 2 * FAIL_ONCE as u64 && settled(&bench.log).await;
     work_until(&bench.log, handler.clone(), &config, all_done).await;
 }
+
+/// The server sends a message to whoever asked for one, also in the moment in which that worker is stopped. It is given back then:
+/// nobody waits until the server takes the worker for dead.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_on_its_way_to_a_worker_that_stops_is_given_back() {
+    // Much less than the 30 s of the ack wait.
+    const SOON: Duration = Duration::from_secs(10);
+    let bench = bench().await;
+    let handler = Scripted::new(|_, _| None);
+    let config = work_config("dedupe");
+    for round in 0..30 {
+        let shutdown = CancellationToken::new();
+        let appending = async {
+            for number in round * 12..round * 12 + 12 {
+                if number % 12 == 6 {
+                    shutdown.cancel();
+                }
+                bench.log.append(&samples::image_stored(number + 1, "a", 0)).await.unwrap();
+            }
+        };
+        let (worked, ()) = tokio::join!(work(&bench.log, handler.clone(), &config, &shutdown), appending);
+        worked.unwrap();
+        let shutdown = CancellationToken::new();
+        let done = async {
+            let is_done = wait_until(SOON, async || settled(&bench.log).await).await;
+            shutdown.cancel();
+            assert!(is_done, "round {round}: {:?}", bench.log.queue_depths().await);
+        };
+        tokio::join!(work(&bench.log, handler.clone(), &config, &shutdown), done).0.unwrap();
+    }
+}
