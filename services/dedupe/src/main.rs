@@ -32,7 +32,10 @@ async fn main() -> anyhow::Result<()> {
     let shutdown = service.shutdown.clone();
     let run = async move {
         if log.wait_until_trusted(&shutdown, || store.read_record(SEAL_RECORD)).await? {
-            work(&log, handler, &work_config, &shutdown).await?;
+            // Who waits in which lane, for the lanes of what is asked for.
+            let (worked, ()) =
+                tokio::join!(work(&log, handler, &work_config, &shutdown), log.watch_waiting(&shutdown));
+            worked?;
         }
         anyhow::Ok(())
     };

@@ -179,7 +179,7 @@ fn work_config(name: &str, handle_limit: Duration, max_tries: usize, drain_limit
 fn definition(name: &str, filter_subjects: Vec<String>) -> ConsumerDefinition {
     ConsumerDefinition {
         name: consumer(name),
-        share_per_site: false,
+        lanes: None,
         filter_subjects,
         ack_wait_s: ACK_WAIT_S,
         max_deliver: MAX_DELIVER,

@@ -38,8 +38,8 @@ pub(crate) struct Config {
     /// as they must, for batches at night. The default is as long as someone waits beside the device
     #[arg(long, env = "HILUM_MAX_WAIT_S", default_value_t = 60)]
     pub(crate) max_wait_s: u64,
-    /// Sites that images are taken from; one more is answered 403. Each has queues of its own, which are served in turn
-    #[arg(long, env = "HILUM_MAX_SITES", default_value_t = 1000)]
+    /// Sites that may have images waiting at a time; an image of one more is answered 503. They are served in turn
+    #[arg(long, env = "HILUM_MAX_SITES", default_value_t = 10_000)]
     pub(crate) max_sites: usize,
     /// Child processes that read DICOM headers
     #[arg(long, env = "HILUM_DECODERS", default_value_t = 2)]

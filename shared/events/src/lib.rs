@@ -30,6 +30,6 @@ pub use reading::{
 };
 pub use subject::{
     claim_filter, completed_filter, dead_letter_filter, delivered_filter, delivery_resolutions_filter,
-    failed_filter, flag_filter, job_image_filter, job_link_filter, links_filter, report_filter,
-    study_flags_filter, study_images_filter,
+    failed_filter, flag_filter, in_lane, job_image_filter, job_link_filter, lane_of, links_filter,
+    report_filter, study_flags_filter, study_images_filter,
 };

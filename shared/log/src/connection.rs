@@ -8,14 +8,16 @@ use async_nats::connection::State;
 use async_nats::jetstream::stream::{RawMessageErrorKind, Stream};
 use async_nats::jetstream::{self, Context};
 use futures::future::BoxFuture;
-use hilum_events::{Envelope, Site};
+use hilum_events::Envelope;
 use tokio_util::sync::CancellationToken;
 
 use crate::append::AppendError;
 use crate::definition;
+use crate::lane::{self, Found};
 use crate::recorded::{Place, Recorded, timestamp};
 use crate::same::Known;
-use crate::share::{self, KnownShares};
+use crate::trouble::{Standing, Trouble, sentence, trouble_of};
+use crate::waiting::Waiting;
 
 /// How long a request to the server may take. Appends to a stream that is synced on each write take up to a
 /// second under load.
@@ -30,7 +32,8 @@ pub struct Log {
     pub(crate) client: async_nats::Client,
     pub(crate) context: Context,
     pub(crate) known: Arc<Known>,
-    pub(crate) shares: Arc<KnownShares>,
+    pub(crate) waiting: Arc<Waiting>,
+    pub(crate) standing: Arc<Standing>,
 }
 
 /// The address can't be used at all; a server that is away is waited for instead.
@@ -41,7 +44,7 @@ pub struct ConnectError {
     source: async_nats::ConnectError,
 }
 
-/// The server did not answer, or not as it should; trying again later may help.
+/// The server did not answer, or not as it should. Whether trying again may help, its [`Trouble`] tells.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {operation}")]
 pub struct UnavailableError {
@@ -55,6 +58,11 @@ impl UnavailableError {
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         move |source| Self { operation, source: source.into() }
+    }
+
+    /// What kind of trouble it is.
+    pub fn trouble(&self) -> Trouble {
+        trouble_of(&*self.source)
     }
 }
 
@@ -72,8 +80,8 @@ pub struct StreamPosition {
 pub struct QueueDepth {
     /// The consumer, as declared.
     pub consumer: String,
-    /// The site, when this is the queue of one.
-    pub site: Option<Site>,
+    /// The lane, when this is one.
+    pub lane: Option<u16>,
     /// Messages not yet handed out.
     pub waiting: u64,
     /// Messages handed out and not yet settled.
@@ -87,8 +95,8 @@ pub struct QueueDepth {
 pub struct ConsumerPosition {
     /// The consumer, as declared.
     pub consumer: String,
-    /// The site, when this is the consumer of one.
-    pub site: Option<Site>,
+    /// The lane, when this is one.
+    pub lane: Option<u16>,
     /// The furthest position that it has handed out.
     pub delivered_seq: u64,
     /// All that it handed out up to here is settled.
@@ -107,8 +115,14 @@ impl Log {
     /// When the address can't be used.
     pub fn connect<'a>(url: &'a str, service: &'a str) -> BoxFuture<'a, Result<Self, ConnectError>> {
         Box::pin(async move {
+            let standing = Arc::<Standing>::default();
+            let noted = standing.clone();
             let client = async_nats::ConnectOptions::new()
                 .name(service)
+                .event_callback(move |event| {
+                    note_event(&noted, &event);
+                    std::future::ready(())
+                })
                 .retry_on_initial_connect()
                 .connection_timeout(REQUEST_TIMEOUT)
                 .reconnect_delay_callback(|tries| Duration::from_millis(100 * (tries.min(10) as u64)))
@@ -117,7 +131,7 @@ impl Log {
                 .map_err(|source| ConnectError { url: url.to_owned(), source })?;
             let mut context = jetstream::new(client.clone());
             context.set_timeout(REQUEST_TIMEOUT);
-            Ok(Self { client, context, known: Arc::default(), shares: Arc::default() })
+            Ok(Self { client, context, known: Arc::default(), waiting: Arc::default(), standing })
         })
     }
 
@@ -145,43 +159,46 @@ impl Log {
         })
     }
 
-    /// Whether the log can be written and read now, for a service's readiness.
+    /// Whether the log can be written and read now, for a service's readiness: it is there, it is the one it was, it has
+    /// room, and the server refuses nothing that this process asks of it.
+    ///
+    /// # Errors
+    /// Why not, as a sentence that says what to do.
+    pub fn probe(&self) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async move {
+            let stream = self.look().await?;
+            room(&stream)?;
+            self.standing.check()
+        })
+    }
+
+    /// Whether the log is there, and the one it was.
     ///
     /// # Errors
     /// Why not, as a sentence.
-    pub fn probe(&self) -> BoxFuture<'_, Result<(), String>> {
-        Box::pin(async move {
-            if !self.is_connected() {
-                return Err("not connected to the NATS server".to_owned());
-            }
-            let (connection, before) = (self.connections(), self.known.before());
-            let found = self.position().await.map_err(|error| format!("{error}: {}", error.source))?;
-            // Also notes how far the log goes, for a process that writes seldom.
-            self.known.compare(before, &found, connection).map_err(|error| error.to_string())
-        })
+    pub(crate) async fn answers(&self) -> Result<(), String> {
+        self.look().await.map(drop)
+    }
+
+    /// Looks at the log. Also notes how far it goes, for a process that writes seldom.
+    async fn look(&self) -> Result<Stream, String> {
+        if !self.is_connected() {
+            return Err("not connected to the NATS server".to_owned());
+        }
+        let (connection, before) = (self.connections(), self.known.before());
+        let stream = self.events().await.map_err(|error| sentence(&error))?;
+        let compared = self.known.compare(before, &position_in(&stream), connection);
+        compared.map_err(|error| error.to_string())?;
+        Ok(stream)
     }
 
     /// Whether the log takes facts, as far as its limits say, for who is about to do what can't be undone and must be
     /// told.
     ///
     /// # Errors
-    /// [`AppendError::Unavailable`] when it is full or does not answer.
+    /// [`AppendError::Full`] when it is full, [`AppendError::Unavailable`] when it does not answer.
     pub fn has_room(&self) -> BoxFuture<'_, Result<(), AppendError>> {
-        Box::pin(async move {
-            let stream = self.events().await.map_err(|error| AppendError::Unavailable(error.into()))?;
-            let info = stream.cached_info();
-            let (config, state) = (&info.config, &info.state);
-            let is_reached =
-                |limit: i64, used: u64| u64::try_from(limit).is_ok_and(|limit| limit > 0 && used >= limit);
-            if is_reached(config.max_messages, state.messages)
-                || is_reached(config.max_bytes, state.bytes + ROOM_BYTES)
-            {
-                return Err(AppendError::Unavailable(
-                    "the event log is full: see the limits of stream EVENTS".into(),
-                ));
-            }
-            Ok(())
-        })
+        Box::pin(async move { room(&self.events().await?).map_err(|why| AppendError::Full(why.into())) })
     }
 
     /// Which log this is and how far it goes.
@@ -189,11 +206,7 @@ impl Log {
     /// # Errors
     /// When the server does not answer or has no event stream.
     pub fn position(&self) -> BoxFuture<'_, Result<StreamPosition, UnavailableError>> {
-        Box::pin(async move {
-            let stream = self.events().await?;
-            let info = stream.cached_info();
-            Ok(StreamPosition { epoch: info.created.to_string(), last_seq: info.state.last_sequence })
-        })
+        Box::pin(async move { Ok(position_in(&self.events().await?)) })
     }
 
     /// The newest fact under `filter`, read from the leader: what was acknowledged is seen.
@@ -221,16 +234,16 @@ impl Log {
         })
     }
 
-    /// How far each consumer that hands out facts as work has come, those of single sites among them.
+    /// How far each consumer that hands out facts as work has come, their lanes among them.
     ///
     /// # Errors
     /// When the server does not answer.
     pub fn consumer_positions(&self) -> BoxFuture<'_, Result<Vec<ConsumerPosition>, UnavailableError>> {
         Box::pin(async move {
             let found = Box::pin(self.consumers_of(definition::EVENTS)).await?;
-            let position = |share::Found { consumer, site, info }| ConsumerPosition {
+            let position = |Found { consumer, lane, info }| ConsumerPosition {
                 consumer,
-                site,
+                lane,
                 delivered_seq: info.delivered.stream_sequence,
                 ack_floor_seq: info.ack_floor.stream_sequence,
                 waiting: info.num_pending,
@@ -240,18 +253,18 @@ impl Log {
         })
     }
 
-    /// What waits at each consumer of the event stream, those of single sites among them, and among the retries.
+    /// What waits at each consumer of the event stream, their lanes among them, and among the retries.
     ///
     /// # Errors
     /// When the server does not answer.
     pub fn queue_depths(&self) -> BoxFuture<'_, Result<Vec<QueueDepth>, UnavailableError>> {
         Box::pin(async move {
             let mut depths = Vec::new();
-            for stream in share::streams_with_consumers() {
+            for stream in lane::streams_with_consumers() {
                 let found = Box::pin(self.consumers_of(&stream)).await?;
-                depths.extend(found.into_iter().map(|share::Found { consumer, site, info }| QueueDepth {
+                depths.extend(found.into_iter().map(|Found { consumer, lane, info }| QueueDepth {
                     consumer,
-                    site,
+                    lane,
                     waiting: info.num_pending,
                     in_hand: info.num_ack_pending as u64,
                     settled: info.delivered.consumer_sequence.saturating_sub(info.num_ack_pending as u64),
@@ -259,6 +272,14 @@ impl Log {
             }
             Ok(depths)
         })
+    }
+
+    /// How many consumers the event stream has, whosever they are. The server allows a number of them.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub fn consumer_count(&self) -> BoxFuture<'_, Result<usize, UnavailableError>> {
+        Box::pin(async move { Ok(self.events().await?.cached_info().state.consumer_count) })
     }
 
     /// Counts connections: when it changes, requests that were open at the server are gone.
@@ -269,6 +290,38 @@ impl Log {
     pub(crate) async fn events(&self) -> Result<Stream, UnavailableError> {
         let stream = self.context.get_stream(definition::EVENTS).await;
         stream.map_err(UnavailableError::new("open the event stream"))
+    }
+}
+
+fn position_in(stream: &Stream) -> StreamPosition {
+    let info = stream.cached_info();
+    StreamPosition { epoch: info.created.to_string(), last_seq: info.state.last_sequence }
+}
+
+/// Whether the limits of the stream leave room.
+fn room(stream: &Stream) -> Result<(), String> {
+    let info = stream.cached_info();
+    let (config, state) = (&info.config, &info.state);
+    let is_reached =
+        |limit: i64, used: u64| u64::try_from(limit).is_ok_and(|limit| limit > 0 && used >= limit);
+    if is_reached(config.max_messages, state.messages)
+        || is_reached(config.max_bytes, state.bytes + ROOM_BYTES)
+    {
+        return Err("the event log is full; raise the limits of stream EVENTS".to_owned());
+    }
+    Ok(())
+}
+
+/// What this connection is not allowed to do is answered by an event, and by nothing where it was asked.
+fn note_event(standing: &Standing, event: &async_nats::Event) {
+    match event {
+        async_nats::Event::ServerError(async_nats::ServerError::Other(text))
+            if text.to_ascii_lowercase().contains("permissions violation") =>
+        {
+            let why = format!("{text}; give the user of this connection that permission");
+            standing.fails("do what it has no permission for", why);
+        }
+        event => tracing::debug!(%event, "connection to NATS"),
     }
 }
 

@@ -35,8 +35,12 @@ impl Log {
                 ..definition.clone()
             };
             // The retries first: who finds the consumer finds both.
-            self.ensure(RETRIES, &retries, DeliverPolicy::All).await?;
-            self.ensure(EVENTS, definition, DeliverPolicy::New).await
+            let ensured = match self.ensure(RETRIES, &retries, DeliverPolicy::All).await {
+                Ok(_) => self.ensure(EVENTS, definition, DeliverPolicy::New).await,
+                Err(error) => Err(error),
+            };
+            self.standing.note("make a consumer", &ensured);
+            ensured
         })
     }
 
@@ -48,7 +52,8 @@ impl Log {
     ) -> Result<Ensured, UnavailableError> {
         let stream = self.context.get_stream(stream).await;
         let stream = stream.map_err(UnavailableError::new("open a stream"))?;
-        let wanted = pull::Config { deliver_policy: begin, ..definition.config() };
+        let wanted = definition.named(definition.name.clone(), definition.filter_subjects.clone());
+        let wanted = pull::Config { deliver_policy: begin, ..wanted };
         match stream.consumer_info(&definition.name).await {
             Ok(found) => {
                 // Where it began can't be changed, and must not.

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, pull};
-use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
+use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType, Stream};
 use futures::future::BoxFuture;
+use futures::{StreamExt as _, TryStreamExt as _};
 use serde::Deserialize;
 
 use crate::connection::{Log, UnavailableError};
-use crate::share;
+use crate::lane::{self, Lanes, infos};
+use crate::shares;
 
 /// Name of the event stream.
 pub(crate) const EVENTS: &str = "EVENTS";
@@ -19,6 +21,9 @@ pub(crate) const RETRIES: &str = "RETRIES";
 pub(crate) const ADVISORIES: &str = "ADVISORIES";
 /// Name of the stream that tells which reading saw a picture.
 pub(crate) const PICTURES: &str = "PICTURES";
+
+/// Consumers that are made or changed at a time.
+const AT_ONCE: usize = 16;
 
 const FILES: [&str; 8] = [
     include_str!("../../../streams/events.toml"),
@@ -81,10 +86,9 @@ pub struct StreamDefinition {
 pub struct ConsumerDefinition {
     /// Durable name.
     pub name: String,
-    /// Whether each site has a consumer of its own, a share, made after the pattern of this one: see `share`. The first
-    /// `*` of its filters stands for the site.
+    /// The lanes in which what it hands out waits, if it has some: see `lane`.
     #[serde(default)]
-    pub share_per_site: bool,
+    pub lanes: Option<Lanes>,
     /// What it hands out.
     pub filter_subjects: Vec<String>,
     /// A message that is not settled or reported as in progress for so long goes to another worker, seconds.
@@ -158,22 +162,37 @@ pub fn apply<'a>(
             stream.map_err(UnavailableError::new("apply a stream definition"))?;
             let stream = log.context.get_stream(&definition.name).await;
             let stream = stream.map_err(UnavailableError::new("open a stream"))?;
-            for consumer in &definition.consumers {
-                let mut config = consumer.config();
-                if let Ok(found) = stream.consumer_info(&consumer.name).await {
-                    if consumer.share_per_site {
-                        config.metadata = Box::pin(share::apply(log, &stream, consumer, &found)).await?;
-                    }
-                    let updated = stream.update_consumer(config).await;
-                    updated.map_err(UnavailableError::new("update a consumer"))?;
-                } else {
-                    let created = stream.create_consumer_strict(config).await;
-                    created.map_err(UnavailableError::new("create a consumer"))?;
-                }
+            for consumer in definition.consumers.iter().filter(|consumer| consumer.lanes.is_some()) {
+                Box::pin(shares::take_over(log, &stream, consumer)).await?;
             }
+            Box::pin(apply_consumers(&stream, definition)).await?;
         }
         Ok(drifted)
     })
+}
+
+/// Makes the consumers that are missing and brings those that differ to their definition.
+async fn apply_consumers(stream: &Stream, definition: &StreamDefinition) -> Result<(), UnavailableError> {
+    // Before it is looked what stands in the lanes.
+    let last_seq = stream.cached_info().state.last_sequence;
+    let found = infos(stream).await?;
+    let apply = |config: pull::Config| async {
+        let name = config.durable_name.as_deref().unwrap_or_default();
+        let Some(info) = found.get(name) else {
+            let deliver_policy = lane::begin(stream, &config, last_seq).await?;
+            let created = stream.create_consumer_strict(pull::Config { deliver_policy, ..config }).await;
+            return created.map(drop).map_err(UnavailableError::new("create a consumer"));
+        };
+        if drift_of(&definition.name, &config, &info.config).is_empty() {
+            return Ok(());
+        }
+        // Where it began can't be changed, and must not.
+        let deliver_policy = info.config.deliver_policy;
+        let updated = stream.update_consumer(pull::Config { deliver_policy, ..config }).await;
+        updated.map(drop).map_err(UnavailableError::new("update a consumer"))
+    };
+    let all = definition.consumers.iter().flat_map(ConsumerDefinition::configs).map(apply);
+    futures::stream::iter(all).buffer_unordered(AT_ONCE).try_collect().await
 }
 
 /// Compares the server with the definitions; what is missing is not drift.
@@ -209,12 +228,15 @@ async fn drift_from(
         note("max_messages", declared.max_messages.to_string(), found.max_messages.to_string());
         note("max_age", format!("{:?}", declared.max_age), format!("{:?}", found.max_age));
         note("max_message_size", declared.max_message_size.to_string(), found.max_message_size.to_string());
+        let infos = infos(&stream).await?;
         for consumer in &definition.consumers {
-            let Ok(info) = stream.consumer_info(&consumer.name).await else { continue };
-            drifted.extend(drift_of(&definition.name, &consumer.config(), &info.config));
-            if consumer.share_per_site {
-                drifted.extend(Box::pin(share::drift(&stream, &definition.name, consumer)).await?);
+            for config in consumer.configs() {
+                let Some(info) = infos.get(config.durable_name.as_deref().unwrap_or_default()) else {
+                    continue;
+                };
+                drifted.extend(drift_of(&definition.name, &config, &info.config));
             }
+            drifted.extend(shares::drift(&definition.name, consumer, infos.keys()));
         }
     }
     Ok(drifted)
@@ -253,13 +275,6 @@ impl StreamDefinition {
 }
 
 impl ConsumerDefinition {
-    /// As the server is told.
-    pub(crate) fn config(&self) -> pull::Config {
-        let filters =
-            if self.share_per_site { share::filters_of_nobody(self) } else { self.filter_subjects.clone() };
-        self.named(self.name.clone(), filters)
-    }
-
     /// With its settings, under another name and with other filters.
     pub(crate) fn named(&self, name: String, filter_subjects: Vec<String>) -> pull::Config {
         pull::Config {

@@ -19,6 +19,8 @@ const LOOK_AT_CONNECTION_EVERY: Duration = Duration::from_secs(1);
 pub struct Follower {
     log: Log,
     filters: Vec<String>,
+    /// Whether only where facts stand is read, and not what they say.
+    places_only: bool,
     after_seq: u64,
     messages: Option<Ordered>,
     connections: u64,
@@ -28,7 +30,13 @@ impl Log {
     /// Follows the facts under `filters` (all when empty) that stand behind position `after_seq`.
     pub fn follow(&self, after_seq: u64, filters: &[&str]) -> Follower {
         let filters = filters.iter().map(|filter| (*filter).to_owned()).collect();
-        Follower { log: self.clone(), filters, after_seq, messages: None, connections: 0 }
+        let log = self.clone();
+        Follower { log, filters, places_only: false, after_seq, messages: None, connections: 0 }
+    }
+
+    /// As [`Log::follow`], where the subjects tell enough: the server leaves the facts out.
+    pub(crate) fn follow_places(&self, after_seq: u64, filters: &[&str]) -> Follower {
+        Follower { places_only: true, ..self.follow(after_seq, filters) }
     }
 }
 
@@ -92,7 +100,9 @@ impl Follower {
         loop {
             if self.messages.is_none() || self.connections != self.log.connections() {
                 self.connections = self.log.connections();
-                self.messages = Some(open(&self.log, &self.filters, self.after_seq).await?);
+                let opened = open(&self.log, self.filters.clone(), self.places_only, self.after_seq).await;
+                self.log.standing.note("follow the event log", &opened);
+                self.messages = Some(opened?);
             }
             let messages = self.messages.as_mut().expect("opened above");
             match tokio::time::timeout(LOOK_AT_CONNECTION_EVERY, messages.next()).await {
@@ -112,10 +122,16 @@ fn position_of(message: &Message) -> Result<u64, UnavailableError> {
 }
 
 /// Takes parts, not the follower: its stream of messages can't be shared between threads while this waits.
-async fn open(log: &Log, filters: &[String], after_seq: u64) -> Result<Ordered, UnavailableError> {
+async fn open(
+    log: &Log,
+    filter_subjects: Vec<String>,
+    headers_only: bool,
+    after_seq: u64,
+) -> Result<Ordered, UnavailableError> {
     let config = OrderedConfig {
         deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: after_seq + 1 },
-        filter_subjects: filters.to_vec(),
+        filter_subjects,
+        headers_only,
         replay_policy: ReplayPolicy::Instant,
         ..OrderedConfig::default()
     };

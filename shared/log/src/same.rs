@@ -147,7 +147,7 @@ impl Log {
             return Ok(());
         }
         let before = self.known.before();
-        let found = self.position().await.map_err(|error| AppendError::Unavailable(error.into()))?;
+        let found = self.position().await?;
         Ok(self.known.compare(before, &found, connection)?)
     }
 

@@ -7,14 +7,13 @@ mod choice;
 mod handle;
 mod hands;
 mod settle;
-mod shares;
 mod source;
+mod turns;
 
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
@@ -22,12 +21,11 @@ use handle::AnyHandle;
 pub use handle::{Delivery, Failure, Handle};
 
 use crate::connection::{Log, UnavailableError};
-use crate::share::has_shares;
+use crate::lane::lanes_of;
 use calm::Calm;
 use choice::{Among, Kind};
 use hands::{Hands, Slots};
 use settle::Bench;
-use shares::watch_shares;
 use source::{Sources, Taken};
 
 /// After a reconnect the consumers are opened again, rather than waiting for their pulls to expire.
@@ -39,7 +37,7 @@ const RETRY_TURN: u64 = 8;
 #[derive(Debug, Clone)]
 pub struct WorkConfig {
     /// Durable consumers, most urgent first. Each has a second one for its retries, and those that are declared so have
-    /// one for each site, which are served in turn.
+    /// lanes; the sites whose messages stand before a lane are served in turn.
     pub consumers: Vec<String>,
     /// Messages in hand at a time; a quarter of them, one at least, may be retries. Of several consumers the first may
     /// have a quarter more in hand, so that its messages wait for none of the others. Sites that have none in hand may
@@ -96,7 +94,8 @@ fn work_on<'a>(
             stopped: stopped_tx,
             calm: Calm::new(),
         });
-        let hands = Hands::new(config.concurrency, config.consumers.len(), has_shares(&config.consumers));
+        let has_lanes = config.consumers.iter().any(|consumer| lanes_of(consumer).is_some());
+        let hands = Hands::new(config.concurrency, config.consumers.len(), has_lanes);
         let stopped = tokio::select! {
             stopped = stopped_rx.recv() => stopped,
             () = bench.take_forever(&handler, &hands, shutdown) => None,
@@ -150,13 +149,14 @@ impl Bench {
         said: &mut bool,
     ) -> UnavailableError {
         let connections = self.log.connections();
-        if let Err(error) = sources.open(&self.log).await {
+        let opened = sources.open(&self.log).await;
+        self.log.standing.note("take work", &opened);
+        if let Err(error) = opened {
             return error;
         }
         if std::mem::take(said) {
             tracing::info!("taking work again");
         }
-        let mut shares = watch_shares(&self.log, &self.config.consumers);
         let mut looks = tokio::time::interval(LOOK_AT_CONNECTION_EVERY.min(sources.shortest_beat()));
         let mut turn = 0;
         loop {
@@ -169,15 +169,6 @@ impl Bench {
                     sources.keep_alive().await;
                     if self.log.connections() != connections {
                         return UnavailableError::new("pull from a consumer")("the connection was made anew");
-                    }
-                }
-                Some(names) = shares.next() => {
-                    let opened = match names {
-                        Ok(names) => Box::pin(sources.open_shares(&self.log, &names)).await,
-                        Err(error) => Err(error),
-                    };
-                    if let Err(error) = opened {
-                        return error;
                     }
                 }
                 arrived = sources.fill() => {

@@ -12,7 +12,7 @@ impl Site {
     async fn deliver_to(&self, consumer: &str, filter: &str) {
         let definition = ConsumerDefinition {
             name: consumer.to_owned(),
-            share_per_site: false,
+            lanes: None,
             filter_subjects: vec![filter.to_owned()],
             ack_wait_s: 1,
             max_deliver: 2,

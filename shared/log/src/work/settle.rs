@@ -16,13 +16,13 @@ use super::choice::Kind;
 use super::handle::{AnyHandle, Failure};
 use super::source::{Taken, nak, report_progress};
 use super::{WorkConfig, WorkError};
-use crate::append::AppendError;
 use crate::connection::{Log, UnavailableError};
 use crate::dead_letter::chain;
 use crate::failpoint::reach;
 use crate::recorded::{Place, Recorded, timestamp};
 use crate::retry::Attempts;
 use crate::retry_ticket::{Ticket, Try};
+use crate::trouble::Trouble;
 
 /// Waits before a failed message is tried again.
 const REDELIVERY: Attempts = Attempts {
@@ -56,6 +56,15 @@ pub(super) struct Placed {
 #[error("a ticket of another event than the one at position {seq} is thrown away")]
 struct StaleTicketError {
     seq: u64,
+}
+
+/// A message that failed can't be tried again.
+#[derive(Debug, thiserror::Error)]
+#[error("{why}; it would be tried again, and the server refuses the ticket for that")]
+struct NoTicketError {
+    why: String,
+    #[source]
+    refused: UnavailableError,
 }
 
 /// How a message ended.
@@ -191,10 +200,12 @@ impl Bench {
         let Some(_place) = place else {
             // In hand it would die with the suspect that is being handled, and be taken for another poison.
             let wait = REDELIVERY.jittered_wait_before(2);
-            self.put_off(placed, placed.tries.clone(), placed.deliveries - 1, wait).await;
-            return Ended::Later;
+            return match self.put_off(placed, placed.tries.clone(), placed.deliveries - 1, wait).await {
+                Ok(()) => Ended::Later,
+                Err(refused) => Ended::Stopped(refused.into()),
+            };
         };
-        let source = match self.try_to_handle(handler, placed).await {
+        let source: Box<dyn Error + Send + Sync> = match self.try_to_handle(handler, placed).await {
             Ok(()) => {
                 reach("work.after-effect");
                 return Ended::Done;
@@ -204,8 +215,11 @@ impl Bench {
                 let wait = REDELIVERY.jittered_wait_before(placed.tries.len() as u64 + 2);
                 tracing::warn!(error = &*source as &dyn Error, seq, ?wait, "will be tried again");
                 let tries = tries_with(placed, chain(&*source));
-                self.put_off(placed, tries, 0, wait).await;
-                return Ended::Later;
+                match self.put_off(placed, tries, 0, wait).await {
+                    Ok(()) => return Ended::Later,
+                    // It can't come again by a ticket: this was its last try.
+                    Err(refused) => NoTicketError { why: chain(&*source).join(": "), refused }.into(),
+                }
             }
             Err(Failure::Retry(source) | Failure::Park(source)) => source,
         };
@@ -215,8 +229,8 @@ impl Bench {
         loop {
             match self.log.give_up(&placed.consumer, &placed.recorded, tries.clone()).await {
                 Ok(()) => return Ended::Parked,
-                Err(AppendError::Unavailable(error)) => {
-                    tracing::debug!(error = &*error as &dyn Error, seq, "cannot park yet");
+                Err(error) if error.passes() => {
+                    tracing::debug!(error = &error as &dyn Error, seq, "cannot park yet");
                 }
                 Err(error) => return Ended::Stopped(error.into()),
             }
@@ -231,11 +245,20 @@ impl Bench {
     }
 
     /// Has the message come again by a ticket, after `wait`.
-    async fn put_off(&self, placed: &Placed, tries: Vec<Try>, unanswered: u64, wait: Duration) {
+    ///
+    /// # Errors
+    /// When the server refuses the ticket for good.
+    async fn put_off(
+        &self,
+        placed: &Placed,
+        tries: Vec<Try>,
+        unanswered: u64,
+        wait: Duration,
+    ) -> Result<(), UnavailableError> {
         let stream_seq = placed.recorded.seq;
         let event_id = placed.recorded.envelope().map(|envelope| envelope.event_id);
         let ticket = Ticket { consumer: placed.consumer.clone(), stream_seq, event_id, tries, unanswered };
-        until_written(stream_seq, || self.log.schedule_retry(&ticket, wait)).await;
+        until_written(stream_seq, || self.log.schedule_retry(&ticket, wait)).await
     }
 
     /// Answers the server; gives a word for the metrics.
@@ -269,17 +292,22 @@ impl Bench {
     }
 }
 
-async fn until_written<F, Fut>(seq: u64, mut write: F)
+/// Tries until it is written, however long that takes, unless the server refuses it.
+async fn until_written<F, Fut>(seq: u64, mut write: F) -> Result<(), UnavailableError>
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = Result<(), UnavailableError>>,
 {
     let mut looks = 2;
     while let Err(error) = write().await {
+        if error.trouble() == Trouble::Refused {
+            return Err(error);
+        }
         tracing::debug!(error = &error as &dyn Error, seq, "no ticket was written yet");
         tokio::time::sleep(LOOK_AGAIN.jittered_wait_before(looks)).await;
         looks += 1;
     }
+    Ok(())
 }
 
 fn tries_with(placed: &Placed, errors: Vec<String>) -> Vec<Try> {

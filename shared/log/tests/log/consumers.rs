@@ -8,7 +8,7 @@ use crate::{Scripted, bench, work_config, work_until};
 fn definition(max_ack_pending: i64) -> ConsumerDefinition {
     ConsumerDefinition {
         name: "deliver-pacs".to_owned(),
-        share_per_site: false,
+        lanes: None,
         filter_subjects: vec!["evt.image-stored.>".to_owned()],
         ack_wait_s: 30,
         max_deliver: 10,

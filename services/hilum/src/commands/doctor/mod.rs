@@ -89,6 +89,7 @@ async fn examine(folder: &StateFolder) -> Result<Vec<Check>, Error> {
             checks.extend(parts::parts(state).await);
             checks.push(checks::model(state));
             checks.push(checks::streams(state).await);
+            checks.push(checks::consumers(state).await);
             checks.extend(checks::dead_letters_and_tables(state).await);
         }
         None => checks.push(Check::bad(
