@@ -21,7 +21,8 @@ async fn main() -> anyhow::Result<()> {
     let decoder = DecoderPool::new(DecoderConfig { size: 1, ..DecoderConfig::sibling()? });
     let maker = Maker::new(store.clone(), decoder);
     let health = service.health.clone();
-    let deliverer = Deliverer::new(log.clone(), maker, targets, health, config.service.drain_limit())?;
+    let drain_limit = config.service.drain_limit();
+    let deliverer = Deliverer::new(log.clone(), store.clone(), maker, targets, health, drain_limit)?;
 
     service.watch("event log", &log, |log| async move { log.probe().await });
     service.watch("object storage", &store, |store| async move { store.probe().await });
@@ -34,5 +35,5 @@ async fn main() -> anyhow::Result<()> {
         anyhow::Ok(())
     });
     let pages = axum::Router::new();
-    service.run(pages, config.service.drain_limit(), run).await.context("hilum-deliver ended")
+    service.run(pages, drain_limit, run).await.context("hilum-deliver ended")
 }

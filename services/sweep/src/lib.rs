@@ -5,6 +5,7 @@ mod act;
 mod config;
 mod domain;
 mod doubts;
+mod floors;
 mod once;
 mod seal;
 mod shell;
@@ -13,6 +14,7 @@ mod sweeper;
 
 pub use config::Config;
 pub use domain::{Action, Finding, Kind};
+pub use floors::FloorKeeper;
 pub use once::{Mode, OnceError, Swept, once};
 pub use seal::{BrokenSealError, SealKeeper};
 pub use shell::{Pace, RunError, Sweep};

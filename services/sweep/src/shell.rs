@@ -1,5 +1,5 @@
-//! The service: three loops side by side, one that folds the log and looks at it, one that compares it with object
-//! storage, one that seals it. All it knows follows from the log and the storage, so it can be stopped at any moment.
+//! The service: loops side by side, one that folds the log and looks at it, one that compares it with object
+//! storage, one that seals it, one that keeps how far its consumers are. All it knows follows from the log and the storage, so it can be stopped at any moment.
 
 use std::collections::HashSet;
 use std::convert::Infallible;
@@ -15,12 +15,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::act::act;
 use crate::domain::{Action, Finding, Kind, Limits};
+use crate::floors::FloorKeeper;
 use crate::seal::{BrokenSealError, SealKeeper};
 use crate::storage::compare;
 use crate::sweeper::{LookError, Memory, Sweeper};
 
 const CAUGHT_UP: &str = "caught up";
 const SEAL: &str = "log fits its seal";
+/// Note of readiness: where consumers stand is not kept.
+const FLOORS: &str = "floors of consumers";
 /// The first long look does not wait a day, for a service that is started anew each day.
 const FIRST_STORAGE_LOOK: Duration = Duration::from_secs(600);
 /// Between two tries to see the seal at the start.
@@ -92,8 +95,12 @@ impl Sweep {
         self.log.wait_until_usable(shutdown).await;
         let seals = SealKeeper::new(self.log.clone(), self.blobs.clone());
         self.see_seal(&seals).await?;
-        let (never, _, _) =
-            tokio::try_join!(self.look_for_ever(), self.compare_for_ever(), self.seal_for_ever(&seals))?;
+        let (never, _, _, _) = tokio::try_join!(
+            self.look_for_ever(),
+            self.compare_for_ever(),
+            self.seal_for_ever(&seals),
+            self.keep_floors_for_ever()
+        )?;
         Ok(never)
     }
 
@@ -116,6 +123,16 @@ impl Sweep {
                 Ok(()) => self.health.holds(SEAL),
                 Err(error) => self.not_sealed(error)?,
             }
+        }
+    }
+
+    async fn keep_floors_for_ever(&self) -> Result<Infallible, RunError> {
+        let keeper = FloorKeeper::new(self.log.clone(), self.blobs.clone());
+        let mut ticks = ticks(Duration::ZERO, self.pace.seal_every);
+        loop {
+            ticks.tick().await;
+            let kept = keeper.keep().await;
+            self.health.note(FLOORS, kept.err().map(|error| with_causes(&*error)));
         }
     }
 

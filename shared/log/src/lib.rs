@@ -8,6 +8,7 @@ mod consumer;
 mod dead_letter;
 mod definition;
 mod failpoint;
+mod floors;
 mod follow;
 mod lane;
 mod ledger;
@@ -28,9 +29,10 @@ pub use consumer::Ensured;
 pub use dead_letter::DeadLetter;
 pub use definition::{
     ApplyError, ConsumerDefinition, Drift, Retention, StreamDefinition, apply, apply_definitions,
-    definitions, drift, service_of, target_of,
+    apply_definitions_knowing, definitions, drift, service_of, target_of,
 };
 pub use failpoint::{reach, reach_with};
+pub use floors::{FLOORS_RECORD, Floors, FloorsError, MadeAnew};
 pub use follow::Follower;
 pub use lane::Lanes;
 pub use recorded::{Recorded, Trace};

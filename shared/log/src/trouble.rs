@@ -98,7 +98,7 @@ fn to_do(code: ErrorCode) -> Option<&'static str> {
             "it is longer than the stream's max_message_bytes in streams/"
         }
         ErrorCode::STREAM_NOT_FOUND | ErrorCode::CONSUMER_NOT_FOUND => {
-            "`hilum streams apply` makes what is missing"
+            "`hilum streams apply` makes what is declared and missing, a restart of hilum-deliver what a target needs"
         }
         ErrorCode::NO_ACCOUNT | ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT => {
             "give the account of this connection JetStream"

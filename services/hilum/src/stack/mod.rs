@@ -2,6 +2,7 @@
 //! images, jobs or the API that the services offer.
 
 mod detach;
+mod floors;
 mod folder;
 mod leftovers;
 mod logs;
@@ -18,6 +19,7 @@ mod targets;
 mod versions;
 
 pub(crate) use detach::{leave_session, start_detached};
+pub(crate) use floors::floors_in;
 pub(crate) use folder::StateFolder;
 pub(crate) use leftovers::{ProcessId, holder};
 pub(crate) use ports::PortCell;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hilum_log::{Drift, Log, apply_definitions};
+use hilum_log::{Drift, Log, apply_definitions_knowing};
 use hilum_runtime::with_causes;
 use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -14,6 +14,7 @@ use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::floors::floors_in;
 use super::folder::{Lock, StateFolder};
 use super::leftovers::{await_leftovers, holder};
 use super::logs;
@@ -98,7 +99,7 @@ async fn work(
     let output = supervisor.output;
     let up = async {
         supervisor.start_servers().await?;
-        for Drift { what, difference } in define_streams(&supervisor.state.nats_url()).await? {
+        for Drift { what, difference } in define_streams(&supervisor.state).await? {
             tracing::warn!(what, difference, "a stream had drifted from its definition");
             output.note(format_args!("{what} had drifted and was set right: {difference}"));
         }
@@ -193,14 +194,20 @@ fn is_untrained(state: &StackState) -> Result<bool, Error> {
 }
 
 /// Applies the stream definitions; a server that has just started may still be busy with its files.
-async fn define_streams(nats_url: &str) -> Result<Vec<Drift>, Error> {
-    let nats = |source| Error::Nats { url: nats_url.to_owned(), source };
-    let log = Log::connect(nats_url, "hilum").await.map_err(|error| nats(Box::new(error)))?;
+async fn define_streams(state: &StackState) -> Result<Vec<Drift>, Error> {
+    let nats_url = state.nats_url();
+    let nats = |source| Error::Nats { url: nats_url.clone(), source };
+    let log = Log::connect(&nats_url, "hilum").await.map_err(|error| nats(Box::new(error)))?;
     let deadline = tokio::time::Instant::now() + DEFINITIONS_LIMIT;
     loop {
-        match apply_definitions(&log, 1).await {
+        let applied = async {
+            // Where consumers stood: one that was lost is made anew there.
+            let floors = floors_in(&state.store_url).await?;
+            Ok(apply_definitions_knowing(&log, 1, Some(&floors)).await?)
+        };
+        match applied.await {
             Ok(drift) => return Ok(drift),
-            Err(error) if tokio::time::Instant::now() > deadline => return Err(nats(Box::new(error))),
+            Err(error) if tokio::time::Instant::now() > deadline => return Err(nats(error)),
             Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
         }
     }

@@ -18,7 +18,8 @@ impl Site {
             max_deliver: 2,
             max_ack_pending: 8,
         };
-        self.log.ensure_consumer(&definition).await.unwrap();
+        let last_seq = self.log.position().await.unwrap().last_seq;
+        self.log.ensure_consumer(&definition, Some(last_seq)).await.unwrap();
     }
 
     /// A report that nobody delivers to the PACS, though it waits for it.

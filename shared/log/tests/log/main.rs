@@ -4,6 +4,7 @@
 mod consumers;
 mod facts;
 mod lanes;
+mod lost;
 mod refused;
 mod retries;
 mod same;
