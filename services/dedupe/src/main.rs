@@ -32,9 +32,11 @@ async fn main() -> anyhow::Result<()> {
     let shutdown = service.shutdown.clone();
     let run = async move {
         if log.wait_until_trusted(&shutdown, || store.read_record(SEAL_RECORD)).await? {
-            // Who waits in which lane, for the lanes of what is asked for.
-            let (worked, ()) =
-                tokio::join!(work(&log, handler, &work_config, &shutdown), log.watch_waiting(&shutdown));
+            // Who waits in which lane, for the lanes of what is asked for. A task of its own: it holds up no image.
+            let (watched, stop) = (log.clone(), shutdown.clone());
+            let watch = tokio::spawn(async move { watched.watch_waiting(&stop).await });
+            let worked = work(&log, handler, &work_config, &shutdown).await;
+            watch.abort();
             worked?;
         }
         anyhow::Ok(())

@@ -20,6 +20,8 @@ pub(crate) struct Reader {
     seen: Mutex<Vec<(String, u64)>>,
     begun: AtomicU64,
     held: Option<&'static str>,
+    /// Holds all of them, whosever they are.
+    holds_all: bool,
     gate: CancellationToken,
 }
 
@@ -47,7 +49,7 @@ impl Handle for Reader {
     async fn handle(&self, delivery: &Delivery) -> Result<(), Failure> {
         let site = delivery.envelope.site.to_string();
         self.begun.fetch_add(1, Ordering::SeqCst);
-        if self.held == Some(site.as_str()) {
+        if self.holds_all || self.held == Some(site.as_str()) {
             self.gate.cancelled().await;
         }
         self.seen.lock().unwrap().push((site, delivery.recorded.seq));
@@ -134,6 +136,38 @@ async fn a_site_that_has_none_in_hand_waits_for_no_hand_that_another_holds() {
         worked.unwrap();
     })
     .await;
+}
+
+#[tokio::test]
+async fn when_a_hand_is_free_it_is_the_turn_of_the_site_and_not_of_what_came_first() {
+    let bench = bench().await;
+    let log = &bench.log;
+    let reader = Arc::new(Reader { holds_all: true, ..Reader::default() });
+    let shutdown = CancellationToken::new();
+    let (config, in_hand) = (config(2), async || {
+        let depths = log.queue_depths().await.unwrap();
+        depths.iter().map(|depth| depth.in_hand).sum::<u64>()
+    });
+    let (worked, (), ()) =
+        tokio::join!(work(log, reader.clone(), &config, &shutdown), log.watch_waiting(&shutdown), async {
+            request(log, "calm", 0).await;
+            assert!(wait_until(LIMIT, async || reader.begun.load(Ordering::SeqCst) == 1).await);
+            assert!(wait_until(LIMIT, async || waiting(log, "calm") == 1).await);
+            for number in 1..=10 {
+                request(log, "flood", number).await;
+            }
+            assert!(wait_until(LIMIT, async || reader.begun.load(Ordering::SeqCst) == 2).await);
+            request(log, "calm", 11).await;
+            // Both hands are full, and before the worker stand one of each lane: four of the flood and the second of calm.
+            assert!(wait_until(LIMIT, async || in_hand().await >= 7).await, "{}", in_hand().await);
+            reader.gate.cancel();
+            assert!(wait_until(LIMIT, async || reader.count() == 12).await);
+            shutdown.cancel();
+        });
+    worked.unwrap();
+    let order = reader.order();
+    let second = (0..12).filter(|place| order[*place] == "calm").nth(1).unwrap();
+    assert!(second <= 3, "what came before it went first: {order:?}");
 }
 
 #[tokio::test]
