@@ -28,10 +28,15 @@ async fn main() -> anyhow::Result<()> {
     let (shutdown, health) = (service.shutdown.clone(), service.health.clone());
     let run = async move {
         if log.wait_until_trusted(&shutdown, || store.read_record(SEAL_RECORD)).await? {
-            tokio::select! {
-                worked = work(&log, handler, &work_config, &shutdown) => worked?,
+            // Who waits in which lane, for the lanes of what is asked for. A task of its own: it holds up no image.
+            let (watched, stop) = (log.clone(), shutdown.clone());
+            let watch = tokio::spawn(async move { watched.watch_waiting(&stop).await });
+            let worked = tokio::select! {
+                worked = work(&log, handler, &work_config, &shutdown) => worked,
                 never = watch_unserved(&log, &health) => match never {},
-            }
+            };
+            watch.abort();
+            worked?;
         }
         anyhow::Ok(())
     };

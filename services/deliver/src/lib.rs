@@ -1,6 +1,7 @@
 //! Delivers reports and flags to the targets that the site's settings name, and flags studies by its triage rules. Each
 //! target has a durable consumer and a work loop of its own, so that one that is slow or away holds up no other.
 
+mod begin;
 mod config;
 mod domain;
 mod forms;

@@ -21,7 +21,8 @@ async fn main() -> anyhow::Result<()> {
     let decoder = DecoderPool::new(DecoderConfig { size: 1, ..DecoderConfig::sibling()? });
     let maker = Maker::new(store.clone(), decoder);
     let health = service.health.clone();
-    let deliverer = Deliverer::new(log.clone(), maker, targets, health, config.service.drain_limit())?;
+    let drain_limit = config.service.drain_limit();
+    let deliverer = Deliverer::new(log.clone(), store.clone(), maker, targets, health, drain_limit)?;
 
     let clock = log.clock().clone();
     service.keep_note(CLOCK_NOTE, move || clock.note());
@@ -36,5 +37,5 @@ async fn main() -> anyhow::Result<()> {
         anyhow::Ok(())
     });
     let pages = axum::Router::new();
-    service.run(pages, config.service.drain_limit(), run).await.context("hilum-deliver ended")
+    service.run(pages, drain_limit, run).await.context("hilum-deliver ended")
 }

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hilum_blobs::BlobStore;
 use hilum_events::delivery_resolutions_filter;
-use hilum_log::{ConsumerDefinition, Ensured, Handle, Log, WorkConfig, WorkError, work};
+use hilum_log::{ConsumerDefinition, Handle, Log, WorkConfig, WorkError, work};
 use hilum_runtime::{Health, with_causes};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::begin::{Begun, begin};
 use crate::forms::Maker;
 use crate::outlet::Stored;
 use crate::shell::Courier;
@@ -18,6 +20,8 @@ use crate::triage::Triage;
 
 /// Condition of readiness: what is issued from now on reaches every target.
 const CONSUMERS: &str = "consumers";
+/// Note of readiness: a consumer was lost.
+const LOST: &str = "lost consumers";
 /// Parcels for one target in hand at a time.
 const AT_ONCE: usize = 4;
 /// Workers that may take a message and never answer before it is parked as poison.
@@ -35,6 +39,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// Delivers and flags.
 pub struct Deliverer {
     log: Log,
+    store: BlobStore,
     maker: Maker,
     targets: Targets,
     transports: Vec<Transport>,
@@ -65,6 +70,7 @@ impl Deliverer {
     /// When the settings of a target can't be used.
     pub fn new(
         log: Log,
+        store: BlobStore,
         maker: Maker,
         targets: Targets,
         health: Health,
@@ -76,7 +82,7 @@ impl Deliverer {
         };
         let transports = targets.targets.iter().map(prepare).collect::<Result<_, _>>()?;
         health.wait_for(CONSUMERS, "not made yet");
-        Ok(Self { log, maker, targets, transports, health, drain_limit })
+        Ok(Self { log, store, maker, targets, transports, health, drain_limit })
     }
 
     /// Delivers until `shutdown`, then finishes what is in hand.
@@ -84,11 +90,15 @@ impl Deliverer {
     /// # Errors
     /// When going on would do harm.
     pub async fn run(self, shutdown: &CancellationToken) -> Result<(), DeliverError> {
+        let mut lost = Vec::new();
         for definition in self.consumers() {
-            if !self.ensure(&definition, shutdown).await {
-                return Ok(());
+            match self.ensure(&definition, shutdown).await {
+                Some(Begun::Anew(made)) => lost.push(made.to_string()),
+                Some(_) => {}
+                None => return Ok(()),
             }
         }
+        self.health.note(LOST, (!lost.is_empty()).then(|| lost.join("; ")));
         self.health.holds(CONSUMERS);
         let mut loops = JoinSet::new();
         for (target, transport) in self.targets.targets.into_iter().zip(self.transports) {
@@ -130,19 +140,31 @@ impl Deliverer {
         consumers
     }
 
-    /// Waits until the consumer is there; `false` if `shutdown` came first.
-    async fn ensure(&self, definition: &ConsumerDefinition, shutdown: &CancellationToken) -> bool {
+    /// Waits until the consumer is there; `None` if `shutdown` came first.
+    async fn ensure(&self, definition: &ConsumerDefinition, shutdown: &CancellationToken) -> Option<Begun> {
         loop {
-            match self.log.ensure_consumer(definition).await {
-                Ok(Ensured::Made) => {
-                    tracing::info!(consumer = definition.name, "new: begins with what comes from now on");
-                    return true;
+            match begin(&self.log, &self.store, definition).await {
+                Ok(begun) => {
+                    match &begun {
+                        Begun::Found => {}
+                        Begun::New(floor) => {
+                            tracing::info!(
+                                consumer = definition.name,
+                                floor,
+                                "new: begins with what comes now"
+                            );
+                        }
+                        Begun::Anew(made) => {
+                            tracing::error!(consumer = made.consumer, "{made}");
+                            metrics::counter!("hilum_consumers_made_anew_total").increment(1);
+                        }
+                    }
+                    return Some(begun);
                 }
-                Ok(Ensured::Found) => return true,
                 Err(error) => self.health.wait_for(CONSUMERS, with_causes(&error)),
             }
             tokio::select! {
-                () = shutdown.cancelled() => return false,
+                () = shutdown.cancelled() => return None,
                 () = tokio::time::sleep(LOOK_AGAIN) => {}
             }
         }
@@ -180,7 +202,7 @@ fn work_config(name: &str, handle_limit: Duration, max_tries: usize, drain_limit
 fn definition(name: &str, filter_subjects: Vec<String>) -> ConsumerDefinition {
     ConsumerDefinition {
         name: consumer(name),
-        share_per_site: false,
+        lanes: None,
         filter_subjects,
         ack_wait_s: ACK_WAIT_S,
         max_deliver: MAX_DELIVER,

@@ -101,7 +101,7 @@ impl<O: Outlet> Courier<O> {
     async fn tell(&self, cause: EventId, fact: &Envelope) -> Result<(), AppendError> {
         self.untold().insert(cause, fact.clone());
         let told = self.log.append(fact).await;
-        if !matches!(told, Err(AppendError::Unavailable(_))) {
+        if !told.as_ref().is_err_and(AppendError::passes) {
             self.untold().remove(&cause);
         }
         told.map(|_| ())

@@ -5,6 +5,7 @@
 
 mod by_site;
 mod declined;
+mod tally;
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use crate::pace::Pace;
 
 pub(crate) use by_site::{BySite, Lanes};
 pub(crate) use declined::{Cause, Declined};
+use tally::Tally;
 
 /// So few never wait long; with fewer the readers may have nothing to do.
 const ALWAYS_TAKEN: u64 = 16;
@@ -32,7 +34,7 @@ pub(crate) struct Bounds {
     pub(crate) max_wait: Option<Duration>,
     /// Most images, whatever they wait. While there are more, each site that has any waiting may have its part of them.
     pub(crate) max_waiting: u64,
-    /// Most sites that images are taken from.
+    /// Most sites that may have images waiting at a time.
     pub(crate) max_sites: usize,
 }
 
@@ -47,7 +49,7 @@ pub(crate) struct Found {
     pub(crate) urgent: u64,
     /// Of these, routine ones that are tried again; whose can't be seen there.
     pub(crate) routine_retries: u64,
-    /// Of these, those in the queues of single sites. Each site that has a queue is named.
+    /// Of these, those of single sites, as far as it is seen whose they are.
     pub(crate) sites: BySite,
     /// What the readers have settled, since counting began.
     pub(crate) settled: u64,
@@ -72,6 +74,8 @@ pub(crate) struct Admission {
     bounds: Bounds,
     pace: Pace,
     found: Found,
+    /// How many sites were found with how many images.
+    tally: Tally,
     /// Everything this door took in, and how much of it before the last look.
     stored: BySite,
     stored_at_look: BySite,
@@ -88,6 +92,7 @@ impl Admission {
             bounds,
             pace: Pace::new(),
             found: Found::default(),
+            tally: Tally::default(),
             stored: BySite::default(),
             stored_at_look: BySite::default(),
             urgent_since_before: 0,
@@ -106,8 +111,11 @@ impl Admission {
     pub(crate) fn end_look(&mut self, look: Look, at: Duration, found: Found) {
         self.urgent_since_before = look.0.sum().urgent - self.stored_at_look.sum().urgent;
         self.stored_at_look = look.0;
+        // What came before the look is in what was found: who sent nothing since need not be remembered.
+        self.stored.forget_where_same(&mut self.stored_at_look);
         let at_readers = found.images.saturating_sub(found.before_readers);
         self.pace.look(at, found.settled, at_readers >= BUSY);
+        self.tally = Tally::of(&found.sites);
         self.found = found;
         let closed: Vec<_> = self.closed.keys().cloned().collect();
         for (site, lane) in closed {
@@ -205,7 +213,13 @@ impl Admission {
     }
 
     fn known_sites(&self) -> usize {
-        self.sites().len()
+        let new = self.changed().filter(|site| !self.found.sites.has(site)).collect::<HashSet<_>>();
+        self.found.sites.sites().count() + new.len()
+    }
+
+    /// Sites of which something came that the last look could not see. Some are named twice.
+    fn changed(&self) -> impl Iterator<Item = &Site> {
+        self.stored.sites().chain(self.under_way.sites())
     }
 
     /// Images that would be read before one that came now.
@@ -230,8 +244,13 @@ impl Admission {
     /// turn.
     fn in_turn(&self, lane: Priority, site: Option<&Site>) -> u64 {
         let own = site.map_or(0, |site| self.own(site).get(lane));
-        let others = self.sites().into_iter().filter(|other| Some(*other) != site);
-        own + others.map(|other| self.own(other).get(lane).min(own + 1)).sum::<u64>()
+        let most = own + 1;
+        // Of the many sites only those are looked at one by one of which more is known than what was found.
+        let changed: HashSet<&Site> = self.changed().chain(site).collect();
+        let found = changed.iter().map(|other| self.found.sites.get(other).get(lane).min(most)).sum::<u64>();
+        let others = changed.iter().filter(|other| Some(**other) != site);
+        own + self.tally.sum(lane, most) - found
+            + others.map(|other| self.own(other).get(lane).min(most)).sum::<u64>()
     }
 
     /// Which bound would be broken by one more, if each were only this share of itself.

@@ -38,8 +38,8 @@ pub(crate) struct Config {
     /// as they must, for batches at night. The default is as long as someone waits beside the device
     #[arg(long, env = "HILUM_MAX_WAIT_S", default_value_t = 60)]
     pub(crate) max_wait_s: u64,
-    /// Sites that images are taken from; one more is answered 403. Each has queues of its own, which are served in turn
-    #[arg(long, env = "HILUM_MAX_SITES", default_value_t = 1000)]
+    /// Sites that may have images waiting at a time; an image of one more is answered 503. They are served in turn
+    #[arg(long, env = "HILUM_MAX_SITES", default_value_t = 10_000)]
     pub(crate) max_sites: usize,
     /// Images of a study that are taken, as the report service has it; one more is answered 409
     #[arg(long, env = "HILUM_STUDY_IMAGES_MAX", default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..=50_000))]

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hilum_events::{Priority, Site};
-use hilum_log::{Log, QueueDepth, service_of};
+use hilum_log::{Log, QueueDepth, SiteQueue, service_of};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -84,6 +84,10 @@ impl Gate {
     /// Opens to the log, which the caller has checked, and looks each second how many images wait; until
     /// `shutdown`.
     pub(crate) async fn watch(&self, log: &Log, shutdown: &CancellationToken) {
+        tokio::join!(self.look_at_queues(log, shutdown), log.watch_waiting(shutdown));
+    }
+
+    async fn look_at_queues(&self, log: &Log, shutdown: &CancellationToken) {
         self.0.trusted.store(true, Ordering::Relaxed);
         let begun = Instant::now();
         let mut looks = tokio::time::interval(LOOK_EVERY);
@@ -95,7 +99,7 @@ impl Gate {
             let look = self.admission().begin_look();
             // When the log does not answer, uploads are refused for that.
             let Ok(depths) = log.queue_depths().await else { continue };
-            let found = found(&depths);
+            let found = found(&depths, &log.waiting_by_site());
             self.decide(|admission| admission.end_look(look, begun.elapsed(), found));
             self.measure();
         }
@@ -149,8 +153,11 @@ impl Drop for Admitted {
 }
 
 /// Every image is in the queue of one service at a time: that which decides whether it needs a reading, or the readers'.
-fn found(depths: &[QueueDepth]) -> Found {
+fn found(depths: &[QueueDepth], by_site: &[SiteQueue]) -> Found {
     let mut found = Found::default();
+    for SiteQueue { consumer, site, messages } in by_site {
+        *found.sites.of(site).of(lane_of(consumer)) += messages;
+    }
     for depth in depths {
         let images = depth.waiting + depth.in_hand;
         found.images += images;
@@ -159,17 +166,18 @@ fn found(depths: &[QueueDepth]) -> Found {
             continue;
         }
         found.settled += depth.settled;
-        let lane = if depth.consumer.starts_with("infer-stat") { Priority::Stat } else { Priority::Routine };
-        match (lane, &depth.site) {
-            (lane, Some(site)) => *found.sites.of(site).of(lane) += images,
-            (Priority::Routine, None) => found.routine_retries += images,
-            (Priority::Stat, None) => {}
-        }
-        if lane == Priority::Stat {
-            found.urgent += images;
+        match lane_of(&depth.consumer) {
+            Priority::Stat => found.urgent += images,
+            Priority::Routine if depth.consumer.ends_with("-retry") => found.routine_retries += images,
+            Priority::Routine => {}
         }
     }
     found
+}
+
+/// The priority of what a consumer of the readers hands out.
+fn lane_of(consumer: &str) -> Priority {
+    if consumer.starts_with("infer-stat") { Priority::Stat } else { Priority::Routine }
 }
 
 #[cfg(test)]
@@ -178,10 +186,9 @@ mod tests {
 
     #[test]
     fn queues_are_those_of_the_readers_or_before_them_and_the_urgent_ones_are_told_apart() {
-        let site = |name: &str| Some(name.parse::<Site>().unwrap());
-        let depth = |consumer: &str, site, waiting, in_hand, settled| QueueDepth {
+        let depth = |consumer: &str, lane, waiting, in_hand, settled| QueueDepth {
             consumer: consumer.to_owned(),
-            site,
+            lane,
             waiting,
             in_hand,
             settled,
@@ -190,14 +197,21 @@ mod tests {
             depth("dedupe", None, 1, 2, 900),
             depth("dedupe-retry", None, 3, 0, 900),
             depth("infer-stat", None, 0, 0, 0),
-            depth("infer-stat", site("north"), 10, 5, 7),
+            depth("infer-stat", Some(0), 10, 5, 7),
             depth("infer-stat-retry", None, 20, 0, 8),
             depth("infer-routine", None, 0, 0, 0),
-            depth("infer-routine", site("north"), 60, 50, 30),
-            depth("infer-routine", site("south"), 40, 0, 40),
+            depth("infer-routine", Some(0), 60, 50, 30),
+            depth("infer-routine", Some(9), 40, 0, 40),
             depth("infer-routine-retry", None, 200, 0, 80),
         ];
-        let found = found(&depths);
+        let of =
+            |consumer, name: &str, messages| SiteQueue { consumer, site: name.parse().unwrap(), messages };
+        let by_site = [
+            of("infer-stat", "north", 15),
+            of("infer-routine", "north", 110),
+            of("infer-routine", "south", 40),
+        ];
+        let found = found(&depths, &by_site);
         assert_eq!((found.images, found.before_readers), (391, 6));
         assert_eq!((found.urgent, found.routine_retries, found.settled), (35, 200, 165));
         let [north, south] = ["north", "south"].map(|name| found.sites.get(&name.parse().unwrap()));

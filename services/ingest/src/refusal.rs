@@ -57,10 +57,10 @@ pub(crate) enum Refusal {
          {retry_after_s} s; an urgent one may still be taken if the field priority=stat comes before the image"
     )]
     LongWait { wait_s: u64, retry_after_s: u64 },
-    /// Images of so many other sites are taken.
+    /// Images of so many other sites wait.
     #[error(
-        "images are taken here from at most {max_sites} sites, and so many others have sent some; check the name in the \
-         field site, or have the operator allow more with HILUM_MAX_SITES"
+        "images of {max_sites} other sites wait here, as many as may at a time; check the name in the field site and try \
+         again later, or have the operator allow more with HILUM_MAX_SITES"
     )]
     TooManySites { max_sites: usize },
     /// Storage, the log or the decoder is away.
@@ -98,6 +98,8 @@ impl From<AppendError> for Refusal {
                 Self::Unavailable("the event log is not the one that was in use", error.into())
             }
             AppendError::TooLong { .. } => Self::Malformed(error.to_string()),
+            AppendError::Full(_) => Self::Unavailable("the event log is full", error.into()),
+            AppendError::Refused(_) => Self::Unavailable("the event log refuses this", error.into()),
             error => Self::Unavailable("the event log is away", error.into()),
         }
     }
@@ -144,11 +146,12 @@ impl Refusal {
             Self::UnknownType | Self::NotMultipart => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unreadable { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::UnknownStudy(_) => StatusCode::NOT_FOUND,
-            Self::TooManySites { .. } => StatusCode::FORBIDDEN,
             Self::StudyFull { .. } => StatusCode::CONFLICT,
-            Self::Busy | Self::Full { .. } | Self::LongWait { .. } | Self::Unavailable(..) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Busy
+            | Self::Full { .. }
+            | Self::LongWait { .. }
+            | Self::TooManySites { .. }
+            | Self::Unavailable(..) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -157,6 +160,7 @@ impl Refusal {
         match self {
             Self::Full { retry_after_s } | Self::LongWait { retry_after_s, .. } => Some(*retry_after_s),
             Self::Busy | Self::Unavailable(..) => Some(2),
+            Self::TooManySites { .. } => Some(10),
             _ => None,
         }
     }

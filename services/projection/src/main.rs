@@ -43,10 +43,11 @@ async fn main() -> anyhow::Result<()> {
     let decoder = DecoderPool::new(DecoderConfig { size: DECODERS, ..DecoderConfig::sibling()? });
     let maker = Maker::new(blobs.clone(), decoder);
     let queries = Queries::new(reading.clone());
-    let api =
-        Api::new(queries, log, blobs, maker, progress, service.shutdown.clone()).within(service.open_files);
+    let api = Api::new(queries, log.clone(), blobs, maker, progress, service.shutdown.clone())
+        .within(service.open_files);
     let fold = async {
-        projection.run(&service.shutdown).await;
+        // Who waits, for the figures of the API.
+        tokio::join!(projection.run(&service.shutdown), log.watch_waiting(&service.shutdown));
         anyhow::Ok(())
     };
     let outcome = Box::pin(service.run(api::router(api), config.service.drain_limit(), fold)).await;

@@ -79,17 +79,17 @@ impl IssueError {
     /// Whether trying again is likely to help.
     pub(crate) fn hope(&self) -> Hope {
         match self {
-            Self::Facts(FactError::Missing { .. } | FactError::Unreadable { .. })
-            | Self::Compose(_)
-            | Self::Flaw(_)
-            | Self::Document(_)
-            | Self::Append(AppendError::TooLong { .. }) => Hope::Stuck,
             Self::Facts(FactError::Unavailable(_))
             | Self::Fetch(_)
             | Self::Earlier(_)
             | Self::Preview(_)
-            | Self::Store(_)
-            | Self::Append(_) => Hope::Transient,
+            | Self::Store(_) => Hope::Transient,
+            Self::Append(error) if error.passes() => Hope::Transient,
+            Self::Facts(FactError::Missing { .. } | FactError::Unreadable { .. })
+            | Self::Compose(_)
+            | Self::Flaw(_)
+            | Self::Document(_)
+            | Self::Append(_) => Hope::Stuck,
         }
     }
 }
@@ -233,5 +233,19 @@ pub(crate) fn report_issued(cause: &Envelope, brief: &Brief, report: &Report, ob
         event_id: EventId::following(cause.event_id.as_uuid(), &step),
         site: brief.site.clone(),
         ..cause.next(Timestamp::now(), event)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_that_the_log_refuses_is_stuck_and_one_for_which_there_is_no_room_is_tried_again() {
+        let hope = |error: fn(Box<dyn std::error::Error + Send + Sync>) -> AppendError| {
+            IssueError::Append(error("no".into())).hope()
+        };
+        assert_eq!(hope(AppendError::Refused), Hope::Stuck);
+        assert_eq!([hope(AppendError::Full), hope(AppendError::Unavailable)], [Hope::Transient; 2]);
     }
 }

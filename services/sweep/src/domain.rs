@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use hilum_events::{
     DeadLetterResolved, Envelope, Event, ImageStored, InferenceFailed, InferenceRequested, JobDeadLettered,
-    JobId, Priority, ReadingId, Resolution, Site,
+    JobId, Priority, ReadingId, Resolution, lane_of,
 };
 use hilum_log::{Advisory, Try};
 use jiff::{SignedDuration, Timestamp};
@@ -73,8 +73,8 @@ pub(crate) struct Open {
     pub(crate) stored_at: Timestamp,
     /// The consumer that hands it out, as declared.
     pub(crate) consumer: &'static str,
-    /// The site, if each site has a consumer of its own for it.
-    site: Option<Site>,
+    /// The lane of it in which it stands, if it stands in one.
+    lane: Option<u16>,
     /// What is missing if nothing follows.
     missing: Kind,
     /// The job whose message it is.
@@ -272,7 +272,7 @@ impl State {
             seq: fact.seq,
             stored_at: fact.stored_at,
             consumer,
-            site: if consumer == DEDUPE { None } else { site_of(fact.subject) },
+            lane: lane_of(fact.subject).1,
             missing,
             job_id: None,
             attempt: 0,
@@ -284,13 +284,9 @@ impl State {
     }
 }
 
-/// The site that a subject names.
-fn site_of(subject: &str) -> Option<Site> {
-    subject.split('.').nth(2)?.parse().ok()
-}
-
 /// The consumer that hands out messages of this subject, as `streams/` says.
 fn consumer_of(subject: &str) -> Option<&'static str> {
+    let subject = lane_of(subject).0;
     match subject.split('.').nth(1)? {
         "image-stored" | "dead-letter-resolved" | "study-flagged" => Some(DEDUPE),
         "inference-requested" if subject.ends_with(".stat") => Some(INFER_STAT),

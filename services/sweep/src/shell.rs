@@ -1,5 +1,6 @@
-//! The service: loops side by side, one that folds the log and looks at it, one that seals it, and those that look at
-//! object storage (`storage_shell`). All it knows follows from the log and the storage, so it can be stopped at any moment.
+//! The service: loops side by side, one that folds the log and looks at it, one that seals it, one that keeps how far its
+//! consumers are, and those that look at object storage (`storage_shell`). All it knows follows from the log and the storage,
+//! so it can be stopped at any moment.
 
 use std::collections::HashSet;
 use std::convert::Infallible;
@@ -15,12 +16,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::act::act;
 use crate::domain::{Action, Finding, Kind, Limits};
+use crate::floors::FloorKeeper;
 use crate::seal::{BrokenSealError, SealKeeper};
 use crate::storage_shell::StorageSweep;
 use crate::sweeper::{LookError, Memory, Sweeper};
 
 const CAUGHT_UP: &str = "caught up";
 const SEAL: &str = "log fits its seal";
+/// Note of readiness: where consumers stand is not kept.
+const FLOORS: &str = "floors of consumers";
 /// Between two tries at the start, to see the seal and to fold the log.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -105,6 +109,7 @@ impl Sweep {
         tokio::select! {
             error = self.look_for_ever() => error,
             error = self.seal_for_ever(&seals) => error,
+            never = self.keep_floors_for_ever() => match never {},
             never = Box::pin(storage.run()) => match never {},
         }
     }
@@ -128,6 +133,16 @@ impl Sweep {
                 Ok(()) => self.health.holds(SEAL),
                 Err(error) => self.not_sealed(error)?,
             }
+        }
+    }
+
+    async fn keep_floors_for_ever(&self) -> Infallible {
+        let keeper = FloorKeeper::new(self.log.clone(), self.blobs.clone());
+        let mut ticks = ticks(Duration::ZERO, self.pace.seal_every);
+        loop {
+            ticks.tick().await;
+            let kept = keeper.keep().await;
+            self.health.note(FLOORS, kept.err().map(|error| with_causes(&*error)));
         }
     }
 

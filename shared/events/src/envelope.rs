@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::event::Event;
 use crate::ids::{EventId, Site};
+use crate::subject::lane_of;
 
 /// Longest event that is read, bytes; deeper nesting than `MAX_DEPTH` is refused too.
 const MAX_BYTES: usize = 1 << 20;
@@ -115,7 +116,7 @@ impl Envelope {
     pub fn decode_at(subject: &str, bytes: &[u8]) -> Result<Self, DecodeError> {
         let envelope = Self::decode(bytes)?;
         let belongs = envelope.subject();
-        if belongs == subject { Ok(envelope) } else { Err(DecodeError::Misplaced { belongs }) }
+        if belongs == lane_of(subject).0 { Ok(envelope) } else { Err(DecodeError::Misplaced { belongs }) }
     }
 
     /// Reads bytes of any released version.
@@ -208,7 +209,7 @@ impl Event {
     pub fn version(&self) -> u32 {
         match self {
             Self::ReportIssued(_) => 3,
-            Self::ImageStored(_) | Self::InferenceCompleted(_) => 2,
+            Self::ImageStored(_) | Self::InferenceRequested(_) | Self::InferenceCompleted(_) => 2,
             _ => 1,
         }
     }
@@ -253,7 +254,8 @@ fn upgrade(name: &str, version: u32, payload: Value) -> Result<Event, DecodeErro
     match (name, version) {
         // What version 2 added is empty in version 1.
         ("image-stored", 1 | 2) => read(name, version, &payload).map(Event::ImageStored),
-        ("inference-requested", 1) => read(name, version, &payload).map(Event::InferenceRequested),
+        // Version 2 says no more than version 1, but may stand in a lane.
+        ("inference-requested", 1 | 2) => read(name, version, &payload).map(Event::InferenceRequested),
         ("duplicate-linked", 1) => read(name, version, &payload).map(Event::DuplicateLinked),
         // What version 2 added is empty in version 1.
         ("inference-completed", 1 | 2) => read(name, version, &payload).map(Event::InferenceCompleted),

@@ -1,6 +1,6 @@
 //! Where each fact stands in the log, and the filters by which facts are found.
 
-use crate::event::{Event, Matter, Resolution};
+use crate::event::{Event, Matter, Priority, Resolution};
 use crate::ids::{DeliveryTarget, JobId, ReadingId, RuleName, Site, StudyId};
 
 impl Event {
@@ -49,7 +49,8 @@ impl Event {
         }
     }
 
-    /// The one subject of this fact: a second message there is another telling of the same fact.
+    /// The one subject of this fact: a second message there is another telling of the same fact. A request may stand in a
+    /// lane beside it, see [`lane_of`].
     pub fn subject(&self, site: &Site) -> String {
         format!("evt.{}.{site}.{}", self.name(), self.identity())
     }
@@ -99,7 +100,29 @@ fn delivery(study_id: StudyId, matter: &Matter, target: &DeliveryTarget, attempt
     format!("{study_id}.{}.{target}.{attempt}", matter.token())
 }
 
-/// Filter that finds the request of a reading, whichever site and priority it came with.
+/// Where a request that waits in a lane stands: a lane is of the place and says nothing about the fact.
+pub fn in_lane(subject: &str, lane: u16) -> String {
+    format!("{subject}-{lane}")
+}
+
+/// The subject of the fact that stands under `subject`, and the lane in which it waits, if it does.
+pub fn lane_of(subject: &str) -> (&str, Option<u16>) {
+    let split = subject.rsplit_once('-').filter(|(place, _)| is_of_request(place));
+    // One lane has one name: no sign, no leading zero.
+    let found = split.and_then(|(place, lane)| {
+        let number: u16 = lane.parse().ok()?;
+        (number.to_string() == lane).then_some((place, number))
+    });
+    found.map_or((subject, None), |(place, lane)| (place, Some(lane)))
+}
+
+fn is_of_request(subject: &str) -> bool {
+    let ends = [Priority::Stat, Priority::Routine].map(Priority::as_str);
+    let priority = subject.rsplit('.').next().unwrap_or_default();
+    subject.starts_with("evt.inference-requested.") && ends.contains(&priority)
+}
+
+/// Filter that finds the request of a reading, whichever site, priority and lane it came with.
 pub fn claim_filter(reading_id: ReadingId) -> String {
     format!("evt.inference-requested.*.{reading_id}.*")
 }

@@ -1,7 +1,7 @@
 //! Where facts stand: once for what they are about, at the site whose it is.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use hilum_events::{DecodeError, Envelope, Site, samples};
+use hilum_events::{DecodeError, Envelope, Event, Site, in_lane, lane_of, samples};
 
 /// Whether a filter of NATS finds a subject; `*` is any one token.
 fn finds(filter: &str, subject: &str) -> bool {
@@ -53,4 +53,23 @@ fn a_fact_has_the_site_of_what_it_is_about_and_not_of_what_led_to_it() {
     assert_eq!((&fact.site, fact.causation_id), (&site, Some(cause.event_id)));
     assert_ne!(fact.site, cause.site);
     assert!(fact.subject().starts_with("evt.inference-requested.alpha."));
+}
+
+#[test]
+fn a_request_may_wait_in_any_lane_and_is_the_same_fact_in_each() {
+    for envelope in samples::one_of_each() {
+        let (bytes, belongs) = (envelope.encode(), envelope.subject());
+        let lanes = [0, 7, u16::MAX].map(|lane| in_lane(&belongs, lane));
+        let is_request = matches!(envelope.event, Event::InferenceRequested(_));
+        for (place, lane) in lanes.iter().zip([0, 7, u16::MAX]) {
+            let expected = if is_request { (belongs.as_str(), Some(lane)) } else { (place.as_str(), None) };
+            assert_eq!(lane_of(place), expected);
+            assert_eq!(Envelope::decode_at(place, &bytes).is_ok(), is_request, "{place}");
+            assert!(!is_request || finds(&envelope.event.unique_among(), place), "it would stand twice");
+        }
+        for no_lane in ["-", "-07", "-+7", "-x", "-65536", "-1-2", ".7"] {
+            let place = format!("{belongs}{no_lane}");
+            assert!(Envelope::decode_at(&place, &bytes).is_err(), "{place}");
+        }
+    }
 }

@@ -11,9 +11,9 @@ use serde::Deserialize;
 
 use crate::connection::{Log, UnavailableError};
 use crate::definition::{ADVISORIES, RETRIES};
+use crate::lane;
 use crate::retry_ticket::Ticket;
 use crate::server::asked;
-use crate::share;
 
 /// Why a message is not handed out any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -125,7 +125,7 @@ impl Log {
 impl Body {
     fn at(self, seq: u64) -> Advisory {
         let Self { kind, timestamp, consumer, stream_seq, deliveries, .. } = self;
-        let consumer = share::parts(&consumer).0.to_owned();
+        let consumer = lane::declared(&consumer).to_owned();
         Advisory { seq, kind, by_ticket: false, consumer, stream_seq, deliveries, at: timestamp }
     }
 }

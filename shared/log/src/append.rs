@@ -19,8 +19,12 @@ use crate::recorded::{Recorded, inject_trace};
 use crate::retry::retry;
 use crate::same::OtherLog;
 use crate::server::Publish;
+use crate::trouble::{Trouble, sentence, trouble_of};
 
 const EXPECTED_LAST_SUBJECT_FILTER: &str = "Nats-Expected-Last-Subject-Sequence-Subject";
+
+/// What readiness calls it.
+const APPEND: &str = "append to the event log";
 
 /// The fact stands in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +74,42 @@ pub enum AppendError {
     /// The server is away or did not acknowledge; trying again is safe.
     #[error("cannot append to the event log")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The log takes nothing until somebody makes room; then trying again helps.
+    #[error(
+        "the event log is full; make room on the disk of nats-server, or raise its max_file_store or the limits of stream \
+         EVENTS"
+    )]
+    Full(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The server will not take this fact, however often it is tried.
+    #[error("the event log refuses the fact")]
+    Refused(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl AppendError {
+    /// Whether it passes by itself or by making room: the log takes no fact, and this says nothing about the one at hand.
+    pub fn passes(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Full(_))
+    }
+
+    fn of(trouble: Trouble, source: Box<dyn std::error::Error + Send + Sync>) -> Self {
+        match trouble {
+            Trouble::Away => Self::Unavailable(source),
+            Trouble::Full => Self::Full(source),
+            Trouble::Refused => Self::Refused(source),
+        }
+    }
+}
+
+impl From<UnavailableError> for AppendError {
+    fn from(error: UnavailableError) -> Self {
+        Self::of(error.trouble(), error.into())
+    }
+}
+
+impl From<PublishError> for AppendError {
+    fn from(error: PublishError) -> Self {
+        Self::of(trouble_of(&error), error.into())
+    }
 }
 
 /// What goes along with a fact as headers, bytes at most: its place and id, and where its trace goes on.
@@ -100,7 +140,8 @@ impl Log {
     /// # Errors
     /// [`AppendError::Taken`] when another fact stands in its place; [`AppendError::TooLong`] when it is longer than the
     /// log takes; [`AppendError::Unavailable`] when the server stayed away for [`crate::Attempts::BRIEF`];
-    /// [`AppendError::OtherLog`] when the log was cut or replaced.
+    /// [`AppendError::Full`] when there is no room for more; [`AppendError::Refused`] when the server does not take such a
+    /// fact; [`AppendError::OtherLog`] when the log was cut or replaced.
     pub fn append<'a>(&'a self, envelope: &'a Envelope) -> BoxFuture<'a, Result<Appended, AppendError>> {
         Box::pin(async move { self.append_after(envelope, 0).await })
     }
@@ -141,21 +182,26 @@ impl Log {
         envelope: &Envelope,
         previous_seq: u64,
     ) -> Result<Appended, AppendError> {
-        let subject = envelope.subject();
+        let spot = self.waiting.spot(envelope.subject(), &envelope.site);
         let place = envelope.event.unique_among();
-        let unavailable = |error: UnavailableError| AppendError::Unavailable(error.into());
-        // Hardly ever more than a look at what is known: kept out of what every append carries.
-        Box::pin(self.ensure_share(&subject, &envelope.site)).await.map_err(unavailable)?;
-        match self.publish_after(previous_seq, &subject, &place, envelope).await {
+        match self.publish_after(previous_seq, &spot.subject, &place, envelope).await {
             Ok(PublishAck { sequence: seq, duplicate: true, .. }) => Ok(Appended::AlreadyThere { seq }),
             Ok(PublishAck { sequence: seq, .. }) => {
                 self.known.reached(seq);
+                self.waiting.written(&spot, seq, &envelope.site);
+                self.standing.holds(APPEND);
                 Ok(Appended::New { seq })
             }
             Err(error) if error.kind() == PublishErrorKind::WrongLastSequence => {
                 self.who_has(&place, envelope).await
             }
-            Err(error) => Err(AppendError::Unavailable(error.into())),
+            Err(error) => {
+                let error = AppendError::from(error);
+                if let AppendError::Full(_) = error {
+                    self.standing.fails(APPEND, sentence(&error));
+                }
+                Err(error)
+            }
         }
     }
 
@@ -187,7 +233,7 @@ impl Log {
     }
 
     async fn who_has(&self, place: &str, envelope: &Envelope) -> Result<Appended, AppendError> {
-        let found = self.last(place).await.map_err(|error| AppendError::Unavailable(error.into()))?;
+        let found = self.last(place).await?;
         match found {
             Some(recorded) if recorded.envelope().is_some_and(|e| e.event_id == envelope.event_id) => {
                 Ok(Appended::AlreadyThere { seq: recorded.seq })
@@ -197,7 +243,7 @@ impl Log {
                 let gone: UnavailableError = UnavailableError::new("find what the server says is there")(
                     "the event log answered in two ways",
                 );
-                Err(AppendError::Unavailable(gone.into()))
+                Err(gone.into())
             }
         }
     }

@@ -8,22 +8,26 @@ use async_nats::connection;
 use async_nats::jetstream::stream::{self, RawMessageErrorKind, State, Stream};
 use async_nats::jetstream::{self, Context};
 use futures::future::BoxFuture;
-use hilum_events::{Envelope, Site};
+use hilum_events::Envelope;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::append::AppendError;
 use crate::clock::{ServerClock, WallClock};
 use crate::definition;
+use crate::lane::{self, Found};
 use crate::loss::HoleError;
 use crate::recorded::{Place, Recorded, timestamp};
 use crate::same::{Known, SealError};
 use crate::server::{LogServer, asked};
-use crate::share::{self, KnownShares};
+use crate::trouble::{Standing, Trouble, sentence, trouble_of};
+use crate::waiting::Waiting;
 
 /// How long a request to the server may take. Appends to a stream that is synced on each write take up to a
 /// second under load.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+const FULL: &str = "the event log is full; raise the limits of stream EVENTS";
 
 /// What is left free for facts of which nothing is said before.
 const ROOM_BYTES: u64 = 1 << 16;
@@ -34,7 +38,8 @@ pub struct Log {
     pub(crate) client: async_nats::Client,
     pub(crate) context: Context,
     pub(crate) known: Arc<Known>,
-    pub(crate) shares: Arc<KnownShares>,
+    pub(crate) waiting: Arc<Waiting>,
+    pub(crate) standing: Arc<Standing>,
     pub(crate) clock: ServerClock,
     /// What keeps the log, when that is not NATS.
     pub(crate) server: Option<Arc<dyn LogServer>>,
@@ -48,7 +53,7 @@ pub struct ConnectError {
     source: async_nats::ConnectError,
 }
 
-/// The server did not answer, or not as it should; trying again later may help.
+/// The server did not answer, or not as it should. Whether trying again may help, its [`Trouble`] tells.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {operation}")]
 pub struct UnavailableError {
@@ -62,6 +67,11 @@ impl UnavailableError {
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         move |source| Self { operation, source: source.into() }
+    }
+
+    /// What kind of trouble it is.
+    pub fn trouble(&self) -> Trouble {
+        trouble_of(&*self.source)
     }
 }
 
@@ -92,8 +102,8 @@ impl StreamPosition {
 pub struct QueueDepth {
     /// The consumer, as declared.
     pub consumer: String,
-    /// The site, when this is the queue of one.
-    pub site: Option<Site>,
+    /// The lane, when this is one.
+    pub lane: Option<u16>,
     /// Messages not yet handed out.
     pub waiting: u64,
     /// Messages handed out and not yet settled.
@@ -107,8 +117,8 @@ pub struct QueueDepth {
 pub struct ConsumerPosition {
     /// The consumer, as declared.
     pub consumer: String,
-    /// The site, when this is the consumer of one.
-    pub site: Option<Site>,
+    /// The lane, when this is one.
+    pub lane: Option<u16>,
     /// The furthest position that it has handed out.
     pub delivered_seq: u64,
     /// All that it handed out up to here is settled.
@@ -139,8 +149,14 @@ impl Log {
         wall: WallClock,
     ) -> BoxFuture<'a, Result<Self, ConnectError>> {
         Box::pin(async move {
+            let standing = Arc::<Standing>::default();
+            let noted = standing.clone();
             let client = async_nats::ConnectOptions::new()
                 .name(service)
+                .event_callback(move |event| {
+                    note_event(&noted, &event);
+                    std::future::ready(())
+                })
                 .retry_on_initial_connect()
                 .connection_timeout(REQUEST_TIMEOUT)
                 .reconnect_delay_callback(|tries| Duration::from_millis(100 * (tries.min(10) as u64)))
@@ -151,7 +167,8 @@ impl Log {
             context.set_timeout(REQUEST_TIMEOUT);
             let clock = ServerClock::beside(wall);
             clock.keep_asking(context.clone());
-            Ok(Self { client, context, known: Arc::default(), shares: Arc::default(), clock, server: None })
+            let (known, waiting) = (Arc::default(), Arc::default());
+            Ok(Self { client, context, known, waiting, standing, clock, server: None })
         })
     }
 
@@ -182,65 +199,73 @@ impl Log {
         })
     }
 
-    /// Whether the log can be written and read now, for a service's readiness.
+    /// Whether the log can be written and read now, for a service's readiness: it is there, it is the one it was, it has
+    /// room, and the server refuses nothing that this process asks of it.
+    ///
+    /// # Errors
+    /// Why not, as a sentence that says what to do.
+    pub fn probe(&self) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async move {
+            if let Some(stream) = self.look().await? {
+                room(&stream)?;
+            }
+            self.standing.check()
+        })
+    }
+
+    /// Whether the log is there, and the one it was.
     ///
     /// # Errors
     /// Why not, as a sentence.
-    pub fn probe(&self) -> BoxFuture<'_, Result<(), String>> {
-        Box::pin(async move {
-            if !self.is_connected() {
-                return Err("not connected to the NATS server".to_owned());
-            }
-            let (connection, before) = (self.connections(), self.known.before());
-            let unavailable = |error: UnavailableError| format!("{error}: {}", error.source);
-            let stream = match &self.server {
-                None => Some(self.events().await.map_err(unavailable)?),
-                Some(_) => None,
-            };
-            let found = match &stream {
-                Some(stream) => StreamPosition::of(stream.cached_info()),
-                None => self.position().await.map_err(unavailable)?,
-            };
-            // Also notes how far the log goes, for a process that writes seldom.
-            self.compare(before, &found, connection).await.map_err(|error| match error {
-                SealError::Mismatch(other) => other.to_string(),
-                SealError::Unavailable(error) => unavailable(error),
-            })?;
-            if let Some(gap) = self.hole() {
-                return Err(HoleError(gap).to_string());
-            }
-            if let Some(stream) = &stream {
-                definition::keeps_all(&stream.cached_info().config)?;
-            }
-            self.check_missing(&found).await.map_err(unavailable)?.map_err(|error| error.to_string())
-        })
+    pub(crate) async fn answers(&self) -> Result<(), String> {
+        self.look().await.map(drop)
+    }
+
+    /// Looks at the log. Also notes how far it goes, for a process that writes seldom. Nothing comes of it behind another
+    /// server than NATS.
+    async fn look(&self) -> Result<Option<Stream>, String> {
+        if !self.is_connected() {
+            return Err("not connected to the NATS server".to_owned());
+        }
+        let (connection, before) = (self.connections(), self.known.before());
+        let unavailable = |error: UnavailableError| sentence(&error);
+        let stream = match &self.server {
+            None => Some(self.events().await.map_err(unavailable)?),
+            Some(_) => None,
+        };
+        let found = match &stream {
+            Some(stream) => StreamPosition::of(stream.cached_info()),
+            None => self.position().await.map_err(unavailable)?,
+        };
+        self.compare(before, &found, connection).await.map_err(|error| match error {
+            SealError::Mismatch(other) => other.to_string(),
+            SealError::Unavailable(error) => unavailable(error),
+        })?;
+        if let Some(gap) = self.hole() {
+            return Err(HoleError(gap).to_string());
+        }
+        if let Some(stream) = &stream {
+            definition::keeps_all(&stream.cached_info().config)?;
+        }
+        self.check_missing(&found).await.map_err(unavailable)?.map_err(|error| error.to_string())?;
+        Ok(stream)
     }
 
     /// Whether the log takes facts, as far as its limits say, for who is about to do what can't be undone and must be
     /// told.
     ///
     /// # Errors
-    /// [`AppendError::Unavailable`] when it is full or does not answer.
+    /// [`AppendError::Full`] when it is full, [`AppendError::Unavailable`] when it does not answer.
     pub fn has_room(&self) -> BoxFuture<'_, Result<(), AppendError>> {
         Box::pin(async move {
-            let full =
-                || AppendError::Unavailable("the event log is full: see the limits of stream EVENTS".into());
-            if let Some(server) = &self.server {
-                let has_room = asked("ask whether the event log is full", server.has_room()).await;
-                let has_room = has_room.map_err(|error| AppendError::Unavailable(error.into()))?;
-                return if has_room { Ok(()) } else { Err(full()) };
-            }
-            let stream = self.events().await.map_err(|error| AppendError::Unavailable(error.into()))?;
-            let info = stream.cached_info();
-            let (config, state) = (&info.config, &info.state);
-            let is_reached =
-                |limit: i64, used: u64| u64::try_from(limit).is_ok_and(|limit| limit > 0 && used >= limit);
-            if is_reached(config.max_messages, state.messages)
-                || is_reached(config.max_bytes, state.bytes + ROOM_BYTES)
-            {
-                return Err(full());
-            }
-            Ok(())
+            let has_room = match &self.server {
+                None => room(&self.events().await?),
+                Some(server) => {
+                    let has_room = asked("ask whether the event log is full", server.has_room()).await?;
+                    if has_room { Ok(()) } else { Err(FULL.to_owned()) }
+                }
+            };
+            has_room.map_err(|why| AppendError::Full(why.into()))
         })
     }
 
@@ -289,7 +314,7 @@ impl Log {
         })
     }
 
-    /// How far each consumer that hands out facts as work has come, those of single sites among them.
+    /// How far each consumer that hands out facts as work has come, their lanes among them.
     ///
     /// # Errors
     /// When the server does not answer.
@@ -299,9 +324,9 @@ impl Log {
                 return asked("ask how far the consumers are", server.consumer_positions()).await;
             }
             let found = Box::pin(self.consumers_of(definition::EVENTS)).await?;
-            let position = |share::Found { consumer, site, info }| ConsumerPosition {
+            let position = |Found { consumer, lane, info }| ConsumerPosition {
                 consumer,
-                site,
+                lane,
                 delivered_seq: info.delivered.stream_sequence,
                 ack_floor_seq: info.ack_floor.stream_sequence,
                 waiting: info.num_pending,
@@ -311,18 +336,18 @@ impl Log {
         })
     }
 
-    /// What waits at each consumer of the event stream, those of single sites among them, and among the retries.
+    /// What waits at each consumer of the event stream, their lanes among them, and among the retries.
     ///
     /// # Errors
     /// When the server does not answer.
     pub fn queue_depths(&self) -> BoxFuture<'_, Result<Vec<QueueDepth>, UnavailableError>> {
         Box::pin(async move {
             let mut depths = Vec::new();
-            for stream in share::streams_with_consumers() {
+            for stream in lane::streams_with_consumers() {
                 let found = Box::pin(self.consumers_of(&stream)).await?;
-                depths.extend(found.into_iter().map(|share::Found { consumer, site, info }| QueueDepth {
+                depths.extend(found.into_iter().map(|Found { consumer, lane, info }| QueueDepth {
                     consumer,
-                    site,
+                    lane,
                     waiting: info.num_pending,
                     in_hand: info.num_ack_pending as u64,
                     settled: info.delivered.consumer_sequence.saturating_sub(info.num_ack_pending as u64),
@@ -330,6 +355,14 @@ impl Log {
             }
             Ok(depths)
         })
+    }
+
+    /// How many consumers the event stream has, whosever they are. The server allows a number of them.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub fn consumer_count(&self) -> BoxFuture<'_, Result<usize, UnavailableError>> {
+        Box::pin(async move { Ok(self.events().await?.cached_info().state.consumer_count) })
     }
 
     /// Counts connections: when it changes, requests that were open at the server are gone.
@@ -343,6 +376,33 @@ impl Log {
     pub(crate) async fn events(&self) -> Result<Stream, UnavailableError> {
         let stream = self.context.get_stream(definition::EVENTS).await;
         stream.map_err(UnavailableError::new("open the event stream"))
+    }
+}
+
+/// Whether the limits of the stream leave room.
+fn room(stream: &Stream) -> Result<(), String> {
+    let info = stream.cached_info();
+    let (config, state) = (&info.config, &info.state);
+    let is_reached =
+        |limit: i64, used: u64| u64::try_from(limit).is_ok_and(|limit| limit > 0 && used >= limit);
+    if is_reached(config.max_messages, state.messages)
+        || is_reached(config.max_bytes, state.bytes + ROOM_BYTES)
+    {
+        return Err(FULL.to_owned());
+    }
+    Ok(())
+}
+
+/// What this connection is not allowed to do is answered by an event, and by nothing where it was asked.
+fn note_event(standing: &Standing, event: &async_nats::Event) {
+    match event {
+        async_nats::Event::ServerError(async_nats::ServerError::Other(text))
+            if text.to_ascii_lowercase().contains("permissions violation") =>
+        {
+            let why = format!("{text}; give the user of this connection that permission");
+            standing.fails("do what it has no permission for", why);
+        }
+        event => tracing::debug!(%event, "connection to NATS"),
     }
 }
 

@@ -14,21 +14,25 @@ use crate::server::asked;
 /// What became of a consumer that had to be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ensured {
-    /// It was made: facts that are appended from now on are its work.
+    /// It was made, and begins where it was told to.
     Made,
     /// It was there and goes on where it was.
     Found,
+    /// It is not there, and nothing was said of where it begins.
+    Missing,
 }
 
 impl Log {
-    /// Makes the durable consumer of `definition` and the one for its retries, unless they are there; brings what is there
-    /// to the definition. A new one begins with what is appended from now on: the log may hold years.
+    /// Brings the durable consumer of `definition` and the one for its retries to it, and makes them if they are not there
+    /// and `floor` says behind which position they begin: who makes one has to know, for the log may hold years, and what
+    /// stands before was done or was never meant for it.
     ///
     /// # Errors
     /// When the server is away or refuses.
     pub fn ensure_consumer<'a>(
         &'a self,
         definition: &'a ConsumerDefinition,
+        floor: Option<u64>,
     ) -> BoxFuture<'a, Result<Ensured, UnavailableError>> {
         Box::pin(async move {
             let retries = ConsumerDefinition {
@@ -37,8 +41,15 @@ impl Log {
                 ..definition.clone()
             };
             // The retries first: who finds the consumer finds both.
-            self.ensure(RETRIES, &retries, DeliverPolicy::All).await?;
-            self.ensure(EVENTS, definition, DeliverPolicy::New).await
+            let ensured = match self.ensure(RETRIES, &retries, Some(DeliverPolicy::All)).await {
+                Ok(_) => {
+                    let behind = |floor| DeliverPolicy::ByStartSequence { start_sequence: floor + 1 };
+                    self.ensure(EVENTS, definition, floor.map(behind)).await
+                }
+                Err(error) => Err(error),
+            };
+            self.standing.note("make a consumer", &ensured);
+            ensured
         })
     }
 
@@ -46,11 +57,11 @@ impl Log {
         &self,
         stream: &str,
         definition: &ConsumerDefinition,
-        begin: DeliverPolicy,
+        begin: Option<DeliverPolicy>,
     ) -> Result<Ensured, UnavailableError> {
         let stream = self.context.get_stream(stream).await;
         let stream = stream.map_err(UnavailableError::new("open a stream"))?;
-        let wanted = pull::Config { deliver_policy: begin, ..definition.config() };
+        let wanted = definition.named(definition.name.clone(), definition.filter_subjects.clone());
         match stream.consumer_info(&definition.name).await {
             Ok(found) => {
                 // Where it began can't be changed, and must not.
@@ -60,7 +71,8 @@ impl Log {
                 Ok(Ensured::Found)
             }
             Err(error) if error.kind() == ConsumerInfoErrorKind::NotFound => {
-                let made = stream.create_consumer_strict(wanted).await;
+                let Some(deliver_policy) = begin else { return Ok(Ensured::Missing) };
+                let made = stream.create_consumer_strict(pull::Config { deliver_policy, ..wanted }).await;
                 made.map_err(UnavailableError::new("create a consumer"))?;
                 Ok(Ensured::Made)
             }

@@ -141,15 +141,14 @@ impl Log {
         tries: Vec<Try>,
     ) -> BoxFuture<'a, Result<(), AppendError>> {
         Box::pin(async move {
-            let unavailable = |error: UnavailableError| AppendError::Unavailable(error.into());
             self.check_same().await?;
             let fresh = DeadLetter::new(consumer, recorded, tries);
             let mut previous_seq = 0;
             let letter = loop {
-                if self.write_dead_letter(&fresh, previous_seq).await.map_err(unavailable)? {
+                if self.write_dead_letter(&fresh, previous_seq).await? {
                     break fresh;
                 }
-                match self.entry(consumer, recorded.seq).await.map_err(unavailable)? {
+                match self.entry(consumer, recorded.seq).await? {
                     // What was kept first is the story: a repeated try must tell the same.
                     Some((_, kept)) if kept.is_of(recorded) => break kept,
                     found => previous_seq = found.map_or(0, |(seq, _)| seq),

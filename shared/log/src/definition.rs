@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, pull};
-use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
+use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType, Stream};
 use futures::future::BoxFuture;
+use futures::{StreamExt as _, TryStreamExt as _};
 use serde::Deserialize;
 
 use crate::connection::{Log, UnavailableError};
-use crate::share;
+use crate::floors::{Floors, MadeAnew};
+use crate::lane::{self, Lanes, infos};
+use crate::shares;
 
 /// Name of the event stream.
 pub(crate) const EVENTS: &str = "EVENTS";
@@ -19,6 +22,11 @@ pub(crate) const RETRIES: &str = "RETRIES";
 pub(crate) const ADVISORIES: &str = "ADVISORIES";
 /// Name of the stream that tells which reading saw a picture.
 pub(crate) const PICTURES: &str = "PICTURES";
+
+/// What is said of a consumer that is not there.
+const MISSING: &str = "it is missing";
+/// Consumers that are made or changed at a time.
+const AT_ONCE: usize = 16;
 
 const FILES: [&str; 8] = [
     include_str!("../../../streams/events.toml"),
@@ -81,10 +89,9 @@ pub struct StreamDefinition {
 pub struct ConsumerDefinition {
     /// Durable name.
     pub name: String,
-    /// Whether each site has a consumer of its own, a share, made after the pattern of this one: see `share`. The first
-    /// `*` of its filters stands for the site.
+    /// The lanes in which what it hands out waits, if it has some: see `lane`.
     #[serde(default)]
-    pub share_per_site: bool,
+    pub lanes: Option<Lanes>,
     /// What it hands out.
     pub filter_subjects: Vec<String>,
     /// A message that is not settled or reported as in progress for so long goes to another worker, seconds.
@@ -110,6 +117,15 @@ pub enum ApplyError {
     /// The server is away or refuses.
     #[error(transparent)]
     Unavailable(#[from] UnavailableError),
+    /// A consumer is missing, and what tells where it stood was not read.
+    #[error(
+        "consumer {consumer} of the event log is missing, and where it stood is not known here; say with --store-url where \
+         object storage is, whose records tell"
+    )]
+    UnknownFloor {
+        /// Its name.
+        consumer: String,
+    },
 }
 
 /// The definitions of `streams/`, as built into this release.
@@ -141,6 +157,19 @@ pub fn apply_definitions(log: &Log, replicas: usize) -> BoxFuture<'_, Result<Vec
     Box::pin(async move { apply(log, &definitions(), replicas).await })
 }
 
+/// As [`apply_definitions`], for who knows the floors of consumers, or does not: a consumer that is missing in a log that has
+/// facts begins where it stood, and is not made by who can't know.
+///
+/// # Errors
+/// As there; when a consumer is missing and `floors` are not known.
+pub fn apply_definitions_knowing<'a>(
+    log: &'a Log,
+    replicas: usize,
+    floors: Option<&'a Floors>,
+) -> BoxFuture<'a, Result<Vec<Drift>, ApplyError>> {
+    Box::pin(async move { apply_all(log, &definitions(), replicas, floors).await })
+}
+
 /// Makes what is missing and brings what differs to its definition. `replicas` is 1 for a single node, 3 for
 /// production. Returns what had drifted.
 ///
@@ -151,32 +180,78 @@ pub fn apply<'a>(
     definitions: &'a [StreamDefinition],
     replicas: usize,
 ) -> BoxFuture<'a, Result<Vec<Drift>, ApplyError>> {
+    Box::pin(async move { apply_all(log, definitions, replicas, Some(&Floors::default())).await })
+}
+
+fn apply_all<'a>(
+    log: &'a Log,
+    definitions: &'a [StreamDefinition],
+    replicas: usize,
+    floors: Option<&'a Floors>,
+) -> BoxFuture<'a, Result<Vec<Drift>, ApplyError>> {
     Box::pin(async move {
-        let drifted = drift_from(log, definitions, replicas).await?;
+        let mut drifted = drift_from(log, definitions, replicas).await?;
+        drifted.retain(|drift| drift.difference != MISSING);
         for definition in definitions {
             let stream = log.context.create_or_update_stream(definition.config(replicas)).await;
             stream.map_err(UnavailableError::new("apply a stream definition"))?;
             let stream = log.context.get_stream(&definition.name).await;
             let stream = stream.map_err(UnavailableError::new("open a stream"))?;
-            for consumer in &definition.consumers {
-                let mut config = consumer.config();
-                if let Ok(found) = stream.consumer_info(&consumer.name).await {
-                    if consumer.share_per_site {
-                        config.metadata = Box::pin(share::apply(log, &stream, consumer, &found)).await?;
-                    }
-                    let updated = stream.update_consumer(config).await;
-                    updated.map_err(UnavailableError::new("update a consumer"))?;
-                } else {
-                    let created = stream.create_consumer_strict(config).await;
-                    created.map_err(UnavailableError::new("create a consumer"))?;
-                }
+            for consumer in definition.consumers.iter().filter(|consumer| consumer.lanes.is_some()) {
+                Box::pin(shares::take_over(log, &stream, consumer)).await?;
             }
+            let made_anew = Box::pin(apply_consumers(&stream, definition, floors)).await?;
+            drifted.extend(made_anew.into_iter().map(|made| Drift {
+                what: format!("{}/{}", definition.name, made.consumer),
+                difference: made.to_string(),
+            }));
         }
         Ok(drifted)
     })
 }
 
-/// Compares the server with the definitions; what is missing is not drift.
+/// Makes the consumers that are missing and brings those that differ to their definition. Gives those that were lost.
+async fn apply_consumers(
+    stream: &Stream,
+    definition: &StreamDefinition,
+    floors: Option<&Floors>,
+) -> Result<Vec<MadeAnew>, ApplyError> {
+    // Before it is looked what stands in the lanes.
+    let last_seq = stream.cached_info().state.last_sequence;
+    let epoch = &stream.cached_info().created.to_string();
+    let found = infos(stream).await?;
+    let apply = |config: pull::Config| async {
+        let name = config.durable_name.clone().unwrap_or_default();
+        let Some(info) = found.get(&name) else {
+            let has_floors = definition.name == EVENTS && last_seq > 0;
+            let floor = match floors {
+                None if has_floors => return Err(ApplyError::UnknownFloor { consumer: name }),
+                floors => floors.filter(|_| has_floors).and_then(|floors| floors.of(&name, epoch, last_seq)),
+            };
+            let deliver_policy = match floor {
+                Some(floor) => DeliverPolicy::ByStartSequence { start_sequence: floor + 1 },
+                None => lane::begin(stream, &config, last_seq).await?,
+            };
+            let created = stream.create_consumer_strict(pull::Config { deliver_policy, ..config }).await;
+            created.map_err(UnavailableError::new("create a consumer"))?;
+            return Ok(floor.map(|floor| MadeAnew { consumer: name, floor, last_seq }));
+        };
+        if drift_of(&definition.name, &config, &info.config).is_empty() {
+            return Ok(None);
+        }
+        // Where it began can't be changed, and must not.
+        let deliver_policy = info.config.deliver_policy;
+        let updated = stream.update_consumer(pull::Config { deliver_policy, ..config }).await;
+        updated.map_err(UnavailableError::new("update a consumer"))?;
+        Ok::<_, ApplyError>(None)
+    };
+    let all = definition.consumers.iter().flat_map(ConsumerDefinition::configs).map(apply);
+    let made: Vec<_> = futures::stream::iter(all).buffer_unordered(AT_ONCE).try_collect().await?;
+    Ok(made.into_iter().flatten().collect())
+}
+
+/// Compares the server with the definitions. What is missing is not drift, but for consumers of a log that has facts: those
+/// were lost.
 ///
 /// # Errors
 /// When the server is away.
@@ -212,12 +287,20 @@ async fn drift_from(
         note("max_messages_per_subject", most(&declared), most(found));
         note("max_age", format!("{:?}", declared.max_age), format!("{:?}", found.max_age));
         note("max_message_size", declared.max_message_size.to_string(), found.max_message_size.to_string());
+        let infos = infos(&stream).await?;
         for consumer in &definition.consumers {
-            let Ok(info) = stream.consumer_info(&consumer.name).await else { continue };
-            drifted.extend(drift_of(&definition.name, &consumer.config(), &info.config));
-            if consumer.share_per_site {
-                drifted.extend(Box::pin(share::drift(&stream, &definition.name, consumer)).await?);
+            for config in consumer.configs() {
+                let name = config.durable_name.as_deref().unwrap_or_default();
+                let Some(info) = infos.get(name) else {
+                    if definition.name == EVENTS && stream.cached_info().state.last_sequence > 0 {
+                        let what = format!("{EVENTS}/{name}");
+                        drifted.push(Drift { what, difference: MISSING.to_owned() });
+                    }
+                    continue;
+                };
+                drifted.extend(drift_of(&definition.name, &config, &info.config));
             }
+            drifted.extend(shares::drift(&definition.name, consumer, infos.keys()));
         }
     }
     Ok(drifted)
@@ -284,13 +367,6 @@ impl StreamDefinition {
 }
 
 impl ConsumerDefinition {
-    /// As the server is told.
-    pub(crate) fn config(&self) -> pull::Config {
-        let filters =
-            if self.share_per_site { share::filters_of_nobody(self) } else { self.filter_subjects.clone() };
-        self.named(self.name.clone(), filters)
-    }
-
     /// With its settings, under another name and with other filters.
     pub(crate) fn named(&self, name: String, filter_subjects: Vec<String>) -> pull::Config {
         pull::Config {

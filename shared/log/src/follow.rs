@@ -31,6 +31,8 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 pub struct Follower {
     log: Log,
     filters: Vec<String>,
+    /// Whether only where facts stand is read, and not what they say.
+    places_only: bool,
     after_seq: u64,
     messages: Option<Ordered>,
     connections: u64,
@@ -58,12 +60,18 @@ impl Log {
         Follower {
             log: self.clone(),
             filters,
+            places_only: false,
             after_seq,
             messages: None,
             connections: 0,
             missing_since: None,
             ask_for_end_at: Instant::now() + ASK_FOR_END_AFTER,
         }
+    }
+
+    /// As [`Log::follow`], where the subjects tell enough: the server leaves the facts out.
+    pub(crate) fn follow_places(&self, after_seq: u64, filters: &[&str]) -> Follower {
+        Follower { places_only: true, ..self.follow(after_seq, filters) }
     }
 }
 
@@ -180,7 +188,9 @@ impl Follower {
         loop {
             if self.messages.is_none() || self.connections != self.log.connections() {
                 self.connections = self.log.connections();
-                self.messages = Some(open(&self.log, &self.filters, self.after_seq).await?);
+                let opened = open(&self.log, self.filters.clone(), self.places_only, self.after_seq).await;
+                self.log.standing.note("follow the event log", &opened);
+                self.messages = Some(opened?);
             }
             let messages = self.messages.as_mut().expect("opened above");
             match tokio::time::timeout(LOOK_AT_CONNECTION_EVERY, messages.next()).await {
@@ -221,10 +231,16 @@ enum Next {
 }
 
 /// Takes parts, not the follower: its stream of messages can't be shared between threads while this waits.
-async fn open(log: &Log, filters: &[String], after_seq: u64) -> Result<Ordered, UnavailableError> {
+async fn open(
+    log: &Log,
+    filter_subjects: Vec<String>,
+    headers_only: bool,
+    after_seq: u64,
+) -> Result<Ordered, UnavailableError> {
     let config = OrderedConfig {
         deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: after_seq + 1 },
-        filter_subjects: filters.to_vec(),
+        filter_subjects,
+        headers_only,
         replay_policy: ReplayPolicy::Instant,
         ..OrderedConfig::default()
     };

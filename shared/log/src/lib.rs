@@ -10,7 +10,10 @@ mod count;
 mod dead_letter;
 mod definition;
 mod failpoint;
+mod floors;
 mod follow;
+mod lane;
+mod ledger;
 mod loss;
 mod need;
 mod pictures;
@@ -19,7 +22,9 @@ mod retry;
 mod retry_ticket;
 mod same;
 mod server;
-mod share;
+mod shares;
+mod trouble;
+mod waiting;
 mod work;
 
 pub use advisory::{Advisory, AdvisoryKind};
@@ -30,10 +35,13 @@ pub use consumer::Ensured;
 pub use dead_letter::DeadLetter;
 pub use definition::{
     ApplyError, ConsumerDefinition, Drift, Retention, StreamDefinition, apply, apply_definitions,
-    definitions, drift, service_of, target_of,
+    apply_definitions_knowing, definitions, drift, service_of, target_of,
 };
 pub use failpoint::{reach, reach_with};
+pub use floors::{FLOORS_RECORD, Floors, FloorsError, MadeAnew};
 pub use follow::Follower;
+pub use lane::Lanes;
+pub use ledger::unseen as unseen_lane;
 pub use loss::{Gap, HoleError};
 pub use need::{Need, Unmet};
 pub use recorded::{Recorded, Trace};
@@ -41,4 +49,6 @@ pub use retry::{Attempts, retry};
 pub use retry_ticket::Try;
 pub use same::{OtherLog, SEAL_RECORD, Seal, SealError};
 pub use server::{Answer, AwayError, LogServer, Publish, PublishFailure, Published};
+pub use trouble::Trouble;
+pub use waiting::SiteQueue;
 pub use work::{Delivery, Failure, Handed, Handle, Reply, WorkConfig, WorkError, Worker, work};

@@ -97,7 +97,12 @@ impl Log {
         let message = PublishMessage::build().payload(ticket.encode()?.into()).headers(headers);
         let unavailable = || UnavailableError::new("schedule a retry");
         let sent = self.context.send_publish(ticket.later_subject(), message).await;
-        sent.map_err(unavailable())?.await.map_err(unavailable())?;
+        let scheduled = match sent {
+            Ok(ack) => ack.await.map_err(unavailable()),
+            Err(error) => Err(unavailable()(error)),
+        };
+        self.standing.note("schedule a retry", &scheduled);
+        scheduled?;
         reach("retry.after-schedule");
         Ok(())
     }

@@ -190,10 +190,10 @@ impl Log {
             return Ok(());
         }
         let before = self.known.before();
-        let found = self.position().await.map_err(|error| AppendError::Unavailable(error.into()))?;
+        let found = self.position().await?;
         self.compare(before, &found, connection).await.map_err(|error| match error {
             SealError::Mismatch(other) => AppendError::OtherLog(other),
-            SealError::Unavailable(error) => AppendError::Unavailable(error.into()),
+            SealError::Unavailable(error) => error.into(),
         })
     }
 

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::publish::PublishAck;
-use async_nats::jetstream::{self, Context};
+use async_nats::jetstream::{self, Context, ErrorCode};
 use bytes::Bytes;
 use futures::future::{BoxFuture, Either, select};
+use serde_json::json;
 
 use crate::advisory::Advisory;
 use crate::clock::ServerClock;
@@ -92,8 +93,10 @@ pub struct Published {
 pub enum PublishFailure {
     /// Something else is the newest message under the filter.
     WrongLast,
-    /// No answer, or no room.
+    /// No answer.
     Away,
+    /// No room.
+    Full,
 }
 
 /// The server does not answer.
@@ -125,7 +128,8 @@ impl Log {
             client,
             context,
             known: Arc::default(),
-            shares: Arc::default(),
+            waiting: Arc::default(),
+            standing: Arc::default(),
             clock: ServerClock::default(),
             server: Some(server),
         }
@@ -173,11 +177,10 @@ impl Log {
 impl Publish {
     /// As NATS would answer.
     pub(crate) async fn to(self, server: &dyn LogServer) -> Result<PublishAck, PublishError> {
-        let published = server.publish(self).await.map_err(|failure| {
-            PublishError::new(match failure {
-                PublishFailure::WrongLast => PublishErrorKind::WrongLastSequence,
-                PublishFailure::Away => PublishErrorKind::TimedOut,
-            })
+        let published = server.publish(self).await.map_err(|failure| match failure {
+            PublishFailure::WrongLast => PublishError::new(PublishErrorKind::WrongLastSequence),
+            PublishFailure::Away => PublishError::new(PublishErrorKind::TimedOut),
+            PublishFailure::Full => PublishError::with_source(PublishErrorKind::Other, full()),
         })?;
         Ok(PublishAck {
             stream: String::new(),
@@ -187,6 +190,12 @@ impl Publish {
             value: None,
         })
     }
+}
+
+/// What NATS says when there is no room.
+fn full() -> jetstream::Error {
+    let answer = json!({ "code": 503, "err_code": ErrorCode::STREAM_STORE_FAILED, "description": "no room" });
+    serde_json::from_value(answer).expect("it is an error of JetStream")
 }
 
 /// An answer, with what it was asked for.

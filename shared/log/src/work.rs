@@ -8,15 +8,14 @@ mod handle;
 mod hands;
 mod pull;
 mod settle;
-mod shares;
 mod single;
 mod source;
+mod turns;
 
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
@@ -25,13 +24,12 @@ pub use handle::{Delivery, Failure, Handle};
 pub use single::{Handed, Reply, Worker};
 
 use crate::connection::{Log, UnavailableError};
+use crate::lane::lanes_of;
 use crate::need::KnownNeeds;
-use crate::share::has_shares;
 use calm::Calm;
 use choice::{Among, Kind};
 use hands::{Hands, Slots};
 use settle::Bench;
-use shares::watch_shares;
 use source::{Sources, Taken};
 
 /// After a reconnect the consumers are opened again, rather than waiting for their pulls to expire.
@@ -43,7 +41,7 @@ const RETRY_TURN: u64 = 8;
 #[derive(Debug, Clone)]
 pub struct WorkConfig {
     /// Durable consumers, most urgent first. Each has a second one for its retries, and those that are declared so have
-    /// one for each site, which are served in turn.
+    /// lanes; the sites whose messages stand before a lane are served in turn.
     pub consumers: Vec<String>,
     /// Messages in hand at a time; a quarter of them, one at least, may be retries. Of several consumers the first may
     /// have a quarter more in hand, so that its messages wait for none of the others. Sites that have none in hand may
@@ -101,7 +99,8 @@ fn work_on<'a>(
             calm: Calm::new(),
             needs: KnownNeeds::default(),
         });
-        let hands = Hands::new(config.concurrency, config.consumers.len(), has_shares(&config.consumers));
+        let has_lanes = config.consumers.iter().any(|consumer| lanes_of(consumer).is_some());
+        let hands = Hands::new(config.concurrency, config.consumers.len(), has_lanes);
         let stopped = tokio::select! {
             stopped = stopped_rx.recv() => stopped,
             () = bench.take_forever(&handler, &hands, shutdown) => None,
@@ -170,13 +169,14 @@ impl Bench {
         said: &mut bool,
     ) -> UnavailableError {
         let connections = self.log.connections();
-        if let Err(error) = self.open(handler, sources).await {
+        let opened = self.open(handler, sources).await;
+        self.log.standing.note("take work", &opened);
+        if let Err(error) = opened {
             return error;
         }
         if std::mem::take(said) {
             tracing::info!("taking work again");
         }
-        let mut shares = watch_shares(&self.log, &self.config.consumers);
         let mut looks = tokio::time::interval(LOOK_AT_CONNECTION_EVERY.min(sources.shortest_beat()));
         let mut turn = 0;
         loop {
@@ -189,15 +189,6 @@ impl Bench {
                     sources.keep_alive().await;
                     if self.log.connections() != connections {
                         return UnavailableError::new("pull from a consumer")("the connection was made anew");
-                    }
-                }
-                Some(names) = shares.next() => {
-                    let opened = match names {
-                        Ok(names) => Box::pin(sources.open_shares(&self.log, &names)).await,
-                        Err(error) => Err(error),
-                    };
-                    if let Err(error) = opened {
-                        return error;
                     }
                 }
                 arrived = sources.fill() => {

@@ -26,6 +26,8 @@ pub struct NatsOptions {
     pub port: Option<u16>,
     /// Most bytes of all streams together; as much as there is when `None`.
     pub max_file_store_bytes: Option<u64>,
+    /// Most consumers of a stream; as many as the server allows by itself when `None`.
+    pub max_consumers: Option<u32>,
     /// Its place in a cluster, if it is part of one.
     pub cluster: Option<ClusterNode>,
 }
@@ -46,7 +48,15 @@ impl NatsOptions {
     pub fn in_folder(folder: PathBuf) -> Self {
         let program = std::env::var_os("HILUM_NATS_SERVER").unwrap_or_else(|| "nats-server".into());
         let log = folder.join("nats.log");
-        Self { program: program.into(), folder, log, port: None, max_file_store_bytes: None, cluster: None }
+        Self {
+            program: program.into(),
+            folder,
+            log,
+            port: None,
+            max_file_store_bytes: None,
+            max_consumers: None,
+            cluster: None,
+        }
     }
 
     /// The servers of a cluster of `size`, each in a folder of its own within `folder`. They are healthy only
@@ -158,13 +168,16 @@ impl NatsServer {
 fn configuration(options: &NatsOptions, port: u16, monitor_port: u16) -> String {
     let store = options.folder.join("jetstream");
     let server_name = options.cluster.as_ref().map_or("hilum", |node| &node.name);
-    let limit = options.max_file_store_bytes.map(|bytes| format!("  max_file_store: {bytes}\n"));
+    let room = options.max_file_store_bytes.map(|bytes| format!("  max_file_store: {bytes}\n"));
+    let consumers =
+        options.max_consumers.map(|count| format!("  limits {{ default_max_consumers: {count} }}\n"));
     // Events are up to 1 MiB, dead letters up to 4 MiB.
     format!(
         "listen: 127.0.0.1:{port}\nhttp: 127.0.0.1:{monitor_port}\nserver_name: {server_name}\nmax_payload: 8MB\n\
-         jetstream {{\n  store_dir: \"{}\"\n  sync_interval: always\n{}}}\n{}",
+         jetstream {{\n  store_dir: \"{}\"\n  sync_interval: always\n{}{}}}\n{}",
         store.display(),
-        limit.unwrap_or_default(),
+        room.unwrap_or_default(),
+        consumers.unwrap_or_default(),
         options.cluster.as_ref().map(ClusterNode::configuration).unwrap_or_default()
     )
 }

@@ -18,7 +18,7 @@ use hilum_sites::Sites;
 use hilum_sweep::{Action, Finding, Limits, Memory as SweepMemory, Sweeper};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::memory::{Delivered, StreamName};
+use crate::memory::{Delivered, StreamName, lane_name};
 use crate::outside::{Reader, Way};
 use crate::scenario::{Flaw, Scenario};
 use crate::server::{BEGIN, Shared, Wait, World};
@@ -189,9 +189,6 @@ impl Process {
         self.starts += 1;
         let log = Log::kept_by(Arc::new(shared.clone()));
         let by = (self.name.clone(), self.starts);
-        let per_site = |consumer: &str| {
-            scenario.sites.iter().map(|site| format!("{consumer}@{site}")).collect::<Vec<_>>()
-        };
         self.body = match self.role {
             Role::Dedupe => {
                 let handler = Dedupe::new(log.clone(), reader(), model().reading_key().as_str().to_owned());
@@ -201,8 +198,12 @@ impl Process {
             Role::Infer => {
                 let contents = scenario.contents.clone();
                 let handler = Reader { log: log.clone(), shared: shared.clone(), contents };
-                let mut consumers = per_site("infer-stat");
-                consumers.extend(per_site("infer-routine"));
+                let of = |consumer: &str| {
+                    let lanes = scenario.lanes(consumer).into_iter().map(|lane| lane_name(consumer, lane));
+                    [consumer.to_owned()].into_iter().chain(lanes).collect::<Vec<_>>()
+                };
+                let mut consumers = of("infer-stat");
+                consumers.extend(of("infer-routine"));
                 consumers.extend(["infer-stat-retry".to_owned(), "infer-routine-retry".to_owned()]);
                 Body::Works(Works::new(&log, handler, consumers, 3))
             }
@@ -512,7 +513,7 @@ impl Reports {
         self.looked_at.0 = u64::MAX;
         match made {
             Ok(()) | Err(AppendError::Taken(_)) => Stepped::On,
-            Err(AppendError::Unavailable(_)) => {
+            Err(error) if error.passes() => {
                 self.not_before = shared.lock().now + SignedDuration::from_secs(1);
                 Stepped::On
             }
@@ -629,11 +630,11 @@ async fn sweep(mut sweeper: Sweeper, log: Log, shared: Shared) -> (Sweeper, Opti
     (sweeper, Some(findings))
 }
 
-/// The consumer as declared, of a share or of the ticket that brings a message again.
+/// The consumer as declared, of a lane or of the ticket that brings a message again.
 fn declared(consumer: &str, subject: &str) -> String {
     match subject.strip_prefix("retry.due.") {
         Some(rest) => rest.split('.').next().unwrap_or_default().to_owned(),
-        None => consumer.split('@').next().unwrap_or_default().to_owned(),
+        None => consumer.split("-lane-").next().unwrap_or_default().to_owned(),
     }
 }
 

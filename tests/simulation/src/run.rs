@@ -6,13 +6,14 @@ use std::sync::LazyLock;
 use hilum_deliver::Triage;
 use hilum_events::{
     DeadLetterResolved, DeliveryResolved, Envelope, Event, JobId, Resolution, delivery_resolutions_filter,
+    in_lane,
 };
 use hilum_log::{Log, definitions};
 use hilum_sweep::{Action, Finding, Kind};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::judge::{Evidence, Violation, judge};
-use crate::memory::{ConsumerConfig, StreamName};
+use crate::memory::{ConsumerConfig, StreamName, lane_name};
 use crate::process::{Body, PASSED_BY, Process, Role, Stepped, Sweeps, Task};
 use crate::scenario::{Fault, Flaw, Scenario, Upload, job_id};
 use crate::server::{BEGIN, Shared, World};
@@ -74,7 +75,7 @@ pub fn run_traced(seed: u64, flaw: Flaw) -> Outcome {
 }
 
 /// The consumers that `streams/` declares.
-static DECLARED: LazyLock<Vec<(StreamName, ConsumerConfig, bool)>> = LazyLock::new(|| {
+static DECLARED: LazyLock<Vec<(StreamName, ConsumerConfig)>> = LazyLock::new(|| {
     let mut declared = Vec::new();
     for stream in definitions() {
         let name = match stream.name.as_str() {
@@ -84,7 +85,7 @@ static DECLARED: LazyLock<Vec<(StreamName, ConsumerConfig, bool)>> = LazyLock::n
         };
         for consumer in stream.consumers {
             let config = config(&consumer.name, consumer.filter_subjects);
-            declared.push((name, config, consumer.share_per_site));
+            declared.push((name, config));
         }
     }
     declared
@@ -94,7 +95,7 @@ fn config(name: &str, filters: Vec<String>) -> ConsumerConfig {
     ConsumerConfig {
         name: name.to_owned(),
         declared: name.to_owned(),
-        site: None,
+        lane: None,
         filters,
         ack_wait: SignedDuration::from_secs(30),
         max_deliver: 10,
@@ -151,16 +152,16 @@ impl Run {
     fn make_consumers(&self, was_lost: bool) {
         let mut world = self.shared.lock();
         let now_seq = world.memory.last_seq(StreamName::Events);
-        for (stream, config, has_shares) in DECLARED.iter() {
-            if !has_shares {
-                world.memory.make_consumer(*stream, config.clone(), 0);
-                continue;
-            }
-            for site in &self.scenario.sites {
-                let filters =
-                    config.filters.iter().map(|filter| filter.replacen('*', site.as_str(), 1)).collect();
-                let name = format!("{}@{site}", config.name);
-                let config = ConsumerConfig { name, filters, site: Some(site.clone()), ..config.clone() };
+        for (stream, config) in DECLARED.iter() {
+            world.memory.make_consumer(*stream, config.clone(), 0);
+            for lane in self.scenario.lanes(&config.name) {
+                let filters = config.filters.iter().map(|filter| in_lane(filter, lane)).collect();
+                let config = ConsumerConfig {
+                    name: lane_name(&config.name, lane),
+                    filters,
+                    lane: Some(lane),
+                    ..config.clone()
+                };
                 world.memory.make_consumer(*stream, config, 0);
             }
         }
@@ -516,7 +517,7 @@ impl Run {
                 }
                 let event = decided(&letter, resolution)?;
                 let fact = letter.next(shared.lock().now, event);
-                while let Err(hilum_log::AppendError::Unavailable(_)) = log.append(&fact).await {
+                while log.append(&fact).await.is_err_and(|error| error.passes()) {
                     shared.sleep(SignedDuration::from_secs(1)).await;
                 }
                 None

@@ -1,10 +1,12 @@
 //! What is going to happen, as the seed says: who sends what when, what readers, targets and operators will do, and which
 //! faults come in between. Small on purpose: what goes wrong with thousands of images goes wrong with five.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use hilum_deliver::{Rule, Sites, Target, Targets};
 use hilum_events::{Envelope, Event, ImageStored, JobId, Priority, Sha256Digest, Site, StudyId, samples};
+use hilum_log::unseen_lane;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
@@ -279,6 +281,11 @@ impl Scenario {
             self.faults.push((at_s, fault));
         }
         self.faults.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+    }
+
+    /// The lanes of a consumer in which requests of these sites wait.
+    pub(crate) fn lanes(&self, consumer: &str) -> BTreeSet<u16> {
+        self.sites.iter().filter_map(|site| unseen_lane(consumer, site)).collect()
     }
 
     /// The study that an upload belongs to.

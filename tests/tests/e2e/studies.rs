@@ -67,7 +67,8 @@ async fn a_stat_image_waits_for_what_already_runs_and_for_none_of_the_routine_on
     }
     let hands_are_full = || async {
         let depths = stack.log.queue_depths().await.unwrap();
-        depths.iter().any(|depth| depth.consumer == "infer-routine" && depth.in_hand >= IN_HAND)
+        let routine = depths.iter().filter(|depth| depth.consumer == "infer-routine");
+        routine.map(|depth| depth.in_hand).sum::<u64>() >= IN_HAND
     };
     assert!(wait_until(LIMIT, hands_are_full).await);
     let urgent = stack.submit(Upload::sample("mhh_90070cbc_gray_q40.jpg").with("priority", "stat")).await;

@@ -47,7 +47,8 @@ impl Bench {
         let drain_limit = Duration::from_secs(5);
         let decoder = DecoderPool::new(DecoderConfig::sibling().unwrap());
         let maker = Maker::new(self.store.clone(), decoder);
-        let deliverer = Deliverer::new(log, maker, targets, health.clone(), drain_limit).unwrap();
+        let deliverer = Deliverer::new(log, self.store.clone(), maker, targets, health.clone(), drain_limit);
+        let deliverer = deliverer.unwrap();
         let shutdown = CancellationToken::new();
         let stop = shutdown.clone();
         let task = tokio::spawn(async move { deliverer.run(&stop).await });
@@ -63,6 +64,13 @@ impl Bench {
         let limit = facts.map_or(-1, |facts| (info.state.messages + facts) as i64);
         let config = async_nats::jetstream::stream::Config { max_messages: limit, ..info.config };
         context.update_stream(config).await.unwrap();
+    }
+
+    /// Loses a consumer of the log, as a restore without consumers does.
+    pub(crate) async fn lose(&self, consumer: &str) {
+        let client = async_nats::connect(self.nats.url()).await.unwrap();
+        let stream = async_nats::jetstream::new(client).get_stream("EVENTS").await.unwrap();
+        stream.delete_consumer(consumer).await.unwrap();
     }
 
     /// Issues a report whose document says `text`; its position.

@@ -4,6 +4,7 @@
 mod bench;
 mod dicom;
 mod given_up;
+mod lost;
 mod protocols;
 mod receiver;
 mod triage;

@@ -4,13 +4,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use hilum_log::{Drift, Log, UnavailableError, apply_definitions, drift};
+use hilum_log::{Drift, Log, UnavailableError, apply_definitions_knowing, drift};
 use serde_json::json;
 
 use super::StateArgs;
 use crate::error::Error;
 use crate::output::Output;
-use crate::stack;
+use crate::stack::{self, floors_in};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
@@ -24,6 +24,10 @@ pub(super) struct StreamsArgs {
     /// Servers that keep each message: 1 for a single node, 3 for production
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=5))]
     replicas: u8,
+    /// Where object storage is, whose records tell where a consumer stood that was lost; by default that of the stack in the
+    /// state folder
+    #[arg(long, env = "HILUM_STORE_URL", value_name = "URL")]
+    store_url: Option<String>,
     #[command(flatten)]
     state: StateArgs,
 }
@@ -37,15 +41,23 @@ enum Action {
 }
 
 pub(super) async fn run(args: &StreamsArgs, output: Output) -> Result<ExitCode, Error> {
-    let url = match &args.nats_url {
-        Some(url) => url.clone(),
-        None => stack::running(&args.state.folder()?)?.nats_url(),
+    let (url, store_url) = match &args.nats_url {
+        Some(url) => (url.clone(), args.store_url.clone()),
+        None => {
+            let state = stack::running(&args.state.folder()?)?;
+            (state.nats_url(), Some(args.store_url.clone().unwrap_or(state.store_url)))
+        }
     };
     let replicas = usize::from(args.replicas);
     let log = connect(&url).await?;
     let drifted = match args.action {
         Action::Apply => {
-            apply_definitions(&log, replicas).await.map_err(|error| nats(&url, Box::new(error)))?
+            let floors = match &store_url {
+                Some(store_url) => Some(floors_in(store_url).await.map_err(|error| nats(&url, error))?),
+                None => None,
+            };
+            let applied = apply_definitions_knowing(&log, replicas, floors.as_ref()).await;
+            applied.map_err(|error| nats(&url, Box::new(error)))?
         }
         Action::Check => differences(&log, replicas).await.map_err(|error| nats(&url, Box::new(error)))?,
     };

@@ -3,6 +3,7 @@
 
 mod definitions;
 mod detach;
+mod floors;
 mod folder;
 mod leftovers;
 mod logs;
@@ -20,6 +21,7 @@ mod versions;
 mod vitals;
 
 pub(crate) use detach::{Up, leave_session, start_detached};
+pub(crate) use floors::floors_in;
 pub(crate) use folder::StateFolder;
 pub(crate) use leftovers::{ProcessId, holder, running_parts};
 pub(crate) use ports::PortCell;

@@ -67,7 +67,7 @@ impl Supervisor {
             () = shutdown.cancelled() => return Ok(()),
         }
         let probes = self.probes.clone();
-        let mut prepared = Box::pin(prepare_log(probes.clone(), self.state.nats_url()));
+        let mut prepared = Box::pin(prepare_log(probes.clone(), self.state.clone()));
         let begun = Instant::now();
         let mut look = Box::pin(look_after(probes.clone(), Duration::ZERO));
         let mut say_at = next_word(begun);
@@ -291,11 +291,11 @@ fn ends_the_start(part: &Part, stage: Stage, settings: &UpSettings) -> bool {
 }
 
 /// Waits until the log's server has recovered, and applies the definitions of the streams.
-async fn prepare_log(probes: Arc<Probes>, nats_url: String) -> Vec<Drift> {
+async fn prepare_log(probes: Arc<Probes>, state: StackState) -> Vec<Drift> {
     while !probes.has_log().await {
         tokio::time::sleep(SHORTEST_REST).await;
     }
-    define_streams(&nats_url).await
+    define_streams(&state.nats_url(), &state.store_url).await
 }
 
 async fn look_after(probes: Arc<Probes>, rest: Duration) -> StackReadiness {

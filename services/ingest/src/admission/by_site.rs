@@ -37,7 +37,7 @@ impl Lanes {
     }
 }
 
-/// Images of each site. A site that is named here had one, which need not count any more.
+/// Images of each site. A site that is named here had one of late, which need not count any more.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct BySite(HashMap<Site, Lanes>);
 
@@ -60,6 +60,12 @@ impl BySite {
 
     pub(crate) fn sum(&self) -> Lanes {
         self.0.values().fold(Lanes::default(), |sum, lanes| sum.and(*lanes))
+    }
+
+    /// Forgets, here and there, the sites of which the other counts the same.
+    pub(super) fn forget_where_same(&mut self, other: &mut Self) {
+        self.0.retain(|site, lanes| other.0.get(site) != Some(lanes));
+        other.0.retain(|site, _| self.0.contains_key(site));
     }
 
     /// Forgets a site of which none counts.

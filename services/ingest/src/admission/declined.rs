@@ -12,7 +12,7 @@ pub(crate) enum Cause {
     TooMany,
     /// One more would wait too long.
     TooSlow,
-    /// Images are taken from so many other sites already.
+    /// Images of so many other sites wait already.
     NewSite,
 }
 
@@ -24,7 +24,7 @@ pub(crate) struct Declined {
     pub(crate) wait: Duration,
     /// When the same image may be taken, from now; 1 at least.
     pub(crate) retry_after_s: u64,
-    /// Sites that images are taken from at most.
+    /// Sites that may have images waiting at a time.
     pub(crate) max_sites: usize,
 }
 

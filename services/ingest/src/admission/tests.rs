@@ -307,16 +307,36 @@ fn when_too_many_wait_each_site_may_have_its_part_of_them() {
 fn images_come_from_so_many_sites_and_no_more() {
     let bounds = Bounds { max_wait: None, max_waiting: 100, max_sites: 2 };
     let mut reading = BoxOf::of(1, bounds);
-    let mut found = Found::default();
-    found.sites.of(&site("before"));
-    let look = reading.admission.begin_look();
-    reading.admission.end_look(look, Duration::from_secs(1), found);
+    let look = |reading: &mut BoxOf, sites: &[&str]| {
+        let mut found = Found::default();
+        sites.iter().for_each(|name| found.sites.of(&site(name)).routine = 1);
+        let look = reading.admission.begin_look();
+        reading.admission.end_look(look, Duration::from_secs(1), found);
+    };
+    look(&mut reading, &["before"]);
     assert_eq!(reading.send_from(&site("new"), Routine), Ok(()));
     let declined = reading.send_from(&site("newer"), Stat).unwrap_err();
     assert_eq!((declined.cause, declined.max_sites), (Cause::NewSite, 2));
     for known in ["before", "new"] {
         assert_eq!(reading.send_from(&site(known), Routine), Ok(()));
     }
+    look(&mut reading, &["new"]);
+    assert_eq!(reading.send_from(&site("newer"), Routine), Ok(()), "nothing of the first one waits any more");
+}
+
+#[test]
+fn of_sites_that_came_and_went_nothing_is_kept() {
+    let mut reading = BoxOf::reading(1000);
+    for number in 0..500 {
+        assert_eq!(reading.send_from(&site(&format!("site-{number}")), Routine), Ok(()));
+        if number % 50 == 49 {
+            reading.tick();
+        }
+    }
+    reading.tick();
+    let Admission { stored, stored_at_look, under_way, .. } = &reading.admission;
+    let kept = [stored, stored_at_look, under_way].map(|sites| sites.sites().count());
+    assert_eq!(kept, [0, 0, 0]);
 }
 
 #[test]

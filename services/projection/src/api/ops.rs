@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use hilum_log::{QueueDepth, Unmet};
+use hilum_log::{QueueDepth, SiteQueue, Unmet};
 use hilum_runtime::Problem;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -46,7 +46,7 @@ struct Queue {
     consumer: String,
     waiting: u64,
     in_hand: u64,
-    /// Of sites that have queues of their own, the messages that wait or are in hand, where there are any.
+    /// Where sites are told apart, the messages of each that wait or are in hand.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     by_site: BTreeMap<String, u64>,
 }
@@ -78,6 +78,7 @@ pub(super) async fn metrics(State(api): State<Api>) -> Result<Json<OpsMetrics>, 
     let now = api.log.clock().now().unwrap_or_else(Timestamp::now);
     let ended = api.queries.ended_since(now - WINDOW).await.map_err(database)?;
     let queue_depths = api.log.queue_depths().await.ok();
+    let by_site = api.log.waiting_by_site();
     let log_last_seq = api.log.position().await.ok().map(|log| log.last_seq);
     let position = api.progress.position();
     let lag = log_last_seq.map(|last| last.saturating_sub(position));
@@ -89,7 +90,7 @@ pub(super) async fn metrics(State(api): State<Api>) -> Result<Json<OpsMetrics>, 
         failed: ended.failed,
         failure_rate: failure_rate(&ended),
         latency_ms: Latency::of(&ended),
-        queue_depths: queue_depths.map(|depths| queues(&depths)),
+        queue_depths: queue_depths.map(|depths| queues(&depths, &by_site)),
         unserved: api.unserved.look(&api.log).await.into_iter().map(Needed::from).collect(),
         projection,
         unreadable: ended.unreadable,
@@ -111,21 +112,18 @@ impl Latency {
     }
 }
 
-/// One for each consumer, whatever sites it has.
-fn queues(depths: &[QueueDepth]) -> Vec<Queue> {
+/// One for each consumer, whatever lanes it has.
+fn queues(depths: &[QueueDepth], by_site: &[SiteQueue]) -> Vec<Queue> {
     let mut queues: Vec<Queue> = Vec::new();
-    for QueueDepth { consumer, site, waiting, in_hand, .. } in depths {
+    for QueueDepth { consumer, waiting, in_hand, .. } in depths {
         if queues.last().is_none_or(|last| last.consumer != *consumer) {
-            let consumer = consumer.clone();
-            queues.push(Queue { consumer, waiting: 0, in_hand: 0, by_site: BTreeMap::new() });
+            let of_consumer = by_site.iter().filter(|queue| queue.consumer == consumer);
+            let by_site = of_consumer.map(|queue| (queue.site.to_string(), queue.messages)).collect();
+            queues.push(Queue { consumer: consumer.clone(), waiting: 0, in_hand: 0, by_site });
         }
         let Some(queue) = queues.last_mut() else { continue };
         queue.waiting += waiting;
         queue.in_hand += in_hand;
-        let messages = waiting + in_hand;
-        if let Some(site) = site.as_ref().filter(|_| messages > 0) {
-            queue.by_site.insert(site.to_string(), messages);
-        }
     }
     queues
 }
@@ -135,10 +133,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_queues_of_sites_are_told_as_one_with_who_waits_in_it() {
-        let depth = |consumer: &str, site: Option<&str>, waiting, in_hand| QueueDepth {
+    fn the_lanes_of_a_consumer_are_told_as_one_queue_with_who_waits_in_it() {
+        let depth = |consumer: &str, lane: Option<u16>, waiting, in_hand| QueueDepth {
             consumer: consumer.to_owned(),
-            site: site.map(|site| site.parse().unwrap()),
+            lane,
             waiting,
             in_hand,
             settled: 7,
@@ -146,15 +144,17 @@ mod tests {
         let depths = [
             depth("dedupe", None, 1, 2),
             depth("infer-routine", None, 0, 0),
-            depth("infer-routine", Some("north"), 30, 4),
-            depth("infer-routine", Some("south"), 0, 0),
+            depth("infer-routine", Some(0), 30, 4),
+            depth("infer-routine", Some(1), 0, 0),
             depth("infer-routine-retry", None, 5, 0),
         ];
+        let north = "north".parse().unwrap();
+        let by_site = [SiteQueue { consumer: "infer-routine", site: north, messages: 34 }];
         let expected = serde_json::json!([
             { "consumer": "dedupe", "waiting": 1, "in_hand": 2 },
             { "consumer": "infer-routine", "waiting": 30, "in_hand": 4, "by_site": { "north": 34 } },
             { "consumer": "infer-routine-retry", "waiting": 5, "in_hand": 0 },
         ]);
-        assert_eq!(serde_json::to_value(queues(&depths)).unwrap(), expected);
+        assert_eq!(serde_json::to_value(queues(&depths, &by_site)).unwrap(), expected);
     }
 }

@@ -109,9 +109,13 @@ impl Api {
             Err(AppendError::Taken(recorded)) => Some(*recorded),
             Err(error @ AppendError::TooLong { .. }) => return Err(bad_request(error.to_string())),
             Err(AppendError::OtherLog(error)) => return Err(Problem::unavailable(error.to_string())),
-            Err(AppendError::Unavailable(error)) => {
-                tracing::debug!(error = &*error as &dyn std::error::Error, "cannot append a decision");
+            Err(error) if error.passes() => {
+                tracing::debug!(error = &error as &dyn std::error::Error, "cannot append a decision");
                 None
+            }
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "cannot append a decision");
+                return Err(Problem::unavailable(error.to_string()));
             }
         };
         found.as_ref().and_then(Recorded::envelope).cloned().ok_or_else(|| {

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 
-use hilum_events::Site;
 use hilum_log::{Advisory, ConsumerPosition};
 use jiff::{SignedDuration, Timestamp};
 
@@ -41,7 +40,7 @@ pub(crate) fn decide(
 }
 
 /// How far the consumers are.
-pub(super) struct Positions<'a>(HashMap<(&'a str, Option<&'a Site>), &'a ConsumerPosition>);
+pub(super) struct Positions<'a>(HashMap<(&'a str, Option<u16>), &'a ConsumerPosition>);
 
 /// Where a message is, as far as its consumer tells.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,18 +49,18 @@ pub(super) enum Far {
     Waiting,
     /// Handed out, and perhaps in hand.
     InHand,
-    /// Settled; or no consumer has it in its queue, since its site has none.
+    /// Settled; or no consumer has it in its queue, since its lane is one of a later release.
     Settled,
 }
 
 impl<'a> Positions<'a> {
     pub(super) fn of(positions: &'a [ConsumerPosition]) -> Self {
-        let by_name = |it: &'a ConsumerPosition| ((it.consumer.as_str(), it.site.as_ref()), it);
+        let by_name = |it: &'a ConsumerPosition| ((it.consumer.as_str(), it.lane), it);
         Self(positions.iter().map(by_name).collect())
     }
 
     pub(super) fn how_far(&self, open: &Open) -> Far {
-        match self.0.get(&(open.consumer, open.site.as_ref())) {
+        match self.0.get(&(open.consumer, open.lane)) {
             Some(position) if open.seq > position.delivered_seq => Far::Waiting,
             Some(position) if open.seq > position.ack_floor_seq => Far::InHand,
             _ => Far::Settled,

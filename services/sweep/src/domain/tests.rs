@@ -1,6 +1,6 @@
 //! Given facts and how far the consumers are, at a time, then this is found.
 
-use hilum_events::{Event, Resolution, samples};
+use hilum_events::{Event, Resolution, in_lane, samples};
 use hilum_log::{AdvisoryKind, ConsumerPosition};
 
 use super::*;
@@ -17,7 +17,10 @@ fn fold(state: &mut State, facts: &[Envelope]) {
 }
 
 fn fold_at(state: &mut State, seq: u64, envelope: &Envelope) {
-    let subject = &envelope.subject();
+    let subject = match &envelope.event {
+        Event::InferenceRequested(_) => &in_lane(&envelope.subject(), LANE),
+        _ => &envelope.subject(),
+    };
     evolve(state, &Fact { seq, stored_at: envelope.occurred_at, subject, envelope: Some(envelope) });
 }
 
@@ -27,13 +30,15 @@ fn state_of(facts: &[Envelope]) -> State {
     state
 }
 
-/// All consumers, of which the readers' are those of the story's site, stand at (delivered, ack floor).
+/// The lane in which the readings of the story wait.
+const LANE: u16 = 3;
+
+/// All consumers, of which the readers' are those of the story's lane, stand at (delivered, ack floor).
 fn positions((delivered_seq, ack_floor_seq): (u64, u64)) -> Vec<ConsumerPosition> {
-    let consumers =
-        [(DEDUPE, None), (INFER_STAT, Some(samples::site())), (INFER_ROUTINE, Some(samples::site()))];
-    let position = |(consumer, site): (&str, Option<Site>)| ConsumerPosition {
+    let consumers = [(DEDUPE, None), (INFER_STAT, Some(LANE)), (INFER_ROUTINE, Some(LANE))];
+    let position = |(consumer, lane): (&str, Option<u16>)| ConsumerPosition {
         consumer: consumer.to_owned(),
-        site,
+        lane,
         delivered_seq,
         ack_floor_seq,
         waiting: 0,
@@ -161,20 +166,19 @@ fn a_reading_without_outcome_is_handed_to_the_consumer_of_its_priority() {
 }
 
 #[test]
-fn a_reading_waits_in_the_queue_of_its_site_and_is_lost_when_there_is_none() {
+fn a_reading_waits_in_its_lane_and_is_lost_when_there_is_none() {
     let facts = [samples::image_stored(1, "a", 0), samples::inference_requested(1, "a", 1)];
     let state = state_of(&facts);
     let later = samples::at(1_000_000);
     let mut positions = positions((1, 1));
     assert_eq!(decide(&state, &positions, later, &LIMITS), [], "it waits, however long that is");
-    let elsewhere: Site = "elsewhere".parse().unwrap();
-    for position in positions.iter_mut().filter(|position| position.site.is_some()) {
-        position.site = Some(elsewhere.clone());
+    for position in &mut positions {
+        position.lane = position.lane.map(|lane| lane + 1);
     }
     let findings = decide(&state, &positions, later, &LIMITS);
     let found: Vec<_> = findings.iter().map(|f| (f.kind, f.position, f.action)).collect();
     assert_eq!(found, [(Kind::ReadingWithoutOutcome, Some(2), Action::HandOutAgain)]);
-    assert_eq!(findings[0].consumer, "infer-routine", "the retries of all sites have one consumer");
+    assert_eq!(findings[0].consumer, "infer-routine", "the retries of all lanes have one consumer");
 }
 
 #[test]

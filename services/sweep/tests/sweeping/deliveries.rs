@@ -12,13 +12,14 @@ impl Site {
     async fn deliver_to(&self, consumer: &str, filter: &str) {
         let definition = ConsumerDefinition {
             name: consumer.to_owned(),
-            share_per_site: false,
+            lanes: None,
             filter_subjects: vec![filter.to_owned()],
             ack_wait_s: 1,
             max_deliver: 2,
             max_ack_pending: 8,
         };
-        self.log.ensure_consumer(&definition).await.unwrap();
+        let last_seq = self.log.position().await.unwrap().last_seq;
+        self.log.ensure_consumer(&definition, Some(last_seq)).await.unwrap();
     }
 
     /// A report that nobody delivers to the PACS, though it waits for it.

@@ -13,7 +13,8 @@ use async_nats::jetstream;
 use hilum_blobs::{BlobStore, StoreConfig};
 use hilum_events::{BlobRef, Envelope, Event, JobDeadLettered, Resolution, samples};
 use hilum_log::{
-    Delivery, Failure, Handle, Log, Need, Seal, Try, WorkConfig, apply, apply_definitions, definitions, work,
+    Delivery, FLOORS_RECORD, Failure, Floors, Handle, Log, Need, Seal, Try, WorkConfig, apply,
+    apply_definitions, definitions, work,
 };
 use hilum_runtime::Health;
 use hilum_servers::{NatsOptions, NatsServer, TestFolder, wait_until};
@@ -571,4 +572,31 @@ async fn storage_that_is_away_is_waited_for() {
     assert!(wait_until(LIMIT, || async { running.health.readiness().ready }).await);
     running.shutdown.cancel();
     running.task.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn where_consumers_stand_is_kept_and_never_goes_back_also_for_one_that_is_lost() {
+    let site = site().await;
+    let keeper = hilum_sweep::FloorKeeper::new(site.log.clone(), site.blobs.clone());
+    let kept = async || {
+        keeper.keep().await.unwrap();
+        let record = site.blobs.read_record(FLOORS_RECORD).await.unwrap().unwrap();
+        Floors::read(Some(&record)).unwrap().floors
+    };
+    site.append(samples::image_stored(1, "a", 0)).await;
+    let before = kept().await;
+    assert_eq!(
+        (before["dedupe"], before["infer-routine-lane-0"]),
+        (0, 1),
+        "what has nothing to do is at the end"
+    );
+    site.work_off("dedupe", Idle).await;
+    assert_eq!(kept().await["dedupe"], 1);
+    let client = async_nats::connect(site.nats.url()).await.unwrap();
+    let stream = async_nats::jetstream::new(client).get_stream("EVENTS").await.unwrap();
+    stream.delete_consumer("dedupe").await.unwrap();
+    site.append(samples::image_stored(2, "b", 0)).await;
+    assert_eq!(kept().await["dedupe"], 1);
+    site.blobs.write_record(FLOORS_RECORD, "no record".into()).await.unwrap();
+    assert!(keeper.keep().await.is_err(), "it would be lost");
 }

@@ -66,12 +66,12 @@ impl Bench {
     }
 
     async fn needs(&self, handler: &dyn AnyHandle) -> Result<(), String> {
-        self.log.probe().await?;
+        self.log.answers().await?;
         handler.needs().await
     }
 }
 
 /// The log answers questions but takes no facts, as with a full disk.
 fn cannot_write(error: &(dyn Error + Send + Sync + 'static)) -> bool {
-    matches!(error.downcast_ref(), Some(AppendError::Unavailable(_)))
+    error.downcast_ref().is_some_and(AppendError::passes)
 }

@@ -1,5 +1,5 @@
 //! Which of the messages that have come is taken next. Pure: knows only of what kind the message in each place is, and
-//! when the place had its last turn.
+//! when its site had its last turn.
 
 /// What a place hands out, the more urgent first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,10 +16,12 @@ pub(super) struct Place {
     /// Of its consumer among those of the service: 0 for the most urgent.
     pub(super) rank: usize,
     pub(super) kind: Kind,
-    /// The turn in which a message was last taken from here; 0 for never.
+    /// The turn in which a message of its site was last taken, wherever that stood; 0 for never.
     pub(super) taken_at: u64,
-    /// It is a site's own, and nothing of it is in hand.
+    /// Nothing of its site is in hand, and there are lanes to tell sites apart.
     pub(super) is_newcomer: bool,
+    /// Position of the message.
+    pub(super) seq: u64,
 }
 
 /// Among which messages is chosen.
@@ -47,14 +49,15 @@ impl Among {
 }
 
 /// The most urgent of the places in which a message waits, each with its index; that of a retry, if there is one, when it
-/// is their turn. Among equals it is the one whose last turn is longest ago: sites are served in turn.
+/// is their turn. Among equals it is the one whose site had its last turn longest ago: sites are served in turn, in however
+/// many lanes one stands; and of one site the oldest.
 pub(super) fn next_place(
     waiting: impl Iterator<Item = (usize, Place)> + Clone,
     among: Among,
     retry_first: bool,
 ) -> Option<usize> {
     let eligible = waiting.filter(|(_, place)| among.has(*place));
-    let urgency = |(_, place): &(usize, Place)| (place.rank, place.kind, place.taken_at);
+    let urgency = |(_, place): &(usize, Place)| (place.rank, place.kind, place.taken_at, place.seq);
     let retries = eligible.clone().filter(|(_, place)| retry_first && place.kind == Kind::Retry);
     retries.min_by_key(urgency).or_else(|| eligible.min_by_key(urgency)).map(|(index, _)| index)
 }
@@ -69,7 +72,7 @@ mod tests {
     const ROUTINE_RETRY: usize = 3;
 
     fn place(rank: usize, kind: Kind) -> Place {
-        Place { rank, kind, taken_at: 0, is_newcomer: false }
+        Place { rank, kind, taken_at: 0, is_newcomer: false, seq: 0 }
     }
 
     /// Which of the places in which something waits is chosen.
@@ -117,6 +120,12 @@ mod tests {
     fn sites_are_served_in_turn_and_the_urgent_ones_before_all_others() {
         assert_eq!(taken(&[1, 1, 1], 7), [0, 1, 2, 0, 1, 2, 0]);
         assert_eq!(taken(&[1, 0, 1, 0], 5), [1, 3, 1, 3, 1]);
+    }
+
+    #[test]
+    fn of_a_site_that_stands_in_several_lanes_the_oldest_is_taken() {
+        let [older, newer] = [3, 8].map(|seq| Place { seq, ..place(1, Kind::Fresh) });
+        assert_eq!(next_place([(0, newer), (1, older)].into_iter(), Among::All, false), Some(1));
     }
 
     #[test]

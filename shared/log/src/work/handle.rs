@@ -86,11 +86,11 @@ pub enum Failure {
 
 impl From<AppendError> for Failure {
     /// Only a claim expects that its place may be taken; for every other fact it means that two different
-    /// facts have one subject, which the ids rule out.
+    /// facts have one subject, which the ids rule out. What the server refuses once it refuses always.
     fn from(error: AppendError) -> Self {
         match error {
-            AppendError::Unavailable(_) => Self::Retry(error.into()),
-            AppendError::TooLong { .. } => Self::Park(error.into()),
+            AppendError::Unavailable(_) | AppendError::Full(_) => Self::Retry(error.into()),
+            AppendError::TooLong { .. } | AppendError::Refused(_) => Self::Park(error.into()),
             AppendError::Taken(_) | AppendError::OtherLog(_) => Self::Stop(error.into()),
         }
     }

@@ -21,8 +21,8 @@ pub(super) struct Hands {
 }
 
 impl Hands {
-    /// For `concurrency` messages of so many consumers, which may have shares.
-    pub(super) fn new(concurrency: usize, consumers: usize, has_shares: bool) -> Self {
+    /// For `concurrency` messages of so many consumers, which may have lanes.
+    pub(super) fn new(concurrency: usize, consumers: usize, has_lanes: bool) -> Self {
         let quarter = (concurrency / 4).max(1);
         // With one consumer nothing is more urgent than the rest.
         let reserve = if consumers > 1 { quarter } else { 0 };
@@ -30,7 +30,7 @@ impl Hands {
             slots: Arc::new(Semaphore::new(concurrency)),
             retry_slots: Arc::new(Semaphore::new(quarter)),
             reserve: Arc::new(Semaphore::new(reserve)),
-            newcomers: Arc::new(Semaphore::new(if has_shares { quarter } else { 0 })),
+            newcomers: Arc::new(Semaphore::new(if has_lanes { quarter } else { 0 })),
             tasks: TaskTracker::new(),
         }
     }
@@ -71,8 +71,8 @@ mod tests {
     use super::*;
 
     /// Slots, slots for retries, reserve, that of newcomers.
-    fn sizes(concurrency: usize, consumers: usize, has_shares: bool) -> [usize; 4] {
-        let hands = Hands::new(concurrency, consumers, has_shares);
+    fn sizes(concurrency: usize, consumers: usize, has_lanes: bool) -> [usize; 4] {
+        let hands = Hands::new(concurrency, consumers, has_lanes);
         [&hands.slots, &hands.retry_slots, &hands.reserve, &hands.newcomers]
             .map(|semaphore| semaphore.available_permits())
     }

@@ -16,7 +16,6 @@ use super::choice::Kind;
 use super::handle::{AnyHandle, Failure};
 use super::source::{Taken, nak, report_progress};
 use super::{WorkConfig, WorkError};
-use crate::append::AppendError;
 use crate::connection::{Log, UnavailableError};
 use crate::dead_letter::chain;
 use crate::failpoint::reach;
@@ -24,6 +23,7 @@ use crate::need::KnownNeeds;
 use crate::recorded::{Place, Recorded, timestamp};
 use crate::retry::Attempts;
 use crate::retry_ticket::{Ticket, Try};
+use crate::trouble::Trouble;
 
 /// Waits before a failed message is tried again.
 const REDELIVERY: Attempts = Attempts {
@@ -67,6 +67,15 @@ pub(super) enum Content {
     Fact(Recorded),
     /// The bytes of a ticket, which names a fact.
     Ticket(Bytes),
+}
+
+/// A message that failed can't be tried again.
+#[derive(Debug, thiserror::Error)]
+#[error("{why}; it would be tried again, and the server refuses the ticket for that")]
+struct NoTicketError {
+    why: String,
+    #[source]
+    refused: UnavailableError,
 }
 
 /// How a message ended.
@@ -225,27 +234,40 @@ impl Bench {
         let Some(_place) = place else {
             // In hand it would die with the suspect that is being handled, and be taken for another poison.
             let wait = self.log.wait_before(REDELIVERY, 2);
-            self.put_off(placed, placed.tries.clone(), placed.deliveries - 1, wait).await;
-            return Ended::Later;
+            return match self.put_off(placed, placed.tries.clone(), placed.deliveries - 1, wait).await {
+                Ok(()) => Ended::Later,
+                Err(refused) => Ended::Stopped(refused.into()),
+            };
         };
-        let source = match self.try_to_handle(handler, placed).await {
+        let source: Box<dyn Error + Send + Sync> = match self.try_to_handle(handler, placed).await {
             Ok(()) => {
                 reach("work.after-effect");
                 return Ended::Done;
             }
             Err(Failure::Stop(source)) => return Ended::Stopped(source),
             Err(Failure::Elsewhere { need }) => {
-                tracing::debug!(need = need.name(), seq, "handed over");
                 let ticket = ticket(placed, placed.tries.clone(), 0);
-                until_written(&self.log, seq, || self.log.hand_over(&ticket, &need, &self.needs)).await;
-                return Ended::HandedOver;
+                let hand_over = || self.log.hand_over(&ticket, &need, &self.needs);
+                match until_written(&self.log, seq, hand_over).await {
+                    Ok(()) => {
+                        tracing::debug!(need = need.name(), seq, "handed over");
+                        return Ended::HandedOver;
+                    }
+                    Err(refused) => {
+                        let why = Failure::Elsewhere { need }.to_string();
+                        NoTicketError { why, refused }.into()
+                    }
+                }
             }
             Err(Failure::Retry(source)) if placed.tries.len() + 1 < self.config.max_tries => {
                 let wait = self.log.wait_before(REDELIVERY, placed.tries.len() as u64 + 2);
                 tracing::warn!(error = &*source as &dyn Error, seq, ?wait, "will be tried again");
                 let tries = tries_with(placed, chain(&*source));
-                self.put_off(placed, tries, 0, wait).await;
-                return Ended::Later;
+                match self.put_off(placed, tries, 0, wait).await {
+                    Ok(()) => return Ended::Later,
+                    // It can't come again by a ticket: this was its last try.
+                    Err(refused) => NoTicketError { why: chain(&*source).join(": "), refused }.into(),
+                }
             }
             Err(Failure::Retry(source) | Failure::Park(source)) => source,
         };
@@ -255,8 +277,8 @@ impl Bench {
         loop {
             match self.log.give_up(&placed.consumer, &placed.recorded, tries.clone()).await {
                 Ok(()) => return Ended::Parked,
-                Err(AppendError::Unavailable(error)) => {
-                    tracing::debug!(error = &*error as &dyn Error, seq, "cannot park yet");
+                Err(error) if error.passes() => {
+                    tracing::debug!(error = &error as &dyn Error, seq, "cannot park yet");
                 }
                 Err(error) => return Ended::Stopped(error.into()),
             }
@@ -271,9 +293,18 @@ impl Bench {
     }
 
     /// Has the message come again by a ticket, after `wait`.
-    async fn put_off(&self, placed: &Placed, tries: Vec<Try>, unanswered: u64, wait: Duration) {
+    ///
+    /// # Errors
+    /// When the server refuses the ticket for good.
+    async fn put_off(
+        &self,
+        placed: &Placed,
+        tries: Vec<Try>,
+        unanswered: u64,
+        wait: Duration,
+    ) -> Result<(), UnavailableError> {
         let ticket = ticket(placed, tries, unanswered);
-        until_written(&self.log, ticket.stream_seq, || self.log.schedule_retry(&ticket, wait)).await;
+        until_written(&self.log, ticket.stream_seq, || self.log.schedule_retry(&ticket, wait)).await
     }
 
     /// Answers the server; gives a word for the metrics.
@@ -317,17 +348,22 @@ fn ticket(placed: &Placed, tries: Vec<Try>, unanswered: u64) -> Ticket {
     Ticket { consumer: placed.consumer.clone(), stream_seq, event_id, tries, unanswered }
 }
 
-async fn until_written<F, Fut>(log: &Log, seq: u64, mut write: F)
+/// Tries until it is written, however long that takes, unless the server refuses it.
+async fn until_written<F, Fut>(log: &Log, seq: u64, mut write: F) -> Result<(), UnavailableError>
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = Result<(), UnavailableError>>,
 {
     let mut looks = 2;
     while let Err(error) = write().await {
+        if error.trouble() == Trouble::Refused {
+            return Err(error);
+        }
         tracing::debug!(error = &error as &dyn Error, seq, "no ticket was written yet");
         log.pause_before(LOOK_AGAIN, looks).await;
         looks += 1;
     }
+    Ok(())
 }
 
 fn tries_with(placed: &Placed, errors: Vec<String>) -> Vec<Try> {

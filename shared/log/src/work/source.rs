@@ -1,7 +1,6 @@
 //! The durable consumers that a service takes from, with the one message of each that has come and waits for a
-//! slot. A consumer with shares is one of them for each site.
+//! slot. A consumer with lanes is one of them for each lane, and one for what stands in none.
 
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -9,34 +8,36 @@ use async_nats::jetstream::AckKind;
 use async_nats::jetstream::consumer::{Consumer, pull};
 use async_nats::jetstream::message::Message;
 use futures::future::join_all;
-use futures::stream::BoxStream;
-use futures::{FutureExt as _, StreamExt as _};
+use futures::stream::{self, BoxStream};
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
+use hilum_events::Site;
 use tokio_util::sync::CancellationToken;
 
 use super::calm::Gate;
 use super::choice::{Among, Kind, Place, next_place};
 use super::pull::{PULL, one_by_one};
+use super::turns::{Hold, Turns};
 use crate::connection::{Log, UnavailableError};
 use crate::definition::{EVENTS, RETRIES, retry_consumer};
-use crate::share;
+use crate::lane::{Lanes, lanes_of, name_of};
 
 /// What is on its way when a worker stops has come by then, or the server is away.
 const ON_ITS_WAY: Duration = Duration::from_secs(2);
+
+/// Consumers that are opened at a time.
+const AT_ONCE: usize = 16;
 
 /// A message to handle.
 pub(super) struct Taken {
     pub(super) message: Message,
     pub(super) kind: Kind,
-    /// The consumer of the fact as declared, also for a ticket or a site's share.
+    /// The consumer of the fact as declared, also for a ticket or a lane.
     pub(super) consumer: String,
     /// How often to report progress.
     pub(super) beat: Duration,
     /// To be kept as long as the message is in hand.
     pub(super) hold: Hold,
 }
-
-/// Counts what is in hand of a source.
-pub(super) type Hold = Arc<()>;
 
 struct Source {
     /// Of its consumer among those of the service.
@@ -47,9 +48,8 @@ struct Source {
     name: String,
     kind: Kind,
     beat: Duration,
-    /// The turn in which a message was last taken.
-    taken_at: u64,
-    hold: Hold,
+    /// Whether its sites are told apart.
+    has_lanes: bool,
     messages: Option<BoxStream<'static, Result<Message, UnavailableError>>>,
     waiting: Option<Waiting>,
     gate: Gate,
@@ -58,45 +58,50 @@ struct Source {
 
 struct Waiting {
     message: Message,
+    /// Whose it is, as its subject says.
+    site: Option<Site>,
+    seq: u64,
     reported_at: Instant,
 }
 
 /// All sources of a service.
 pub(super) struct Sources {
     all: Vec<Source>,
-    /// How many messages were taken.
-    turn: u64,
+    turns: Turns,
     gate: Gate,
     closing: CancellationToken,
 }
 
 impl Sources {
     pub(super) fn new(consumers: &[String], gate: &Gate) -> Self {
-        let mut sources =
-            Self { all: Vec::new(), turn: 0, gate: gate.clone(), closing: CancellationToken::new() };
+        let mut sources = Self {
+            all: Vec::new(),
+            turns: Turns::default(),
+            gate: gate.clone(),
+            closing: CancellationToken::new(),
+        };
         for (rank, consumer) in consumers.iter().enumerate() {
             sources.add(rank, consumer, consumer.clone(), Kind::Fresh);
+            for lane in 0..lanes_of(consumer).map_or(0, Lanes::count) {
+                sources.add(rank, consumer, name_of(consumer, lane), Kind::Fresh);
+            }
             sources.add(rank, consumer, retry_consumer(consumer), Kind::Retry);
         }
         sources
     }
 
     fn add(&mut self, rank: usize, consumer: &str, name: String, kind: Kind) {
-        let (gate, closing) = (self.gate.clone(), self.closing.clone());
-        let (consumer, hold) = (consumer.to_owned(), Hold::default());
-        let (beat, taken_at, messages, waiting) = (Duration::MAX, 0, None, None);
         self.all.push(Source {
             rank,
-            consumer,
+            consumer: consumer.to_owned(),
             name,
             kind,
-            beat,
-            taken_at,
-            hold,
-            messages,
-            waiting,
-            gate,
-            closing,
+            beat: Duration::MAX,
+            has_lanes: kind == Kind::Fresh && lanes_of(consumer).is_some(),
+            messages: None,
+            waiting: None,
+            gate: self.gate.clone(),
+            closing: self.closing.clone(),
         });
     }
 
@@ -109,39 +114,15 @@ impl Sources {
         }
     }
 
-    /// Opens all declared consumers, also those that were open before; shares are open when they are named again.
+    /// Opens all of them, also those that were open before.
     pub(super) async fn open(&mut self, log: &Log) -> Result<(), UnavailableError> {
         for source in &mut self.all {
             source.keep_what_came();
             source.messages = None;
-            if !source.is_share() {
-                source.open(log).await?;
-            }
         }
-        Ok(())
-    }
-
-    /// Opens the shares with these names that are not open, and forgets those that are gone.
-    pub(super) async fn open_shares(&mut self, log: &Log, names: &[String]) -> Result<(), UnavailableError> {
-        for name in names {
-            let found = self.all.iter().position(|source| source.name == *name);
-            let place = match found {
-                Some(place) => place,
-                None => {
-                    let (consumer, _) = share::parts(name);
-                    let pattern = self.all.iter().find(|source| source.name == consumer);
-                    let Some(rank) = pattern.map(|pattern| pattern.rank) else { continue };
-                    self.add(rank, consumer, name.clone(), Kind::Fresh);
-                    self.all.len() - 1
-                }
-            };
-            if self.all[place].messages.is_none() {
-                self.all[place].open(log).await?;
-            }
-        }
-        self.all
-            .retain(|source| !source.is_share() || source.waiting.is_some() || names.contains(&source.name));
-        Ok(())
+        stream::iter(self.all.iter_mut().map(Ok))
+            .try_for_each_concurrent(AT_ONCE, |source| source.open(log))
+            .await
     }
 
     /// The shortest time after which progress is to be reported, when all are open.
@@ -157,7 +138,7 @@ impl Sources {
                 let Poll::Ready(message) = messages.poll_next_unpin(context) else { continue };
                 let ended = || Err(UnavailableError::new(PULL)("the server ended the pull"));
                 return Poll::Ready(message.unwrap_or_else(ended).map(|message| {
-                    source.waiting = Some(Waiting { message, reported_at: Instant::now() });
+                    source.waiting = Some(Waiting::new(message));
                 }));
             }
             Poll::Pending
@@ -175,21 +156,20 @@ impl Sources {
         let index = self.next_place(among, retry_first)?;
         let source = &mut self.all[index];
         let waiting = source.waiting.take()?;
-        self.turn += 1;
-        source.taken_at = self.turn;
+        let hold = self.turns.take(waiting.site.as_ref().filter(|_| source.has_lanes));
         Some(Taken {
             message: waiting.message,
             kind: source.kind,
             consumer: source.consumer.clone(),
             beat: source.beat,
-            hold: Arc::clone(&source.hold),
+            hold,
         })
     }
 
     fn next_place(&self, among: Among, retry_first: bool) -> Option<usize> {
         let all = self.all.iter().enumerate();
-        let waiting = all.filter(|(_, source)| source.waiting.is_some());
-        next_place(waiting.map(|(index, source)| (index, source.place())), among, retry_first)
+        let waiting = all.filter_map(|(index, source)| Some((index, source.place(&self.turns)?)));
+        next_place(waiting, among, retry_first)
     }
 
     /// Tells the server that what waits for a slot is not forgotten.
@@ -211,13 +191,17 @@ impl Sources {
 }
 
 impl Source {
-    fn is_share(&self) -> bool {
-        self.kind == Kind::Fresh && self.name != self.consumer
-    }
-
-    fn place(&self) -> Place {
-        let is_newcomer = self.is_share() && Arc::strong_count(&self.hold) == 1;
-        Place { rank: self.rank, kind: self.kind, taken_at: self.taken_at, is_newcomer }
+    /// Where the message that waits here stands among others.
+    fn place(&self, turns: &Turns) -> Option<Place> {
+        let Waiting { site, seq, .. } = self.waiting.as_ref()?;
+        let site = site.as_ref().filter(|_| self.has_lanes);
+        Some(Place {
+            rank: self.rank,
+            kind: self.kind,
+            taken_at: turns.last(site),
+            is_newcomer: site.is_some_and(|site| !turns.is_in_hand(site)),
+            seq: *seq,
+        })
     }
 
     /// What has come and was not looked at yet would else be lost with the pull, until the server takes its worker for
@@ -228,7 +212,7 @@ impl Source {
         }
         let came = self.messages.as_mut().and_then(|messages| messages.next().now_or_never());
         if let Some(Some(Ok(message))) = came {
-            self.waiting = Some(Waiting { message, reported_at: Instant::now() });
+            self.waiting = Some(Waiting::new(message));
         }
     }
 
@@ -254,14 +238,21 @@ impl Source {
         };
         let stream = log.context.get_stream_no_info(stream).await;
         let stream = stream.map_err(UnavailableError::new("open a stream"))?;
-        let consumer: Consumer<pull::Config> =
-            stream.get_consumer(&self.name).await.map_err(|error| error.to_string()).map_err(
-                UnavailableError::new("open a durable consumer; apply the definitions of streams/ first"),
-            )?;
+        let consumer: Consumer<pull::Config> = stream.get_consumer(&self.name).await.map_err(
+            UnavailableError::new("open a durable consumer; apply the definitions of streams/ first"),
+        )?;
         self.beat = consumer.cached_info().config.ack_wait / 3;
         let messages = one_by_one(log.clone(), consumer, self.gate.clone(), self.closing.clone());
         self.messages = Some(messages.boxed());
         Ok(())
+    }
+}
+
+impl Waiting {
+    fn new(message: Message) -> Self {
+        let site = message.subject.split('.').nth(2).and_then(|site| site.parse().ok());
+        let seq = message.info().map_or(0, |info| info.stream_sequence);
+        Self { message, site, seq, reported_at: Instant::now() }
     }
 }
 

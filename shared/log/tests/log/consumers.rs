@@ -8,7 +8,7 @@ use crate::{Scripted, bench, work_config, work_until};
 fn definition(max_ack_pending: i64) -> ConsumerDefinition {
     ConsumerDefinition {
         name: "deliver-pacs".to_owned(),
-        share_per_site: false,
+        lanes: None,
         filter_subjects: vec!["evt.image-stored.>".to_owned()],
         ack_wait_s: 30,
         max_deliver: 10,
@@ -17,12 +17,13 @@ fn definition(max_ack_pending: i64) -> ConsumerDefinition {
 }
 
 #[tokio::test]
-async fn a_consumer_begins_with_what_comes_after_it_was_made_and_tries_again() {
+async fn a_consumer_begins_where_it_is_told_to_and_tries_again() {
     let bench = bench().await;
     bench.log.append(&samples::image_stored(1, "a", 0)).await.unwrap();
-    assert_eq!(bench.log.ensure_consumer(&definition(8)).await.unwrap(), Ensured::Made);
+    assert_eq!(bench.log.ensure_consumer(&definition(8), None).await.unwrap(), Ensured::Missing);
+    assert_eq!(bench.log.ensure_consumer(&definition(8), Some(1)).await.unwrap(), Ensured::Made);
     bench.log.append(&samples::image_stored(2, "b", 0)).await.unwrap();
-    assert_eq!(bench.log.ensure_consumer(&definition(16)).await.unwrap(), Ensured::Found);
+    assert_eq!(bench.log.ensure_consumer(&definition(16), None).await.unwrap(), Ensured::Found);
     bench.log.append(&samples::image_stored(3, "c", 0)).await.unwrap();
     let handler = Scripted::new(|job, before| {
         assert_ne!(job, 1, "it was there before");
@@ -30,7 +31,7 @@ async fn a_consumer_begins_with_what_comes_after_it_was_made_and_tries_again() {
     });
     let done = async || handler.calls() == 3 && !bench.log.has_retry("deliver-pacs", 2).await.unwrap();
     work_until(&bench.log, handler.clone(), &work_config("deliver-pacs"), done).await;
-    assert_eq!(bench.log.ensure_consumer(&definition(16)).await.unwrap(), Ensured::Found);
+    assert_eq!(bench.log.ensure_consumer(&definition(16), None).await.unwrap(), Ensured::Found);
 }
 
 #[tokio::test]

@@ -4,8 +4,11 @@
 mod clock;
 mod consumers;
 mod facts;
+mod lanes;
 mod losses;
+mod lost;
 mod needs;
+mod refused;
 mod retries;
 mod same;
 mod shares;
@@ -33,17 +36,31 @@ async fn bench() -> Bench {
     bench_with_ack_wait(30).await
 }
 
-async fn bench_with_ack_wait(ack_wait_s: u64) -> Bench {
+/// A server without any stream, which allows so many consumers of each.
+async fn bare_bench(max_consumers: Option<u32>) -> Bench {
     let folder = TestFolder::new().unwrap();
-    let server = NatsServer::start(&NatsOptions::in_folder(folder.path().into())).await.unwrap();
+    let options = NatsOptions { max_consumers, ..NatsOptions::in_folder(folder.path().into()) };
+    let server = NatsServer::start(&options).await.unwrap();
     let log = Log::connect(&server.url(), "test").await.unwrap();
     assert!(wait_until(LIMIT, || async { log.is_connected() }).await);
+    Bench { server, log, folder }
+}
+
+async fn bench_with_ack_wait(ack_wait_s: u64) -> Bench {
+    let bench = bare_bench(None).await;
     let mut definitions = definitions();
     for consumer in definitions.iter_mut().flat_map(|definition| &mut definition.consumers) {
         consumer.ack_wait_s = ack_wait_s;
     }
-    apply(&log, &definitions, 1).await.unwrap();
-    Bench { server, log, folder }
+    apply(&bench.log, &definitions, 1).await.unwrap();
+    bench
+}
+
+impl Bench {
+    /// Past our own code, as an operator or an earlier release.
+    async fn jetstream(&self) -> async_nats::jetstream::Context {
+        async_nats::jetstream::new(async_nats::connect(self.server.url()).await.unwrap())
+    }
 }
 
 fn work_config(consumer: &str) -> WorkConfig {

@@ -1,187 +1,157 @@
-//! Sites are served in turn, and a log that is older than their shares loses and repeats nothing.
+//! A log of an earlier release: what waits there is handed out, what was settled is not lost or left, and the consumers of
+//! single sites are removed.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use hilum_events::{Event, Site, samples};
-use hilum_log::{Delivery, Failure, Handle, Log, WorkConfig, apply, definitions, drift, work};
-use hilum_servers::wait_until;
-use tokio_util::sync::CancellationToken;
+use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
+use futures::StreamExt as _;
+use hilum_events::{Site, samples};
+use hilum_log::{StreamDefinition, apply, apply_definitions, definitions, drift};
 
-use crate::{LIMIT, bench, work_config, work_until};
+use crate::lanes::{CONSUMERS, Reader, config, request};
+use crate::{Bench, bare_bench, bench, work_until};
 
-const CONSUMERS: [&str; 2] = ["infer-stat", "infer-routine"];
+const ROUTINE: &str = "infer-routine";
 
-/// Notes what comes, by site and position; holds what comes of the site `held` until the gate is open.
-#[derive(Default)]
-struct Reader {
-    seen: Mutex<Vec<(String, u64)>>,
-    begun: AtomicU64,
-    held: Option<&'static str>,
-    gate: CancellationToken,
-}
-
-impl Reader {
-    /// The sites in the order in which they were served.
-    fn order(&self) -> Vec<String> {
-        self.seen.lock().unwrap().iter().map(|(site, _)| site.clone()).collect()
-    }
-
-    /// How often each position came.
-    fn times(&self) -> BTreeMap<u64, usize> {
-        let mut times = BTreeMap::new();
-        for (_, seq) in &*self.seen.lock().unwrap() {
-            *times.entry(*seq).or_default() += 1;
-        }
-        times
-    }
-
-    fn count(&self) -> usize {
-        self.seen.lock().unwrap().len()
+fn pull_config(name: &str, filter: &str) -> pull::Config {
+    pull::Config {
+        durable_name: Some(name.to_owned()),
+        ack_policy: AckPolicy::Explicit,
+        filter_subjects: vec![filter.to_owned()],
+        max_ack_pending: 512,
+        max_deliver: 10,
+        ..pull::Config::default()
     }
 }
 
-impl Handle for Reader {
-    async fn handle(&self, delivery: &Delivery) -> Result<(), Failure> {
-        let site = delivery.envelope.site.to_string();
-        self.begun.fetch_add(1, Ordering::SeqCst);
-        if self.held == Some(site.as_str()) {
-            self.gate.cancelled().await;
-        }
-        self.seen.lock().unwrap().push((site, delivery.recorded.seq));
-        Ok(())
+/// The definitions without the consumers that have lanes now.
+fn without_laned() -> Vec<StreamDefinition> {
+    let mut definitions = definitions();
+    for definition in &mut definitions {
+        definition.consumers.retain(|consumer| consumer.lanes.is_none());
     }
+    definitions
 }
 
-/// A routine request of a site; gives its position.
-async fn request(log: &Log, site: &str, number: u128) -> u64 {
+/// As an earlier release wrote it: in no lane.
+async fn without_lane(bench: &Bench, site: &str, number: u128) -> u64 {
     let mut envelope = samples::inference_requested(number, &format!("content {number}"), 0);
     envelope.site = site.parse::<Site>().unwrap();
-    assert!(matches!(envelope.event, Event::InferenceRequested(_)));
-    log.append(&envelope).await.unwrap().seq()
+    let jetstream = bench.jetstream().await;
+    let written = jetstream.publish(envelope.subject(), envelope.encode().into()).await.unwrap();
+    written.await.unwrap().sequence
 }
 
-fn config(concurrency: usize) -> WorkConfig {
-    let consumers = CONSUMERS.map(str::to_owned).to_vec();
-    WorkConfig { consumers, concurrency, handle_limit: 2 * LIMIT, ..work_config("") }
+/// As a worker of an earlier release read them.
+async fn settle_the_first(bench: &Bench, consumer: &str, count: usize) {
+    let stream = bench.jetstream().await.get_stream("EVENTS").await.unwrap();
+    let consumer: PullConsumer = stream.get_consumer(consumer).await.unwrap();
+    let mut messages = consumer.fetch().max_messages(count).messages().await.unwrap();
+    while let Some(message) = messages.next().await {
+        message.unwrap().double_ack().await.unwrap();
+    }
 }
 
-#[tokio::test]
-async fn images_of_other_sites_are_served_before_most_of_the_flood_of_one_that_came_first() {
-    let (bench, reader) = (bench().await, Arc::new(Reader::default()));
-    for number in 0..30 {
-        request(&bench.log, "flood", number).await;
-    }
-    // One whose name comes before that of the flood, and one whose name comes after it.
-    for number in 30..36 {
-        request(&bench.log, if number < 33 { "a-calm" } else { "z-calm" }, number).await;
-    }
-    work_until(&bench.log, reader.clone(), &config(1), async || reader.count() == 36).await;
-    let order = reader.order();
-    let calm: Vec<usize> = (0..36).filter(|place| order[*place] != "flood").collect();
-    // One of the flood in each of three rounds, and what was in hand before the others' messages had come.
-    assert!(calm[5] <= 12, "served at {calm:?}");
+async fn names(bench: &Bench) -> Vec<String> {
+    let stream = bench.jetstream().await.get_stream("EVENTS").await.unwrap();
+    stream.consumer_names().map(Result::unwrap).collect().await
 }
 
 #[tokio::test]
-async fn a_site_that_has_none_in_hand_waits_for_no_hand_that_another_holds() {
-    let bench = bench().await;
-    let reader = Arc::new(Reader { held: Some("flood"), ..Reader::default() });
-    for number in 0..20 {
-        request(&bench.log, "flood", number).await;
+async fn an_installation_with_a_consumer_for_each_site_is_taken_over_within_the_consumers_that_the_server_allows()
+ {
+    const SITES: usize = 40;
+    // Room for what it has, and for no lane beside that.
+    let bench = bare_bench(Some(2 * SITES as u32 + 3)).await;
+    apply(&bench.log, &without_laned(), 1).await.unwrap();
+    let stream = bench.jetstream().await.get_stream("EVENTS").await.unwrap();
+    for consumer in CONSUMERS {
+        let priority = consumer.trim_start_matches("infer-");
+        let make = async |name: &str, site: &str| {
+            let filter = format!("evt.inference-requested.{site}.*.{priority}");
+            stream.create_consumer_strict(pull_config(name, &filter)).await.unwrap();
+        };
+        make(consumer, "@").await;
+        for number in 0..SITES {
+            make(&format!("{consumer}@site-{number}"), &format!("site-{number}")).await;
+        }
     }
-    let (config, shutdown) = (config(4), CancellationToken::new());
-    let (worked, ()) = tokio::join!(work(&bench.log, reader.clone(), &config, &shutdown), async {
-        let hands_are_full = async || reader.begun.load(Ordering::SeqCst) == 4;
-        assert!(wait_until(LIMIT, hands_are_full).await);
-        // A site that was never heard of before: its share is made now, and the worker learns of it.
-        request(&bench.log, "calm", 100).await;
-        assert!(wait_until(LIMIT, async || reader.order() == ["calm"]).await, "it waits for the flood");
-        assert_eq!(reader.begun.load(Ordering::SeqCst), 5, "the reserve is for others than the flood");
-        reader.gate.cancel();
-        assert!(wait_until(LIMIT, async || reader.count() == 21).await);
-        shutdown.cancel();
-    });
-    worked.unwrap();
-}
+    let refused = stream.create_consumer_strict(pull_config("one-more", "evt.image-stored.>")).await;
+    assert!(refused.is_err(), "the server is at its limit");
+    // Two of each of some sites, of which the first is settled, and a site that settled all it had.
+    let mut open = BTreeMap::new();
+    for number in 0..6 {
+        let site = format!("site-{number}");
+        without_lane(&bench, &site, 2 * number).await;
+        settle_the_first(&bench, &format!("{ROUTINE}@{site}"), 1).await;
+        let second = without_lane(&bench, &site, 2 * number + 1).await;
+        match number {
+            5 => settle_the_first(&bench, &format!("{ROUTINE}@{site}"), 1).await,
+            _ => drop(open.insert(second, site)),
+        }
+    }
+    assert!(drift(&bench.log, 1).await.unwrap().iter().any(|it| it.difference.contains("40 consumers")));
 
-#[tokio::test]
-async fn queues_are_told_by_site() {
-    let bench = bench().await;
-    for (number, site) in (0..).zip(["north", "north", "south"]) {
-        request(&bench.log, site, number).await;
-    }
-    let depths = bench.log.queue_depths().await.unwrap();
-    let waiting: Vec<_> = depths
-        .iter()
-        .filter(|depth| depth.waiting > 0)
-        .map(|depth| (depth.consumer.as_str(), depth.site.as_ref().map(Site::to_string), depth.waiting))
-        .collect();
-    let expected = |site: &str, waiting| ("infer-routine", Some(site.to_owned()), waiting);
-    assert_eq!(waiting, [expected("north", 2), expected("south", 1)]);
-    let positions = bench.log.consumer_positions().await.unwrap();
-    let shares: Vec<_> = positions.iter().filter_map(|it| it.site.as_ref()).map(Site::to_string).collect();
-    assert_eq!(shares, ["north", "south"]);
+    apply_definitions(&bench.log, 1).await.unwrap();
     assert_eq!(drift(&bench.log, 1).await.unwrap(), []);
-}
-
-/// The definitions of releases before shares.
-async fn apply_those_before_shares(log: &Log) {
-    let mut definitions = definitions();
-    for consumer in definitions.iter_mut().flat_map(|definition| &mut definition.consumers) {
-        consumer.share_per_site = false;
-    }
-    apply(log, &definitions, 1).await.unwrap();
+    assert!(!names(&bench).await.iter().any(|name| name.contains('@')), "{:?}", names(&bench).await);
+    let new = request(&bench.log, "new", 100).await;
+    let reader = Arc::new(Reader::default());
+    let seen = |seq: &u64| reader.times().contains_key(seq);
+    work_until(&bench.log, reader.clone(), &config(4), async || open.keys().chain([&new]).all(seen)).await;
+    assert!(reader.times().values().all(|times| *times == 1), "{:?}", reader.times());
+    // Behind the first that was open some come again that were settled; none before it does.
+    assert!(reader.times().keys().all(|seq| seq >= open.keys().next().unwrap()), "{:?}", reader.times());
+    let before = names(&bench).await;
+    apply_definitions(&bench.log, 1).await.unwrap();
+    assert_eq!(names(&bench).await, before);
+    let depths = bench.log.queue_depths().await.unwrap();
+    assert!(depths.iter().all(|depth| depth.waiting + depth.in_hand == 0), "{depths:?}");
 }
 
 #[tokio::test]
 async fn a_log_from_before_shares_goes_on_where_it_was_and_repeats_nothing_that_was_settled() {
-    let (bench, reader) = (bench().await, Arc::new(Reader::default()));
-    apply_those_before_shares(&bench.log).await;
-    // What the old release wrote and read: these requests have no shares.
+    let (bench, reader) = (bare_bench(None).await, Arc::new(Reader::default()));
+    let mut before = definitions();
+    before
+        .iter_mut()
+        .flat_map(|definition| &mut definition.consumers)
+        .for_each(|consumer| consumer.lanes = None);
+    apply(&bench.log, &before, 1).await.unwrap();
     let mut seqs = Vec::new();
     for (number, site) in (0..).zip(["north", "south", "north", "south", "north"]) {
-        seqs.push(without_share(&bench, site, number).await);
+        seqs.push(without_lane(&bench, site, number).await);
     }
-    settle_the_first(&bench, 2).await;
-
-    assert!(!drift(&bench.log, 1).await.unwrap().is_empty(), "the old consumers are seen");
-    let settled = bench.log.consumer_positions().await.unwrap();
-    let settled = settled.iter().find(|it| it.consumer == "infer-routine").unwrap();
-    assert_eq!(settled.ack_floor_seq, seqs[1]);
-    hilum_log::apply_definitions(&bench.log, 1).await.unwrap();
+    settle_the_first(&bench, ROUTINE, 2).await;
+    apply_definitions(&bench.log, 1).await.unwrap();
     assert_eq!(drift(&bench.log, 1).await.unwrap(), []);
 
     seqs.push(request(&bench.log, "west", 50).await);
     work_until(&bench.log, reader.clone(), &config(4), async || reader.count() >= 4).await;
     let expected: BTreeMap<u64, usize> = seqs[2..].iter().map(|seq| (*seq, 1)).collect();
     assert_eq!(reader.times(), expected);
-    hilum_log::apply_definitions(&bench.log, 1).await.unwrap();
-    let depths = bench.log.queue_depths().await.unwrap();
-    assert!(depths.iter().all(|depth| depth.waiting + depth.in_hand == 0), "{depths:?}");
 }
 
-/// As a release before shares wrote it.
-async fn without_share(bench: &crate::Bench, site: &str, number: u128) -> u64 {
-    let mut envelope = samples::inference_requested(number, &format!("content {number}"), 0);
-    envelope.site = site.parse::<Site>().unwrap();
-    let client = async_nats::connect(bench.server.url()).await.unwrap();
-    let context = async_nats::jetstream::new(client);
-    let written = context.publish(envelope.subject(), envelope.encode().into()).await.unwrap();
-    written.await.unwrap().sequence
-}
-
-/// As a worker of a release before shares read them.
-async fn settle_the_first(bench: &crate::Bench, count: usize) {
-    use futures::StreamExt as _;
-    let client = async_nats::connect(bench.server.url()).await.unwrap();
-    let context = async_nats::jetstream::new(client);
-    let stream = context.get_stream("EVENTS").await.unwrap();
-    let consumer: async_nats::jetstream::consumer::PullConsumer =
-        stream.get_consumer("infer-routine").await.unwrap();
-    let mut messages = consumer.fetch().max_messages(count).messages().await.unwrap();
-    while let Some(message) = messages.next().await {
-        message.unwrap().double_ack().await.unwrap();
+#[tokio::test]
+async fn a_takeover_that_was_cut_off_is_done_again() {
+    let bench = bench().await;
+    let stream = bench.jetstream().await.get_stream("EVENTS").await.unwrap();
+    // The declared consumer was removed to be made anew; the shares are still there.
+    stream.delete_consumer(ROUTINE).await.unwrap();
+    for site in ["north", "south"] {
+        let filter = format!("evt.inference-requested.{site}.*.routine");
+        stream.create_consumer_strict(pull_config(&format!("{ROUTINE}@{site}"), &filter)).await.unwrap();
     }
+    for number in 0..3 {
+        without_lane(&bench, "north", number).await;
+    }
+    settle_the_first(&bench, &format!("{ROUTINE}@north"), 2).await;
+    let open = without_lane(&bench, "south", 7).await;
+
+    apply_definitions(&bench.log, 1).await.unwrap();
+    let reader = Arc::new(Reader::default());
+    work_until(&bench.log, reader.clone(), &config(4), async || reader.count() == 2).await;
+    assert_eq!(reader.times(), BTreeMap::from([(open - 1, 1), (open, 1)]));
+    assert!(!names(&bench).await.iter().any(|name| name.contains('@')));
 }

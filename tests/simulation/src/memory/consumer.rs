@@ -2,18 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use hilum_events::Site;
 use jiff::{SignedDuration, Timestamp};
+
+/// The name of a lane of a consumer on the server.
+pub(crate) fn lane_name(consumer: &str, lane: u16) -> String {
+    format!("{consumer}-lane-{lane}")
+}
 
 /// What a consumer hands out, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsumerConfig {
     /// Its name on the server.
     pub name: String,
-    /// As declared in `streams/`; the same for all that sites have of their own.
+    /// As declared in `streams/`; the same for all its lanes.
     pub declared: String,
-    /// Whose it is, when each site has one.
-    pub site: Option<Site>,
+    /// Which lane of the declared one it is, if it is one.
+    pub lane: Option<u16>,
     /// What it hands out.
     pub filters: Vec<String>,
     /// What is not settled or said to be in hand for so long is handed out again.

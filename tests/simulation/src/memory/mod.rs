@@ -11,6 +11,7 @@ use bytes::Bytes;
 use hilum_log::{Advisory, AdvisoryKind, ConsumerPosition, Publish, PublishFailure, Published, Recorded};
 use jiff::{SignedDuration, Timestamp};
 
+pub(crate) use consumer::lane_name;
 use consumer::{Consumer, Next};
 use filter::{any_covers, covers};
 
@@ -131,7 +132,7 @@ impl Memory {
             return Err(PublishFailure::WrongLast);
         }
         if max_facts.is_some_and(|max| stream.count() >= max) {
-            return Err(PublishFailure::Away);
+            return Err(PublishFailure::Full);
         }
         let seq = stream.write(name, message.subject, message.payload, now);
         if let Some(id) = message.message_id {
@@ -349,7 +350,7 @@ impl Memory {
         let of_events = self.consumers.values().filter(|(name, _)| *name == StreamName::Events);
         let position = |(name, state): &(StreamName, Consumer)| ConsumerPosition {
             consumer: state.config.declared.clone(),
-            site: state.config.site.clone(),
+            lane: state.config.lane,
             delivered_seq: state.delivered_seq,
             ack_floor_seq: state.ack_floor_seq(),
             waiting: u64::from(self.stream(*name).next(state.delivered_seq, &state.config.filters).is_some()),

@@ -99,7 +99,7 @@ struct Nats {
 fn definition(max_deliver: i64, max_ack_pending: i64) -> ConsumerDefinition {
     ConsumerDefinition {
         name: CONSUMER.to_owned(),
-        share_per_site: false,
+        lanes: None,
         filter_subjects: vec!["evt.image-stored.>".to_owned()],
         ack_wait_s: 1,
         max_deliver,
@@ -121,7 +121,7 @@ impl Port for InMemory {
         let config = |name: &str, filter: &str| ConsumerConfig {
             name: name.to_owned(),
             declared: name.to_owned(),
-            site: None,
+            lane: None,
             filters: vec![filter.to_owned()],
             ack_wait: SignedDuration::from_secs(1),
             max_deliver: u64::try_from(max_deliver).unwrap(),
@@ -188,7 +188,9 @@ impl Port for Nats {
 
     fn consume(&self, max_deliver: i64, max_ack_pending: i64) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            self.log.ensure_consumer(&definition(max_deliver, max_ack_pending)).await.unwrap();
+            let last_seq = self.log.position().await.unwrap().last_seq;
+            let definition = definition(max_deliver, max_ack_pending);
+            self.log.ensure_consumer(&definition, Some(last_seq)).await.unwrap();
         })
     }
 
@@ -296,7 +298,7 @@ async fn full(port: &dyn Port) {
     port.limit(Some(2)).await;
     assert!(port.log().has_room().await.is_err());
     let refused = port.log().append(&samples::image_stored(3, "a", 0)).await;
-    assert!(matches!(refused, Err(AppendError::Unavailable(_))), "{refused:?}");
+    assert!(matches!(refused, Err(AppendError::Full(_))), "{refused:?}");
     let fact = samples::image_stored(2, "a", 0);
     assert_eq!(port.log().append(&fact).await.unwrap(), Appended::AlreadyThere { seq: 2 });
     let mut other = fact;

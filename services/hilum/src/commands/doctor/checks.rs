@@ -14,6 +14,9 @@ use crate::stack::{SERVICES, StackState, StateFolder, Versions, of_program, sibl
 /// Below this the log and Postgres may soon be unable to write.
 const LEAST_FREE_BYTES: u64 = 2 << 30;
 
+/// More than any installation of ours has: half of what the server allows.
+const MANY_CONSUMERS: usize = 500;
+
 /// The programs a stack is made of.
 pub(super) async fn programs() -> Vec<Check> {
     let Versions { hilum, nats_server, postgres } = Versions::ask().await;
@@ -132,6 +135,28 @@ pub(super) async fn streams(state: &StackState) -> Check {
     }
 }
 
+/// Consumers of the event stream: what is declared and what followers and targets take is far from what the server allows.
+pub(super) async fn consumers(state: &StackState) -> Check {
+    let counted = match connect(&state.nats_url()).await {
+        Ok(log) => log.consumer_count().await.map_err(|error| with_causes(&error)),
+        Err(error) => Err(with_causes(&error)),
+    };
+    match counted {
+        Ok(count) => count_of_consumers(count),
+        Err(seen) => Check::bad("consumers", seen, "see nats-server above"),
+    }
+}
+
+fn count_of_consumers(count: usize) -> Check {
+    let seen = format!("{count} of the event stream");
+    if count < MANY_CONSUMERS {
+        return Check::good("consumers", seen);
+    }
+    let to_do = "nats-server allows 1000 of a stream unless its default_max_consumers says otherwise, and at its limit \
+                 nothing is followed any more; `nats consumer ls EVENTS` tells whose they are";
+    Check::warning("consumers", seen, to_do)
+}
+
 /// Work that was given up and that nobody has decided about, and facts that the tables do not have.
 pub(super) async fn dead_letters_and_tables(state: &StackState) -> [Check; 2] {
     let asked = async { Client::new(&state.base_url)?.dead_letters(&[("limit", "500".to_owned())]).await };
@@ -170,6 +195,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn many_consumers_are_told_before_the_server_allows_no_more() {
+        assert_eq!(count_of_consumers(60).to_do, None);
+        let many = count_of_consumers(700);
+        assert!(many.ok && many.to_do.unwrap().contains("default_max_consumers"));
+    }
 
     #[test]
     fn the_limit_of_open_files_is_read_as_the_system_tells_it() {

@@ -91,6 +91,7 @@ async fn examine(folder: &StateFolder) -> Result<Vec<Check>, Error> {
             checks.push(checks::clock(state).await);
             checks.extend(checks::open_files(state));
             checks.push(checks::streams(state).await);
+            checks.push(checks::consumers(state).await);
             checks.extend(checks::dead_letters_and_tables(state).await);
         }
         None => checks.push(Check::bad(

@@ -136,7 +136,8 @@ impl Bench<'_> {
         bar.finish_and_clear();
         let is_read = async || {
             let Ok(depths) = self.stack.log.queue_depths().await else { return false };
-            depths.iter().any(|depth| is_of_flood(depth) && depth.in_hand > 1 && depth.settled > 0)
+            let flooded = depths.iter().filter(|depth| is_routine(depth));
+            flooded.map(|depth| depth.in_hand).sum::<u64>() > 1
         };
         match wait_until(FLOOD_LIMIT, is_read).await {
             true => Ok(()),
@@ -147,10 +148,11 @@ impl Bench<'_> {
     /// Images of the flood that are not read yet.
     async fn left_of_flood(&self) -> Result<u64, Error> {
         let depths = self.stack.log.queue_depths().await.map_err(self.stack.unavailable())?;
-        Ok(depths.iter().filter(|depth| is_of_flood(depth)).map(|depth| depth.waiting + depth.in_hand).sum())
+        // Of calm none is left: each of its images was waited for.
+        Ok(depths.iter().filter(|depth| is_routine(depth)).map(|depth| depth.waiting + depth.in_hand).sum())
     }
 }
 
-fn is_of_flood(depth: &hilum_log::QueueDepth) -> bool {
-    depth.consumer == CONSUMER && depth.site.as_ref().is_some_and(|site| site.to_string() == FLOOD)
+fn is_routine(depth: &hilum_log::QueueDepth) -> bool {
+    depth.consumer == CONSUMER
 }

@@ -184,9 +184,8 @@ impl Bench<'_> {
         while Instant::now() < deadline {
             let positions = self.stack.log.consumer_positions().await;
             let positions = positions.map_err(self.stack.unavailable())?;
-            // The poisoned ones come from the site of the good ones.
-            let mut of_sites = positions.iter().filter(|it| it.consumer == CONSUMER && it.site.is_some());
-            if of_sites.all(|position| position.ack_floor_seq >= poison.last_seq()) {
+            let mut lanes = positions.iter().filter(|it| it.consumer == CONSUMER);
+            if lanes.all(|lane| lane.waiting + lane.in_hand == 0 || lane.ack_floor_seq >= poison.last_seq()) {
                 return Ok(began.elapsed());
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
