@@ -167,7 +167,7 @@ pub fn apply_definitions_knowing<'a>(
     replicas: usize,
     floors: Option<&'a Floors>,
 ) -> BoxFuture<'a, Result<Vec<Drift>, ApplyError>> {
-    Box::pin(async move { apply_all(log, &definitions(), replicas, floors).await })
+    Box::pin(async move { apply_knowing(log, &definitions(), replicas, floors).await })
 }
 
 /// Makes what is missing and brings what differs to its definition. `replicas` is 1 for a single node, 3 for
@@ -180,10 +180,14 @@ pub fn apply<'a>(
     definitions: &'a [StreamDefinition],
     replicas: usize,
 ) -> BoxFuture<'a, Result<Vec<Drift>, ApplyError>> {
-    Box::pin(async move { apply_all(log, definitions, replicas, Some(&Floors::default())).await })
+    Box::pin(async move { apply_knowing(log, definitions, replicas, Some(&Floors::default())).await })
 }
 
-fn apply_all<'a>(
+/// As [`apply`], for who knows the floors of consumers, or does not, see [`apply_definitions_knowing`].
+///
+/// # Errors
+/// As there.
+pub fn apply_knowing<'a>(
     log: &'a Log,
     definitions: &'a [StreamDefinition],
     replicas: usize,

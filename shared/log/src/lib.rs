@@ -35,7 +35,7 @@ pub use consumer::Ensured;
 pub use dead_letter::DeadLetter;
 pub use definition::{
     ApplyError, ConsumerDefinition, Drift, Retention, StreamDefinition, apply, apply_definitions,
-    apply_definitions_knowing, definitions, drift, service_of, target_of,
+    apply_definitions_knowing, apply_knowing, definitions, drift, service_of, target_of,
 };
 pub use failpoint::{reach, reach_with};
 pub use floors::{FLOORS_RECORD, Floors, FloorsError, MadeAnew};

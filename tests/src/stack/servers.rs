@@ -105,8 +105,14 @@ impl Servers {
     }
 
     /// Starts it without waiting until it is healthy.
-    pub(super) fn launch_nats(&mut self, node: usize, max_file_store_bytes: Option<u64>) {
-        let options = NatsOptions { max_file_store_bytes, ..self.nats[node].options.clone() };
+    pub(super) fn launch_nats(&mut self, node: usize) {
+        self.launch_nats_within(node, |_| {});
+    }
+
+    /// As [`Self::launch_nats`], with limits this time only.
+    pub(super) fn launch_nats_within(&mut self, node: usize, limit: impl FnOnce(&mut NatsOptions)) {
+        let mut options = self.nats[node].options.clone();
+        limit(&mut options);
         self.nats[node].server = Some(NatsServer::launch(&options).unwrap());
     }
 

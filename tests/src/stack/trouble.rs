@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
 use hilum_events::Sha256Digest;
-use hilum_log::apply;
+use hilum_log::{FLOORS_RECORD, Floors, apply_knowing};
 use hilum_servers::http_status;
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -33,14 +33,14 @@ impl Stack {
 
     /// Starts a server of the cluster again and waits until it is healthy.
     pub async fn start_nats_node(&mut self, node: usize) {
-        self.servers.launch_nats(node, None);
+        self.servers.launch_nats(node);
         self.servers.wait_nats_healthy(node).await;
     }
 
     /// Starts several servers of the cluster again, which are healthy only together.
     pub async fn start_nats_nodes(&mut self, nodes: &[usize]) {
         for node in nodes {
-            self.servers.launch_nats(*node, None);
+            self.servers.launch_nats(*node);
         }
         for node in nodes {
             self.servers.wait_nats_healthy(*node).await;
@@ -63,7 +63,7 @@ impl Stack {
         let page: Value = self.http.get(url).send().await.unwrap().json().await.unwrap();
         let used = page["storage"].as_u64().unwrap();
         self.kill_nats().await;
-        self.servers.launch_nats(0, Some(used + bytes));
+        self.servers.launch_nats_within(0, |options| options.max_file_store_bytes = Some(used + bytes));
         self.servers.wait_nats_healthy(0).await;
     }
 
@@ -139,8 +139,18 @@ impl Stack {
         self.links.set(dependency, weather, concerns);
     }
 
-    /// Brings streams and consumers to their definitions again.
+    /// Kills nats-server and starts it again with no more consumers than it has durable ones.
+    pub async fn restart_nats_without_room_for_consumers(&mut self, consumers: u32) {
+        self.kill_nats().await;
+        self.servers.launch_nats_within(0, |options| options.max_consumers = Some(consumers));
+        self.servers.wait_nats_healthy(0).await;
+    }
+
+    /// Brings streams and consumers to their definitions again; a consumer that is missing begins where it stood.
     pub async fn apply_definitions(&self) {
-        apply(&self.log, &self.options.definitions(), self.options.nats_nodes).await.unwrap();
+        let record = self.store.read_record(FLOORS_RECORD).await.unwrap();
+        let floors = Floors::read(record.as_deref()).unwrap();
+        let definitions = self.options.definitions();
+        apply_knowing(&self.log, &definitions, self.options.nats_nodes, Some(&floors)).await.unwrap();
     }
 }

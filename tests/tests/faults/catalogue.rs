@@ -72,6 +72,10 @@ pub(crate) enum Fault {
     UnknownEvent,
     /// Limits are set on the log by which it would forget, and taken back.
     Limits,
+    /// A durable consumer is gone and made anew.
+    LostConsumer,
+    /// The server allows no consumer more than are declared: nobody can follow the log.
+    ConsumerLimit,
     /// A bit flips in a block of the log, when its server was ended by `signal`; the block is restored later.
     LogBitFlip { signal: Signal, place: Place },
     /// An older copy of the log takes its place for a while.
@@ -125,6 +129,8 @@ pub(crate) fn all() -> Vec<Fault> {
             Fault::UnknownEvent,
             Fault::Limits,
             Fault::OldLog,
+            Fault::LostConsumer,
+            Fault::ConsumerLimit,
         ])
         .chain(flips)
         .collect()
@@ -167,7 +173,13 @@ impl Fault {
             ) => *service != "infer",
             (Self::Killed(one) | Self::DiskFull(one), Self::Killed(other)) => one != other,
             (
-                Self::LongOutage | Self::NoAdvisories | Self::Limits | Self::UnknownEvent | Self::Duplicates,
+                Self::LongOutage
+                | Self::NoAdvisories
+                | Self::Limits
+                | Self::UnknownEvent
+                | Self::Duplicates
+                | Self::LostConsumer
+                | Self::ConsumerLimit,
                 Self::Killed(other),
             ) => *other != Dependency::Nats,
             (Self::Unreadable, Self::Killed(other)) => *other != Dependency::S3,
@@ -189,7 +201,7 @@ impl Fault {
             Self::Killed(dependency) | Self::DiskFull(dependency) | Self::Network(dependency, _) => {
                 *dependency == Dependency::Nats
             }
-            Self::LongOutage => true,
+            Self::LongOutage | Self::ConsumerLimit => true,
             _ => false,
         }
     }
@@ -217,6 +229,8 @@ impl Fault {
             Self::NewerTables => "tables of a later release".to_owned(),
             Self::UnknownEvent => "event of a later release".to_owned(),
             Self::Limits => "limits set on the log and taken back".to_owned(),
+            Self::LostConsumer => "a consumer lost".to_owned(),
+            Self::ConsumerLimit => "limit of consumers".to_owned(),
             Self::LogBitFlip { place, .. } => format!("bit flip in the log ({place:?})").to_lowercase(),
             Self::OldLog => "older copy of the log".to_owned(),
         }

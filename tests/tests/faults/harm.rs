@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use async_nats::jetstream;
+use async_nats::jetstream::stream::Stream;
+use futures::TryStreamExt as _;
 use hilum_events::Sha256Digest;
 use hilum_servers::wait_until;
 use hilum_tests::{Answer, Dependency, LIMIT, LoadPlan, S3Mood};
 use nix::sys::signal::Signal;
+use rand::seq::IndexedRandom as _;
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
 
@@ -132,7 +135,7 @@ impl Striker<'_> {
     pub(crate) async fn limits(&mut self) {
         self.moment(0..500).await;
         let context = jetstream::new(async_nats::connect(self.stack.nats_url(0)).await.unwrap());
-        let stream = context.get_stream("EVENTS").await.unwrap();
+        let stream = self.events().await;
         let before = stream.cached_info().config.clone();
         let (max_messages, discard) = (1_000_000, jetstream::stream::DiscardPolicy::Old);
         let limited = jetstream::stream::Config { max_messages, discard, ..before.clone() };
@@ -143,6 +146,44 @@ impl Striker<'_> {
         context.update_stream(before).await.unwrap();
     }
 
+    /// Who takes from a consumer that is gone has to say so; an operator has it made anew.
+    pub(crate) async fn lost_consumer(&mut self) {
+        self.moment(0..1000).await;
+        let events = self.events().await;
+        let names: Vec<String> = durable_consumers(&events).await;
+        let lost = names.choose(self.random).unwrap();
+        events.delete_consumer(lost).await.unwrap();
+        if !somebody_says(self.stack, &["streams apply", "restart of hilum-deliver"]).await {
+            self.missed = Some("nobody misses the consumer");
+        }
+        self.moment(0..1000).await;
+        self.stack.apply_definitions().await;
+        if lost.starts_with("deliver-") {
+            for copy in self.stack.copies_of("deliver") {
+                self.stack.end(&copy, Signal::SIGTERM).await;
+                self.stack.start_again(&copy).await;
+            }
+        }
+    }
+
+    /// Nobody can follow the log: that is said, and who works goes on.
+    pub(crate) async fn consumer_limit(&mut self) {
+        self.moment(0..1000).await;
+        let durable = durable_consumers(&self.events().await).await.len();
+        self.stack.restart_nats_without_room_for_consumers(u32::try_from(durable).unwrap()).await;
+        if !somebody_says(self.stack, &["default_max_consumers"]).await {
+            self.missed = Some("nobody noticed the limit");
+        }
+        self.moment(0..2000).await;
+        self.stack.kill_nats().await;
+        self.stack.start_nats_again().await;
+    }
+
+    async fn events(&self) -> Stream {
+        let client = async_nats::connect(self.stack.nats_url(0)).await.unwrap();
+        jetstream::new(client).get_stream("EVENTS").await.unwrap()
+    }
+
     fn change_object(&mut self, content: Sha256Digest, harm: impl FnOnce(&mut Vec<u8>)) {
         let file = self.stack.object_file(&content);
         let whole = std::fs::read(&file).unwrap();
@@ -151,4 +192,9 @@ impl Striker<'_> {
         std::fs::write(&file, harmed).unwrap();
         self.damaged.insert(content, whole);
     }
+}
+
+async fn durable_consumers(stream: &Stream) -> Vec<String> {
+    let infos: Vec<jetstream::consumer::Info> = stream.consumers().try_collect().await.unwrap();
+    infos.into_iter().filter_map(|info| info.config.durable_name).collect()
 }

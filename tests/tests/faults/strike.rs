@@ -110,6 +110,8 @@ impl Striker<'_> {
             Fault::NewerTables => self.newer_tables().await,
             Fault::UnknownEvent => self.unknown_event().await,
             Fault::Limits => self.limits().await,
+            Fault::LostConsumer => self.lost_consumer().await,
+            Fault::ConsumerLimit => self.consumer_limit().await,
             // When all has its end: see `log_harm`.
             Fault::LogBitFlip { .. } | Fault::OldLog => {}
             Fault::Duplicates => self.duplicates().await,
