@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use async_nats::jetstream;
+use async_nats::jetstream::consumer::Info;
 use async_nats::jetstream::stream::Stream;
 use futures::TryStreamExt as _;
+use futures::future::ready;
 use hilum_events::Sha256Digest;
 use hilum_servers::wait_until;
 use hilum_tests::{Answer, Dependency, LIMIT, LoadPlan, S3Mood};
@@ -150,8 +152,11 @@ impl Striker<'_> {
     pub(crate) async fn lost_consumer(&mut self) {
         self.moment(0..1000).await;
         let events = self.events().await;
-        let names: Vec<String> = durable_consumers(&events).await;
-        let lost = names.choose(self.random).unwrap();
+        let mut consumers = durable_consumers(&events).await;
+        if consumers.iter().any(has_work) {
+            consumers.retain(has_work);
+        }
+        let lost = &consumers.choose(self.random).unwrap().name;
         events.delete_consumer(lost).await.unwrap();
         if !somebody_says(self.stack, &["streams apply", "restart of hilum-deliver"]).await {
             self.missed = Some("nobody misses the consumer");
@@ -194,7 +199,11 @@ impl Striker<'_> {
     }
 }
 
-async fn durable_consumers(stream: &Stream) -> Vec<String> {
-    let infos: Vec<jetstream::consumer::Info> = stream.consumers().try_collect().await.unwrap();
-    infos.into_iter().filter_map(|info| info.config.durable_name).collect()
+async fn durable_consumers(stream: &Stream) -> Vec<Info> {
+    let infos = stream.consumers().try_filter(|info| ready(info.config.durable_name.is_some()));
+    infos.try_collect().await.unwrap()
+}
+
+fn has_work(consumer: &Info) -> bool {
+    consumer.num_pending + consumer.num_ack_pending as u64 > 0
 }
