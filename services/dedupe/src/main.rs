@@ -27,7 +27,7 @@ async fn main() -> anyhow::Result<()> {
 
     let (shutdown, health) = (service.shutdown.clone(), service.health.clone());
     let run = async move {
-        if log.wait_until_trusted(&shutdown, || store.read_record(SEAL_RECORD)).await? {
+        if log.wait_until_trusted(&shutdown, store.record_reader(SEAL_RECORD)).await? {
             // Who waits in which lane, for the lanes of what is asked for. A task of its own: it holds up no image.
             let (watched, stop) = (log.clone(), shutdown.clone());
             let watch = tokio::spawn(async move { watched.watch_waiting(&stop).await });

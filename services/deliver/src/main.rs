@@ -31,7 +31,7 @@ async fn main() -> anyhow::Result<()> {
 
     let shutdown = service.shutdown.clone();
     let run = Box::pin(async move {
-        if log.wait_until_trusted(&shutdown, || store.read_record(SEAL_RECORD)).await? {
+        if log.wait_until_trusted(&shutdown, store.record_reader(SEAL_RECORD)).await? {
             deliverer.run(&shutdown).await?;
         }
         anyhow::Ok(())

@@ -51,7 +51,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
             model: Arc::new(model),
             worker: worker.clone(),
         };
-        let seal = || reader.store.read_record(SEAL_RECORD);
+        let seal = reader.store.record_reader(SEAL_RECORD);
         if !log.wait_until_trusted(&shutdown, seal).await? {
             return Ok(());
         }

@@ -64,7 +64,7 @@ async fn main() -> anyhow::Result<()> {
     };
     let shutdown = service.shutdown.clone();
     let until_stopped = async move {
-        let seal = || store.read_record(SEAL_RECORD);
+        let seal = store.record_reader(SEAL_RECORD);
         if log.wait_until_trusted(&shutdown, seal).await? {
             health.holds(SEAL);
             gate.watch(&log, &shutdown).await;

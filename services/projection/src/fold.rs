@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hilum_log::{Attempts, HoleError, Log, Recorded, UnavailableError};
+use hilum_log::{Attempts, HoleError, Log, OtherLog, Recorded, UnavailableError};
 use hilum_runtime::{Health, with_causes};
 use tokio_util::sync::CancellationToken;
 
@@ -67,6 +67,8 @@ enum FoldError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Mismatch(#[from] Mismatch),
+    #[error(transparent)]
+    OtherLog(#[from] OtherLog),
 }
 
 impl Projection {
@@ -112,6 +114,7 @@ impl Projection {
     async fn begin(&self) -> Result<Position, FoldError> {
         let log = self.log.position().await?;
         let position = self.store.position(&log.epoch).await?;
+        self.remember(&position);
         position.check_log(&log)?;
         if position.last_seq > 0 {
             let last = self.log.at(position.last_seq).await?;
@@ -119,6 +122,11 @@ impl Projection {
         }
         self.health.holds(LOG);
         Ok(position)
+    }
+
+    /// No operator's decision is appended from here to a log that lacks what the tables know.
+    fn remember(&self, position: &Position) {
+        self.log.remember(position.last_seq, position.last_event_id);
     }
 
     /// Folds once more what could not be folded before: a later release may know it, or its tables may take it.
@@ -154,7 +162,7 @@ impl Projection {
 
     /// Folds batch after batch until another copy moves the position.
     async fn lead(&self, mut position: Position, goal: u64) -> Result<(), FoldError> {
-        let mut follower = self.log.follow(position.last_seq, &[]);
+        let mut follower = self.log.follow(position.last_seq, &[]).behind(position.last_event_id);
         let mut pace = Pace::new(Instant::now());
         loop {
             let batch = tokio::time::timeout(IDLE_CHECK, follower.next_batch(BATCH_MAX)).await;
@@ -168,11 +176,13 @@ impl Projection {
                 report_lag(&position, log.last_seq);
                 continue;
             };
+            let batch = batch?;
             let begun = Instant::now();
             let far_behind = batch.last().is_some_and(|last| last.pending > BATCH_MAX as u64);
             let touched = match self.fold(&position, &batch).await? {
                 Some(folded) => {
                     position = folded.to;
+                    self.remember(&position);
                     if folded.set_aside {
                         self.tell_unreadable().await?;
                     }
@@ -279,7 +289,7 @@ impl Projection {
     fn say_why(&self, error: &FoldError) {
         let condition = match error {
             FoldError::Store(_) => DATABASE,
-            FoldError::Log(_) | FoldError::Mismatch(_) => LOG,
+            FoldError::Log(_) | FoldError::Mismatch(_) | FoldError::OtherLog(_) => LOG,
         };
         self.health.wait_for(condition, with_causes(error));
     }

@@ -63,7 +63,7 @@ pub enum RunError {
         /// Which event.
         source: DecodeError,
     },
-    /// The log was cut or replaced.
+    /// The log was cut or replaced, or what was folded is of another one. The next start tells which.
     #[error(transparent)]
     OtherLog(#[from] OtherLog),
 }
@@ -79,7 +79,7 @@ impl Reporter {
     /// Issues reports until `shutdown`. Waits whenever the log or the storage is away.
     ///
     /// # Errors
-    /// When a newer release wrote to the log.
+    /// When a newer release wrote to the log, or it is another one.
     pub async fn run(&self, shutdown: &CancellationToken) -> Result<(), RunError> {
         tokio::select! {
             outcome = self.work(shutdown) => outcome,
@@ -90,7 +90,7 @@ impl Reporter {
     async fn work(&self, shutdown: &CancellationToken) -> Result<(), RunError> {
         let log = &self.issuer.log;
         // Old studies must not be looked at before all that was said of them is known.
-        if !log.wait_until_trusted(shutdown, || self.issuer.blobs.read_record(SEAL_RECORD)).await? {
+        if !log.wait_until_trusted(shutdown, self.issuer.blobs.record_reader(SEAL_RECORD)).await? {
             return Ok(());
         }
         let known_at_start = tokio::select! {
@@ -184,7 +184,10 @@ impl Desk {
         let next_look = self.next_look();
         let look = tokio::time::sleep_until(next_look.unwrap_or_else(Instant::now).into());
         tokio::select! {
-            facts = follower.next_batch(BATCH) => self.fold(facts),
+            facts = follower.next_batch(BATCH) => match facts {
+                Ok(facts) => self.fold(facts),
+                Err(other) => self.halted = Some(other.into()),
+            },
             Some(made) = self.making.join_next_with_id() => self.settle(made),
             () = look, if next_look.is_some() => return,
         }

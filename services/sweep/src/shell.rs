@@ -8,7 +8,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use hilum_blobs::BlobStore;
-use hilum_log::Log;
+use hilum_log::{Log, SEAL_RECORD};
 use hilum_runtime::{Health, with_causes};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
@@ -75,9 +75,9 @@ pub enum RunError {
     /// The log does not fit its seal.
     #[error("nothing is written to this log")]
     Seal(#[from] BrokenSealError),
-    /// A newer release wrote to the log.
+    /// A newer release wrote to the log, or it is another one than was folded.
     #[error(transparent)]
-    NewerEvent(LookError),
+    Look(LookError),
 }
 
 impl Sweep {
@@ -103,6 +103,7 @@ impl Sweep {
 
     async fn work(&self, shutdown: &CancellationToken) -> Result<Infallible, RunError> {
         self.log.wait_until_usable(shutdown).await;
+        self.log.is_sealed_by(self.blobs.record_reader(SEAL_RECORD));
         let seals = SealKeeper::new(self.log.clone(), self.blobs.clone());
         self.see_seal(&seals).await?;
         let storage = StorageSweep::new(self);
@@ -194,7 +195,7 @@ impl Sweep {
                 self.health.wait_for(CAUGHT_UP, with_causes(&away));
                 Ok(())
             }
-            newer @ LookError::NewerEvent { .. } => Err(RunError::NewerEvent(newer)),
+            error @ (LookError::NewerEvent { .. } | LookError::OtherLog(_)) => Err(RunError::Look(error)),
         }
     }
 

@@ -8,7 +8,7 @@ mod record;
 mod unfinished;
 
 use hilum_blobs::{GetError, PutError};
-use hilum_log::UnavailableError;
+use hilum_log::{OtherLog, UnavailableError};
 
 pub(crate) use contents::{Stretch, hash_on};
 pub(crate) use losses::{Losses, healed};
@@ -22,6 +22,9 @@ pub enum StorageLookError {
     /// The log is away.
     #[error(transparent)]
     Unavailable(#[from] UnavailableError),
+    /// The log is another one than before.
+    #[error(transparent)]
+    OtherLog(#[from] OtherLog),
     /// The storage is away.
     #[error(transparent)]
     Storage(#[from] GetError),

@@ -5,7 +5,7 @@
 //! the log is folded to its end after that: what then has no effect had none when it was settled.
 
 use hilum_events::{DecodeError, completed_filter};
-use hilum_log::{ConsumerPosition, Follower, Log, Recorded, UnavailableError};
+use hilum_log::{ConsumerPosition, Follower, Log, OtherLog, Recorded, UnavailableError};
 use jiff::Timestamp;
 
 use crate::domain::{Action, Fact, Finding, Kind, Limits, State, UNREAD, Work, decide, evolve};
@@ -22,6 +22,9 @@ pub enum LookError {
     /// The log is away.
     #[error(transparent)]
     Unavailable(#[from] UnavailableError),
+    /// The log is another one than was folded. The next start tells which is the true one.
+    #[error(transparent)]
+    OtherLog(#[from] OtherLog),
     /// A newer release wrote to the log: what follows would be judged wrongly.
     #[error("cannot fold the event at position {seq}")]
     NewerEvent {
@@ -70,7 +73,7 @@ impl Sweeper {
 
     /// Waits for facts and folds them. Cancel safe.
     pub(crate) async fn fold_on(&mut self) -> Result<(), LookError> {
-        let facts = self.follower.next_batch(BATCH).await;
+        let facts = self.follower.next_batch(BATCH).await?;
         facts.iter().try_for_each(|recorded| fold(&mut self.state, recorded))
     }
 

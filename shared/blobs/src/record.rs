@@ -27,6 +27,18 @@ impl BlobStore {
         })
     }
 
+    /// What reads the record `name`, each time anew.
+    pub fn record_reader(
+        &self,
+        name: &'static str,
+    ) -> impl Fn() -> BoxFuture<'static, Result<Option<Bytes>, GetError>> + Send + Sync + use<> {
+        let store = self.clone();
+        move || {
+            let store = store.clone();
+            Box::pin(async move { store.read_record(name).await })
+        }
+    }
+
     /// Writes the record `name`, in place of what it was; durable when this returns. A reader sees the old or the
     /// new one, never a part.
     ///

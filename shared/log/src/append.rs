@@ -174,7 +174,10 @@ impl Log {
             return Err(AppendError::Unavailable("not connected to the NATS server".into()));
         }
         self.check_same().await?;
-        self.publish_once(envelope, previous_seq).await
+        let outcome = self.publish_once(envelope, previous_seq).await;
+        // The client sends on what it has when it is connected anew: it may have been another log that answered.
+        self.check_same().await?;
+        outcome
     }
 
     pub(crate) async fn publish_once(
@@ -187,7 +190,7 @@ impl Log {
         match self.publish_after(previous_seq, &spot.subject, &place, envelope).await {
             Ok(PublishAck { sequence: seq, duplicate: true, .. }) => Ok(Appended::AlreadyThere { seq }),
             Ok(PublishAck { sequence: seq, .. }) => {
-                self.known.reached(seq);
+                self.has_appended(seq, envelope.event_id);
                 self.waiting.written(&spot, seq, &envelope.site);
                 self.standing.holds(APPEND);
                 Ok(Appended::New { seq })

@@ -227,6 +227,7 @@ impl Log {
         if !self.is_connected() {
             return Err("not connected to the NATS server".to_owned());
         }
+        self.check_same().await.map_err(|error| sentence(&error))?;
         let (connection, before) = (self.connections(), self.known.before());
         let unavailable = |error: UnavailableError| sentence(&error);
         let stream = match &self.server {

@@ -1,6 +1,7 @@
 //! Following the log in order, from a position that the follower keeps itself. Nothing is acknowledged
-//! and nothing is lost: after any failure it goes on behind the last message it gave out. Who follows the whole log is
-//! given one position after the other: where one is missing it waits, and the hole is named (see `loss`).
+//! and nothing is lost: after any failure it goes on behind the last message it gave out, if that still stands there: on
+//! each new connection it may be another log that answers. Who follows the whole log is given one position after the
+//! other: where one is missing it waits, and the hole is named (see `loss`).
 
 use std::time::Duration;
 
@@ -8,11 +9,13 @@ use async_nats::jetstream::consumer::pull::{Ordered, OrderedConfig};
 use async_nats::jetstream::consumer::{DeliverPolicy, ReplayPolicy};
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _};
+use hilum_events::EventId;
 use tokio::time::Instant;
 
 use crate::connection::{Log, UnavailableError};
 use crate::loss::{Gap, HoleError};
 use crate::recorded::{Recorded, of_message};
+use crate::same::{OtherLog, SealError};
 use crate::server::asked;
 
 /// After a reconnect the follower is opened again, rather than waiting for heartbeats to fail to come.
@@ -34,7 +37,10 @@ pub struct Follower {
     /// Whether only where facts stand is read, and not what they say.
     places_only: bool,
     after_seq: u64,
+    /// What stands at `after_seq`, if that is known.
+    after: Option<EventId>,
     messages: Option<Ordered>,
+    /// The connection on which it was seen that the log is still the same.
     connections: u64,
     /// Since when the position behind `after_seq` was looked for in vain.
     missing_since: Option<Instant>,
@@ -51,6 +57,17 @@ enum FollowError {
     Missing { seq: u64 },
     #[error(transparent)]
     Hole(#[from] HoleError),
+    #[error(transparent)]
+    OtherLog(#[from] OtherLog),
+}
+
+impl From<SealError> for FollowError {
+    fn from(error: SealError) -> Self {
+        match error {
+            SealError::Mismatch(other) => Self::OtherLog(other),
+            SealError::Unavailable(error) => Self::Unavailable(error),
+        }
+    }
 }
 
 impl Log {
@@ -62,6 +79,7 @@ impl Log {
             filters,
             places_only: false,
             after_seq,
+            after: None,
             messages: None,
             connections: 0,
             missing_since: None,
@@ -76,16 +94,22 @@ impl Log {
 }
 
 impl Follower {
-    /// Waits for the next message. Cancel safe.
+    /// Says what stands at the position behind which it begins: the log is compared with that, too.
+    #[must_use]
+    pub fn behind(self, event_id: Option<EventId>) -> Self {
+        Self { after: event_id, ..self }
+    }
+
+    /// Waits for the next message, also for the log of which it gave out the last one. Cancel safe.
     #[allow(clippy::should_implement_trait, reason = "it ends never, and is awaited")]
     pub fn next(&mut self) -> BoxFuture<'_, Recorded> {
         Box::pin(async move {
             loop {
-                match self.try_next().await {
+                match self.next_or_other_log().await {
                     Ok(recorded) => return recorded,
-                    Err(error) => {
-                        self.messages = None;
-                        self.log.pause(self.pause_after(&error)).await;
+                    Err(other) => {
+                        tracing::error!("{other}");
+                        self.log.pause(LOOK_AT_HOLE_EVERY).await;
                     }
                 }
             }
@@ -93,17 +117,35 @@ impl Follower {
     }
 
     /// Waits for one message and takes those that are there already, `max` at most. Cancel safe.
-    pub fn next_batch(&mut self, max: usize) -> BoxFuture<'_, Vec<Recorded>> {
+    ///
+    /// # Errors
+    /// When another event than was given out last stands in its place: what was given out may be of another log. One that
+    /// is only shorter is waited out.
+    pub fn next_batch(&mut self, max: usize) -> BoxFuture<'_, Result<Vec<Recorded>, OtherLog>> {
         Box::pin(async move {
-            let mut batch = vec![self.next().await];
+            let mut batch = vec![self.next_or_other_log().await?];
             while batch.len() < max {
                 match self.try_next().now_or_never() {
                     Some(Ok(recorded)) => batch.push(recorded),
                     _ => break,
                 }
             }
-            batch
+            Ok(batch)
         })
+    }
+
+    async fn next_or_other_log(&mut self) -> Result<Recorded, OtherLog> {
+        loop {
+            let error = match self.try_next().await {
+                Ok(recorded) => return Ok(recorded),
+                Err(error) => error,
+            };
+            self.messages = None;
+            if let FollowError::OtherLog(other @ OtherLog::Event { .. }) = error {
+                return Err(other);
+            }
+            self.log.pause(self.pause_after(&error)).await;
+        }
     }
 
     /// Says what is wrong, a hole only once, and how long to wait.
@@ -121,6 +163,10 @@ impl Follower {
                 }
                 LOOK_AT_HOLE_EVERY
             }
+            FollowError::OtherLog(other) => {
+                tracing::debug!("{other}");
+                TRY_AGAIN_AFTER
+            }
         }
     }
 
@@ -137,16 +183,12 @@ impl Follower {
                     self.messages = None;
                     recorded.seq - 1
                 }
-                Next::Fact(recorded) => {
-                    self.passed_to(recorded.seq);
-                    return Ok(*recorded);
-                }
+                Next::Fact(recorded) => return Ok(self.given_out(*recorded)),
                 // Nothing more comes, though the log goes on.
                 Next::CutShortAt(last_seq) => last_seq,
             };
             if let Some(recorded) = self.beyond_gap(last_missing).await? {
-                self.passed_to(recorded.seq);
-                return Ok(recorded);
+                return Ok(self.given_out(recorded));
             }
         }
     }
@@ -163,7 +205,7 @@ impl Follower {
             let passed = Gap { last_seq: gap.last_seq.min(accepted.last_seq), ..gap };
             tracing::warn!("passing over {passed} of the event log, whose loss was accepted");
             metrics::counter!("hilum_log_positions_passed_over_total").increment(passed.count());
-            self.passed_to(passed.last_seq);
+            self.passed_to(passed.last_seq, None);
             return Ok(None);
         }
         if self.missing_since.get_or_insert_with(Instant::now).elapsed() < LOOK_AGAIN_AFTER {
@@ -172,28 +214,55 @@ impl Follower {
         Err(HoleError(gap).into())
     }
 
-    fn passed_to(&mut self, seq: u64) {
+    fn given_out(&mut self, recorded: Recorded) -> Recorded {
+        self.log.has_read(&recorded);
+        self.passed_to(recorded.seq, recorded.envelope().map(|envelope| envelope.event_id));
+        recorded
+    }
+
+    fn passed_to(&mut self, seq: u64, event_id: Option<EventId>) {
         if self.missing_since.take().is_some() {
             self.log.known.note_hole(None);
         }
-        self.after_seq = seq;
+        (self.after_seq, self.after) = (seq, event_id);
         self.ask_for_end_at = Instant::now() + ASK_FOR_END_AFTER;
     }
 
-    async fn next_fact(&mut self) -> Result<Next, UnavailableError> {
+    /// Looks on a new connection whether the log is still the one of which the last message was given out.
+    async fn see_same_log(&mut self) -> Result<(), SealError> {
+        let connections = self.log.connections();
+        if self.connections == connections {
+            return Ok(());
+        }
+        self.messages = None;
+        if self.after.is_some() {
+            let found = self.log.position().await?.last_seq;
+            if found < self.after_seq {
+                return Err(OtherLog::Shorter { found, known: self.after_seq }.into());
+            }
+            self.log.check_event(self.after_seq, self.after).await?;
+        }
+        self.connections = connections;
+        Ok(())
+    }
+
+    async fn next_fact(&mut self) -> Result<Next, FollowError> {
+        self.see_same_log().await?;
         if let Some(server) = &self.log.server {
             let next = server.next_fact(self.after_seq, &self.filters);
             return Ok(Next::Fact(Box::new(asked("follow the event log", next).await?)));
         }
         loop {
-            if self.messages.is_none() || self.connections != self.log.connections() {
-                self.connections = self.log.connections();
+            self.see_same_log().await?;
+            if self.messages.is_none() {
                 let opened = open(&self.log, self.filters.clone(), self.places_only, self.after_seq).await;
                 self.log.standing.note("follow the event log", &opened);
                 self.messages = Some(opened?);
             }
             let messages = self.messages.as_mut().expect("opened above");
             match tokio::time::timeout(LOOK_AT_CONNECTION_EVERY, messages.next()).await {
+                // It may have come over another connection than the one that was looked at: it comes again.
+                Ok(Some(_)) if self.connections != self.log.connections() => {}
                 Ok(Some(message)) => {
                     let message = message.map_err(UnavailableError::new("read on in the event log"))?;
                     return Ok(Next::Fact(Box::new(of_message(&message)?)));

@@ -3,11 +3,12 @@
 
 use std::error::Error;
 use std::future::Future;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
+use futures::{FutureExt as _, TryFutureExt as _};
 use hilum_events::EventId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -15,14 +16,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::append::AppendError;
 use crate::connection::{Log, StreamPosition, UnavailableError};
-use crate::dead_letter::chain;
 use crate::loss::Gap;
+use crate::recorded::Recorded;
+use crate::trouble::sentence;
 
 /// Name of the record in object storage that holds the seal.
 pub const SEAL_RECORD: &str = "log-seal.json";
 
 /// Pause between two tries to read the seal.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// How long one try may take: who asks for readiness waits for it.
+const READ_SEAL_WITHIN: Duration = Duration::from_secs(3);
 
 /// How far which log is known to go, kept outside of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,25 +99,60 @@ pub enum SealError {
     Unavailable(#[from] UnavailableError),
 }
 
-/// Why a log is not trusted yet.
-enum Untrusted {
-    OtherLog(OtherLog),
-    Unknown(String),
+impl From<SealError> for AppendError {
+    fn from(error: SealError) -> Self {
+        match error {
+            SealError::Mismatch(other) => Self::OtherLog(other),
+            SealError::Unavailable(error) => error.into(),
+        }
+    }
 }
 
-fn unknown(error: &(dyn Error + 'static)) -> Untrusted {
-    Untrusted::Unknown(chain(error).join(": "))
+/// The seal can't be read, so that nobody knows whether this is the log.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read the seal of the event log, without which nothing is written to it")]
+struct UnreadSealError(#[source] Box<dyn Error + Send + Sync>);
+
+impl From<UnreadSealError> for AppendError {
+    fn from(error: UnreadSealError) -> Self {
+        Self::Unavailable(error.into())
+    }
+}
+
+/// The seal, if there is one.
+async fn seal_read_by(read_seal: &ReadSeal) -> Result<Option<Seal>, UnreadSealError> {
+    let record = match tokio::time::timeout(READ_SEAL_WITHIN, read_seal()).await {
+        Ok(record) => record.map_err(UnreadSealError)?,
+        Err(late) => return Err(UnreadSealError(late.into())),
+    };
+    let seal = record.map(|record| serde_json::from_slice(&record)).transpose();
+    seal.map_err(|error| UnreadSealError(error.into()))
 }
 
 /// What this process knows of the log.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Known {
     inner: Mutex<Knowledge>,
 }
 
-#[derive(Debug, Default)]
+/// What is read of the seal's record, `None` before there is one.
+type SealRead = Result<Option<Bytes>, Box<dyn Error + Send + Sync>>;
+/// Fetches the seal's record from where it is kept.
+type ReadSeal = Arc<dyn Fn() -> BoxFuture<'static, SealRead> + Send + Sync>;
+
+/// What was known at some moment.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Before {
+    position: Option<StreamPosition>,
+    newest: Option<(u64, EventId)>,
+}
+
+#[derive(Default)]
 struct Knowledge {
     position: Option<StreamPosition>,
+    /// The newest fact that this process has appended or was given, and could read.
+    newest: Option<(u64, EventId)>,
+    read_seal: Option<ReadSeal>,
     /// The connection on which the log was looked at last.
     connection: u64,
     /// Where a reader of the whole log stands, because it can't go on.
@@ -122,15 +161,27 @@ struct Knowledge {
     explained: u64,
 }
 
+impl Knowledge {
+    fn goes_to(&mut self, seq: u64, event_id: Option<EventId>) {
+        if let Some(position) = &mut self.position {
+            position.last_seq = position.last_seq.max(seq);
+        }
+        let newest = event_id.map(|event_id| (seq, event_id));
+        self.newest = self.newest.max(newest);
+    }
+}
+
 impl Known {
     fn lock(&self) -> std::sync::MutexGuard<'_, Knowledge> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that the log goes at least to `seq`.
-    pub(crate) fn reached(&self, seq: u64) {
-        if let Some(position) = &mut self.lock().position {
-            position.last_seq = position.last_seq.max(seq);
+    /// Notes a fact that stands in the log, if this is the connection on which the log was looked at: what another log may
+    /// have said is no knowledge.
+    fn saw(&self, seq: u64, event_id: Option<EventId>, connection: u64) {
+        let mut knowledge = self.lock();
+        if knowledge.connection == connection {
+            knowledge.goes_to(seq, event_id);
         }
     }
 
@@ -155,60 +206,108 @@ impl Known {
     }
 
     /// What was known before the log is asked: facts that are appended meanwhile are not missed by the answer.
-    pub(crate) fn before(&self) -> Option<StreamPosition> {
-        self.lock().position.clone()
+    pub(crate) fn before(&self) -> Before {
+        let Knowledge { position, newest, .. } = &*self.lock();
+        Before { position: position.clone(), newest: *newest }
     }
 
-    /// Looks whether what was found is what was known before, and knows it from then on.
-    fn compare(
-        &self,
-        before: Option<StreamPosition>,
-        found: &StreamPosition,
-        connection: u64,
-    ) -> Result<(), OtherLog> {
-        if let Some(known) = before {
-            if known.epoch != found.epoch {
-                return Err(OtherLog::Epoch { found: found.epoch.clone(), known: known.epoch });
-            }
-            if known.last_seq > found.last_seq {
-                return Err(OtherLog::Shorter { found: found.last_seq, known: known.last_seq });
-            }
-        }
+    /// Knows from then on what was found.
+    fn note(&self, found: &StreamPosition, connection: u64) {
         let mut knowledge = self.lock();
         let last_seq = knowledge.position.as_ref().map_or(0, |known| known.last_seq).max(found.last_seq);
         knowledge.position = Some(StreamPosition { last_seq, ..found.clone() });
         knowledge.connection = connection;
+    }
+}
+
+impl Before {
+    /// Whether what was found is the log of before, as far as its length tells.
+    fn check(&self, found: &StreamPosition) -> Result<(), OtherLog> {
+        if let Some(known) = &self.position
+            && known.epoch != found.epoch
+        {
+            return Err(OtherLog::Epoch { found: found.epoch.clone(), known: known.epoch.clone() });
+        }
+        let newest = self.newest.map_or(0, |(seq, _)| seq);
+        let known = self.position.as_ref().map_or(0, |known| known.last_seq).max(newest);
+        if known > found.last_seq {
+            return Err(OtherLog::Shorter { found: found.last_seq, known });
+        }
         Ok(())
     }
 }
 
 impl Log {
-    /// Looks, once on each connection, whether the log is still the one that this process knows.
+    /// Looks, once on each connection, whether the log is still the one that was sealed and that this process knows.
     pub(crate) async fn check_same(&self) -> Result<(), AppendError> {
         let connection = self.connections();
         if self.known.lock().connection == connection {
             return Ok(());
         }
+        Box::pin(self.look_anew(connection)).await
+    }
+
+    async fn look_anew(&self, connection: u64) -> Result<(), AppendError> {
+        let read_seal = self.known.lock().read_seal.clone();
+        if let Some(read_seal) = read_seal
+            && let Some(seal) = seal_read_by(&read_seal).await?
+        {
+            return Ok(self.check_seal(&seal).await?);
+        }
         let before = self.known.before();
         let found = self.position().await?;
-        self.compare(before, &found, connection).await.map_err(|error| match error {
-            SealError::Mismatch(other) => AppendError::OtherLog(other),
-            SealError::Unavailable(error) => error.into(),
-        })
+        Ok(self.compare(before, &found, connection).await?)
     }
 
     /// Looks whether what was found is what was known before, and knows it from then on. What was removed at its head has to
-    /// be a loss that was accepted.
+    /// be a loss that was accepted. On a new connection the newest fact that this process has seen has to stand there.
     pub(crate) async fn compare(
         &self,
-        before: Option<StreamPosition>,
+        before: Before,
         found: &StreamPosition,
         connection: u64,
     ) -> Result<(), SealError> {
-        if let Some(known) = &before {
+        if let Some(known) = &before.position {
             self.check_head(known.first_seq, found).await?;
         }
-        Ok(self.known.compare(before, found, connection)?)
+        before.check(found)?;
+        if let Some((seq, event_id)) = before.newest
+            && self.known.lock().connection != connection
+        {
+            self.check_event(seq, Some(event_id)).await?;
+        }
+        self.known.note(found, connection);
+        Ok(())
+    }
+
+    /// Whether this event stands there, as far as that can be read.
+    pub(crate) async fn check_event(&self, seq: u64, event_id: Option<EventId>) -> Result<(), SealError> {
+        if event_id.is_some() {
+            let found = self.event_id_at(seq).await?;
+            if found.is_some() && found != event_id {
+                return Err(OtherLog::Event { seq }.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes a fact that was appended.
+    pub(crate) fn has_appended(&self, seq: u64, event_id: EventId) {
+        self.known.saw(seq, Some(event_id), self.connections());
+    }
+
+    /// Notes a fact that was given out: the log goes at least so far.
+    pub(crate) fn has_read(&self, recorded: &Recorded) {
+        let event_id = recorded.envelope().map(|envelope| envelope.event_id);
+        self.known.saw(recorded.seq, event_id, self.connections());
+    }
+
+    /// Takes for granted what somebody has kept of the log outside of it: that it goes to `seq` and that this event stands
+    /// there. It is compared before the next fact is appended.
+    pub fn remember(&self, seq: u64, event_id: Option<EventId>) {
+        let mut knowledge = self.known.lock();
+        knowledge.goes_to(seq, event_id);
+        knowledge.connection = 0;
     }
 
     /// Whether all from `known_first` on stands there, or its loss was accepted.
@@ -226,8 +325,21 @@ impl Log {
         Ok(())
     }
 
-    /// Waits until the log can be used and agrees with its seal, which `read_seal` fetches from where it is kept
-    /// (`None` before there is one). `false` if `shutdown` came first.
+    /// Has the log compared, on each new connection and before anything is appended, with its seal, which `read_seal` fetches
+    /// from where it is kept (`None` before there is one).
+    pub fn is_sealed_by<F, Fut, E>(&self, read_seal: F)
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Option<Bytes>, E>> + Send + 'static,
+        E: Error + Send + Sync + 'static,
+    {
+        let mut knowledge = self.known.lock();
+        knowledge.read_seal = Some(Arc::new(move || read_seal().map_err(Into::into).boxed()));
+        knowledge.connection = 0;
+    }
+
+    /// As [`Log::is_sealed_by`], and waits until the log can be used and agrees with its seal. `false` if `shutdown` came
+    /// first.
     ///
     /// # Errors
     /// When it is not the log that was sealed: nothing may be written to it.
@@ -237,19 +349,20 @@ impl Log {
         read_seal: F,
     ) -> Result<bool, OtherLog>
     where
-        F: Fn() -> Fut,
-        Fut: Future<Output = Result<Option<Bytes>, E>>,
-        E: Error + 'static,
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Option<Bytes>, E>> + Send + 'static,
+        E: Error + Send + Sync + 'static,
     {
+        self.is_sealed_by(read_seal);
         let mut said = false;
         loop {
             if !self.wait_until_usable(shutdown).await {
                 return Ok(false);
             }
-            let why = match self.check_seal_read_by(&read_seal).await {
+            let why = match self.look_anew(self.connections()).await {
                 Ok(()) => return Ok(true),
-                Err(Untrusted::OtherLog(other)) => return Err(other),
-                Err(Untrusted::Unknown(why)) => why,
+                Err(AppendError::OtherLog(other)) => return Err(other),
+                Err(error) => sentence(&error),
             };
             if !std::mem::replace(&mut said, true) {
                 tracing::warn!(why, "waiting to compare the event log with its seal");
@@ -259,20 +372,6 @@ impl Log {
                 () = tokio::time::sleep(LOOK_AGAIN) => {}
             }
         }
-    }
-
-    async fn check_seal_read_by<F, Fut, E>(&self, read_seal: &F) -> Result<(), Untrusted>
-    where
-        F: Fn() -> Fut,
-        Fut: Future<Output = Result<Option<Bytes>, E>>,
-        E: Error + 'static,
-    {
-        let Some(record) = read_seal().await.map_err(|error| unknown(&error))? else { return Ok(()) };
-        let seal: Seal = serde_json::from_slice(&record).map_err(|error| unknown(&error))?;
-        self.check_seal(&seal).await.map_err(|error| match error {
-            SealError::Mismatch(other) => Untrusted::OtherLog(other),
-            SealError::Unavailable(error) => unknown(&error),
-        })
     }
 
     /// How far which log goes now, to be kept outside of it.
@@ -303,10 +402,7 @@ impl Log {
                 return Err(OtherLog::Shorter { found: found.last_seq, known: seal.seq }.into());
             }
             self.check_head(seal.first_seq, &found).await?;
-            let event_id = self.event_id_at(seal.seq).await?;
-            if seal.event_id.is_some() && event_id.is_some() && seal.event_id != event_id {
-                return Err(OtherLog::Event { seq: seal.seq }.into());
-            }
+            self.check_event(seal.seq, seal.event_id).await?;
             self.compare(before, &found, connection).await
         })
     }

@@ -15,6 +15,7 @@ use crate::definition::EVENTS;
 use crate::follow::Follower;
 use crate::lane::{self, Found};
 use crate::ledger::{Ledger, Progress, unseen};
+use crate::same::OtherLog;
 
 const REQUESTS: &str = "evt.inference-requested.>";
 /// While nothing waits the server is not asked at all.
@@ -118,6 +119,14 @@ impl Log {
     }
 
     async fn watch_for_ever(&self) {
+        loop {
+            let other = self.watch_one_log().await;
+            tracing::warn!("looking anew who waits: {other}");
+            *self.waiting.ledger() = Ledger::default();
+        }
+    }
+
+    async fn watch_one_log(&self) -> OtherLog {
         let mut follower = loop {
             match self.begin_to_watch().await {
                 Ok(follower) => break follower,
@@ -134,9 +143,12 @@ impl Log {
         loop {
             let waits = !self.waiting.ledger().is_empty();
             tokio::select! {
-                requests = follower.next_batch(BATCH) => {
-                    requests.iter().for_each(|request| self.waiting.note(&request.subject, request.seq));
-                }
+                requests = follower.next_batch(BATCH) => match requests {
+                    Ok(requests) => {
+                        requests.iter().for_each(|request| self.waiting.note(&request.subject, request.seq));
+                    }
+                    Err(other) => return other,
+                },
                 _ = looks.tick(), if waits => {
                     // What is not known to be settled counts on.
                     if let Ok(found) = Box::pin(self.consumers_of(EVENTS)).await {

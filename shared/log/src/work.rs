@@ -169,6 +169,10 @@ impl Bench {
         said: &mut bool,
     ) -> UnavailableError {
         let connections = self.log.connections();
+        // What another log hands out is not ours to do.
+        if let Err(error) = self.log.check_same().await {
+            return UnavailableError::new("take work")(error);
+        }
         let opened = self.open(handler, sources).await;
         self.log.standing.note("take work", &opened);
         if let Err(error) = opened {

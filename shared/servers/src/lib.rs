@@ -3,6 +3,7 @@
 
 mod activity;
 mod archives;
+mod copy;
 mod damage;
 mod nats;
 mod ports;
@@ -14,6 +15,7 @@ mod test_folder;
 
 pub use activity::{Activity, wait_while_working};
 pub use archives::{Orthanc, Storescp};
+pub use copy::copy_folder;
 pub use damage::damage_message;
 pub use nats::{ClusterNode, NatsOptions, NatsServer};
 pub use ports::{free_port, is_free, lease_port};

@@ -5,11 +5,13 @@ use hilum_events::samples::{
     inference_requested, job_dead_lettered, job_id, one_of_each, report_issued,
 };
 use hilum_events::{Envelope, Event, Resolution};
+use hilum_log::{AppendError, Log, OtherLog};
 use hilum_projection::domain::{Fact, Rows};
 use hilum_projection::position::Position;
 use hilum_projection::store::Store;
-use hilum_servers::wait_until;
+use hilum_servers::{copy_folder, wait_until};
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use crate::harness::{Copy, DEADLINE, World, new_log};
 
@@ -173,6 +175,39 @@ async fn a_database_folded_from_another_log_is_left_as_it_is() {
     };
     assert!(wait_until(DEADLINE, refused).await, "{:?}", copy.health.readiness());
     assert_eq!(world.dump().await, before);
+}
+
+#[tokio::test]
+async fn what_was_folded_of_another_log_is_found_when_the_true_one_is_back() {
+    let world = World::start().await;
+    world.append(&[image_stored(1, "a", 0)]).await;
+    let world = world.swap_log(|store, copies| copy_folder(store, &copies.join("old"))).await;
+    world.append(&[image_stored(2, "b", 1), image_stored(3, "c", 2)]).await;
+    let world = world
+        .swap_log(|store, copies| {
+            copy_folder(store, &copies.join("true"))?;
+            copy_folder(&copies.join("old"), store)
+        })
+        .await;
+    // Who comes from elsewhere knows nothing of the true log.
+    let stranger = Log::connect(&world.nats.url(), "stranger").await.unwrap();
+    stranger.wait_until_usable(&CancellationToken::new()).await;
+    let seq = stranger.append(&image_stored(9, "z", 1)).await.unwrap().seq();
+    let log = Log::connect(&world.nats.url(), "projection").await.unwrap();
+    let copy = Copy::start(&world, &log).await;
+    copy.folded(seq).await;
+    let before = world.dump().await;
+
+    let world = world.swap_log(|store, copies| copy_folder(&copies.join("true"), store)).await;
+    let said = || async {
+        let readiness = copy.health.readiness();
+        readiness.waiting_for.get("log").is_some_and(|reason| reason.contains("holds another event"))
+    };
+    assert!(wait_until(DEADLINE, said).await, "{:?}", copy.health.readiness());
+    assert_eq!(world.dump().await, before);
+    let decision = dead_letter_resolved(1, "a", Resolution::Discard, 13);
+    let refused = log.append(&decision).await;
+    assert!(matches!(refused, Err(AppendError::OtherLog(OtherLog::Event { seq: 2 }))), "{refused:?}");
 }
 
 #[tokio::test]

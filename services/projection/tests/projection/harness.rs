@@ -86,6 +86,17 @@ impl World {
         ack.await.unwrap().sequence
     }
 
+    /// Stops the server, has its store changed, beside a folder for copies of it, and starts the server again.
+    pub(crate) async fn swap_log(mut self, change: impl FnOnce(&Path, &Path) -> std::io::Result<()>) -> Self {
+        let (folder, copies) = (self.folder().join("nats"), self.folder().join("copies"));
+        let options = NatsOptions { port: Some(self.nats.port()), ..NatsOptions::in_folder(folder.clone()) };
+        self.nats.stop().await;
+        change(&folder.join("jetstream"), &copies).unwrap();
+        self.nats = NatsServer::start(&options).await.unwrap();
+        assert!(wait_until(DEADLINE, || async { self.log.position().await.is_ok() }).await);
+        self
+    }
+
     pub(crate) async fn projection(&self) -> Copy {
         Copy::start(self, &self.log).await
     }

@@ -58,7 +58,9 @@ pub(crate) async fn hash_on(log: &Log, blobs: &BlobStore, stretch: &Stretch) -> 
     };
     let mut follower = log.follow(stretch.after_seq, &[]);
     while look.hashed.position < stretch.last_seq && !look.is_enough() {
-        for recorded in follower.next_batch(BATCH).await {
+        // Of another log, it ends at what was read; the fold of the facts says so.
+        let Ok(facts) = follower.next_batch(BATCH).await else { break };
+        for recorded in facts {
             look.take(&recorded).await;
             if look.is_enough() {
                 break;

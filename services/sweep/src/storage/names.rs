@@ -82,7 +82,7 @@ pub(crate) async fn compare(
     let mut follower = log.follow(0, &[]);
     let mut seq = 0;
     while seq < last_seq {
-        for recorded in follower.next_batch(BATCH).await {
+        for recorded in follower.next_batch(BATCH).await? {
             seq = recorded.seq;
             census.take(&recorded, &mut list, listed_after_seq);
         }

@@ -181,6 +181,7 @@ impl Bench {
                 (original, ticket.unanswered, ticket.tries)
             }
         };
+        self.log.has_read(&recorded);
         let deliveries = unanswered + deliveries;
         Ok(Placed { consumer: consumer.to_owned(), recorded, deliveries, tries })
     }

@@ -126,7 +126,7 @@ async fn a_follower_reads_in_order_across_a_restart_of_the_server() {
         log.append(&samples::image_stored(number, "a", 0)).await.unwrap();
     }
     let mut follower = log.follow(1, &[]);
-    let seqs: Vec<u64> = follower.next_batch(10).await.iter().map(|recorded| recorded.seq).collect();
+    let seqs: Vec<u64> = follower.next_batch(10).await.unwrap().iter().map(|recorded| recorded.seq).collect();
     assert_eq!(seqs[0], 2);
 
     let mut options = NatsOptions::in_folder(folder.path().into());
