@@ -29,6 +29,9 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 const FULL: &str = "the event log is full; raise the limits of stream EVENTS";
 
+/// What readiness knows it by.
+const FORBIDDEN: &str = "do what it has no permission for";
+
 /// What is left free for facts of which nothing is said before.
 const ROOM_BYTES: u64 = 1 << 16;
 
@@ -401,8 +404,10 @@ fn note_event(standing: &Standing, event: &async_nats::Event) {
             if text.to_ascii_lowercase().contains("permissions violation") =>
         {
             let why = format!("{text}; give the user of this connection that permission");
-            standing.fails("do what it has no permission for", why);
+            standing.fails(FORBIDDEN, why);
         }
+        // Perhaps it may now.
+        async_nats::Event::Connected => standing.holds(FORBIDDEN),
         event => tracing::debug!(%event, "connection to NATS"),
     }
 }

@@ -28,6 +28,8 @@ pub struct NatsOptions {
     pub max_file_store_bytes: Option<u64>,
     /// Most consumers of a stream; as many as the server allows by itself when `None`.
     pub max_consumers: Option<u32>,
+    /// Subjects under which nobody may publish.
+    pub denied: Vec<String>,
     /// Its place in a cluster, if it is part of one.
     pub cluster: Option<ClusterNode>,
 }
@@ -55,6 +57,7 @@ impl NatsOptions {
             port: None,
             max_file_store_bytes: None,
             max_consumers: None,
+            denied: Vec::new(),
             cluster: None,
         }
     }
@@ -174,11 +177,23 @@ fn configuration(options: &NatsOptions, port: u16, monitor_port: u16) -> String 
     // Events are up to 1 MiB, dead letters up to 4 MiB.
     format!(
         "listen: 127.0.0.1:{port}\nhttp: 127.0.0.1:{monitor_port}\nserver_name: {server_name}\nmax_payload: 8MB\n\
-         jetstream {{\n  store_dir: \"{}\"\n  sync_interval: always\n{}{}}}\n{}",
+         jetstream {{\n  store_dir: \"{}\"\n  sync_interval: always\n{}{}}}\n{}{}",
         store.display(),
         room.unwrap_or_default(),
         consumers.unwrap_or_default(),
+        permissions(&options.denied),
         options.cluster.as_ref().map(ClusterNode::configuration).unwrap_or_default()
+    )
+}
+
+/// Those of whoever connects.
+fn permissions(denied: &[String]) -> String {
+    if denied.is_empty() {
+        return String::new();
+    }
+    format!(
+        "authorization {{ users = [{{ user: anybody, password: anything, permissions: {{ publish: {{ deny: {denied:?} }} }} }}] \
+         }}\nno_auth_user: anybody\n"
     )
 }
 

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use hilum_events::{Event, samples};
 use hilum_log::{AppendError, Delivery, Failure, Handle, Log, Trouble, apply_definitions};
-use hilum_servers::wait_until;
+use hilum_servers::{NatsOptions, NatsServer, wait_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::lanes::{Reader, config, request};
-use crate::{LIMIT, Scripted, bare_bench, bench, settled, work_config, work_until};
+use crate::{Bench, LIMIT, Scripted, bare_bench, bench, settled, work_config, work_until};
 
 /// What the server takes in the test, bytes: less than it is declared to, so that it is the server that refuses.
 const LONGEST: i32 = 16 << 10;
@@ -100,6 +100,32 @@ async fn at_its_limit_of_consumers_the_server_is_said_to_refuse_and_all_sites_ar
         assert!(wait_until(LIMIT, async || log.probe().await.is_ok()).await, "{:?}", log.probe().await);
         shutdown.cancel();
     });
+}
+
+#[tokio::test]
+async fn what_it_may_not_do_is_said_and_forgotten_when_it_may() {
+    let bench = bench().await;
+    let Bench { server, log, folder } = bench;
+    let options = NatsOptions { port: Some(server.port()), ..NatsOptions::in_folder(folder.path().into()) };
+    server.stop().await;
+    let server = NatsServer::start(&NatsOptions { denied: vec!["evt.>".to_owned()], ..options.clone() })
+        .await
+        .unwrap();
+    let probe = async |is_wanted: fn(&Result<(), String>) -> bool| {
+        let looked = wait_until(LIMIT, async || is_wanted(&log.probe().await)).await;
+        assert!(looked, "{:?}", log.probe().await);
+    };
+    probe(Result::is_ok).await;
+    let fact = samples::image_stored(1, "a", 0);
+    let (refused, ()) = tokio::join!(
+        log.append(&fact),
+        probe(|said| said.as_ref().is_err_and(|why| why.contains("give the user of this connection")))
+    );
+    assert!(matches!(refused, Err(AppendError::Unavailable(_))), "{refused:?}");
+    server.stop().await;
+    let _server = NatsServer::start(&options).await.unwrap();
+    probe(Result::is_ok).await;
+    log.append(&fact).await.unwrap();
 }
 
 #[tokio::test]
