@@ -66,7 +66,7 @@ dependencies: $(DENY) $(MACHETE)
 
 # Faults by seed under load, checked from the sender's journal. HILUM_FAULT_SEED and HILUM_FAULT_RUNS repeat one.
 faults: $(NEXTEST)
-	@$(ENVIRONMENT); $(CARGO) build --locked --workspace --bins --tests && \
+	@$(TEST_ENVIRONMENT); $(CARGO) build --locked --workspace --bins --tests && \
 	HILUM_FAULT_RUNS=$${HILUM_FAULT_RUNS:-300} $(NEXTEST) nextest run --locked --workspace --no-capture \
 	-E 'package(hilum-tests) and binary(faults)'
 

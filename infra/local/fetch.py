@@ -337,12 +337,23 @@ def orthanc(cache):
     return str(target / "bin/Orthanc"), str(target / DICOMWEB_PLUGIN)
 
 
+def faketime(cache):
+    """The library that gives a process another clock."""
+    target = cache / "faketime"
+    try:
+        install(target, lambda folder: debian(folder, "libfaketime"))
+        return str(next(target.glob("usr/lib/*/faketime/libfaketime.so.1")))
+    except (NoPackage, StopIteration):
+        say("no libfaketime is to be had here: the faults leave out wrong clocks; install libfaketime for them")
+        return next((str(path) for path in Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), None)
+
+
 def for_tests(cache):
     """What only tests need."""
     archive, plugin = orthanc(cache)
     settings = {
         "HILUM_TEST_PYTHONPATH": test_wheels(cache), "HILUM_DCMTK_BIN": dcmtk(cache),
-        "HILUM_ORTHANC": archive, "HILUM_ORTHANC_DICOMWEB": plugin,
+        "HILUM_ORTHANC": archive, "HILUM_ORTHANC_DICOMWEB": plugin, "HILUM_FAKETIME": faketime(cache),
     }
     return {name: value for name, value in settings.items() if value}
 

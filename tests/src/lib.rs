@@ -28,7 +28,7 @@ use std::future::Future;
 use std::time::Duration;
 
 /// Asks again and again until there is an answer, [`LIMIT`] at most.
-pub(crate) async fn until_some<T, F, Fut>(what: &str, mut ask: F) -> T
+pub async fn until_some<T, F, Fut>(what: &str, mut ask: F) -> T
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = Option<T>>,

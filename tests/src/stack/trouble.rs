@@ -1,5 +1,7 @@
 //! What can be done to a running stack: servers and services killed, stopped, cut off, short of disk.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -24,6 +26,22 @@ impl Stack {
     /// Starts nats-server again.
     pub async fn start_nats_again(&mut self) {
         self.start_nats_node(0).await;
+    }
+
+    /// Starts nats-server again, which takes so long to recover, and does not wait for it.
+    pub fn launch_slow_nats(&mut self, recovers_s: u32) {
+        let script = self.folder().join("slow-nats-server");
+        self.servers.launch_nats_within(0, |options| {
+            let real = options.program.display();
+            std::fs::write(&script, format!("#!/bin/sh\nsleep {recovers_s}\nexec {real} \"$@\"\n")).unwrap();
+            std::fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
+            options.program = script;
+        });
+    }
+
+    /// Waits until nats-server is healthy, which was launched.
+    pub async fn wait_nats_healthy(&mut self) {
+        self.servers.wait_nats_healthy(0).await;
     }
 
     /// Ends a server of the cluster.

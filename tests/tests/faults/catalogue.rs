@@ -76,6 +76,10 @@ pub(crate) enum Fault {
     LostConsumer,
     /// The server allows no consumer more than are declared: nobody can follow the log.
     ConsumerLimit,
+    /// The clock of one copy of a service is 20 s ahead.
+    ClockAhead { service: &'static str },
+    /// NATS takes seconds to recover, and what was ended with it waits for it.
+    SlowRecovery,
     /// A bit flips in a block of the log, when its server was ended by `signal`; the block is restored later.
     LogBitFlip { signal: Signal, place: Place },
     /// An older copy of the log takes its place for a while.
@@ -131,7 +135,9 @@ pub(crate) fn all() -> Vec<Fault> {
             Fault::OldLog,
             Fault::LostConsumer,
             Fault::ConsumerLimit,
+            Fault::SlowRecovery,
         ])
+        .chain(SERVICES.map(|service| Fault::ClockAhead { service }))
         .chain(flips)
         .collect()
 }
@@ -164,9 +170,13 @@ impl Fault {
         match (self, second) {
             (Self::RollingRestart, Self::Ended { .. }) => false,
             (
-                Self::Failpoint { service, .. } | Self::Ended { service, .. } | Self::Zombie { service },
+                Self::Failpoint { service, .. }
+                | Self::Ended { service, .. }
+                | Self::Zombie { service }
+                | Self::ClockAhead { service },
                 Self::Ended { service: other, .. },
             ) => service != other,
+            (Self::SlowRecovery, Self::Ended { .. }) => false,
             (
                 Self::Unreached | Self::NoAdvisories | Self::Truncated | Self::BitFlip,
                 Self::Ended { service, .. },
@@ -179,7 +189,8 @@ impl Fault {
                 | Self::UnknownEvent
                 | Self::Duplicates
                 | Self::LostConsumer
-                | Self::ConsumerLimit,
+                | Self::ConsumerLimit
+                | Self::SlowRecovery,
                 Self::Killed(other),
             ) => *other != Dependency::Nats,
             (Self::Unreadable, Self::Killed(other)) => *other != Dependency::S3,
@@ -201,7 +212,7 @@ impl Fault {
             Self::Killed(dependency) | Self::DiskFull(dependency) | Self::Network(dependency, _) => {
                 *dependency == Dependency::Nats
             }
-            Self::LongOutage | Self::ConsumerLimit => true,
+            Self::LongOutage | Self::ConsumerLimit | Self::SlowRecovery => true,
             _ => false,
         }
     }
@@ -231,6 +242,8 @@ impl Fault {
             Self::Limits => "limits set on the log and taken back".to_owned(),
             Self::LostConsumer => "a consumer lost".to_owned(),
             Self::ConsumerLimit => "limit of consumers".to_owned(),
+            Self::ClockAhead { .. } => "a clock 20 s ahead".to_owned(),
+            Self::SlowRecovery => "slow recovery".to_owned(),
             Self::LogBitFlip { place, .. } => format!("bit flip in the log ({place:?})").to_lowercase(),
             Self::OldLog => "older copy of the log".to_owned(),
         }
@@ -241,7 +254,10 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.kind())?;
         match self {
-            Self::Failpoint { service, .. } | Self::Ended { service, .. } | Self::Zombie { service } => {
+            Self::Failpoint { service, .. }
+            | Self::Ended { service, .. }
+            | Self::Zombie { service }
+            | Self::ClockAhead { service } => {
                 write!(f, " ({service})")
             }
             Self::Network(dependency, _) => write!(f, " ({dependency:?})"),

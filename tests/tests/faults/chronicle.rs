@@ -8,7 +8,7 @@ use hilum_blobs::GetError;
 use hilum_events::{BlobRef, DecodeError, Event, JobId, Sha256Digest, StudyId};
 use hilum_log::DeadLetter;
 use hilum_tests::invariants::{DeadLetterSeen, Evidence, Fact, JobAnswer, Rows};
-use hilum_tests::{Attempt, Stack};
+use hilum_tests::{Attempt, Stack, until_some};
 use serde_json::Value;
 use sqlx::{Connection as _, PgConnection};
 
@@ -141,7 +141,13 @@ async fn objects(stack: &Stack, facts: &[Fact]) -> BTreeMap<String, Sha256Digest
 async fn answers(stack: &Stack, facts: &[Fact]) -> BTreeMap<JobId, JobAnswer> {
     let mut answers = BTreeMap::new();
     for job_id in jobs(facts) {
-        let (_, job) = stack.get(&format!("/v1/jobs/{job_id}")).await;
+        let page = format!("/v1/jobs/{job_id}");
+        // On a busy machine it may say that it can't say now.
+        let job = until_some("what is said of a job", || async {
+            let (status, job) = stack.get(&page).await;
+            (!status.is_server_error()).then_some(job)
+        })
+        .await;
         let Some(status) = job["status"].as_str() else { continue };
         let reason = job["reason"].as_str().unwrap_or_default().to_owned();
         answers.insert(job_id, JobAnswer { status: status.to_owned(), reason });

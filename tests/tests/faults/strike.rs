@@ -14,6 +14,7 @@ use rand::seq::IndexedRandom as _;
 use crate::batch::{ACK_WAIT_S, DUPLICATE_WINDOW_S};
 use crate::catalogue::Fault;
 use crate::chronicle::facts;
+use crate::log_harm::somebody_says;
 
 /// A failpoint is reached sooner, or not at all in this run.
 const REACHED: Duration = Duration::from_secs(25);
@@ -112,6 +113,8 @@ impl Striker<'_> {
             Fault::Limits => self.limits().await,
             Fault::LostConsumer => self.lost_consumer().await,
             Fault::ConsumerLimit => self.consumer_limit().await,
+            Fault::ClockAhead { service } => self.clock_ahead(service).await,
+            Fault::SlowRecovery => self.slow_recovery().await,
             // When all has its end: see `log_harm`.
             Fault::LogBitFlip { .. } | Fault::OldLog => {}
             Fault::Duplicates => self.duplicates().await,
@@ -198,6 +201,51 @@ impl Striker<'_> {
         self.stack.end(&copy, signal).await;
         self.moment(0..1000).await;
         self.stack.start_again(&copy).await;
+    }
+
+    /// A copy runs for a while by a clock that is wrong, and has to say so.
+    async fn clock_ahead(&mut self, service: &str) {
+        let Some(library) = std::env::var_os("HILUM_FAKETIME") else {
+            eprintln!("no clock is set wrong: there is no libfaketime here");
+            return;
+        };
+        let copy = self.copy(service);
+        self.moment(0..1000).await;
+        self.stack.end(&copy, Signal::SIGTERM).await;
+        let clock = [
+            ("LD_PRELOAD", library.into_string().unwrap()),
+            ("FAKETIME", "+20".to_owned()),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
+        ];
+        self.stack.start_again_with(&copy, &clock).await;
+        if !somebody_says(self.stack, &["ahead of"]).await {
+            self.missed = Some("nobody noticed the clock");
+        }
+        self.hold(4000).await;
+        self.stack.end(&copy, Signal::SIGTERM).await;
+        self.stack.start_again(&copy).await;
+    }
+
+    /// As after a machine's restart: nobody gives up while the log recovers.
+    async fn slow_recovery(&mut self) {
+        self.moment(0..1000).await;
+        let recovers_s = self.random.random_range(3..10);
+        self.stack.kill_nats().await;
+        self.stack.launch_slow_nats(recovers_s);
+        let copies: Vec<String> =
+            self.stack.services().into_iter().filter(|_| self.random.random_bool(0.5)).collect();
+        for copy in &copies {
+            self.stack.end(copy, Signal::SIGKILL).await;
+        }
+        for copy in &copies {
+            self.stack.start_again(copy).await;
+        }
+        self.second().await;
+        self.stack.wait_nats_healthy().await;
+        if let Some(copy) = copies.iter().find(|copy| self.stack.has_ended(copy)) {
+            eprintln!("{copy} has ended");
+            self.missed = Some("a service ended while the log recovered");
+        }
     }
 
     async fn zombie(&mut self, service: &str) {
