@@ -130,9 +130,19 @@ impl Course {
     ) -> Outcome {
         let after = under_load.after;
         let attempts = under_load.sender.journal.attempts();
-        let mut evidence = self.chronicle.evidence(&self.stack, after, attempts, damaged).await;
-        evidence.desk = self.desk.as_ref().map(|desk| seen(desk, &evidence.facts, repeats));
-        let mut found = violations(&evidence);
+        let mut found = Vec::new();
+        let evidence = loop {
+            let mut evidence =
+                self.chronicle.evidence(&self.stack, after, attempts.clone(), damaged.clone()).await;
+            evidence.desk = self.desk.as_ref().map(|desk| seen(desk, &evidence.facts, repeats));
+            let last_seq = self.chronicle.last_seq();
+            // Its parts fit together if no fact came between them: a further revision waits its quiet time, and nobody sees it wait.
+            if self.chronicle.read_on(&self.stack).await && self.chronicle.last_seq() == last_seq {
+                break evidence;
+            }
+            found.extend(self.drain(&under_load).await);
+        };
+        found.extend(violations(&evidence));
         // What earlier runs read is read again now and then; here the newest of it.
         let known = self.chronicle.facts.len().min(2000);
         let known = &self.chronicle.facts[self.chronicle.facts.len() - known..];
