@@ -117,8 +117,12 @@ impl Servers {
     }
 
     pub(super) async fn wait_nats_healthy(&mut self, node: usize) {
+        assert!(self.is_nats_healthy_within(node, AGREE).await, "nats-server is not healthy");
+    }
+
+    pub(super) async fn is_nats_healthy_within(&mut self, node: usize, limit: Duration) -> bool {
         let server = self.nats[node].server.as_mut().expect("launched before");
-        server.wait_healthy(AGREE).await.unwrap();
+        server.wait_healthy(limit).await.is_ok()
     }
 
     /// Its children notice soon and end too.

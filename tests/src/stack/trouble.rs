@@ -28,6 +28,12 @@ impl Stack {
         self.start_nats_node(0).await;
     }
 
+    /// Starts nats-server again, whose store was changed; `false` when it does not recover within `limit`.
+    pub async fn nats_recovers_within(&mut self, limit: Duration) -> bool {
+        self.servers.launch_nats(0);
+        self.servers.is_nats_healthy_within(0, limit).await
+    }
+
     /// Starts nats-server again, which takes so long to recover, and does not wait for it.
     pub fn launch_slow_nats(&mut self, recovers_s: u32) {
         let script = self.folder().join("slow-nats-server");
