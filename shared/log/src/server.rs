@@ -15,7 +15,8 @@ use serde_json::json;
 
 use crate::advisory::Advisory;
 use crate::clock::ServerClock;
-use crate::connection::{ConsumerPosition, Log, StreamPosition, UnavailableError};
+use crate::connection::{Log, StreamPosition, UnavailableError};
+use crate::queues::ConsumerPosition;
 use crate::recorded::Recorded;
 use crate::retry::Attempts;
 
