@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
@@ -102,10 +103,25 @@ impl Process {
 
     /// Sends a signal, if it still runs.
     pub fn signal(&self, signal: Signal) {
-        if let Some(pid) = self.child.id().and_then(|pid| i32::try_from(pid).ok()) {
+        if let Some(pid) = self.raw_pid() {
             // It may have ended just now; then there is nothing to signal.
-            let _ = kill(Pid::from_raw(pid), signal);
+            let _ = kill(pid, signal);
         }
+    }
+
+    /// Stops it in the middle of whatever it does, and returns when all of its threads stand still: a signal alone
+    /// reaches a process some time later, and until then it goes on. It goes on after SIGCONT.
+    pub fn freeze(&self) {
+        if let Some(pid) = self.raw_pid() {
+            self.signal(Signal::SIGSTOP);
+            // Also when it ended before; whoever waits for its end must still find it, hence WNOWAIT.
+            let seen = WaitPidFlag::WSTOPPED | WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
+            let _ = waitid(Id::Pid(pid), seen);
+        }
+    }
+
+    fn raw_pid(&self) -> Option<Pid> {
+        self.child.id().and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw)
     }
 
     /// Asks it to stop by `signal` and waits; kills it after `limit`.
@@ -236,5 +252,18 @@ mod tests {
     async fn who_does_nothing_after_it_was_asked_to_stop_is_killed() {
         let (_folder, process) = script("trap '' TERM; echo up; exec sleep 600").await;
         assert_eq!(process.stop_when_done(Signal::SIGTERM, IDLE_LIMIT).await, None);
+    }
+
+    #[tokio::test]
+    async fn who_is_frozen_does_nothing_more_until_it_goes_on() {
+        let (_folder, process) = script("trap 'exit 7' TERM; echo up; while :; do :; done").await;
+        let stat = format!("/proc/{}/stat", process.pid().unwrap());
+        for _ in 0..200 {
+            process.freeze();
+            assert_eq!(std::fs::read_to_string(&stat).unwrap().rsplit(") ").next().unwrap().chars().next(), Some('T'));
+            process.signal(Signal::SIGCONT);
+        }
+        let status = process.stop(Signal::SIGTERM, Duration::from_secs(10)).await;
+        assert_eq!(status.and_then(|status| status.code()), Some(7));
     }
 }

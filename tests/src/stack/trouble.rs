@@ -127,6 +127,11 @@ impl Stack {
         self.services[name].process.as_ref().expect("it runs").signal(signal);
     }
 
+    /// Stops a service in the middle of whatever it does; it stands still when this returns.
+    pub fn freeze(&self, name: &str) {
+        self.services[name].process.as_ref().expect("it runs").freeze();
+    }
+
     /// Waits until a service has ended by itself; `false` when it did not within `limit`, and then it is killed.
     pub async fn ends_by_itself(&mut self, name: &str, limit: Duration) -> bool {
         let process = self.services.get_mut(name).unwrap().process.as_mut().expect("it was started");

@@ -28,7 +28,7 @@ impl Striker<'_> {
     pub(crate) async fn damage(&mut self, harm: impl FnOnce(&mut Vec<u8>)) {
         let workers = self.stack.copies_of("infer");
         for worker in &workers {
-            self.stack.signal(worker, Signal::SIGSTOP);
+            self.stack.freeze(worker);
         }
         let plan = LoadPlan { name: format!("{}-victim", self.plan.name), ..self.plan.clone() };
         let shipment = plan.shipment(&[], self.random);

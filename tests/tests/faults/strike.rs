@@ -251,7 +251,7 @@ impl Striker<'_> {
     async fn zombie(&mut self, service: &str) {
         let copy = self.copy(service);
         self.moment(0..1000).await;
-        self.stack.signal(&copy, Signal::SIGSTOP);
+        self.stack.freeze(&copy);
         self.hold(ACK_WAIT_S * 2000 + 500).await;
         self.stack.signal(&copy, Signal::SIGCONT);
     }

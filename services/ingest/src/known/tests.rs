@@ -97,7 +97,7 @@ async fn a_log_that_does_not_answer_is_not_waited_for() {
     let stored = samples::image_stored(2, "a", 3);
     bench.append(&stored).await;
 
-    bench.nats.process().signal(Signal::SIGSTOP);
+    bench.nats.process().freeze();
     let begun = Instant::now();
     assert!(readings.find(&content()).await.is_none());
     assert!(readings.link(&stored, known).await.is_none());
