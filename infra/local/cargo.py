@@ -26,12 +26,14 @@ ROOT = Path(__file__).resolve().parents[2]
 KEPT_LOCKS = 3
 # Written once and then only replaced, so that the cache and all clones can share one copy.
 NEVER_CHANGED = (".rlib", ".rmeta", ".so")
+# Goes up when what was kept before can't be used any more.
+LAYOUT = b"2"
 
 
 def key():
     """One for each toolchain, lock and set of profiles."""
     toolchain = subprocess.run(["rustc", "-vV"], check=True, capture_output=True).stdout
-    digest = hashlib.sha256(toolchain).hexdigest()[:8]
+    digest = hashlib.sha256(toolchain + LAYOUT).hexdigest()[:8]
     inputs = b"".join((ROOT / name).read_bytes() for name in ("Cargo.lock", "Cargo.toml"))
     return f"{digest}-{hashlib.sha256(inputs).hexdigest()[:8]}"
 
@@ -53,14 +55,19 @@ class Cache:
     def restore(self, target):
         """Links what the target folder lacks."""
         seed = self.seed()
-        for unit in seed.glob("*/*") if seed else ():
-            profile = target / unit.parent.name
-            if not any((profile / path).exists() for path in fingerprints(unit)):
-                copy(unit, profile)
+        for cached in seed.iterdir() if seed else ():
+            profile = target / cached.name
+            if not of_one_origin(cached, profile):
+                continue
+            for unit in cached.glob("*"):
+                if not any((profile / path).exists() for path in fingerprints(unit)):
+                    copy(unit, profile)
 
     def keep(self, target, units):
         """Links what the cache lacks, and forgets the oldest keys."""
         for profile, hashes in units.items():
+            if not of_one_origin(self.folder / self.key / profile, target / profile):
+                continue
             files = files_by_unit(target / profile)
             for one in hashes:
                 kept = self.folder / self.key / profile / one
@@ -84,6 +91,18 @@ class Cache:
             fresh.rename(kept)
         except OSError:  # another clone was faster
             shutil.rmtree(fresh)
+
+
+def of_one_origin(cached, profile):
+    """Whether the units of a profile are the same files here and in the cache, those that both have."""
+    pairs = ((path, profile / "deps" / path.name) for path in cached.glob("*/deps/*") if path.suffix in NEVER_CHANGED)
+    return all(is_same(ours, theirs) for theirs, ours in pairs if ours.exists())
+
+
+def is_same(one, other):
+    """Linked or copied from one another: a copy has the times of its source."""
+    one, other = one.stat(), other.stat()
+    return (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
 
 
 def fingerprints(unit):

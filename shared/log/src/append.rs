@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::publish::PublishAck;
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use hilum_events::Envelope;
 
@@ -125,11 +126,13 @@ fn longest_fact() -> usize {
     *LONGEST
 }
 
-/// Whether the log takes a fact of this length. The server would refuse it with words that sound like a fault of its own.
-fn fits(envelope: &Envelope) -> Result<(), AppendError> {
-    let (size_bytes, limit_bytes) = (envelope.encode().len(), longest_fact());
+/// The bytes of a fact of a length that the log takes. The server would refuse a longer one with words that sound like a
+/// fault of its own.
+pub(crate) fn encode(envelope: &Envelope) -> Result<Bytes, AppendError> {
+    let payload = envelope.encode();
+    let (size_bytes, limit_bytes) = (payload.len(), longest_fact());
     if size_bytes <= limit_bytes {
-        return Ok(());
+        return Ok(payload.into());
     }
     Err(AppendError::TooLong { event: envelope.event.name(), size_bytes, limit_bytes })
 }
@@ -159,22 +162,27 @@ impl Log {
     ) -> BoxFuture<'a, Result<Appended, AppendError>> {
         Box::pin(async move {
             reach("append.before");
-            fits(envelope)?;
+            let payload = encode(envelope)?;
             let is_transient = |error: &AppendError| matches!(error, AppendError::Unavailable(_));
             let appended =
-                retry(self.patience(), is_transient, || self.append_once(envelope, previous_seq)).await?;
+                retry(self.patience(), is_transient, || self.append_once(envelope, &payload, previous_seq)).await?;
             reach("append.after");
             Ok(appended)
         })
     }
 
-    async fn append_once(&self, envelope: &Envelope, previous_seq: u64) -> Result<Appended, AppendError> {
+    async fn append_once(
+        &self,
+        envelope: &Envelope,
+        payload: &Bytes,
+        previous_seq: u64,
+    ) -> Result<Appended, AppendError> {
         if !self.is_connected() {
             // A publish would be kept by the client and sent later, after we said that it failed.
             return Err(AppendError::Unavailable("not connected to the NATS server".into()));
         }
         self.check_same().await?;
-        let outcome = self.publish_once(envelope, previous_seq).await;
+        let outcome = self.publish_once(envelope, payload, previous_seq).await;
         // The client sends on what it has when it is connected anew: it may have been another log that answered.
         self.check_same().await?;
         outcome
@@ -183,11 +191,13 @@ impl Log {
     pub(crate) async fn publish_once(
         &self,
         envelope: &Envelope,
+        payload: &Bytes,
         previous_seq: u64,
     ) -> Result<Appended, AppendError> {
         let spot = self.waiting.spot(envelope.subject(), &envelope.site);
         let place = envelope.event.unique_among();
-        match self.publish_after(previous_seq, &spot.subject, &place, envelope).await {
+        let message_id = envelope.event_id.to_string();
+        match self.publish_after(previous_seq, &spot.subject, &place, message_id, payload.clone()).await {
             Ok(PublishAck { sequence: seq, duplicate: true, .. }) => Ok(Appended::AlreadyThere { seq }),
             Ok(PublishAck { sequence: seq, .. }) => {
                 self.has_appended(seq, envelope.event_id);
@@ -213,13 +223,14 @@ impl Log {
         previous_seq: u64,
         subject: &str,
         place: &str,
-        envelope: &Envelope,
+        message_id: String,
+        payload: Bytes,
     ) -> Result<PublishAck, PublishError> {
         if let Some(server) = &self.server {
             let message = Publish {
                 subject: subject.to_owned(),
-                payload: envelope.encode().into(),
-                message_id: Some(envelope.event_id.to_string()),
+                payload,
+                message_id: Some(message_id),
                 expected_last: Some((place.to_owned(), previous_seq)),
             };
             return message.to(&**server).await;
@@ -228,9 +239,9 @@ impl Log {
         inject_trace(&mut headers);
         headers.insert(EXPECTED_LAST_SUBJECT_FILTER, place);
         let message = PublishMessage::build()
-            .payload(envelope.encode().into())
+            .payload(payload)
             .headers(headers)
-            .message_id(envelope.event_id.to_string())
+            .message_id(message_id)
             .expected_last_subject_sequence(previous_seq);
         self.context.send_publish(subject.to_owned(), message).await?.await
     }

@@ -11,7 +11,7 @@ use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use hilum_events::{Envelope, Event, losses_filter};
 
-use crate::append::AppendError;
+use crate::append::{AppendError, encode};
 use crate::connection::{Log, StreamPosition, UnavailableError};
 use crate::definition::{Drift, EVENTS, definitions};
 use crate::recorded::{Recorded, of_message};
@@ -195,7 +195,7 @@ impl Log {
     /// As [`Log::append`].
     pub fn accept_loss<'a>(&'a self, loss: &'a Envelope) -> BoxFuture<'a, Result<(), AppendError>> {
         Box::pin(async move {
-            self.publish_once(loss, 0).await?;
+            self.publish_once(loss, &encode(loss)?, 0).await?;
             Ok(())
         })
     }

@@ -83,7 +83,7 @@ impl<T> Task<T> {
 
     /// Whether polling it may lead anywhere.
     pub(crate) fn is_ready(&self, world: &World) -> bool {
-        self.wait.until <= world.now || (self.wait.for_news && self.polled_at != world.version)
+        self.wait.until <= world.now || (self.wait.for_news && self.polled_at != world.news)
     }
 
     /// Waits for something in its own process only.
@@ -101,7 +101,7 @@ impl<T> Task<T> {
         {
             let mut world = shared.lock();
             world.wait = Wait::NOTHING;
-            self.polled_at = world.version;
+            self.polled_at = world.news;
         }
         match Pin::new(&mut self.future).poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(done) => Some(done),
@@ -148,6 +148,8 @@ pub(crate) struct Reports {
     known_at_start: u64,
     not_before: Timestamp,
     looked_at: (u64, Timestamp),
+    /// When something is due next, as it was when it looked or read last.
+    due_at: Timestamp,
     clock_ahead: SignedDuration,
 }
 
@@ -412,6 +414,7 @@ impl Reports {
             known_at_start: world.memory.last_seq(StreamName::Events),
             not_before: BEGIN,
             looked_at: (u64::MAX, BEGIN),
+            due_at: Timestamp::MAX,
             clock_ahead,
         }
     }
@@ -425,14 +428,14 @@ impl Reports {
         is_free && self.seen_seq() >= self.known_at_start && self.looked_at != (self.seen_seq(), world.now)
     }
 
-    fn next_due_at(&self) -> Timestamp {
+    fn note_next_due(&mut self) {
         let at = self.studies.next_due_at(self.looked_at.1 + self.clock_ahead);
-        at.and_then(|at| at.checked_sub(self.clock_ahead).ok()).unwrap_or(Timestamp::MAX)
+        self.due_at = at.and_then(|at| at.checked_sub(self.clock_ahead).ok()).unwrap_or(Timestamp::MAX);
     }
 
     fn is_ready(&self, world: &World) -> bool {
         let looks = self.has_to_look(world)
-            && (self.looked_at.0 != self.seen_seq() || world.now >= self.next_due_at().max(self.not_before));
+            && (self.looked_at.0 != self.seen_seq() || world.now >= self.due_at.max(self.not_before));
         looks
             || self.reading.is_ready(world)
             || self.making.as_ref().is_some_and(|making| making.is_ready(world))
@@ -442,7 +445,7 @@ impl Reports {
         let making = self.making.as_ref().map_or(Timestamp::MAX, Task::ready_at);
         let looks = match &self.making {
             None if self.not_before > self.looked_at.1 => self.not_before,
-            None => self.next_due_at(),
+            None => self.due_at,
             Some(_) => Timestamp::MAX,
         };
         self.reading.ready_at().min(making).min(looks)
@@ -453,7 +456,7 @@ impl Reports {
             && self.seen_seq() == world.memory.last_seq(StreamName::Events)
             && self.looked_at.0 == self.seen_seq()
             && self.not_before <= world.now
-            && self.next_due_at() > world.now
+            && self.due_at > world.now
             && self.studies.due(world.now).is_empty()
     }
 
@@ -497,6 +500,7 @@ impl Reports {
                     return Stepped::Stopped(format!("{PASSED_BY} {}", self.seen_seq() + 1));
                 }
                 self.studies.fold(&recorded);
+                self.note_next_due();
                 self.facts.push(recorded);
                 self.reading = Task::new(read(follower));
             } else if !self.reading.is_ready(&shared.lock()) {
@@ -524,6 +528,7 @@ impl Reports {
     fn look(&mut self, shared: &Shared) {
         let now = shared.lock().now;
         self.looked_at = (self.seen_seq(), now);
+        self.note_next_due();
         let due = self.studies.due(now + self.clock_ahead);
         let Some(wanted) = due.first() else { return };
         let facts: Vec<Recorded> = wanted

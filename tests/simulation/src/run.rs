@@ -49,7 +49,7 @@ struct Run {
     shared: Shared,
     processes: Vec<Process>,
     /// Uploads and decisions under way.
-    people: Vec<Task<Option<JobId>>>,
+    people: Vec<Person>,
     /// Jobs that got their 202.
     accepted: Vec<JobId>,
     next_fault: usize,
@@ -62,6 +62,12 @@ struct Run {
     has_gone_back: bool,
     /// With a hole in the log it does not come to rest, and must not: it is looked at so late.
     ends_at: Option<Timestamp>,
+}
+
+/// Somebody at a door.
+struct Person {
+    task: Task<Option<JobId>>,
+    decides: bool,
 }
 
 /// Runs the scenario of a seed.
@@ -143,7 +149,7 @@ impl Run {
         run.make_consumers(false);
         run.people = (0..)
             .zip(run.scenario.uploads.clone())
-            .map(|(number, upload)| run.upload(number, upload))
+            .map(|(number, upload)| Person { task: run.upload(number, upload), decides: false })
             .collect();
         run
     }
@@ -236,8 +242,8 @@ impl Run {
                     ready.push(index);
                 }
             }
-            for (index, task) in (self.processes.len()..).zip(&self.people) {
-                if task.is_ready(&world) {
+            for (index, person) in (self.processes.len()..).zip(&self.people) {
+                if person.task.is_ready(&world) {
                     ready.push(index);
                 }
             }
@@ -293,7 +299,7 @@ impl Run {
 
     fn step_person(&mut self, index: usize) {
         self.shared.lock().note(|| "somebody".to_owned());
-        if let Some(accepted) = self.people[index].poll(&self.shared) {
+        if let Some(accepted) = self.people[index].task.poll(&self.shared) {
             drop(self.people.swap_remove(index));
             self.accepted.extend(accepted);
         }
@@ -328,7 +334,7 @@ impl Run {
         let times = [Some(world.away_until), Some(self.full_until), Some(self.losses_until), of_faults];
         let of_server = [world.memory.next_due(), world.memory.next_redelivery()];
         let of_processes = self.processes.iter().map(Process::ready_at);
-        let of_people = self.people.iter().map(Task::ready_at);
+        let of_people = self.people.iter().map(|person| person.task.ready_at());
         let all = times.into_iter().chain(of_server).flatten().chain(of_processes).chain(of_people);
         let now = world.now;
         let Some(next) = all.filter(|time| *time > now && *time < Timestamp::MAX).min() else { return false };
@@ -353,8 +359,8 @@ impl Run {
         faults_are_over
             && self.people.is_empty()
             && world.memory.next_due().is_none()
-            && world.memory.consumers().all(|consumer| world.memory.is_drained(consumer))
             && self.processes.iter().all(is_at_rest)
+            && world.memory.undrained().next().is_none()
     }
 
     /// Whether the sweep has looked and found nothing more to do.
@@ -437,7 +443,9 @@ impl Run {
             Fault::Hole => self.lose_a_fact(),
             Fault::Restore { percent } => self.restore(percent),
         }
-        self.shared.lock().version += 1;
+        let mut world = self.shared.lock();
+        world.version += 1;
+        world.news += 1;
     }
 
     fn hand_out_twice(&self) {
@@ -472,6 +480,8 @@ impl Run {
         for index in 0..self.processes.len() {
             self.kill(index);
         }
+        // The door, too: who was about to decide there on what stood in the log before has no answer.
+        self.people.retain(|person| !person.decides);
         self.make_consumers(true);
         self.decided_seq = self.decided_seq.min(self.shared.lock().memory.last_seq(StreamName::Events));
     }
@@ -502,7 +512,7 @@ impl Run {
         }
         for (seq, letter, resolution, waits) in decisions {
             let shared = self.shared.clone();
-            self.people.push(Task::new(async move {
+            let task = Task::new(async move {
                 shared.sleep(waits).await;
                 let log = Log::kept_by(std::sync::Arc::new(shared.clone()));
                 // What was decided about is what stands there, as for the API.
@@ -521,7 +531,8 @@ impl Run {
                     shared.sleep(SignedDuration::from_secs(1)).await;
                 }
                 None
-            }));
+            });
+            self.people.push(Person { task, decides: true });
         }
     }
 
@@ -565,8 +576,7 @@ impl Run {
         let idle = |process: &&Process| !process.is_idle(&world);
         let names: Vec<&str> =
             self.processes.iter().filter(idle).map(|process| process.name.as_str()).collect();
-        let full: Vec<&str> =
-            world.memory.consumers().filter(|consumer| !world.memory.is_drained(consumer)).collect();
+        let full: Vec<&str> = world.memory.undrained().collect();
         let reports = self.processes.iter().filter_map(|process| match &process.body {
             Body::Reports(reports) => Some(reports.awaits_something()),
             _ => None,

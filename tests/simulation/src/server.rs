@@ -40,6 +40,8 @@ pub struct World {
     pub(crate) connections: u64,
     /// Changes with whatever may let somebody go on.
     pub(crate) version: u64,
+    /// Changes with whatever may let a reader of the log go on: a fact, or a fault.
+    pub(crate) news: u64,
     /// What the step under way waits for.
     pub(crate) wait: Wait,
     /// The process of the step under way is to be killed.
@@ -85,6 +87,7 @@ impl Shared {
             ignores_conditions: false,
             connections: 1,
             version: 0,
+            news: 0,
             wait: Wait::NOTHING,
             kill: false,
             outside: Outside::default(),
@@ -173,6 +176,8 @@ impl World {
         let subject = message.subject.clone();
         let published = self.memory.publish(message, self.now);
         self.version += 1;
+        let is_new = published.is_ok_and(|published| !published.is_duplicate);
+        self.news += u64::from(is_new && stream_of(&subject) == Some(StreamName::Events));
         let is_lost = published.is_ok() && self.loses();
         self.note(|| {
             let lost = if is_lost { ", and the answer is lost" } else { "" };
@@ -252,8 +257,8 @@ impl LogServer for Shared {
                 if let Some(fact) = found.await? {
                     return Ok(fact);
                 }
-                let version = self.lock().version;
-                News { shared: self, version }.await;
+                let news = self.lock().news;
+                News { shared: self, news }.await;
             }
         })
     }
@@ -308,7 +313,7 @@ struct Until<'a> {
 /// Pending until something new is at the server.
 struct News<'a> {
     shared: &'a Shared,
-    version: u64,
+    news: u64,
 }
 
 impl Future for Step<'_> {
@@ -341,7 +346,7 @@ impl Future for News<'_> {
 
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
         let mut world = self.shared.lock();
-        if world.version != self.version {
+        if world.news != self.news {
             return Poll::Ready(());
         }
         world.wait.for_news = true;

@@ -318,17 +318,14 @@ impl Memory {
         all.map(|it| it.until).min()
     }
 
-    /// Whether a consumer has nothing to hand out and nothing in hand.
-    pub fn is_drained(&self, consumer: &str) -> bool {
-        self.consumers.get(consumer).is_none_or(|(name, state)| {
-            let waits = self.stream(*name).next(state.delivered_seq, &state.config.filters);
-            state.in_hand.is_empty() && waits.is_none()
-        })
-    }
-
-    /// The names of all consumers.
-    pub fn consumers(&self) -> impl Iterator<Item = &str> {
-        self.consumers.keys().map(String::as_str)
+    /// The consumers that have something to hand out or in hand.
+    pub fn undrained(&self) -> impl Iterator<Item = &str> {
+        let is_drained = |name: StreamName, state: &Consumer| {
+            let waits = || self.stream(name).next(state.searched_seq.max(state.delivered_seq), &state.config.filters);
+            state.in_hand.is_empty() && waits().is_none()
+        };
+        let undrained = self.consumers.iter().filter(move |(_, (name, state))| !is_drained(*name, state));
+        undrained.map(|(consumer, _)| consumer.as_str())
     }
 
     /// The name of one of the consumers of the log.
