@@ -80,6 +80,8 @@ pub(crate) enum Fault {
     ClockAhead { service: &'static str },
     /// NATS takes seconds to recover, and what was ended with it waits for it.
     SlowRecovery,
+    /// All services and servers are killed in one moment and started again, on the log of all runs before.
+    PowerCut,
     /// A bit flips in a block of the log, when its server was ended by `signal`; the block is restored later.
     LogBitFlip { signal: Signal, place: Place },
     /// An older copy of the log takes its place for a while.
@@ -136,6 +138,7 @@ pub(crate) fn all() -> Vec<Fault> {
             Fault::LostConsumer,
             Fault::ConsumerLimit,
             Fault::SlowRecovery,
+            Fault::PowerCut,
         ])
         .chain(SERVICES.map(|service| Fault::ClockAhead { service }))
         .chain(flips)
@@ -168,7 +171,7 @@ impl Fault {
     /// Whether the other can be inflicted in the midst of it: nothing is ended that is ended already.
     fn bears(&self, second: &Self) -> bool {
         match (self, second) {
-            (Self::RollingRestart, Self::Ended { .. }) => false,
+            (Self::RollingRestart, Self::Ended { .. }) | (Self::PowerCut, _) => false,
             (
                 Self::Failpoint { service, .. }
                 | Self::Ended { service, .. }
@@ -212,7 +215,7 @@ impl Fault {
             Self::Killed(dependency) | Self::DiskFull(dependency) | Self::Network(dependency, _) => {
                 *dependency == Dependency::Nats
             }
-            Self::LongOutage | Self::ConsumerLimit | Self::SlowRecovery => true,
+            Self::LongOutage | Self::ConsumerLimit | Self::SlowRecovery | Self::PowerCut => true,
             _ => false,
         }
     }
@@ -244,6 +247,7 @@ impl Fault {
             Self::ConsumerLimit => "limit of consumers".to_owned(),
             Self::ClockAhead { .. } => "a clock 20 s ahead".to_owned(),
             Self::SlowRecovery => "slow recovery".to_owned(),
+            Self::PowerCut => "the machine restarted".to_owned(),
             Self::LogBitFlip { place, .. } => format!("bit flip in the log ({place:?})").to_lowercase(),
             Self::OldLog => "older copy of the log".to_owned(),
         }

@@ -25,6 +25,8 @@ pub(crate) struct Outcome {
     pub(crate) dead_lettered: usize,
     /// Dead-lettered though nothing was wrong with them.
     pub(crate) innocent: usize,
+    /// Facts in the log, those of earlier runs too.
+    pub(crate) log: u64,
     pub(crate) drained_in: Duration,
     pub(crate) took: Duration,
     pub(crate) violations: Vec<Violation>,
@@ -159,6 +161,7 @@ impl Course {
             reused: count(|event| matches!(event, Event::InferenceCompleted(it) if it.reused_from.is_some())),
             dead_lettered: count(|event| matches!(event, Event::JobDeadLettered(_))),
             innocent: innocent(&evidence.facts, &evidence.damaged),
+            log: self.chronicle.last_seq(),
             took: under_load.begun.elapsed(),
             violations: found,
             ..Outcome::default()

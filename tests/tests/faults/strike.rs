@@ -115,6 +115,7 @@ impl Striker<'_> {
             Fault::ConsumerLimit => self.consumer_limit().await,
             Fault::ClockAhead { service } => self.clock_ahead(service).await,
             Fault::SlowRecovery => self.slow_recovery().await,
+            Fault::PowerCut => self.power_cut().await,
             // When all has its end: see `log_harm`.
             Fault::LogBitFlip { .. } | Fault::OldLog => {}
             Fault::Duplicates => self.duplicates().await,
@@ -246,6 +247,28 @@ impl Striker<'_> {
             eprintln!("{copy} has ended");
             self.missed = Some("a service ended while the log recovered");
         }
+    }
+
+    /// Nobody has a moment to write anything down, and nobody finds anybody when it starts.
+    async fn power_cut(&mut self) {
+        self.moment(300..2500).await;
+        let copies = self.stack.services();
+        for copy in &copies {
+            self.stack.freeze(copy);
+        }
+        self.stack.kill_nats().await;
+        self.stack.kill_postgres().await;
+        let port_of_s3 = self.stack.end_s3();
+        for copy in &copies {
+            self.stack.end(copy, Signal::SIGKILL).await;
+        }
+        for copy in &copies {
+            self.stack.start_again(copy).await;
+        }
+        self.stack.start_postgres_again().await;
+        self.stack.start_s3_again(port_of_s3).await;
+        self.stack.start_nats_again().await;
+        self.stack.wait_ready_supervised().await;
     }
 
     async fn zombie(&mut self, service: &str) {

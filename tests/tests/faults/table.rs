@@ -47,13 +47,14 @@ impl Table {
         row.wrong += with(Harm::Wrong);
         eprintln!(
             "seed {seed}: {fault}: {} accepted, {} completed ({} read, {} of known pixels), {} dead-lettered ({} innocent), \
-             drained in {:.1} s, {:.1} s",
+             a log of {} facts, drained in {:.1} s, {:.1} s",
             outcome.accepted,
             outcome.completed,
             outcome.read,
             outcome.reused,
             outcome.dead_lettered,
             outcome.innocent,
+            outcome.log,
             outcome.drained_in.as_secs_f64(),
             outcome.took.as_secs_f64()
         );
