@@ -4,7 +4,7 @@
 use hilum_simulation::{Flaw, Violation, run, run_traced};
 
 /// Scenarios within which each is found.
-const SCENARIOS: u64 = 3000;
+const SCENARIOS: u64 = 6000;
 
 fn is_found(flaw: Flaw, is_it: fn(&Violation) -> bool) {
     let found = (1..=SCENARIOS).find(|seed| run(*seed, flaw).violations.iter().any(is_it));
