@@ -97,10 +97,11 @@ impl<'a> Elements<'a> {
         let unknown = self.syntax.explicit && matches!(vr, None | Some(VR::UN));
         let syntax = if unknown { Syntax::IMPLICIT } else { self.syntax };
         let (items, syntax) = match self.items(after, syntax) {
+            Ok(items) => (items, syntax),
             // Some changed the representation and left the items alone. Without representations there are no two ways, so that
             // each level costs one more walk and not twice as many.
-            Err(_) if unknown => (self.items(after, self.syntax)?, self.syntax),
-            items => (items?, syntax),
+            Err(fault) if unknown => (self.items(after, self.syntax).map_err(|_| fault)?, self.syntax),
+            Err(fault) => return Err(fault),
         };
         self.rest = &after[items.len() + 8..];
         Ok(Some(Element { tag, vr, syntax, value: Content::Items(items) }))
@@ -215,7 +216,12 @@ fn fragments(bytes: &[u8], syntax: Syntax) -> Result<'_, (Vec<&[u8]>, &[u8])> {
         match tag {
             SEQUENCE_END => return Ok((found, after)),
             ITEM => {
-                let (fragment, behind) = split(after, len)?;
+                // Where the end is there, it is the length that is wrong.
+                let is_whole = syntax
+                    .header(&bytes[bytes.len().saturating_sub(8)..])
+                    .is_some_and(|end| end.tag == SEQUENCE_END);
+                let (fragment, behind) =
+                    split(after, len).map_err(|fault| if is_whole { Fault::NotAsDeclared } else { fault })?;
                 if !is_offsets {
                     found.push(fragment);
                 }

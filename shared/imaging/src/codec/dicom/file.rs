@@ -126,6 +126,8 @@ fn refusal(fault: Fault<'_>, part: Part) -> Refusal {
         Fault::EndsEarly { found, announced, .. } => {
             RefusalCode::Truncated.with(format!("{found} of {announced} bytes of an element"))
         }
+        // What comes behind the head may tell.
+        Fault::NotAsDeclared if part == Part::Head => RefusalCode::Truncated.into(),
         Fault::NotAsDeclared => not_as_declared(),
     }
 }

@@ -187,11 +187,12 @@ fn required(object: &InMemDicomObject, tag: Tag, name: &str) -> Result<u32, Refu
 
 /// The number in an element; `None` if it is absent or empty. What is no number, or several, is not taken for one.
 fn integer(object: &InMemDicomObject, tag: Tag, name: &str) -> Result<Option<u32>, Refusal> {
-    if text(object, tag).is_none() {
+    let Some(element) = object.get(tag) else { return Ok(None) };
+    if element.value().primitive().is_some() && text(object, tag).is_none() {
         return Ok(None);
     }
-    let element = object.get(tag).filter(|element| element.value().multiplicity() == 1);
-    match element.and_then(|element| element.to_int().ok()) {
+    let is_one = element.value().multiplicity() == 1;
+    match element.to_int().ok().filter(|_| is_one) {
         Some(number) => Ok(Some(number)),
         None => Err(RefusalCode::Damaged.with(format!("the {name} is no number"))),
     }

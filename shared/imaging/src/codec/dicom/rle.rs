@@ -9,13 +9,15 @@ const HEADER_LEN: usize = 64;
 /// The samples, bytes from the lowest to the highest.
 pub(super) fn decode(frame: &[u8], pixels: usize, bytes_per_sample: usize) -> Result<Vec<u8>, Refusal> {
     let segments = segments(frame, bytes_per_sample)?;
-    let planes: Vec<Vec<u8>> =
+    let mut planes: Vec<Vec<u8>> =
         segments.into_iter().map(|segment| unpacked(segment, pixels)).collect::<Result<_, _>>()?;
-    Ok(match &planes[..] {
-        [only] => only.clone(),
-        [high, low] => low.iter().zip(high).flat_map(|(low, high)| [*low, *high]).collect(),
-        _ => return Err(RefusalCode::UnsupportedBitDepth.into()),
-    })
+    match (planes.pop(), planes.pop()) {
+        (Some(only), None) => Ok(only),
+        (Some(low), Some(high)) => {
+            Ok(low.into_iter().zip(high).flat_map(|(low, high)| [low, high]).collect())
+        }
+        (None, _) => Err(RefusalCode::UnsupportedBitDepth.into()),
+    }
 }
 
 fn segments(frame: &[u8], expected: usize) -> Result<Vec<&[u8]>, Refusal> {

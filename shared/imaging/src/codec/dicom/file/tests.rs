@@ -116,6 +116,10 @@ fn pixels_and_fragments_longer_than_the_rest_are_refused() {
         // The beginning may be all that is there.
         assert_eq!((of_part(&native, Part::Head), of_part(&encapsulated, Part::Head)), (None, None));
     }
+    // All of it is there, and the length of a fragment is wrong.
+    let end = b"\xFE\xFF\xDD\xE0\0\0\0\0".to_vec();
+    let parts = [pixels(UNDEFINED), item(0), item(5000), b"abcd".to_vec(), end];
+    assert_eq!(of(&file(uids::RLE_LOSSLESS, &parts.concat())), Some(RefusalCode::Damaged));
     let header_cut = file(EXPLICIT, &value(0xFFFF_FFF0));
     assert_eq!(of_part(&header_cut, Part::Head), Some(RefusalCode::Truncated));
 }
@@ -400,4 +404,15 @@ fn two_values_of_one_element_are_none() {
     let code = |odd: &[u8]| rows(&around(odd)).map_err(|refusal| refusal.code);
     assert_eq!(code(&short(ROWS, b"US", &[2, 0])), Ok(2));
     assert_eq!(code(&short(ROWS, b"US", &[3, 0])), Err(RefusalCode::Damaged));
+}
+
+/// What is odd may be so because it is cut.
+#[test]
+fn a_head_that_can_not_be_followed_further_is_not_damaged() {
+    let long = [&NAME[..], b"--\0\0", &5000u32.to_le_bytes(), &vec![b'x'; 5000]].concat();
+    let whole = around(&long);
+    assert_eq!(rows(&whole), Ok(2));
+    for kept in [3000, whole.len() - 5020] {
+        assert_eq!(of_part(&whole[..kept], Part::Head), Some(RefusalCode::Truncated));
+    }
 }
