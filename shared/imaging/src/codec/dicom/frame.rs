@@ -214,7 +214,7 @@ fn values(
     let signed = |value: u16| i32::from(((value << unused) as i16) >> unused);
     let above =
         u16::MAX.unbounded_shl(bits) & (u16::MAX >> (16 - sample_bits.clamp(1, 16))) & !header.overlay_bits;
-    let (mut fits, mut values) = (true, Vec::new());
+    let (mut fits, mut values) = (true, Vec::with_capacity(header.pixels()));
     for value in raw {
         let found = signed(value);
         fits &= value & above == 0 || (value & above == above && found < 0);
@@ -270,8 +270,19 @@ fn codestream(object: &InMemDicomObject) -> Result<Cow<'_, [u8]>, Refusal> {
     match fragments {
         [] => Err(RefusalCode::SizeMismatch.with("the pixel data is empty".into())),
         [only] => Ok(Cow::Borrowed(only)),
-        several => Ok(Cow::Owned(several.concat())),
+        several => {
+            let begun = several.iter().filter(|fragment| begins_codestream(fragment)).count();
+            match begun {
+                ..=1 => Ok(Cow::Owned(several.concat())),
+                frames => Err(RefusalCode::MultiFrame.with(format!("{frames} compressed pictures"))),
+            }
+        }
     }
+}
+
+/// As every kind of JPEG does, and no part of one but its first.
+fn begins_codestream(fragment: &[u8]) -> bool {
+    fragment.starts_with(&[0xFF, 0xD8, 0xFF]) || fragment.starts_with(&[0xFF, 0x4F, 0xFF, 0x51])
 }
 
 /// The codestream's own header where its decoder would trust it blindly.
