@@ -7,6 +7,7 @@ mod bench;
 mod config;
 mod domain;
 mod gate;
+mod inspection;
 mod known;
 mod manifest;
 mod pace;
@@ -27,6 +28,7 @@ use tokio::sync::Semaphore;
 
 use crate::config::Config;
 use crate::gate::Gate;
+use crate::inspection::Inspector;
 use crate::known::Readings;
 use crate::study_sizes::StudySizes;
 use crate::upload::Door;
@@ -56,7 +58,7 @@ async fn main() -> anyhow::Result<()> {
         store: store.clone(),
         gate: gate.clone(),
         readings: config.model.as_deref().and_then(|model| Readings::by_model(&log, model)),
-        decoders: DecoderPool::new(decoders),
+        inspector: Inspector::new(DecoderPool::new(decoders)),
         sites,
         slots: Arc::new(Semaphore::new(config.uploads_at_once.max(1))),
         max_upload_bytes: config.max_upload_bytes,

@@ -14,7 +14,7 @@ use hilum_events::{
     DicomIdentity, Envelope, Event, JobId, MediaType, Priority, SeriesName, Site, StoredImage,
     StudyCloseRequested, StudyId, study_images_filter,
 };
-use hilum_imaging::{DecoderPool, Inspected};
+use hilum_imaging::Inspected;
 use hilum_log::{Log, reach};
 use hilum_sites::{Header, Sites};
 use jiff::Timestamp;
@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 use crate::domain::{Arrival, Wishes, image_stored, study_named};
 use crate::gate::{Admitted, Gate};
+use crate::inspection::Inspector;
 use crate::known::Readings;
 use crate::manifest::Manifest;
 use crate::refusal::Refusal;
@@ -36,7 +37,7 @@ const MAX_TEXT_BYTES: usize = 256;
 pub(crate) struct Door {
     pub(crate) log: Log,
     pub(crate) store: BlobStore,
-    pub(crate) decoders: DecoderPool,
+    pub(crate) inspector: Inspector,
     /// Which image belongs to which series.
     pub(crate) sites: Arc<Sites>,
     pub(crate) gate: Gate,
@@ -263,13 +264,7 @@ impl Door {
         if arrived.media_type != MediaType::Dicom {
             return Ok((None, Vec::new()));
         }
-        let head = arrived.received.head();
-        let is_whole = head.len() as u64 == arrived.received.size_bytes();
-        let Inspected { identity, series } = if is_whole {
-            self.decoders.inspect(head).await?
-        } else {
-            self.decoders.inspect_head(head).await?
-        };
+        let Inspected { identity, series } = self.inspector.inspect(&self.store, &arrived.received).await?;
         let header = Header {
             modality: series.codes.modality.as_deref(),
             body_part: series.codes.body_part.as_deref(),

@@ -111,6 +111,20 @@ impl BlobStore {
         })
     }
 
+    /// All bytes of what was received, for who must see more than its head. They may be as many as were allowed.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn read_back<'a>(&'a self, received: &'a Received) -> BoxFuture<'a, Result<Bytes, PutError>> {
+        Box::pin(async move {
+            let read = async |temporary| self.objects.get(temporary).await?.bytes().await;
+            match &received.place {
+                Place::Memory => Ok(received.head.clone()),
+                Place::Temporary(temporary) => read(temporary).await.map_err(PutError::Unavailable),
+            }
+        })
+    }
+
     /// Throws away what was received and not kept.
     pub fn discard<'a>(&'a self, received: &'a Received) -> BoxFuture<'a, ()> {
         Box::pin(async move {

@@ -16,6 +16,7 @@ use super::*;
 use crate::admission::Bounds;
 use crate::bench::{Bench, LIMIT, READING_KEY, completed, reading_id};
 use crate::gate::Gate;
+use crate::inspection::Inspector;
 use crate::known::Readings;
 use crate::study_sizes::StudySizes;
 
@@ -33,7 +34,7 @@ async fn open(bench: &Bench, readings: Option<Readings>) -> SocketAddr {
         log: bench.log.clone(),
         store: BlobStore::open(&StoreConfig::at(&store)).unwrap(),
         // Only DICOM needs the program.
-        decoders: DecoderPool::new(DecoderConfig::new("none")),
+        inspector: Inspector::new(DecoderPool::new(DecoderConfig::new("none"))),
         sites: Arc::default(),
         gate: gate.clone(),
         readings,

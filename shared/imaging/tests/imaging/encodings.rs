@@ -124,20 +124,25 @@ async fn the_files_here_cover_every_transfer_syntax_that_is_read() {
 }
 
 #[tokio::test]
-async fn every_number_of_stored_bits_is_read_and_the_bits_above_are_ignored() {
+async fn every_number_of_stored_bits_is_read_and_a_bit_above_is_refused() {
     let pool = pool();
     let forms = (1..=8).map(|stored| (8, stored)).chain((1..=16).map(|stored| (16, stored)));
     for (allocated, stored) in forms {
         let (max, half) = ((1 << stored) - 1, 1 << (stored - 1));
-        let above = if stored < allocated { 1 << stored } else { 0 };
         for signed in [false, true] {
             let ends = if signed { [-half, half - 1] } else { [0, max] };
-            let bytes =
-                Elements::row(Form { allocated, stored, signed }, &ends.map(|end| end ^ above)).file();
-            let found = picture(&pool, "row", &bytes).await;
+            let row = |values: [i32; 2]| Elements::row(Form { allocated, stored, signed }, &values).file();
+            let found = picture(&pool, "row", &row(ends)).await;
             let what = format!("{stored} of {allocated} bits, signed {signed}");
             assert_eq!(found.samples().iter().collect::<Vec<_>>(), ends, "{what}");
             assert_eq!((found.max_value(), u16::from(found.source_bits())), (max as u32, stored), "{what}");
+            // Some leave the bits above a negative value empty.
+            let kept = picture(&pool, "row", &row(ends.map(|end| end & max))).await;
+            assert_eq!(kept, found, "{what}");
+            if stored < allocated {
+                let above = decode(&pool, &row([0, ends[1] ^ (1 << stored)])).await;
+                assert_eq!(refusal(above), RefusalCode::ValueOutOfRange, "{what}");
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ mod collection;
 mod corpus;
 mod encodings;
 mod facts;
+mod field;
 mod golden;
 mod hostile;
 mod pixels;

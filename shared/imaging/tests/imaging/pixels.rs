@@ -133,7 +133,7 @@ async fn impossible_headers_are_refused_before_anything_is_decoded() {
         (with_image_number(PIXEL_REPRESENTATION, 2), RefusalCode::Damaged),
         (with_image_number(SAMPLES_PER_PIXEL, 3), RefusalCode::NotMonochrome),
         (with_rows(0), RefusalCode::Damaged),
-        (with_rows(525), RefusalCode::Truncated),
+        (with_rows(525), RefusalCode::SizeMismatch),
         (with_rows(65535), RefusalCode::TooManyPixels),
         (patched("chest_mhh_19073f37.dcm", b"MONOCHROME2 ", b"PALETTE COLO"), RefusalCode::NotMonochrome),
         (

@@ -173,6 +173,8 @@ fn liars() -> Vec<(&'static str, Elements)> {
         ("entries of 0 bits", voi(&[10, 0, 0], &[1; 10])),
         ("entries of 17 bits", voi(&[10, 0, 17], &[1; 10])),
         ("descriptor of two numbers", voi(&[10, 0], &[1; 10])),
+        ("a table that is no sequence", row().text(VOI_LUT_SEQUENCE, "LO", "DOE^JOHN")),
+        ("a sequence that can't be followed", row().long(VOI_LUT_SEQUENCE, "UN", b"DOE^JOHN")),
         ("empty item", row().item(VOI_LUT_SEQUENCE, &Elements::default())),
         ("modality table cut short", row().item(MODALITY_LUT_SEQUENCE, &table(&[0, 0, 16], &[1; 10]))),
     ]

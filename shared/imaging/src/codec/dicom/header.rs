@@ -2,7 +2,7 @@
 
 use dicom_dictionary_std::{tags, uids};
 use dicom_encoding::transfer_syntax::{Codec, TransferSyntaxIndex};
-use dicom_object::{DefaultDicomObject, InMemDicomObject, Tag};
+use dicom_object::{InMemDicomObject, Tag};
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
 use super::{text, unsupported_transfer_syntax};
@@ -36,15 +36,21 @@ pub(super) struct Header {
     pub(super) signed: bool,
     /// `MONOCHROME1`: the smallest value is white.
     pub(super) inverted: bool,
+    /// Bits above the stored ones in which overlays lie.
+    pub(super) overlay_bits: u16,
 }
 
 impl Header {
-    pub(super) fn of(object: &DefaultDicomObject, limits: &Limits) -> Result<Self, Refusal> {
-        let transfer_syntax_uid = object.meta().transfer_syntax().trim_matches([' ', '\0']).to_owned();
-        let encoding = encoding(&transfer_syntax_uid)?;
+    pub(super) fn of(
+        object: &InMemDicomObject,
+        transfer_syntax_uid: &str,
+        limits: &Limits,
+    ) -> Result<Self, Refusal> {
+        let encoding = encoding(transfer_syntax_uid)?;
         let inverted = check_photometry(object)?;
         check_frames(object)?;
         let (bits_allocated, bits_stored) = bits(object)?;
+        let overlay_bits = overlay_bits(object, bits_stored)?;
         let signed = match required(object, tags::PIXEL_REPRESENTATION, "pixel representation")? {
             0 => false,
             1 => true,
@@ -54,7 +60,7 @@ impl Header {
             (required(object, tags::ROWS, "rows")?, required(object, tags::COLUMNS, "columns")?);
         limits.check_size(columns, rows)?;
         Ok(Self {
-            transfer_syntax_uid,
+            transfer_syntax_uid: transfer_syntax_uid.to_owned(),
             encoding,
             rows,
             columns,
@@ -62,6 +68,7 @@ impl Header {
             bits_stored,
             signed,
             inverted,
+            overlay_bits,
         })
     }
 
@@ -113,7 +120,7 @@ fn check_photometry(object: &InMemDicomObject) -> Result<bool, Refusal> {
         Some(other) => return Err(RefusalCode::NotMonochrome.with(color_name(other).into())),
         None => return Err(RefusalCode::Damaged.with("photometric interpretation is missing".into())),
     };
-    match integer(object, tags::SAMPLES_PER_PIXEL) {
+    match integer(object, tags::SAMPLES_PER_PIXEL, "samples per pixel")? {
         None | Some(1) => Ok(inverted),
         Some(samples) => Err(RefusalCode::NotMonochrome.with(format!("{samples} samples per pixel"))),
     }
@@ -137,13 +144,9 @@ fn color_name(photometry: &str) -> &'static str {
 }
 
 fn check_frames(object: &InMemDicomObject) -> Result<(), Refusal> {
-    if text(object, tags::NUMBER_OF_FRAMES).is_none() {
-        return Ok(());
-    }
-    match integer(object, tags::NUMBER_OF_FRAMES) {
-        Some(0 | 1) => Ok(()),
+    match integer(object, tags::NUMBER_OF_FRAMES, "number of frames")? {
+        None | Some(0 | 1) => Ok(()),
         Some(frames) => Err(RefusalCode::MultiFrame.with(format!("{frames} frames"))),
-        None => Err(RefusalCode::Damaged.with("the number of frames is no number".into())),
     }
 }
 
@@ -151,21 +154,48 @@ fn check_frames(object: &InMemDicomObject) -> Result<(), Refusal> {
 fn bits(object: &InMemDicomObject) -> Result<(u32, u32), Refusal> {
     let allocated = required(object, tags::BITS_ALLOCATED, "bits allocated")?;
     let stored = required(object, tags::BITS_STORED, "bits stored")?;
-    // Elsewhere values would start above the lowest bit, which no current modality writes.
-    let high_bit_fits = integer(object, tags::HIGH_BIT).is_none_or(|high| high + 1 == stored);
-    if !matches!(allocated, 8 | 16) || !(1..=allocated).contains(&stored) || !high_bit_fits {
-        return Err(RefusalCode::UnsupportedBitDepth
-            .with(format!("the header says {stored} bits stored in {allocated}")));
+    let found = format!("the header says {stored} bits stored in {allocated}");
+    if !matches!(allocated, 8 | 16) || !(1..=allocated).contains(&stored) {
+        return Err(RefusalCode::UnsupportedBitDepth.with(found));
     }
-    Ok((allocated, stored))
+    // Elsewhere values would start above the lowest bit, which no current modality writes, or one of the two is wrong.
+    match integer(object, tags::HIGH_BIT, "high bit")? {
+        Some(high) if high != stored - 1 => Err(RefusalCode::UnsupportedBitDepth
+            .with(format!("{found} with high bit {high}, not {}", stored - 1))),
+        _ => Ok((allocated, stored)),
+    }
+}
+
+/// Where overlays without data of their own say that they lie among the pixels (retired, PS3.3-2004 C.9.2).
+fn overlay_bits(object: &InMemDicomObject, bits_stored: u32) -> Result<u16, Refusal> {
+    let mut bits = 0;
+    for group in (0x6000..=0x60FE).step_by(2) {
+        let position = integer(object, Tag(group, 0x0102), "overlay bit position")?;
+        let is_embedded = object.get(Tag(group, 0x3000)).is_none();
+        if let Some(position @ 0..16) = position.filter(|position| *position >= bits_stored)
+            && is_embedded
+        {
+            bits |= 1 << position;
+        }
+    }
+    Ok(bits)
 }
 
 fn required(object: &InMemDicomObject, tag: Tag, name: &str) -> Result<u32, Refusal> {
-    integer(object, tag).ok_or_else(|| RefusalCode::Damaged.with(format!("{name} is missing")))
+    integer(object, tag, name)?.ok_or_else(|| RefusalCode::Damaged.with(format!("{name} is missing")))
 }
 
-fn integer(object: &InMemDicomObject, tag: Tag) -> Option<u32> {
-    object.get(tag)?.to_int().ok()
+/// The number in an element; `None` if it is absent or empty. What is no number, or several, is not taken for one.
+fn integer(object: &InMemDicomObject, tag: Tag, name: &str) -> Result<Option<u32>, Refusal> {
+    let Some(element) = object.get(tag) else { return Ok(None) };
+    if element.value().primitive().is_some() && text(object, tag).is_none() {
+        return Ok(None);
+    }
+    let is_one = element.value().multiplicity() == 1;
+    match element.to_int().ok().filter(|_| is_one) {
+        Some(number) => Ok(Some(number)),
+        None => Err(RefusalCode::Damaged.with(format!("the {name} is no number"))),
+    }
 }
 
 /// The first of the numbers in an element; `None` if it is absent or empty.

@@ -24,8 +24,11 @@ impl Lut {
         sequence: Tag,
         inputs: (f64, f64),
     ) -> Result<Option<Self>, Refusal> {
-        let items = object.get(sequence).and_then(|element| element.value().items());
-        let Some(item) = items.and_then(|items| items.first()) else { return Ok(None) };
+        let Some(value) = object.get(sequence).map(|element| element.value()) else { return Ok(None) };
+        let Some(items) = value.items() else {
+            return Err(RefusalCode::UnusableWindow.with("a look-up table that is no sequence".into()));
+        };
+        let Some(item) = items.first() else { return Ok(None) };
         let descriptor = words(item, tags::LUT_DESCRIPTOR, 3);
         let &[count, first, bits] = descriptor.as_slice() else {
             return Err(RefusalCode::UnusableWindow.with("a look-up table without descriptor".into()));

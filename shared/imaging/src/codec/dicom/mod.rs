@@ -1,61 +1,63 @@
-//! DICOM file to identifiers, codes or pixel values. Only the file meta group, the identifiers, three codes, the series
-//! description and what makes pixels visible are looked at; patient attributes are read in one place, [`study_header`],
-//! and no text of the file enters a refusal.
+//! DICOM file to identifiers, codes or pixel values. Only the identifiers, three codes, the series description and what
+//! makes pixels visible are looked at; patient attributes are read in one place, [`study_header`], and no text of the file
+//! enters a refusal.
 
 mod codestream;
+mod elements;
+mod file;
 mod frame;
 mod header;
-mod lengths;
 mod lut;
+mod object;
+mod only_frame;
+mod rle;
 mod shading;
 mod study_header;
-mod walk;
+mod syntax;
 mod window;
-
-use std::error::Error;
-use std::io;
 
 use dicom_core::value::Value;
 use dicom_dictionary_std::tags;
-use dicom_object::file::ReadPreamble;
-use dicom_object::{DefaultDicomObject, InMemDicomObject, OpenFileOptions, ReadError, Tag};
+use dicom_object::{InMemDicomObject, Tag};
 use hilum_events::DicomIdentity;
 
+use self::file::{File, Part};
 pub(in crate::codec) use self::frame::Frame;
 use self::header::Header;
 pub(in crate::codec) use self::study_header::study_header;
-use self::walk::Part;
 use crate::dicom_values::{DicomFacts, Inspected, SeriesHeader};
 use crate::error::{Refusal, RefusalCode};
 use crate::limits::Limits;
 
 /// A parsed DICOM file with an image whose headers promise that it can be decoded.
 pub(super) struct Instance {
-    object: DefaultDicomObject,
+    object: InMemDicomObject,
     header: Header,
 }
 
 impl Instance {
     /// Parses up to the end of the pixel data and checks what the headers claim. Decodes nothing.
     pub(super) fn read(bytes: Vec<u8>, limits: &Limits) -> Result<Self, Refusal> {
-        let object = checked(&bytes, Part::Whole, limits)?;
-        drop(bytes);
+        let file = File::open(&bytes, Part::Whole, limits)?;
+        let object = object::object(&file)?;
         if object.get(tags::PIXEL_DATA).is_none() {
             return Err(RefusalCode::NoPixelData.into());
         }
-        let header = Header::of(&object, limits)?;
+        let header = Header::of(&object, &file.transfer_syntax_uid, limits)?;
         frame::check_encoded(&object, &header)?;
         Ok(Self { object, header })
     }
 
     /// Parses up to where the pixel data begins, so that the first bytes of a long file are enough.
     pub(super) fn read_head(bytes: &[u8], limits: &Limits) -> Result<Self, Refusal> {
-        let object = checked(bytes, Part::Head, limits).map_err(|refusal| match refusal.code {
+        let of_head = |refusal: Refusal| match refusal.code {
             RefusalCode::Truncated => RefusalCode::Truncated
                 .with(format!("no pixel data begins within the first {} bytes", bytes.len())),
             _ => refusal,
-        })?;
-        let header = Header::of(&object, limits)?;
+        };
+        let file = File::open(bytes, Part::Head, limits).map_err(of_head)?;
+        let object = object::object(&file).map_err(of_head)?;
+        let header = Header::of(&object, &file.transfer_syntax_uid, limits)?;
         Ok(Self { object, header })
     }
 
@@ -73,21 +75,6 @@ impl Instance {
     pub(super) fn decode(self, limits: &Limits) -> Result<Frame, Refusal> {
         frame::decode(self.object, self.header, limits)
     }
-}
-
-/// Parsed after what it promises was found to be there.
-fn checked(bytes: &[u8], part: Part, limits: &Limits) -> Result<DefaultDicomObject, Refusal> {
-    lengths::check(bytes, part, limits)?;
-    parsed(bytes, part).map_err(|error| refusal(&error))
-}
-
-fn parsed(bytes: &[u8], part: Part) -> Result<DefaultDicomObject, ReadError> {
-    let options = OpenFileOptions::new().read_preamble(ReadPreamble::Always);
-    let options = match part {
-        Part::Whole => options.read_to(tags::PIXEL_DATA),
-        Part::Head => options.read_until(tags::PIXEL_DATA),
-    };
-    options.from_reader(bytes)
 }
 
 /// The identifiers that Hilum keeps, and what tells the series.
@@ -136,19 +123,6 @@ fn is_code_of_words(text: &str) -> bool {
     text.len() <= 16 && text.split(' ').all(|word| !word.is_empty() && is_code(word))
 }
 
-fn refusal(error: &ReadError) -> Refusal {
-    match error {
-        ReadError::ReadUnrecognizedTransferSyntax { uid, .. } => unsupported_transfer_syntax(uid),
-        ReadError::ReadUnsupportedTransferSyntax { uid, .. }
-        | ReadError::ReadUnsupportedTransferSyntaxWithSuggestion { uid, .. } => {
-            unsupported_transfer_syntax(uid)
-        }
-        ReadError::PrematureEnd { .. } => RefusalCode::Truncated.into(),
-        other if ends_early(other) => RefusalCode::Truncated.into(),
-        _ => RefusalCode::Damaged.into(),
-    }
-}
-
 fn unsupported_transfer_syntax(uid: &str) -> Refusal {
     let uid = uid.trim_matches([' ', '\0']);
     if is_uid(uid) {
@@ -156,17 +130,6 @@ fn unsupported_transfer_syntax(uid: &str) -> Refusal {
     } else {
         RefusalCode::UnsupportedTransferSyntax.into()
     }
-}
-
-fn ends_early(error: &ReadError) -> bool {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            return error.kind() == io::ErrorKind::UnexpectedEof;
-        }
-        cause = error.source();
-    }
-    false
 }
 
 #[cfg(test)]

@@ -1,19 +1,13 @@
-//! The patient and study of a DICOM object, read as bytes: dicom-rs decodes text by the first of its character sets alone
-//! and would write Korean and Japanese names back as others. Knows no pixels.
+//! The patient and study of a DICOM object, read as bytes: who decodes text by the first of its character sets alone
+//! writes Korean and Japanese names back as others. Knows no pixels.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 
 use dicom_core::Tag;
-use dicom_core::value::PrimitiveValue;
 use dicom_dictionary_std::tags;
-use dicom_encoding::transfer_syntax::{Codec, TransferSyntaxIndex};
-use dicom_parser::dataset::DataToken;
-use dicom_parser::dataset::read::{DataSetReader, DataSetReaderOptions, ValueReadStrategy};
-use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
-use super::lengths;
-use super::walk::Part;
+use super::elements::Content;
+use super::file::{File, Part};
 use crate::error::{Refusal, RefusalCode};
 use crate::limits::Limits;
 use crate::study_header::{HeaderText, StudyHeader};
@@ -41,10 +35,9 @@ const WANTED: [Tag; 17] = [
 
 /// The header of an object whose pixels need not be readable.
 pub(in crate::codec) fn study_header(bytes: &[u8], limits: &Limits) -> Result<StudyHeader, Refusal> {
-    lengths::check(bytes, Part::Head, limits)?;
-    let values = values(bytes)?;
-    let empty = Vec::new();
-    let bytes = |tag| values.get(&tag).unwrap_or(&empty);
+    let file = File::open(bytes, Part::Whole, limits)?;
+    let values = values(&file)?;
+    let bytes = |tag| values.get(&tag).copied().unwrap_or_default();
     let plain = |tag| String::from_utf8_lossy(bytes(tag)).trim_matches([' ', '\0']).to_owned();
     // An empty first value says that the default set comes first: no padding.
     let character_set = String::from_utf8_lossy(bytes(tags::SPECIFIC_CHARACTER_SET));
@@ -72,35 +65,15 @@ pub(in crate::codec) fn study_header(bytes: &[u8], limits: &Limits) -> Result<St
 }
 
 /// The wanted values of the data set itself, not of what lies within its sequences.
-fn values(bytes: &[u8]) -> Result<BTreeMap<Tag, Vec<u8>>, Refusal> {
-    let damaged = || Refusal::from(RefusalCode::Damaged);
-    let (meta, data_set) = lengths::after_meta(bytes)?.ok_or_else(damaged)?;
-    let uid = meta.transfer_syntax();
-    let syntax = TransferSyntaxRegistry.get(uid).ok_or_else(|| super::unsupported_transfer_syntax(uid))?;
-    let source: Box<dyn Read> = match syntax.codec() {
-        Codec::Dataset(Some(adapter)) => adapter.adapt_reader(Box::new(data_set)),
-        Codec::Dataset(None) => return Err(super::unsupported_transfer_syntax(uid)),
-        Codec::None | Codec::EncapsulatedPixelData(..) => Box::new(data_set),
-    };
-    let options = DataSetReaderOptions::default().value_read(ValueReadStrategy::Raw);
-    let tokens = DataSetReader::new_with_ts_options(source, syntax, options).map_err(|_| damaged())?;
-    let (mut values, mut depth, mut wanted) = (BTreeMap::new(), 0_usize, None);
-    for token in tokens {
-        match token.map_err(|_| damaged())? {
-            DataToken::SequenceStart { .. } | DataToken::PixelSequenceStart => depth += 1,
-            DataToken::SequenceEnd => depth = depth.saturating_sub(1),
-            DataToken::ElementHeader(header) if depth == 0 => {
-                if header.tag > tags::STUDY_ID {
-                    break;
-                }
-                wanted = WANTED.contains(&header.tag).then_some(header.tag);
-            }
-            DataToken::PrimitiveValue(PrimitiveValue::U8(bytes)) if depth == 0 => {
-                if let Some(tag) = wanted.take() {
-                    values.insert(tag, bytes.into_vec());
-                }
-            }
-            _ => {}
+fn values<'a>(file: &'a File<'_>) -> Result<BTreeMap<Tag, &'a [u8]>, Refusal> {
+    let (mut values, mut elements) = (BTreeMap::new(), file.elements());
+    while elements.next_tag().is_none_or(|tag| tag <= tags::STUDY_ID) {
+        let Some(element) = elements.next().map_err(|fault| file.refusal(fault))? else { break };
+        if let Content::Bytes(value) = element.value
+            && WANTED.contains(&element.tag)
+            && values.insert(element.tag, value).is_some_and(|other| other != value)
+        {
+            return Err(RefusalCode::Damaged.with("two values of one element".into()));
         }
     }
     Ok(values)

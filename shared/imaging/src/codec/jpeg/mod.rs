@@ -25,12 +25,16 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, Refusal> 
     Picture::new(size, (1 << precision) - 1, precision, samples).map_err(|_| RefusalCode::Damaged.into())
 }
 
-/// The single grey frame of a DICOM object, which must be `size` pixels.
+/// The single grey frame of a DICOM object, which must be `size` pixels, and the bits per sample that it says it has.
 ///
 /// pydicom hands baseline JPEG to a decoder that keeps four fractional bits and rounds twice; see [`widen`]. Lossy
 /// 8-bit frames are therefore decoded with 12 bits and rounded the same way: with it the two readers agree on 99.6 % of
 /// the pixels of a chest image, without it on 97 %, and then all differences go in one direction.
-pub(super) fn decode_frame(bytes: &[u8], size: (u32, u32), limits: &Limits) -> Result<Vec<u16>, Refusal> {
+pub(super) fn decode_frame(
+    bytes: &[u8],
+    size: (u32, u32),
+    limits: &Limits,
+) -> Result<(Vec<u16>, u32), Refusal> {
     let wide = widen::widened(bytes);
     let codestream = wide.as_deref().unwrap_or(bytes);
     let frame = first_channel(codestream, |jpeg| check_frame(jpeg, size), limits)?;
@@ -39,7 +43,10 @@ pub(super) fn decode_frame(bytes: &[u8], size: (u32, u32), limits: &Limits) -> R
         Samples::Unsigned(values) => values,
         Samples::Signed(_) => return Err(RefusalCode::Damaged.into()),
     };
-    Ok(if wide.is_some() { widen::narrowed(samples) } else { samples })
+    Ok(match wide {
+        Some(_) => (widen::narrowed(samples), widen::BITS),
+        None => (samples, frame.precision.into()),
+    })
 }
 
 fn check_frame(jpeg: &Jpeg<'_>, (columns, rows): (u32, u32)) -> Result<(), Refusal> {

@@ -7,6 +7,8 @@
 use super::segments::{self, DQT, SOF_BASELINE, SOF_EXTENDED, SOF_PROGRESSIVE, SOS, Segment, is_frame};
 
 const FRACTION_BITS: u32 = 4;
+/// Bits per sample of what is made wider, and of what is made narrow again.
+pub(super) const BITS: u32 = 8;
 
 /// The wider JPEG, or `None` where that can't be done: other precisions, lossless, quantiser steps too large, tables
 /// between scans.

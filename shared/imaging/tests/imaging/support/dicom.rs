@@ -19,7 +19,7 @@ pub(crate) const MODALITY_LUT_SEQUENCE: Tag = (0x0028, 0x3000);
 pub(crate) const LUT_DESCRIPTOR: Tag = (0x0028, 0x3002);
 pub(crate) const LUT_DATA: Tag = (0x0028, 0x3006);
 pub(crate) const VOI_LUT_SEQUENCE: Tag = (0x0028, 0x3010);
-const PIXEL_DATA: Tag = (0x7FE0, 0x0010);
+pub(crate) const PIXEL_DATA: Tag = (0x7FE0, 0x0010);
 
 /// How a stored value lies in the pixel data.
 #[derive(Debug, Clone, Copy)]
