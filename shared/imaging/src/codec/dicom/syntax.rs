@@ -59,7 +59,9 @@ impl Syntax {
     fn is_likely(self, header: ElementHeader) -> bool {
         match self.explicit {
             true => header.vr.is_some(),
-            false => header.tag.group().is_multiple_of(2) && StandardDataDictionary.by_tag(header.tag).is_some(),
+            false => {
+                header.tag.group().is_multiple_of(2) && StandardDataDictionary.by_tag(header.tag).is_some()
+            }
         }
     }
 
