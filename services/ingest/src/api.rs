@@ -15,7 +15,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tracing::Instrument as _;
 
-use crate::domain::study_meant;
 use crate::manifest::{self, Manifest};
 use crate::refusal::Refusal;
 use crate::upload::{Accepted, Door};
@@ -99,13 +98,10 @@ async fn expect(
     })?;
     let manifest = Manifest::read(&body, door.sizes.most)?;
     let site = at.site()?;
-    let study_id = study_meant(&named, &site);
     // What is no name of a study would never be met by an image.
-    if named.parse::<StudyId>().is_err() {
-        named.parse::<StudyRef>()?;
-    }
+    StudyRef::given(&named)?;
     let span = tracing::info_span!("expect study", otel.kind = "server");
-    door.expect(study_id, &named, site, manifest).instrument(span).await?;
+    let study_id = door.expect(&named, site, manifest).instrument(span).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({ "study_id": study_id }))))
 }
 
@@ -115,9 +111,8 @@ async fn close(
     Path(named): Path<String>,
     Query(at): Query<AtSite>,
 ) -> Result<impl IntoResponse, Refusal> {
-    let study_id = study_meant(&named, &at.site()?);
     let span = tracing::info_span!("close study", otel.kind = "server");
-    door.close(study_id, &named).instrument(span).await?;
+    let study_id = door.close(&named, &at.site()?).instrument(span).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({ "study_id": study_id }))))
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Arrival {
     pub(crate) image: StoredImage,
     /// The site's series that it belongs to.
     pub(crate) series: Vec<SeriesName>,
+    /// The earlier study that the sender means.
+    pub(crate) prior_study_id: Option<StudyId>,
 }
 
 /// The fact that an image was stored for `job_id`.
@@ -31,11 +33,10 @@ pub(crate) struct Arrival {
 /// The study is the one the sender named; else that of the DICOM Study Instance UID; else the image is a study
 /// of its own. A study is not prior to itself.
 pub(crate) fn image_stored(job_id: JobId, wishes: Wishes, arrival: Arrival, now: Timestamp) -> Envelope {
-    let Wishes { site, study, priority, expected_images, prior_study } = wishes;
-    let Arrival { image, series } = arrival;
+    let Wishes { site, study, priority, expected_images, prior_study: _ } = wishes;
+    let Arrival { image, series, prior_study_id } = arrival;
     let named = study_named(&site, study.as_ref(), image.dicom.as_ref());
     let study_id = named.unwrap_or_else(|| StudyId::of_lone_job(job_id));
-    let prior_study_id = prior_study.map(|prior| study_meant(prior.as_str(), &site));
     let event = Event::ImageStored(ImageStored {
         job_id,
         study_id,
@@ -60,9 +61,18 @@ pub(crate) fn study_named(
     Some(StudyId::named(site, name))
 }
 
-/// The study that a caller means by `text`: its id, or the name it has at `site`.
-pub(crate) fn study_meant(text: &str, site: &Site) -> StudyId {
-    text.parse().unwrap_or_else(|_| StudyId::named(site, text))
+/// The studies that a text can mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StudiesMeant {
+    /// The one with this id, if the text can be one. A name can look like it.
+    pub(crate) with_id: Option<StudyId>,
+    /// The one with this name.
+    pub(crate) named: StudyId,
+}
+
+/// The studies that a caller can mean by `text`: the one with that id, or the one with that name at `site`.
+pub(crate) fn studies_meant(text: &str, site: &Site) -> StudiesMeant {
+    StudiesMeant { with_id: text.parse().ok(), named: StudyId::named(site, text) }
 }
 
 #[cfg(test)]
@@ -71,7 +81,9 @@ mod tests {
     use hilum_events::samples;
 
     fn stored(number: u128, wishes: Wishes, image: StoredImage) -> ImageStored {
-        let arrival = Arrival { image, series: vec!["lateral".parse().unwrap()] };
+        let prior_study_id =
+            wishes.prior_study.as_ref().map(|prior| studies_meant(prior.as_str(), &wishes.site).named);
+        let arrival = Arrival { image, series: vec!["lateral".parse().unwrap()], prior_study_id };
         match image_stored(samples::job_id(number), wishes, arrival, samples::at(0)).event {
             Event::ImageStored(stored) => stored,
             other => panic!("{other:?}"),
@@ -100,8 +112,6 @@ mod tests {
             stored(1, wishes, samples::image("a")).prior_study_id
         };
         assert_eq!(prior("S-0"), Some(StudyId::named(&site, "S-0")));
-        let id = StudyId::named(&site, "S-7");
-        assert_eq!(prior(&id.to_string()), Some(id));
         assert_eq!(prior("S-1"), None);
     }
 
@@ -124,10 +134,14 @@ mod tests {
     }
 
     #[test]
-    fn a_study_is_meant_by_its_id_or_by_its_name() {
+    fn a_study_is_meant_by_its_id_or_by_its_name_and_a_name_can_look_like_an_id() {
         let site = Site::default();
         let id = samples::study_id();
-        assert_eq!(study_meant(&id.to_string(), &site), id);
-        assert_eq!(study_meant("S-1", &site), id);
+        assert_eq!(studies_meant("S-1", &site), StudiesMeant { with_id: None, named: id });
+        let text = id.to_string();
+        let meant = studies_meant(&text, &site);
+        assert_eq!(meant, StudiesMeant { with_id: Some(id), named: StudyId::named(&site, &text) });
+        assert_ne!(Some(meant.named), meant.with_id);
+        assert_eq!(studies_meant(&text.replace('-', ""), &site).with_id, Some(id));
     }
 }

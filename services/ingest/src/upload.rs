@@ -12,7 +12,7 @@ use hilum_answers::JobResult;
 use hilum_blobs::{BlobStore, Received};
 use hilum_events::{
     DicomIdentity, Envelope, Event, JobId, MediaType, Priority, SeriesName, Site, StoredImage,
-    StudyCloseRequested, StudyId, study_images_filter,
+    StudyCloseRequested, StudyId, StudyRef, study_images_filter, study_manifests_filter,
 };
 use hilum_imaging::Inspected;
 use hilum_log::{Log, reach};
@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use crate::domain::{Arrival, Wishes, image_stored, study_named};
+use crate::domain::{Arrival, Wishes, image_stored, studies_meant, study_named};
 use crate::gate::{Admitted, Gate};
 use crate::inspection::Inspector;
 use crate::known::Readings;
@@ -56,6 +56,12 @@ pub(crate) struct Accepted {
     pub(crate) result: Option<JobResult>,
 }
 
+/// A study that a caller means, and the site of its images if it has any.
+struct Meant {
+    study_id: StudyId,
+    site: Option<Site>,
+}
+
 /// What came in, stored or still to be kept.
 struct Arrived {
     media_type: MediaType,
@@ -88,7 +94,11 @@ impl Door {
         reach("ingest.after-store");
         metrics::counter!("hilum_ingest_bytes_total").increment(blob.size_bytes);
         let job_id = JobId::from_uuid(Uuid::now_v7());
-        let arrival = Arrival { image: StoredImage { blob, media_type, dicom }, series };
+        let prior_study_id = match &wishes.prior_study {
+            Some(prior) => Some(self.study_meant(prior.as_str(), &wishes.site).await?.study_id),
+            None => None,
+        };
+        let arrival = Arrival { image: StoredImage { blob, media_type, dicom }, series, prior_study_id };
         let stored = image_stored(job_id, wishes, arrival, Timestamp::now());
         self.log.append(&stored).await?;
         reach("ingest.after-publish");
@@ -106,38 +116,52 @@ impl Door {
         Ok(Accepted { stored, result })
     }
 
+    /// The study that a caller means by `named`: the one with that id if there is one, so that no name hides an id; else the
+    /// one of that name at `site`.
+    async fn study_meant(&self, named: &str, site: &Site) -> Result<Meant, Refusal> {
+        let studies = studies_meant(named, site);
+        if let Some(study_id) = studies.with_id {
+            for filter in [study_images_filter(study_id), study_manifests_filter(study_id)] {
+                if let Some(site) = self.site_of(&filter).await? {
+                    return Ok(Meant { study_id, site: Some(site) });
+                }
+            }
+        }
+        let study_id = studies.named;
+        Ok(Meant { study_id, site: self.site_of(&study_images_filter(study_id)).await? })
+    }
+
+    /// The site of the newest fact of this kind.
+    async fn site_of(&self, filter: &str) -> Result<Option<Site>, Refusal> {
+        let newest = self.log.last(filter).await?;
+        Ok(newest.as_ref().and_then(|newest| newest.envelope()).map(|envelope| envelope.site.clone()))
+    }
+
     /// Says in the log that no more images of a study will come.
-    pub(crate) async fn close(&self, study_id: StudyId, named: &str) -> Result<(), Refusal> {
-        let image = self.log.last(&study_images_filter(study_id)).await?;
-        let Some(Envelope { site, .. }) = image.as_ref().and_then(|image| image.envelope()) else {
+    pub(crate) async fn close(&self, named: &str, site: &Site) -> Result<StudyId, Refusal> {
+        let Meant { study_id, site: Some(site) } = self.study_meant(named, site).await? else {
             return Err(Refusal::UnknownStudy(named.to_owned()));
         };
         let request_id = Uuid::now_v7();
         let event = Event::StudyCloseRequested(StudyCloseRequested { study_id, request_id });
-        self.log.append(&Envelope::first(request_id, site.clone(), Timestamp::now(), event)).await?;
-        Ok(())
+        self.log.append(&Envelope::first(request_id, site, Timestamp::now(), event)).await?;
+        Ok(study_id)
     }
 
     /// Says in the log what a study consists of. It may come before the first image if it names the study as its images
     /// will.
     pub(crate) async fn expect(
         &self,
-        study_id: StudyId,
         named: &str,
         site: Site,
         manifest: Manifest,
-    ) -> Result<(), Refusal> {
-        let image = self.log.last(&study_images_filter(study_id)).await?;
-        let site = match image.as_ref().and_then(|image| image.envelope()) {
-            Some(Envelope { site, .. }) => site.clone(),
-            // An id does not tell its site.
-            None if named.parse::<StudyId>().is_ok() => return Err(Refusal::UnknownStudy(named.to_owned())),
-            None => site,
-        };
+    ) -> Result<StudyId, Refusal> {
+        let Meant { study_id, site: of_images } = self.study_meant(named, &site).await?;
+        let site = of_images.unwrap_or(site);
         let request_id = Uuid::now_v7();
         let event = Event::StudyManifestReceived(manifest.received(study_id, request_id));
         self.log.append(&Envelope::first(request_id, site, Timestamp::now(), event)).await?;
-        Ok(())
+        Ok(study_id)
     }
 
     async fn read_form(&self, mut form: Multipart) -> Result<(Wishes, Arrived), Refusal> {
@@ -188,7 +212,7 @@ impl Door {
                 Ok(())
             }
             "study" => {
-                wishes.study = Some(self.text(field).await?.parse()?);
+                wishes.study = Some(StudyRef::given(&self.text(field).await?)?);
                 Ok(())
             }
             "priority" => {
@@ -209,7 +233,7 @@ impl Door {
                 Ok(())
             }
             "prior_study" => {
-                wishes.prior_study = Some(self.text(field).await?.parse()?);
+                wishes.prior_study = Some(StudyRef::given(&self.text(field).await?)?);
                 Ok(())
             }
             _ => Err(Refusal::Malformed(

@@ -258,6 +258,7 @@ impl Rows {
             failed: event.failed,
             pending: event.pending,
             complete: event.complete,
+            doubts: event.doubts.clone(),
         });
     }
 }

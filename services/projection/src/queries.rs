@@ -1,6 +1,8 @@
 //! Reading the tables. Rows come as JSON, so that ids, hashes and times are checked types from here on.
 
-use hilum_events::{BlobRef, InferenceCompleted, JobId, ReadingId, ReportCause, Site, StudyId, StudyRef};
+use hilum_events::{
+    BlobRef, InferenceCompleted, JobId, Notice, ReadingId, ReportCause, Site, StudyId, StudyRef,
+};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -76,6 +78,9 @@ pub struct Report {
     pub pending: u32,
     /// Whether nothing that was expected is missing.
     pub complete: bool,
+    /// What makes it doubtful whose the images are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<Notice>,
     /// The document.
     #[serde(skip_serializing)]
     pub json: BlobRef,
@@ -206,18 +211,15 @@ impl Queries {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn studies(
-        &self,
-        study_id: Option<StudyId>,
-        study_ref: Option<&str>,
-    ) -> Result<Vec<Study>, sqlx::Error> {
+    pub async fn studies(&self, ids: &[StudyId], study_ref: Option<&str>) -> Result<Vec<Study>, sqlx::Error> {
         let sql = "SELECT to_jsonb(s) || jsonb_build_object(
                 'job_count', (SELECT count(*) FROM jobs j WHERE j.study_id = s.study_id),
                 'closed_at', (SELECT max(occurred_at) FROM history h
                     WHERE h.study_id = s.study_id AND h.event = 'study-close-requested'))
-            FROM studies s WHERE s.study_id = $1 OR s.study_ref = $2 ORDER BY s.site LIMIT 100";
+            FROM studies s WHERE s.study_id = ANY($1) OR s.study_ref = $2
+            ORDER BY s.study_id = ANY($1) DESC, s.site LIMIT 100";
         let rows = sqlx::query_scalar(sql)
-            .bind(study_id.map(StudyId::as_uuid))
+            .bind(ids.iter().map(|id| id.as_uuid()).collect::<Vec<_>>())
             .bind(study_ref)
             .fetch_all(&self.pool)
             .await?;

@@ -2,8 +2,9 @@
 //! JSON, so a row's struct is the only list of its columns besides the migration.
 
 use hilum_events::{
-    BlobRef, DeliveredObject, DeliveryTarget, FlagAction, InferenceCompleted, JobId, Measure, Priority,
-    ReaderIdentity, ReadingId, ReportCause, Resolution, RuleName, Sha256Digest, Site, StudyId, StudyRef,
+    BlobRef, DeliveredObject, DeliveryTarget, FlagAction, InferenceCompleted, JobId, Measure, Notice,
+    Priority, ReaderIdentity, ReadingId, ReportCause, Resolution, RuleName, Sha256Digest, Site, StudyId,
+    StudyRef,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -133,6 +134,7 @@ pub struct ReportRow {
     pub failed: u32,
     pub pending: u32,
     pub complete: bool,
+    pub doubts: Vec<Notice>,
 }
 
 /// A message that a consumer gave up.

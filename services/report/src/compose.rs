@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use hilum_events::{
     BlobRef, Envelope, Event, ImageStored, InferenceCompleted, InferenceFailed, JobDeadLettered, JobId,
-    ReportIssued, Sha256Digest, StoredImage,
+    MediaType, ReportIssued, Sha256Digest, StoredImage,
 };
+use hilum_imaging::PatientField;
 use hilum_reports::{
     ChangeEntry, ChangeKind, Comparison, Completeness, DISCLAIMER, EventEntry, FORMAT, FlagEntry, ImageEntry,
     ImageStatus, Missing, ModelEntry, ObjectEntry, Provenance, ReadingEntry, Report, Summary,
@@ -17,6 +18,7 @@ use jiff::Timestamp;
 
 use crate::domain::{Awaited, Brief, BriefImage, Change, Outcome};
 
+mod doubts;
 #[cfg(test)]
 mod tests;
 
@@ -76,13 +78,29 @@ pub(crate) fn needed(brief: &Brief) -> BTreeSet<u64> {
 pub(crate) fn without_preview(brief: &Brief, story: &Story) -> Result<Vec<StoredImage>, ComposeError> {
     let mut contents = BTreeSet::new();
     let mut images = Vec::new();
+    let pictures_join = pictures_join(brief, story)?;
     for image in &brief.images {
         let stored = &arrival(story, image)?.image;
+        if !pictures_join && stored.media_type != MediaType::Dicom {
+            continue;
+        }
         if kept_preview(story, image)?.is_none() && contents.insert(stored.blob.sha256) {
             images.push(stored.clone());
         }
     }
     Ok(images)
+}
+
+/// The DICOM files of the study, each content once, in the order they came.
+pub(crate) fn dicom_contents(brief: &Brief, story: &Story) -> Result<Vec<BlobRef>, ComposeError> {
+    let (mut seen, mut contents) = (BTreeSet::new(), Vec::new());
+    for image in &brief.images {
+        let stored = &arrival(story, image)?.image;
+        if stored.media_type == MediaType::Dicom && seen.insert(stored.blob.sha256) {
+            contents.push(stored.blob.clone());
+        }
+    }
+    Ok(contents)
 }
 
 /// The last report of the earlier study of the same patient, if there is one.
@@ -97,12 +115,13 @@ pub(crate) fn prior_report<'a>(
     }
 }
 
-/// Makes the document. `previews` are the pictures of the images [`without_preview`], `earlier` is the document of the
-/// [`prior_report`], if it can be had.
+/// Makes the document. `previews` are the pictures of the images [`without_preview`], `differ` is in what the headers of
+/// the [`dicom_contents`] contradict each other, `earlier` is the document of the [`prior_report`], if it can be had.
 pub(crate) fn compose(
     brief: &Brief,
     story: &Story,
     previews: &Previews,
+    differ: &BTreeSet<PatientField>,
     earlier: Option<&Report>,
 ) -> Result<Report, ComposeError> {
     let cause = fact(story, brief.cause_seq)?;
@@ -110,11 +129,16 @@ pub(crate) fn compose(
     let mut models: Vec<ModelEntry> = Vec::new();
     let mut study_ref = None;
     let mut objects = BTreeSet::new();
+    let pictures_join = pictures_join(brief, story)?;
     for image in &brief.images {
         let stored = arrival(story, image)?;
         study_ref = study_ref.or_else(|| stored.study_ref.clone());
         let blob = &stored.image.blob;
         objects.insert(ObjectEntry { sha256: blob.sha256, key: blob.key.clone() });
+        if !pictures_join && stored.image.media_type != MediaType::Dicom {
+            images.push(kept_out(bare_entry(story, image, stored)?));
+            continue;
+        }
         let mut entry = image_entry(story, image, stored, &mut models)?;
         (entry.preview, entry.preview_missing) = match kept_preview(story, image)? {
             Some(kept) => (Some(kept.clone()), None),
@@ -140,6 +164,7 @@ pub(crate) fn compose(
         cause: brief.why,
         summary: summary(&images),
         completeness: completeness(brief),
+        doubts: doubts::of(differ, &images),
         flags: flags(brief, story, &images)?,
         changes: brief.images.iter().filter_map(change).collect(),
         comparison: None,
@@ -194,20 +219,16 @@ fn flags(brief: &Brief, story: &Story, images: &[ImageEntry]) -> Result<Vec<Flag
     Ok(flags)
 }
 
-fn image_entry(
-    story: &Story,
-    image: &BriefImage,
-    stored: &ImageStored,
-    models: &mut Vec<ModelEntry>,
-) -> Result<ImageEntry, ComposeError> {
-    let mut entry = ImageEntry {
+/// What is known of an image before it is said how it ended.
+fn bare_entry(story: &Story, image: &BriefImage, stored: &ImageStored) -> Result<ImageEntry, ComposeError> {
+    Ok(ImageEntry {
         job_id: image.job_id,
         received_at: fact(story, image.image_seq)?.stored_at,
         media_type: stored.image.media_type,
         dicom: stored.image.dicom.clone(),
         sha256: stored.image.blob.sha256,
         size_bytes: stored.image.blob.size_bytes,
-        status: ImageStatus::Failed,
+        status: if image.outcome.is_some() { ImageStatus::Failed } else { ImageStatus::Pending },
         duplicate_of: duplicate_of(story, image)?,
         reading_id: image.reading_id,
         reason_code: None,
@@ -216,11 +237,39 @@ fn image_entry(
         reading: None,
         preview: None,
         preview_missing: None,
-    };
-    let Some(Outcome { seq, .. }) = image.outcome else {
-        entry.status = ImageStatus::Pending;
-        return Ok(entry);
-    };
+    })
+}
+
+/// Whether pictures that name no patient are told of: in a study of a patient, only where the site lets them be.
+fn pictures_join(brief: &Brief, story: &Story) -> Result<bool, ComposeError> {
+    Ok(brief.pictures_join_patients || dicom_contents(brief, story)?.is_empty())
+}
+
+/// A picture that names no patient is not told of beside images that do, unless the site lets it: what it shows may be of
+/// somebody else.
+fn kept_out(entry: ImageEntry) -> ImageEntry {
+    if entry.status == ImageStatus::Pending {
+        return entry;
+    }
+    let what_to_do = "Send it as a study of its own or as a DICOM image that says whose it is, or let the site's file allow \
+                      it (pictures_join_patients).";
+    ImageEntry {
+        reason_code: Some("no_patient_of_its_own".to_owned()),
+        reason: Some("it is a picture that names no patient, and the study has one".to_owned()),
+        what_to_do: Some(what_to_do.to_owned()),
+        preview_missing: Some("it may be of somebody else".to_owned()),
+        ..entry
+    }
+}
+
+fn image_entry(
+    story: &Story,
+    image: &BriefImage,
+    stored: &ImageStored,
+    models: &mut Vec<ModelEntry>,
+) -> Result<ImageEntry, ComposeError> {
+    let mut entry = bare_entry(story, image, stored)?;
+    let Some(Outcome { seq, .. }) = image.outcome else { return Ok(entry) };
     match &fact(story, seq)?.envelope.event {
         Event::InferenceCompleted(e) if image.reading_id == Some(e.reading_id) => {
             note_model(models, e);

@@ -8,7 +8,7 @@ use hilum_blobs::{BlobStore, GetError, PutError};
 use hilum_events::{BlobRef, Envelope, Event, EventId, ReportIssued, Sha256Digest, StoredImage};
 use hilum_imaging::DecodeError;
 use hilum_log::{AppendError, Log, reach};
-use hilum_reports::{Flaw, ImageStatus, Report, check};
+use hilum_reports::{Doubt, Flaw, ImageStatus, Report, check};
 use hilum_runtime::with_causes;
 use jiff::Timestamp;
 use tracing::Instrument as _;
@@ -18,6 +18,7 @@ use crate::domain::Brief;
 use crate::facts::{FactError, Facts};
 use crate::previews::{Made, Previewer};
 use crate::setbacks::Hope;
+use crate::whose::Whose;
 
 /// Facts fetched at a time.
 const FETCHES: usize = 16;
@@ -32,6 +33,7 @@ pub(crate) struct Issuer {
     pub(crate) facts: Facts,
     pub(crate) blobs: BlobStore,
     pub(crate) previewer: Previewer,
+    pub(crate) whose: Whose,
 }
 
 /// Who issued the revision.
@@ -64,6 +66,9 @@ pub(crate) enum IssueError {
     /// The decoder could not work.
     #[error("cannot make a preview")]
     Preview(#[source] DecodeError),
+    /// Whose the images are can't be told.
+    #[error("cannot read the headers of the study's images")]
+    Header(#[source] DecodeError),
     /// The document has no JSON form.
     #[error("cannot write the document")]
     Document(#[from] serde_json::Error),
@@ -83,6 +88,7 @@ impl IssueError {
             | Self::Fetch(_)
             | Self::Earlier(_)
             | Self::Preview(_)
+            | Self::Header(_)
             | Self::Store(_) => Hope::Transient,
             Self::Append(error) if error.passes() => Hope::Transient,
             Self::Facts(FactError::Missing { .. } | FactError::Unreadable { .. })
@@ -110,8 +116,10 @@ impl Issuer {
     async fn make_and_tell(&self, brief: &Brief, try_number: u64) -> Result<Issued, IssueError> {
         let story = self.gather_story(brief).await?;
         let previews = self.previews(brief, &story, try_number).await?;
+        let dicom = compose::dicom_contents(brief, &story)?;
+        let differ = self.whose.contradictions(&self.blobs, &self.previewer, dicom, try_number).await?;
         let earlier = self.earlier(brief, &story).await?;
-        let report = compose(brief, &story, &previews, earlier.as_ref())?;
+        let report = compose(brief, &story, &previews, &differ, earlier.as_ref())?;
         check(&report)?;
         let json = self.blobs.put(report.to_json()?.into()).await?;
         let cause = compose::fact(&story, brief.cause_seq)?;
@@ -227,6 +235,7 @@ pub(crate) fn report_issued(cause: &Envelope, brief: &Brief, report: &Report, ob
         failed: report.summary.failed,
         pending: count(report, ImageStatus::Pending),
         complete: report.completeness.as_ref().is_none_or(|completeness| completeness.complete),
+        doubts: report.doubts.iter().map(Doubt::notice).collect(),
     });
     let step = format!("report-issued/{}/{}", brief.study_id, brief.revision);
     Envelope {

@@ -12,6 +12,7 @@ mod recent;
 mod setbacks;
 mod shell;
 mod studies;
+mod whose;
 
 pub use compose::ComposeError;
 pub use config::Config;

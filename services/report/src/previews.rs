@@ -1,8 +1,8 @@
-//! Small pictures for people of images whose reading kept none, made by the decoder's child processes. The only file here
-//! that knows the decoder.
+//! Small pictures for people of images whose reading kept none, and the headers of DICOM images, made and read by the
+//! decoder's child processes. The only file here that starts them.
 
 use hilum_events::StoredImage;
-use hilum_imaging::{DecodeError, DecoderConfig, DecoderPool};
+use hilum_imaging::{DecodeError, DecoderConfig, DecoderPool, StudyHeader};
 
 /// A file whose decoding is cut by the clock may only have met a busy machine: so often it is tried.
 const TIMED_OUT_TRIES: u64 = 3;
@@ -26,6 +26,11 @@ impl Previewer {
     /// Starts nothing yet.
     pub fn new(config: DecoderConfig) -> Self {
         Self { pool: DecoderPool::new(config) }
+    }
+
+    /// Whose a DICOM file is, and which study it is of.
+    pub(crate) async fn study_header(&self, bytes: &[u8]) -> Result<StudyHeader, DecodeError> {
+        self.pool.study_header(bytes).await
     }
 
     /// A preview of an image's file, or why it can't have one. `try_number` is 1 for the first try.

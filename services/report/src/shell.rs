@@ -20,6 +20,7 @@ use crate::health::{CAUGHT_UP, FOLDING, STUCK, watch};
 use crate::issue::{IssueError, Issued, Issuer};
 use crate::previews::Previewer;
 use crate::setbacks::{Hope, Setbacks};
+use crate::whose::Whose;
 
 /// Facts folded before anything else is looked at.
 const BATCH: usize = 512;
@@ -73,7 +74,11 @@ impl Reporter {
     pub fn new(log: Log, blobs: BlobStore, previewer: Previewer, health: Health, pace: Pace) -> Self {
         health.wait_for(CAUGHT_UP, "reading the event log");
         let facts = Facts::new(log.clone(), pace.remember_bytes);
-        Self { issuer: Arc::new(Issuer { log, facts, blobs, previewer }), health, pace }
+        Self {
+            issuer: Arc::new(Issuer { log, facts, blobs, previewer, whose: Whose::default() }),
+            health,
+            pace,
+        }
     }
 
     /// Issues reports until `shutdown`. Waits whenever the log or the storage is away.

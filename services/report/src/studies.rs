@@ -79,7 +79,7 @@ impl Wanted {
             Some((seq, Arc::new(StoredFact { seq, stored_at, envelope: content.ok()? })))
         };
         let story: Story = facts.into_iter().filter_map(stored).collect();
-        let report = compose(&self.0, &story, &Previews::new(), None)?;
+        let report = compose(&self.0, &story, &Previews::new(), &BTreeSet::new(), None)?;
         let objects = Objects { json: store(&report), previews: Vec::new() };
         let cause = compose::fact(&story, self.0.cause_seq)?;
         let told = report_issued(&cause.envelope, &self.0, &report, objects);

@@ -723,3 +723,43 @@ fn eighteen_labels(number: u128, content: &str, (width, height): (u32, u32)) -> 
     };
     envelope
 }
+
+/// A file of the field as its job's image.
+async fn of_the_field(site: &Site, name: &str) -> StoredImage {
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/field").join(name);
+    let blob = site.blobs.put(std::fs::read(file).unwrap().into()).await.unwrap();
+    StoredImage { blob, ..samples::image("a") }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_study_whose_headers_differ_says_so_in_its_report_and_in_the_log_and_names_nobody() {
+    let site = Site::new().await;
+    let service = site.start(200).await;
+    // Read from storage for the check alone: their readings kept their pictures.
+    for (number, (content, name)) in (1..).zip([("a", "twoA.dcm"), ("b", "twoB.dcm")]) {
+        let image = of_the_field(&site, name).await;
+        site.append(with_image(samples::image_stored(number, content, 0), &image)).await;
+        site.append(with_image(samples::inference_requested(number, content, 0), &image)).await;
+    }
+    site.append(samples::inference_completed(1, "a", 0)).await;
+    site.append(samples::inference_completed(2, "b", 0)).await;
+    let (issued, envelope) = site.issued(1).await;
+    let document = site.document(&issued).await;
+    assert!(document.may_be_of_several_patients(), "{:?}", document.doubts);
+    let told: Vec<_> = document.doubts.iter().map(hilum_reports::Doubt::notice).collect();
+    assert_eq!(issued.doubts, told);
+    assert!(issued.doubts[0].text.contains("differ"), "{:?}", issued.doubts);
+    // No word of a header: both files name somebody.
+    let bytes =
+        [envelope.encode(), document.to_json().unwrap(), site.page(&issued).await.into_bytes()].concat();
+    for file in ["twoA.dcm", "twoB.dcm"] {
+        let header = {
+            let image = of_the_field(&site, file).await;
+            let pool = hilum_imaging::DecoderPool::new(DecoderConfig::new(&site.decoder));
+            pool.study_header(&site.blobs.get(&image.blob).await.unwrap()).await.unwrap()
+        };
+        let name = header.patient_name.as_bytes();
+        assert!(!name.is_empty() && !bytes.windows(name.len()).any(|part| part == name), "{file}");
+    }
+    service.stop().await;
+}

@@ -63,6 +63,7 @@ pub(crate) const PIXELS: Term = Term("{pixels}", "UCUM", "Pixels");
 pub(crate) const DISCLAIMER: Term = Term("disclaimer", LOCAL, "Disclaimer");
 pub(crate) const UNTRAINED: Term = Term("untrained", LOCAL, "Network that was not trained");
 pub(crate) const NOT_READ: Term = Term("not-read", LOCAL, "Image without a reading");
+pub(crate) const DOUBT: Term = Term("doubt", LOCAL, "Doubt about whose the images are");
 pub(crate) const MISSING: Term = Term("missing", LOCAL, "What was expected and is not there");
 pub(crate) const FLAG: Term = Term("flag", LOCAL, "What a rule of the site pointed out");
 pub(crate) const EARLIER: Term = Term("earlier", LOCAL, "Number of an earlier study");

@@ -35,7 +35,7 @@ pub const ENCAPSULATED_PDF: Form = form("dicom-pdf");
 pub const IMAGES_MAX: usize = 200;
 
 const fn form(name: &'static str) -> Form {
-    Form { name, media_type: "application/dicom", version: 1 }
+    Form { name, media_type: "application/dicom", version: 2 }
 }
 
 /// A DICOM file. Its bytes name a patient.
@@ -66,10 +66,10 @@ impl fmt::Debug for Instance {
 /// Why a report has no such object.
 #[derive(Debug, thiserror::Error)]
 pub enum DicomError {
-    /// The images name more than one patient, and an object belongs to one.
+    /// The images may be of more than one patient, and an object belongs to one.
     #[error(
-        "the images of this study name different patients, so no DICOM object can hold their report; send the images of \
-         each patient as a study of their own"
+        "the headers of this study's images differ in what they say of the patient, so no DICOM object can hold their \
+         report; correct the headers, or take the images of other patients out of the study and send them as their own"
     )]
     SeveralPatients,
     /// The images are DICOM objects, and of none is it known whose it is.

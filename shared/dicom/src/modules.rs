@@ -53,6 +53,7 @@ pub(crate) fn instance(
     })
 }
 
+/// Whose the images are. Where they have no number of a patient the study gets one of its own.
 fn patient(subject: &Subject<'_>) -> DataSet {
     let copied = |text: Option<&HeaderText>, data_set: DataSet, tag, vr| match text {
         Some(text) if !text.is_empty() => data_set.copied(tag, vr, text.as_bytes()),
@@ -61,12 +62,21 @@ fn patient(subject: &Subject<'_>) -> DataSet {
     let header = subject.header;
     let plain = |text: Option<&String>| text.cloned().unwrap_or_default();
     let data_set = copied(header.map(|it| &it.patient_name), DataSet::new(), tags::PATIENT_NAME, VR::PN);
-    let data_set = copied(header.map(|it| &it.patient_id), data_set, tags::PATIENT_ID, VR::LO)
+    let data_set = data_set
         .text(tags::PATIENT_BIRTH_DATE, VR::DA, plain(header.map(|it| &it.patient_birth_date)))
         .text(tags::PATIENT_SEX, VR::CS, plain(header.map(|it| &it.patient_sex)));
-    match header.map(|it| &it.issuer_of_patient_id).filter(|issuer| !issuer.is_empty()) {
-        Some(issuer) => data_set.copied(tags::ISSUER_OF_PATIENT_ID, VR::LO, issuer.as_bytes()),
-        None => data_set,
+    let Some(header) = header.filter(|it| !it.patient_id.is_empty()) else {
+        // An archive would file all studies without a number under one patient.
+        return data_set.text(tags::PATIENT_ID, VR::LO, format!("HILUM-{}", subject.report.study_id)).text(
+            tags::ISSUER_OF_PATIENT_ID,
+            VR::LO,
+            "HILUM",
+        );
+    };
+    let data_set = data_set.copied(tags::PATIENT_ID, VR::LO, header.patient_id.as_bytes());
+    match &header.issuer_of_patient_id {
+        issuer if issuer.is_empty() => data_set,
+        issuer => data_set.copied(tags::ISSUER_OF_PATIENT_ID, VR::LO, issuer.as_bytes()),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hilum_events::{MediaType, Sha256Digest};
-use hilum_imaging::StudyHeader;
+use hilum_imaging::{Patient, StudyHeader, contradictions};
 use hilum_reports::{ImageEntry, Report};
 
 use crate::{DicomError, IMAGES_MAX};
@@ -34,31 +34,42 @@ impl Sources {
         self.headers.get(sha256)
     }
 
-    /// The header that says whose the report is: that of its first image that has one. `None` if no image is DICOM.
+    /// The header that says whose the report is: of its images the one that says most of its patient, and of these the
+    /// first. `None` if no image is DICOM.
     ///
     /// # Errors
-    /// When DICOM images have no header at all, or name several patients.
+    /// When DICOM images have no header at all, or what they say can't be of one patient, now or when the report was issued.
     pub(crate) fn patient(&self, report: &Report) -> Result<Option<&StudyHeader>, DicomError> {
-        let wanted = Self::wanted(report);
-        let mut headers = wanted.iter().filter_map(|image| self.of(&image.sha256));
-        let Some(first) = headers.next() else {
-            return if wanted.is_empty() { Ok(None) } else { Err(DicomError::NoHeader) };
-        };
-        if headers.all(|other| may_be_one_patient(first, other)) {
-            Ok(Some(first))
-        } else {
-            Err(DicomError::SeveralPatients)
+        if report.may_be_of_several_patients() {
+            return Err(DicomError::SeveralPatients);
         }
+        let wanted = Self::wanted(report);
+        let headers: Vec<_> = wanted.iter().filter_map(|image| self.of(&image.sha256)).collect();
+        if headers.is_empty() && !wanted.is_empty() {
+            return Err(DicomError::NoHeader);
+        }
+        // They are let go of at once, so their hashes need no salt.
+        let patients: Vec<_> = headers.iter().map(|header| Patient::of(header, &[])).collect();
+        if !contradictions(&patients).is_empty() {
+            return Err(DicomError::SeveralPatients);
+        }
+        Ok(headers.into_iter().rev().max_by_key(|header| says(header)))
+    }
+
+    /// Whether files with other contents have the instance UID of this one, so that nobody can tell which of them it means.
+    pub(crate) fn is_ambiguous(&self, header: &StudyHeader) -> bool {
+        let same = self.headers.values().filter(|other| other.sop_instance_uid == header.sop_instance_uid);
+        same.count() > 1
     }
 }
 
-/// Whether nothing tells two patients apart: not their numbers, or, where one has none, not their names as they are
-/// written in one character set.
-fn may_be_one_patient(one: &StudyHeader, other: &StudyHeader) -> bool {
-    if !one.patient_id.is_empty() && !other.patient_id.is_empty() {
-        return one.patient_id == other.patient_id && one.issuer_of_patient_id == other.issuer_of_patient_id;
-    }
-    let comparable = one.specific_character_set == other.specific_character_set;
-    let has_both = !one.patient_name.is_empty() && !other.patient_name.is_empty();
-    !(comparable && has_both) || one.patient_name == other.patient_name
+/// What a header says of its patient, what tells patients apart first.
+fn says(header: &StudyHeader) -> [bool; 5] {
+    [
+        !header.patient_id.is_empty(),
+        !header.patient_name.is_empty(),
+        !header.patient_birth_date.is_empty(),
+        !header.patient_sex.is_empty(),
+        !header.issuer_of_patient_id.is_empty(),
+    ]
 }

@@ -27,6 +27,7 @@ pub(crate) struct Image<'a> {
     /// Numbers of further images with the same content.
     pub(crate) again: Vec<usize>,
     pub(crate) entry: &'a ImageEntry,
+    /// Its header, unless its instance UID could mean another content too.
     pub(crate) header: Option<&'a StudyHeader>,
 }
 
@@ -48,7 +49,9 @@ impl<'a> Subject<'a> {
             match images.get_mut(place) {
                 Some(first) => first.again.push(number),
                 None => {
+                    // A reference that could mean two contents refers to neither.
                     let header = self.sources.of(&entry.sha256);
+                    let header = header.filter(|header| !self.sources.is_ambiguous(header));
                     images.push(Image { number, again: Vec::new(), entry, header });
                 }
             }

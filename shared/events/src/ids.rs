@@ -260,6 +260,20 @@ checked_name!(
     }
 );
 
+impl StudyRef {
+    /// A name that a sender gives. Facts of earlier releases may hold `.` and `..`, which no path can name: they are read,
+    /// and not given any more.
+    ///
+    /// # Errors
+    /// When it does not fit the rule.
+    pub fn given(text: &str) -> Result<Self, NameError> {
+        if matches!(text, "." | "..") {
+            return Err(NameError { what: "study", rule: "a name other than '.' and '..'" });
+        }
+        text.parse()
+    }
+}
+
 impl Default for Site {
     fn default() -> Self {
         Self("default".to_owned())
@@ -295,6 +309,10 @@ mod tests {
         for bad in ["", "a/b", "a b", "*", "ä", &"a".repeat(65)] {
             assert!(bad.parse::<StudyRef>().is_err(), "{bad}");
         }
+        for bad in [".", "..", "", "a/b"] {
+            assert!(StudyRef::given(bad).is_err(), "{bad}");
+        }
+        assert!("..".parse::<StudyRef>().is_ok(), "facts of earlier releases are read");
         assert!("Doe^Jane".parse::<StudyRef>().is_err());
     }
 }

@@ -33,5 +33,5 @@ pub use subject::{
     claim_filter, completed_filter, dead_letter_filter, delivered_filter, delivery_resolutions_filter,
     failed_filter, flag_filter, in_lane, job_dead_letters_filter, job_decisions_filter, job_image_filter,
     job_link_filter, lane_of, links_filter, losses_filter, report_filter, study_flags_filter,
-    study_images_filter,
+    study_images_filter, study_manifests_filter,
 };

@@ -235,6 +235,7 @@ pub fn report_issued(revision: u32, jobs: &[u128], seconds: i64) -> Envelope {
         failed: 0,
         pending: 0,
         complete: true,
+        doubts: Vec::new(),
     });
     image_stored(1, "a", seconds).next(at(seconds), event)
 }

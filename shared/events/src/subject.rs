@@ -163,6 +163,11 @@ pub fn study_images_filter(study_id: StudyId) -> String {
     format!("evt.image-stored.*.{study_id}.*")
 }
 
+/// Filter that finds what senders said that a study consists of.
+pub fn study_manifests_filter(study_id: StudyId) -> String {
+    format!("evt.study-manifest-received.*.{study_id}.*")
+}
+
 /// Filter that finds the upload of a job when its study is not known. The server walks all studies for it:
 /// keep it for the rare case.
 pub fn job_image_filter(job_id: JobId) -> String {

@@ -188,3 +188,73 @@ async fn a_document_with_a_flaw_or_of_a_newer_release_leaves_as_it_is_only() {
         assert!(matches!(store.refused(&newer, format).await, FormError::Unreadable(_)), "{format}");
     }
 }
+
+/// The stored report of a study with these files of the field, in this order, all of them read.
+async fn study_of(store: &Store, files: &[&str]) -> BlobRef {
+    let (mut report, _) = store.story().await;
+    let read = report.images[0].clone();
+    report.images.clear();
+    report.provenance.objects.clear();
+    for (number, name) in (1..).zip(files) {
+        let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/field").join(name);
+        let stored = store.blobs.put(std::fs::read(file).unwrap().into()).await.unwrap();
+        let mut image = read.clone();
+        image.job_id = hilum_events::samples::job_id(number);
+        (image.sha256, image.size_bytes) = (stored.sha256, stored.size_bytes);
+        report.images.push(image);
+        report.provenance.objects.push(ObjectEntry { sha256: stored.sha256, key: stored.key });
+    }
+    let images = u32::try_from(files.len()).unwrap();
+    report.summary = Summary { images, completed: images, failed: 0, duplicates: 0 };
+    store.blobs.put(report.to_json().unwrap().into()).await.unwrap()
+}
+
+#[tokio::test]
+async fn images_with_one_number_and_several_names_make_no_object_in_anybodys_name() {
+    let store = Store::new();
+    for files in [["twoA.dcm", "twoB.dcm"], ["twoB.dcm", "twoA.dcm"]] {
+        let json = study_of(&store, &files).await;
+        for format in DICOM_FORMS {
+            let refused = store.refused(&json, format).await;
+            assert!(matches!(refused, FormError::Dicom(DicomError::SeveralPatients)), "{format}: {refused}");
+            assert!(refused.to_string().contains("headers of this study's images differ"), "{refused}");
+        }
+    }
+    // Each of them alone is somebody's.
+    for file in ["twoA.dcm", "twoB.dcm"] {
+        let json = study_of(&store, &[file]).await;
+        assert!(store.made(&json, Format::DicomSr).await.is_whole);
+    }
+}
+
+/// The value of Patient ID (0010,0020) in explicit VR little endian.
+fn patient_id(file: &[u8]) -> String {
+    let head = b"\x10\x00\x20\x00LO";
+    let at = file.windows(head.len()).position(|window| window == head).unwrap() + head.len();
+    let length = usize::from(u16::from_le_bytes([file[at], file[at + 1]]));
+    String::from_utf8_lossy(&file[at + 2..at + 2 + length]).trim_end().to_owned()
+}
+
+#[tokio::test]
+async fn the_identity_that_is_there_counts_in_either_order_and_none_is_filed_as_nobodys() {
+    let store = Store::new();
+    let named = store.made(&study_of(&store, &["noname2.dcm"]).await, Format::DicomSr).await;
+    let named = patient_id(&named.files[0]);
+    assert!(!named.is_empty() && !named.starts_with("HILUM-"), "the sample has a number");
+    for files in [["noname1.dcm", "noname2.dcm"], ["noname2.dcm", "noname1.dcm"]] {
+        let json = study_of(&store, &files).await;
+        for format in DICOM_FORMS {
+            for file in store.made(&json, format).await.files {
+                assert_eq!(patient_id(&file), named, "{format} of {files:?}");
+            }
+        }
+    }
+    // Without any the study has a number of its own, which no other study has.
+    let json = study_of(&store, &["noname1.dcm"]).await;
+    for format in DICOM_FORMS {
+        for file in store.made(&json, format).await.files {
+            assert_eq!(patient_id(&file), format!("HILUM-{}", hilum_events::samples::study_id()), "{format}");
+            assert!(has(&file, b"\x10\x00\x21\x00LO\x06\x00HILUM "), "{format}");
+        }
+    }
+}

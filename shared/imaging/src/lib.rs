@@ -6,7 +6,8 @@
 //! - `ingest` asks [`DecoderPool::inspect`] for the identifiers of a DICOM object and what tells its series;
 //! - `infer` asks [`DecoderPool::prepare`] for the numbers that its model takes;
 //! - `report` asks [`DecoderPool::preview`] for a small PNG;
-//! - who makes DICOM objects of a report asks [`DecoderPool::study_header`] whose they are.
+//! - who makes DICOM objects of a report asks [`DecoderPool::study_header`] whose they are, and [`contradictions`] whether
+//!   that is one patient.
 
 pub mod bench;
 mod codec;
@@ -17,6 +18,7 @@ mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 mod limits;
+mod patient;
 mod picture;
 mod preparation;
 mod preprocess;
@@ -28,6 +30,7 @@ pub use decoder::{DecoderConfig, DecoderPool};
 pub use dicom_values::{DicomFacts, DicomValues, Inspected, SeriesHeader};
 pub use error::{CrashCause, DecodeError, Refusal, RefusalCode};
 pub use limits::Limits;
+pub use patient::{Patient, PatientField, contradictions};
 pub use picture::{Picture, PictureError, Preview, Samples};
 pub use preparation::{Preparation, Prepared};
 pub use preprocess::{ModelInput, Preprocessing, ResizeMethod, preprocess};

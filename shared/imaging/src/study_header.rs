@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 const TEXT_MAX_BYTES: usize = 1024;
 
 /// What is copied from an image to an object that is derived from it. Absent values are empty.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StudyHeader {
     /// Specific Character Set (0008,0005): how the [`HeaderText`]s are to be read.
     pub specific_character_set: String,
@@ -105,8 +105,8 @@ impl StudyHeader {
             timezone_offset_from_utc: kept(self.timezone_offset_from_utc, is_offset),
             study_date: kept(self.study_date, is_date),
             study_time: kept(self.study_time, is_time),
-            patient_birth_date: kept(self.patient_birth_date, is_date),
-            patient_sex: kept(self.patient_sex, |sex| sex.len() == 1 && is_code(sex)),
+            patient_birth_date: kept(day(&self.patient_birth_date), is_date),
+            patient_sex: kept(self.patient_sex.to_ascii_uppercase(), |sex| sex.len() == 1 && is_code(sex)),
             patient_name: text(self.patient_name),
             patient_id: text(self.patient_id),
             issuer_of_patient_id: text(self.issuer_of_patient_id),
@@ -121,6 +121,11 @@ impl StudyHeader {
 
 fn kept(text: String, has_form: impl Fn(&str) -> bool) -> String {
     if has_form(&text) { text } else { String::new() }
+}
+
+/// As earlier editions and some devices write it, such as `1950.01.01`.
+fn day(text: &str) -> String {
+    text.chars().filter(|char| !".-/".contains(*char)).collect()
 }
 
 fn is_uid(text: &str) -> bool {
@@ -166,6 +171,7 @@ mod tests {
 
     #[test]
     fn dates_times_and_offsets_have_the_form_of_the_standard() {
+        assert_eq!(day("1950.01.01"), "19500101");
         assert!(is_date("20260101") && !is_date("2026.01.01") && !is_date(""));
         assert!(is_time("14") && is_time("143000.123456") && !is_time("14:30") && !is_time("1"));
         assert!(is_offset("+0900") && is_offset("-0330") && is_offset("+0000"));

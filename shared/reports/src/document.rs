@@ -4,6 +4,7 @@
 
 mod comparison;
 mod completeness;
+mod doubt;
 mod flag;
 mod image;
 mod json;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use comparison::{ComparedFinding, Comparison};
 pub use completeness::{Completeness, Missing};
+pub use doubt::{Doubt, DoubtCode, HeaderField};
 pub use flag::FlagEntry;
 pub use image::{ImageEntry, ImageStatus, ModelKey, ReadingEntry};
 pub use json::ReadError;
@@ -56,6 +58,9 @@ pub struct Report {
     /// Whether all that was expected of the study is in it, when something was expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completeness: Option<Completeness>,
+    /// What makes it doubtful whose the images are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<Doubt>,
     /// What rules of the site pointed out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<FlagEntry>,

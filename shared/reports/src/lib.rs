@@ -20,9 +20,9 @@ mod words;
 
 pub use check::{Flaw, ImageFlaw, check};
 pub use document::{
-    ChangeEntry, ChangeKind, ComparedFinding, Comparison, Completeness, DISCLAIMER, EventEntry, FORMAT,
-    FlagEntry, ImageEntry, ImageStatus, Missing, ModelEntry, ModelKey, ObjectEntry, Provenance, ReadError,
-    ReadingEntry, Report, Summary, UNTRAINED_NOTICE,
+    ChangeEntry, ChangeKind, ComparedFinding, Comparison, Completeness, DISCLAIMER, Doubt, DoubtCode,
+    EventEntry, FORMAT, FlagEntry, HeaderField, ImageEntry, ImageStatus, Missing, ModelEntry, ModelKey,
+    ObjectEntry, Provenance, ReadError, ReadingEntry, Report, Summary, UNTRAINED_NOTICE,
 };
 pub use form::Form;
 pub use pictures::{Choice, Picture, Pictures, reduced};

@@ -140,6 +140,7 @@ fn report(facts: &[Envelope], summary: Summary, images: Vec<ImageEntry>) -> Repo
         cause: ReportCause::QuietTime,
         summary,
         completeness: None,
+        doubts: Vec::new(),
         flags: Vec::new(),
         changes: Vec::new(),
         comparison: None,

@@ -133,7 +133,8 @@ pub(crate) struct Words {
     pub(crate) changes_since: fn(u32) -> String,
     pub(crate) change: fn(ChangeKind) -> &'static str,
 
-    // What is missing, and what was pointed out.
+    // Whose the images are, what is missing, and what was pointed out.
+    pub(crate) doubts: &'static str,
     pub(crate) completeness: &'static str,
     pub(crate) complete: &'static str,
     pub(crate) incomplete: &'static str,

@@ -40,6 +40,7 @@ struct Table {
     quiet_time_s: Option<Spanned<f64>>,
     time_limit_s: Option<Spanned<f64>>,
     expected_series: Option<Spanned<Vec<SeriesName>>>,
+    pictures_join_patients: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -48,6 +49,7 @@ struct SiteTable {
     quiet_time_s: Option<Spanned<f64>>,
     time_limit_s: Option<Spanned<f64>>,
     expected_series: Option<Spanned<Vec<SeriesName>>>,
+    pictures_join_patients: Option<bool>,
     series: Option<Vec<Spanned<SeriesTable>>>,
 }
 
@@ -71,7 +73,8 @@ pub(crate) fn parse(text: &str) -> Result<Sites, Fault> {
     let default =
         SiteRules { studies: reader.studies(&file.default, &StudyRules::default(), &series)?, series };
     let mut by_site = BTreeMap::new();
-    for (site, SiteTable { quiet_time_s, time_limit_s, expected_series, series }) in file.site {
+    for (site, table) in file.site {
+        let SiteTable { quiet_time_s, time_limit_s, expected_series, pictures_join_patients, series } = table;
         if let (Some(own), None) = (&series, &expected_series) {
             reader.check_inherited(&default.studies.expected_series, own)?;
         }
@@ -79,7 +82,7 @@ pub(crate) fn parse(text: &str) -> Result<Sites, Fault> {
             Some(own) => reader.series(own)?,
             None => default.series.clone(),
         };
-        let table = Table { quiet_time_s, time_limit_s, expected_series };
+        let table = Table { quiet_time_s, time_limit_s, expected_series, pictures_join_patients };
         let studies = reader.studies(&table, &default.studies, &series)?;
         by_site.insert(site, SiteRules { studies, series });
     }
@@ -119,7 +122,8 @@ impl Reader<'_> {
             Some(names) => self.expected(names, series)?,
             None => inherited.expected_series.clone(),
         };
-        Ok(StudyRules { quiet_time, time_limit, expected_series })
+        let pictures_join_patients = table.pictures_join_patients.unwrap_or(inherited.pictures_join_patients);
+        Ok(StudyRules { quiet_time, time_limit, expected_series, pictures_join_patients })
     }
 
     fn seconds(&self, key: &str, seconds: &Spanned<f64>, max: f64) -> Result<Duration, Fault> {

@@ -27,6 +27,8 @@ pub struct StudyRules {
     pub time_limit: Option<Duration>,
     /// Series that every study of the site has, each once.
     pub expected_series: Vec<SeriesName>,
+    /// Whether pictures that name no patient (PNG, JPEG) may join studies whose images do.
+    pub pictures_join_patients: bool,
 }
 
 /// The rules of all sites. The default is an installation without such a file: no rules at all.

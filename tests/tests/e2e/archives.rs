@@ -116,9 +116,13 @@ async fn the_objects_of_a_report_are_read_back_from_real_archives_and_a_bucket()
          forms = ['json', 'html', 'fhir', 'hl7', 'dicom-pdf']\nlanguage = 'ko'\n"
     );
     std::fs::write(&targets, text).unwrap();
+    // A picture and a DICOM image in one study.
+    let sites = rest.path().join("sites.toml");
+    std::fs::write(&sites, "[default]\npictures_join_patients = true\n").unwrap();
     let access = bucket.environment().into_iter().collect::<HashMap<_, _>>();
     let environment = vec![
         ("HILUM_TARGETS", targets.display().to_string()),
+        ("HILUM_SITES", sites.display().to_string()),
         ("SHELF_KEY_ID", access["AWS_ACCESS_KEY_ID"].clone()),
         ("SHELF_KEY", access["AWS_SECRET_ACCESS_KEY"].clone()),
     ];

@@ -62,11 +62,21 @@ async fn stack_of(folder: &StateFolder, settings: &UpSettings, output: Output) -
         Ok(state) => Ok(state),
         Err(Error::NotRunning { .. }) => {
             // Each image is waited for, so every part is needed.
-            let settings = UpSettings { all_parts: true, ..settings.clone() };
+            let sites = settings.sites.clone().map_or_else(|| own_sites(folder), Ok)?;
+            let settings = UpSettings { all_parts: true, sites: Some(sites), ..settings.clone() };
             Ok(up::detached(folder, &settings, output).await?.state)
         }
         Err(error) => Err(error),
     }
+}
+
+/// The samples are pictures and DICOM images in one study, and a site must let these come together.
+fn own_sites(folder: &StateFolder) -> Result<PathBuf, Error> {
+    let file = folder.path().join("sites.toml");
+    let rules = format!("[site.{SITE}]\npictures_join_patients = true\n");
+    std::fs::create_dir_all(folder.path()).map_err(Error::file("create", folder.path()))?;
+    std::fs::write(&file, rules).map_err(Error::file("write", &file))?;
+    Ok(file)
 }
 
 async fn demonstrate(client: &Client, study: &str, files: Vec<PathBuf>, output: Output) -> Result<(), Error> {

@@ -134,12 +134,65 @@ async fn what_a_sender_expects_of_a_study_is_a_fact_also_before_its_first_image(
         ("Doe^Jane/manifest", json!({ "images": 1 }), 400),
         ("S-1/manifest?site=A.B", json!({ "images": 1 }), 400),
         ("S-1/manifest", json!({ "images": 1, "sop_instance_uids": ["1".repeat(2 << 20)] }), 400),
-        // An id that no image has does not tell its site.
-        (&format!("{study_id}/manifest"), json!({ "images": 1 }), 404),
     ] {
         let (status, problem) = manifest(path, body).await;
         assert_eq!(status, expected, "{path}: {problem}");
         assert!(problem["detail"].as_str().unwrap().len() > 20, "{problem}");
+    }
+    // Its id tells its site.
+    let (status, answer) = manifest(&format!("{study_id}/manifest"), json!({ "images": 1 })).await;
+    assert_eq!((status, &answer["study_id"]), (202, &json!(study_id)));
+}
+
+#[tokio::test]
+async fn a_name_that_looks_like_an_id_is_a_name_and_hides_no_study_with_that_id() {
+    let bench = Bench::start().await;
+    let door = open(&bench, None).await;
+    send(door).await;
+    let client = hilum_runtime::http_client().build().unwrap();
+    let submit = async |study: &str, prior: Option<&str>| {
+        let form = Form::new().text("study", study.to_owned());
+        let form = match prior {
+            Some(prior) => form.text("prior_study", prior.to_owned()),
+            None => form,
+        };
+        let form = form.part("image", Part::bytes(CONTENT).file_name("image"));
+        let answer = client.post(format!("http://{door}/v1/jobs")).multipart(form).send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+    };
+    let say = async |path: &str, body: Value| {
+        let answer =
+            client.post(format!("http://{door}/v1/studies/{path}")).json(&body).send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap()["study_id"].clone())
+    };
+    let named = |name: &str| json!(StudyId::named(&Site::default(), name));
+    let (_, other) = submit("S-1", None).await;
+    let other_id = other["study_id"].as_str().unwrap();
+    for name in [
+        "7d9f6a2e-0c6b-4f4b-9d7e-0a1b2c3d4e5f",
+        "7D9F6A2E0C6B4F4B9D7E0A1B2C3D4E5F",
+        "00112233445566778899aabbccddeeff",
+    ] {
+        assert_eq!(say(&format!("{name}/close"), json!({})).await.0, 404, "it has no image yet");
+        assert_eq!(say(&format!("{name}/manifest"), json!({ "images": 1 })).await, (202, named(name)));
+        let (status, answer) = submit(name, None).await;
+        assert_eq!((status, &answer["study_id"]), (202, &named(name)));
+        assert_eq!(say(&format!("{name}/manifest"), json!({ "images": 1 })).await, (202, named(name)));
+        assert_eq!(say(&format!("{name}/close"), json!({})).await, (202, named(name)));
+        let (_, answer) = submit("S-3", Some(name)).await;
+        let filter = format!("evt.image-stored.*.*.{}", answer["job_id"].as_str().unwrap());
+        let found = bench.log.last(&filter).await.unwrap().unwrap().content.unwrap();
+        let Event::ImageStored(stored) = found.event else { panic!("{found:?}") };
+        assert_eq!(json!(stored.prior_study_id), named(name));
+    }
+    // A name that is another study's id: that study is still the one that its id means.
+    let (status, hiding) = submit(other_id, None).await;
+    assert_eq!((status, &hiding["study_id"]), (202, &named(other_id)));
+    assert_eq!(say(&format!("{other_id}/close"), json!({})).await, (202, other["study_id"].clone()));
+
+    for name in [".", ".."] {
+        assert_eq!(submit(name, None).await.0, 400, "{name}");
+        assert_eq!(submit("S-1", Some(name)).await.0, 400, "{name}");
     }
 }
 

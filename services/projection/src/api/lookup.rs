@@ -135,10 +135,15 @@ impl Api {
     async fn study_in_tables(&self, name: &str, site: Option<&Site>) -> Result<Option<Study>, Problem> {
         // With the site the id follows from the name, also from a DICOM Study Instance UID.
         let named = site.map(|site| StudyId::named(site, name));
-        let study_id = name.parse::<StudyId>().ok().or(named);
-        let mut found = self.queries.studies(study_id, Some(name)).await.map_err(database)?;
+        let with_id = name.parse::<StudyId>().ok();
+        let ids: Vec<StudyId> = with_id.into_iter().chain(named).collect();
+        let mut found = self.queries.studies(&ids, Some(name)).await.map_err(database)?;
         if let Some(site) = site {
             found.retain(|study| study.site == *site);
+        }
+        // A name can look like an id. It hides no study with that id, which has no other.
+        if let Some(place) = found.iter().position(|study| Some(study.study_id) == with_id) {
+            return Ok(Some(found.swap_remove(place)));
         }
         if found.len() > 1 {
             let sites: Vec<&str> = found.iter().map(|study| study.site.as_str()).collect();

@@ -1,6 +1,6 @@
 //! Reading the flags of studies, and the worklist that they make.
 
-use hilum_events::{FlagAction, JobId, Measure, ReadingId, RuleName, Site, StudyId};
+use hilum_events::{FlagAction, JobId, Measure, Notice, ReadingId, RuleName, Site, StudyId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,9 @@ pub struct Flagged {
     pub study: Study,
     /// All its flags, oldest first.
     pub flags: Vec<Flag>,
+    /// What its last report says makes it doubtful whose its images are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<Notice>,
     /// Position of the newest flag that put it here.
     #[serde(skip_serializing)]
     pub flagged_seq: u64,
@@ -79,7 +82,8 @@ impl Queries {
                 'job_count', (SELECT count(*) FROM jobs j WHERE j.study_id = s.study_id),
                 'closed_at', (SELECT max(occurred_at) FROM history h
                     WHERE h.study_id = s.study_id AND h.event = 'study-close-requested'),
-                'flagged_seq', w.seq, 'flags', {FLAGS})
+                'flagged_seq', w.seq, 'flags', {FLAGS}, 'doubts', coalesce((SELECT r.doubts FROM reports r
+                    WHERE r.study_id = s.study_id ORDER BY r.revision DESC LIMIT 1), '[]'))
             FROM (
                 SELECT study_id, max(seq) AS seq FROM flags
                 WHERE actions ? 'worklist' AND ($2::text IS NULL OR rule = $2) GROUP BY study_id

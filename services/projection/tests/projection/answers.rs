@@ -2,7 +2,7 @@
 
 use hilum_events::samples::{
     at, duplicate_linked, image_stored, inference_completed, inference_failed, inference_requested,
-    job_dead_lettered, job_id, study_close_requested, study_id,
+    job_dead_lettered, job_id, report_issued, study_close_requested, study_flagged, study_id,
 };
 use hilum_events::{Envelope, Event, Site, StudyId};
 use hilum_projection::queries::Queries;
@@ -251,6 +251,69 @@ async fn a_study_is_found_by_id_and_by_name_and_an_ambiguous_name_is_refused() {
     assert_eq!((status, &problem["type"]), (409, &json!("/problems/ambiguous-study")));
     assert!(problem["detail"].as_str().unwrap().contains("default, north"));
     assert_eq!(copy.ok("/v1/studies/S-1?site=north").await["site"], "north");
+}
+
+#[tokio::test]
+async fn a_name_that_looks_like_an_id_is_found_and_hides_no_study_with_that_id() {
+    let world = World::start().await;
+    let copy = world.projection().await;
+    let named = |number, site: &Site, name: &str| {
+        let mut stored = image_stored(number, &number.to_string(), 1);
+        stored.site = site.clone();
+        let Event::ImageStored(event) = &mut stored.event else { unreachable!() };
+        event.study_id = StudyId::named(site, name);
+        event.study_ref = Some(name.parse().unwrap());
+        stored
+    };
+    let (here, north): (Site, Site) = (Site::default(), "north".parse().unwrap());
+    let (uuid, digits) = ("7d9f6a2e-0c6b-4f4b-9d7e-0a1b2c3d4e5f", "00112233445566778899aabbccddeeff");
+    let hidden = study_id().to_string();
+    let seq = world
+        .append(&[
+            image_stored(1, "a", 0),
+            named(2, &here, uuid),
+            named(3, &here, digits),
+            named(4, &here, &hidden),
+            named(5, &north, &hidden),
+        ])
+        .await;
+    copy.folded(seq).await;
+    let id_of = async |path: &str| copy.ok(&format!("/v1/studies/{path}")).await["study_id"].clone();
+    for name in [uuid, digits] {
+        assert_eq!(id_of(name).await, json!(StudyId::named(&here, name)));
+        assert_eq!(id_of(&format!("{name}?site=default")).await, json!(StudyId::named(&here, name)));
+    }
+    // Two studies are named like the id of a third: the id means that one, the others have ids of their own.
+    assert_eq!(id_of(&hidden).await, json!(hidden));
+    assert_eq!(id_of(&hidden.replace('-', "")).await, json!(hidden));
+    assert_eq!(id_of(&format!("{hidden}?site=default")).await, json!(hidden));
+    assert_eq!(id_of(&format!("{hidden}?site=north")).await, json!(StudyId::named(&north, &hidden)));
+    let id = StudyId::named(&here, &hidden).to_string();
+    assert_eq!(id_of(&id).await, json!(id));
+}
+
+#[tokio::test]
+async fn the_doubts_of_the_last_report_stand_with_the_study_and_in_the_worklist() {
+    let world = World::start().await;
+    let copy = world.projection().await;
+    let doubt =
+        hilum_events::Notice { code: "headers_differ".to_owned(), text: "The headers differ.".to_owned() };
+    let mut first = report_issued(1, &[1], 5);
+    let Event::ReportIssued(event) = &mut first.event else { unreachable!() };
+    event.doubts = vec![doubt.clone()];
+    let seq = world.append(&[image_stored(1, "a", 0), study_flagged(1, "a", 4), first]).await;
+    copy.folded(seq).await;
+    let worklist = async || copy.ok("/v1/studies?flagged=true").await["studies"][0].clone();
+    assert_eq!(copy.ok("/v1/studies/S-1").await["reports"][0]["doubts"], json!([doubt]));
+    assert_eq!(worklist().await["doubts"], json!([doubt]));
+
+    // What the next revision no longer doubts is not told of the study.
+    let mut second = report_issued(2, &[1], 6);
+    second.event_id = hilum_events::EventId::following(second.event_id.as_uuid(), "second");
+    let seq = world.append(&[second]).await;
+    copy.folded(seq).await;
+    assert_eq!(copy.ok("/v1/studies/S-1").await["reports"][1].get("doubts"), None);
+    assert_eq!(worklist().await.get("doubts"), None);
 }
 
 #[tokio::test]

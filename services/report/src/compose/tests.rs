@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hilum_events::{Envelope, Event, samples};
+use hilum_reports::DoubtCode;
 use hilum_reports::samples::{
     NOT_SHOWN, facts_of_one_of_each as one_of_each, facts_of_revised as revised, made_preview,
 };
@@ -14,7 +15,7 @@ use crate::domain::{Fact, Rules, State, decide, evolve};
 /// The report that is due once all of `facts` are known and quiet.
 fn report_of(facts: &[Envelope]) -> Report {
     let (brief, story) = brief_of(facts);
-    compose(&brief, &story, &previews(), None).expect("the story is whole")
+    compose(&brief, &story, &previews(), &BTreeSet::new(), None).expect("the story is whole")
 }
 
 /// Of the images without a reading one can be shown.
@@ -105,8 +106,15 @@ fn findings_without_an_operating_point_rank_last() {
 
 #[test]
 fn the_samples_of_the_library_are_what_is_made_of_their_facts() {
-    assert_eq!(report_of(&one_of_each()), hilum_reports::samples::one_of_each());
-    assert_eq!(report_of(&revised()), hilum_reports::samples::revised());
+    // All samples of files have one instance UID, which these documents keep to themselves.
+    let made = |facts: &[Envelope]| {
+        let mut report = report_of(facts);
+        let doubts: Vec<_> = std::mem::take(&mut report.doubts).iter().map(|doubt| doubt.code).collect();
+        assert_eq!(doubts, [DoubtCode::InstanceTwice]);
+        report
+    };
+    assert_eq!(made(&one_of_each()), hilum_reports::samples::one_of_each());
+    assert_eq!(made(&revised()), hilum_reports::samples::revised());
 }
 
 #[test]
@@ -132,11 +140,14 @@ fn a_log_that_does_not_say_what_was_folded_makes_no_report() {
     let (brief, story) = brief_of(&one_of_each());
     let mut gap = story.clone();
     gap.remove(&5);
-    assert_eq!(compose(&brief, &gap, &previews(), None), Err(ComposeError::Missing { seq: 5 }));
+    assert_eq!(
+        compose(&brief, &gap, &previews(), &BTreeSet::new(), None),
+        Err(ComposeError::Missing { seq: 5 })
+    );
     let mut other = story;
     other.insert(8, other[&1].clone());
     assert_eq!(
-        compose(&brief, &other, &previews(), None),
+        compose(&brief, &other, &previews(), &BTreeSet::new(), None),
         Err(ComposeError::Unexpected { seq: 8, found: "image-stored" })
     );
 }
@@ -146,7 +157,7 @@ fn a_word_in_the_log_of_another_reading_is_not_taken_for_this_one() {
     let (mut brief, story) = brief_of(&one_of_each());
     brief.images[0].reading_id = Some(samples::reading_id("b"));
     assert!(matches!(story[&5].envelope.event, Event::InferenceCompleted(_)));
-    let found = compose(&brief, &story, &previews(), None);
+    let found = compose(&brief, &story, &previews(), &BTreeSet::new(), None);
     assert_eq!(found, Err(ComposeError::Unexpected { seq: 5, found: "inference-completed" }));
 }
 
@@ -168,7 +179,7 @@ fn at_the_time_limit_the_report_says_what_is_missing() {
     let Event::ImageStored(e) = &mut facts[0].event else { unreachable!() };
     e.expected_images = Some(5);
     let (brief, story) = brief_by(STRICT, &facts);
-    let report = compose(&brief, &story, &previews(), None).expect("the story is whole");
+    let report = compose(&brief, &story, &previews(), &BTreeSet::new(), None).expect("the story is whole");
     let pending: Vec<_> = report
         .images
         .iter()
@@ -228,11 +239,78 @@ fn an_earlier_report_is_compared_with_and_its_fact_is_named() {
     assert_eq!(told.revision, 1);
     story.retain(|seq, _| needed(&brief).contains(seq));
     let document = hilum_reports::samples::one_of_each();
-    let report = compose(&brief, &story, &previews(), Some(&document)).expect("the story is whole");
+    let report =
+        compose(&brief, &story, &previews(), &BTreeSet::new(), Some(&document)).expect("the story is whole");
     let comparison = report.comparison.expect("compared");
     assert_eq!((comparison.revision, comparison.same_model), (document.revision, true));
     assert!(
         report.provenance.events.iter().any(|event| event.stream_seq == 2 && event.name == "report-issued")
     );
-    assert_eq!(compose(&brief, &story, &previews(), None).expect("whole").comparison, None);
+    assert_eq!(compose(&brief, &story, &previews(), &BTreeSet::new(), None).expect("whole").comparison, None);
+}
+
+/// The story, whose images 1 and 2 are a PNG.
+fn with_pictures() -> Vec<Envelope> {
+    let mut facts = one_of_each();
+    for fact in &mut facts {
+        if let Event::ImageStored(e) = &mut fact.event
+            && [samples::job_id(1), samples::job_id(2)].contains(&e.job_id)
+        {
+            (e.image.media_type, e.image.dicom) = (hilum_events::MediaType::Png, None);
+        }
+    }
+    facts
+}
+
+fn doubts_of(report: &Report) -> Vec<(DoubtCode, Vec<JobId>)> {
+    report.doubts.iter().map(|doubt| (doubt.code, doubt.job_ids.clone())).collect()
+}
+
+#[test]
+fn a_picture_joins_a_patients_study_only_where_the_site_lets_it_and_is_marked() {
+    let [first, second, third, fourth] = [1, 2, 3, 4].map(samples::job_id);
+    let (brief, story) = brief_of(&with_pictures());
+    let without = without_preview(&brief, &story).expect("the story is whole");
+    assert!(without.iter().all(|image| image.media_type == MediaType::Dicom));
+    let report = compose(&brief, &story, &previews(), &BTreeSet::new(), None).expect("the story is whole");
+    for image in &report.images[..2] {
+        assert_eq!((image.status, image.reading.is_some()), (ImageStatus::Failed, false));
+        assert_eq!(image.reason_code.as_deref(), Some("no_patient_of_its_own"));
+        assert!(image.preview.is_none() && image.preview_missing.is_some());
+    }
+    assert_eq!(report.summary.failed, 4);
+    let (pictures, twice) = (DoubtCode::WithoutPatient, DoubtCode::InstanceTwice);
+    assert_eq!(doubts_of(&report), [(pictures, vec![first, second]), (twice, vec![third, fourth])]);
+    hilum_reports::check(&report).unwrap();
+
+    let (brief, story) = brief_by("[default]\npictures_join_patients = true\n", &with_pictures());
+    let report = compose(&brief, &story, &previews(), &BTreeSet::new(), None).expect("the story is whole");
+    assert!(report.images[..2].iter().all(|image| image.reading.is_some() && image.preview.is_some()));
+    assert_eq!(doubts_of(&report)[0], (pictures, vec![first, second]));
+    hilum_reports::check(&report).unwrap();
+
+    // A study of pictures alone has no patient that they could be taken for.
+    let mut alone = with_pictures();
+    alone.truncate(5);
+    let report = report_of(&alone);
+    assert!(report.doubts.is_empty() && report.images.iter().all(|image| image.reading.is_some()));
+}
+
+#[test]
+fn where_headers_differ_is_told_and_what_they_say_is_not() {
+    let (brief, story) = brief_of(&one_of_each());
+    let differ = BTreeSet::from([PatientField::Name, PatientField::Sex]);
+    let report = compose(&brief, &story, &previews(), &differ, None).expect("the story is whole");
+    assert!(report.may_be_of_several_patients());
+    assert!(report.doubts[0].text.contains("(name, sex)"), "{}", report.doubts[0].text);
+    hilum_reports::check(&report).unwrap();
+}
+
+#[test]
+fn one_instance_with_two_contents_is_named_and_one_that_came_twice_is_not() {
+    let report = report_of(&one_of_each());
+    let all = [1, 2, 3, 4].map(samples::job_id).to_vec();
+    assert_eq!(doubts_of(&report), [(DoubtCode::InstanceTwice, all)]);
+    // Images 1 and 2 have one content.
+    assert_eq!(doubts_of(&report_of(&one_of_each()[..5])), []);
 }

@@ -53,6 +53,8 @@ pub(crate) struct Brief {
     pub(crate) expected: Expected,
     /// Position of the last report of the earlier study of the same patient, if it had any.
     pub(crate) prior_report_seq: Option<u64>,
+    /// Whether pictures without a patient may join studies that have one.
+    pub(crate) pictures_join_patients: bool,
     /// Positions of the flags of the study.
     pub(crate) flag_seqs: Vec<u64>,
     /// In the order they came.
@@ -139,6 +141,7 @@ impl State {
                 ..expected(study, due.cause_seq, rules)
             },
             prior_report_seq: self.prior_report(study, due.cause_seq),
+            pictures_join_patients: rules.of(&study.site).pictures_join_patients,
             flag_seqs: study.flag_seqs.iter().copied().filter(|seq| *seq <= due.cause_seq).collect(),
             images,
         })

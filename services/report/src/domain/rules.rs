@@ -22,6 +22,8 @@ pub(super) struct SiteRules<'a> {
     pub(super) time_limit: Option<SignedDuration>,
     /// Series that every study has.
     pub(super) series: &'a [SeriesName],
+    /// Whether pictures without a patient may join studies that have one.
+    pub(super) pictures_join_patients: bool,
 }
 
 impl SiteRules<'_> {
@@ -45,6 +47,7 @@ impl Rules {
             quiet: signed(studies.quiet_time.unwrap_or(self.quiet)),
             time_limit: studies.time_limit.map(signed),
             series: &studies.expected_series,
+            pictures_join_patients: studies.pictures_join_patients,
         }
     }
 }

@@ -38,7 +38,7 @@ pub(super) fn draw(
     draw_legend(&mut canvas, reading, legend);
     let y = head(&mut canvas, subject, image);
     let y = table(&mut canvas, reading, y);
-    notices(&mut canvas, reading, y);
+    notices(&mut canvas, &notes(subject, image, reading), y);
     foot(&mut canvas, subject, reading);
     canvas
 }
@@ -145,16 +145,23 @@ fn table(canvas: &mut Canvas, reading: &ReadingEntry, top: i32) -> i32 {
     y + 6
 }
 
-fn notices(canvas: &mut Canvas, reading: &ReadingEntry, top: i32) {
+/// What to bear in mind, whose the image is first.
+fn notes(subject: &Subject<'_>, image: &Image<'_>, reading: &ReadingEntry) -> Vec<String> {
+    let doubts = subject.report.doubts_about(image.entry.job_id);
+    let texts = doubts.map(|doubt| &doubt.text).chain(reading.notices.iter().map(|notice| &notice.text));
+    texts.cloned().collect()
+}
+
+fn notices(canvas: &mut Canvas, notes: &[String], top: i32) {
     let face = Face::regular(18.0);
     let text = "Score: 0.5 is the operating point; it ranks and is no probability of disease.";
     let mut y = paragraph(canvas, &face, text, [RIGHT, top, RIGHT_WIDTH]);
-    for notice in &reading.notices {
+    for note in notes {
         let last_line = HEIGHT as i32 - 100;
         if y > last_line {
             break;
         }
-        y = paragraph(canvas, &face, &format!("Note: {}", notice.text), [RIGHT, y + 2, RIGHT_WIDTH]);
+        y = paragraph(canvas, &face, &format!("Note: {note}"), [RIGHT, y + 2, RIGHT_WIDTH]);
     }
 }
 

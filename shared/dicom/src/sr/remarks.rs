@@ -14,6 +14,7 @@ pub(super) fn remarks(subject: &Subject<'_>) -> Vec<DataSet> {
     if report.is_untrained() {
         remarks.push(remark(codes::UNTRAINED, UNTRAINED_NOTICE.to_owned()));
     }
+    remarks.extend(report.doubts.iter().map(|doubt| remark(codes::DOUBT, doubt.text.clone())));
     remarks.extend(sentences::missing(report).into_iter().map(|words| remark(codes::MISSING, words)));
     remarks.extend(sentences::flags(report).into_iter().map(|words| remark(codes::FLAG, words)));
     remarks.extend(report.comparison.iter().flat_map(earlier).map(|words| remark(codes::EARLIER, words)));

@@ -5,3 +5,4 @@ mod archive;
 mod read_back;
 mod story;
 mod tools;
+mod whose;

@@ -232,13 +232,16 @@ fn a_korean_patient_keeps_name_and_character_set_and_our_words_are_ascii() {
 }
 
 #[test]
-fn a_study_without_dicom_has_a_study_uid_of_its_own_and_no_patient() {
+fn a_study_without_dicom_has_a_study_uid_and_a_patient_of_its_own() {
     let story = Story::png();
     for (name, instance) in story.files() {
         let object = read(&instance);
         let study = format!("2.25.{}", story.report.study_id.as_uuid().as_u128());
         assert_eq!(text(&object, tags::STUDY_INSTANCE_UID), study, "{name}");
-        for tag in [tags::PATIENT_NAME, tags::PATIENT_ID, tags::STUDY_DATE, tags::ACCESSION_NUMBER] {
+        let patient = format!("HILUM-{}", story.report.study_id);
+        assert_eq!(text(&object, tags::PATIENT_ID), patient, "{name}");
+        assert_eq!(text(&object, tags::ISSUER_OF_PATIENT_ID), "HILUM", "{name}");
+        for tag in [tags::PATIENT_NAME, tags::STUDY_DATE, tags::ACCESSION_NUMBER] {
             assert_eq!(text(&object, tag), "", "{tag} of {name}");
         }
         assert!(object.get(tags::CURRENT_REQUESTED_PROCEDURE_EVIDENCE_SEQUENCE).is_none());

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::BlobRef;
 use crate::ids::{DeliveryTarget, JobId, ReadingId, RuleName, Sha256Digest, StudyId};
+use crate::reading::Notice;
 
 /// Somebody said that no more images of a study will come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,6 +123,9 @@ pub struct ReportIssued {
     /// Whether nothing that was expected is missing. Since version 3; reports before it were complete.
     #[serde(default = "complete")]
     pub complete: bool,
+    /// What makes it doubtful whose the images are. Words of ours only. Left out when nothing does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<Notice>,
 }
 
 fn complete() -> bool {

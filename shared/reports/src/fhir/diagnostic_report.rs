@@ -70,6 +70,7 @@ fn conclusion(report: &Report) -> String {
     said.extend(report.is_untrained().then(|| format!("{UNTRAINED_NOTICE}.")));
     said.push(sentences::summary(report));
     said.extend(sentences::untold(report));
+    said.extend(report.doubts.iter().map(|doubt| doubt.text.clone()));
     said.extend(sentences::missing(report));
     said.extend(sentences::flags(report));
     said.push(sentences::NUMBERS.to_owned());

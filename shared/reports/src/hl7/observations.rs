@@ -32,6 +32,8 @@ fn of_study(report: &Report) -> Vec<Segment> {
     segments.extend(text("summary", "Summary", "", &sentences::summary(report)));
     let untold = sentences::untold(report).map(|said| text("untold", "Not told", "", &said));
     segments.extend(untold.into_iter().flatten());
+    let doubts: Vec<_> = report.doubts.iter().map(|doubt| doubt.text.clone()).collect();
+    segments.extend(several("doubt", "Doubt about whose the images are", &doubts));
     segments.extend(several("missing", "Missing", &sentences::missing(report)));
     segments.extend(several("flag", "Flag", &sentences::flags(report)));
     segments.extend(text("numbers", "How to take the numbers", "", sentences::NUMBERS));

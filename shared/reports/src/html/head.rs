@@ -10,6 +10,7 @@ pub(super) fn head(writer: &Writer<'_>) -> Markup {
     html! {
         p.kicker { (words.kicker) }
         h1 { (words.study) " " (report.study_name()) " " span.revision { ((words.revision)(report.revision)) } }
+        (doubts(writer))
         (incomplete(writer))
         div.banner.research role="note" { strong { (language.disclaimer(&report.disclaimer)) } }
         @if report.is_untrained() {
@@ -25,6 +26,24 @@ pub(super) fn head(writer: &Writer<'_>) -> Markup {
             div { dt { (words.site) } dd { (report.site) } }
             div.wide { dt { (words.issued_because) } dd { ((words.cause)(report.cause)) } }
             div.wide { dt { (words.study_id) } dd { code { (report.study_id) } } }
+        }
+    }
+}
+
+fn doubts(writer: &Writer<'_>) -> Markup {
+    let Writer { report, words, language, .. } = writer;
+    if report.doubts.is_empty() {
+        return html! {};
+    }
+    html! {
+        div.banner.incomplete role="alert" {
+            strong { (words.doubts) "." }
+            ul {
+                @for doubt in &report.doubts {
+                    @let told = language.doubt(report, doubt);
+                    li { (told.text) @if let Some(original) = &told.original { " (" (original) ")" } }
+                }
+            }
         }
     }
 }

@@ -16,6 +16,7 @@ pub(super) fn head(writer: &Writer<'_>, sheets: &mut Sheets<'_>) {
         Run::coloured((words.revision)(report.revision), GREY),
     ];
     sheets.heading(1, &title);
+    doubts(writer, sheets);
     missing(writer, sheets);
     flags(writer, sheets);
     let fact = |name: &str, is: String| vec![Cell::Text(vec![Run::coloured(name, GREY)]), Cell::text(is)];
@@ -31,6 +32,25 @@ pub(super) fn head(writer: &Writer<'_>, sheets: &mut Sheets<'_>) {
     }
     Table::facts(110.0, Setting::BODY.size).draw(sheets, facts);
     changes(writer, sheets);
+}
+
+/// What makes it doubtful whose the images are.
+fn doubts(writer: &Writer<'_>, sheets: &mut Sheets<'_>) {
+    let Writer { report, words, language, .. } = writer;
+    if report.doubts.is_empty() {
+        return;
+    }
+    sheets.heading(2, &[Run::bold_coloured(words.doubts, RED)]);
+    let setting = Setting { before: 0.0, ..Setting::with_bar(RED_BAR, RED_WASH) };
+    sheets.within(Role::List, |sheets| {
+        for doubt in &report.doubts {
+            let told = language.doubt(report, doubt);
+            let original = told.original.map(|original| Run::plain(format!(" ({original})")));
+            let runs: Vec<_> =
+                [Run::bold_coloured("• ", RED), Run::bold(told.text)].into_iter().chain(original).collect();
+            sheets.within(Role::Item, |sheets| sheets.flow(&runs, setting));
+        }
+    });
 }
 
 /// What the report lacks, below the banner that says that it does.

@@ -46,6 +46,7 @@ pub(super) static WORDS: Words = Words {
         ChangeKind::OutcomeChanged => ": has another outcome now",
     },
 
+    doubts: "CHECK whose images these are",
     completeness: "Completeness",
     complete: "all that was expected is here",
     incomplete: "INCOMPLETE: not all that was expected is in this report",

@@ -47,6 +47,7 @@ pub(super) static WORDS: Words = Words {
         ChangeKind::OutcomeChanged => ": 결과가 바뀜",
     },
 
+    doubts: "누구의 영상인지 확인하십시오",
     completeness: "완결 여부",
     complete: "예정된 항목이 모두 포함됨",
     incomplete: "미완결 보고서: 예정된 항목 중 일부가 빠져 있습니다",

@@ -5,7 +5,7 @@
 use hilum_events::Notice;
 
 use super::Language;
-use crate::document::{DISCLAIMER, ImageEntry, UNTRAINED_NOTICE};
+use crate::document::{DISCLAIMER, Doubt, DoubtCode, ImageEntry, Report, UNTRAINED_NOTICE};
 
 /// A sentence, ended as the document ends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +41,11 @@ impl Language {
 
     pub(crate) fn notice(self, notice: &Notice) -> Told {
         self.told(&notice.text, || korean_of_code(&notice.code).map(str::to_owned))
+    }
+
+    /// What makes it doubtful whose the images are.
+    pub(crate) fn doubt(self, report: &Report, doubt: &Doubt) -> Told {
+        self.told(&doubt.text, || Some(korean_doubt(report, doubt)))
     }
 
     /// Why there is no picture.
@@ -83,6 +88,7 @@ fn korean_of_code(code: &str) -> Option<&'static str> {
         "decoder_timed_out" => "영상을 해독하는 데 허용된 시간을 넘겼습니다",
         "decoder_unavailable" => "영상 해독기를 사용할 수 없습니다",
         "model_output_unusable" => "모델의 출력값을 사용할 수 없습니다",
+        "no_patient_of_its_own" => "환자 정보가 없는 사진이며, 이 검사에는 환자가 있습니다",
         "dead_lettered" => "처리가 거듭 실패하여 중단되었습니다",
         "unknown_modality" => "DICOM 헤더에 모달리티가 적혀 있지 않습니다",
         "other_modality" => "DICOM 헤더의 모달리티가 모델이 대상으로 하는 값이 아닙니다",
@@ -95,7 +101,40 @@ fn korean_of_code(code: &str) -> Option<&'static str> {
     Some(text)
 }
 
+/// The original beside it says more of many images.
+fn korean_doubt(report: &Report, doubt: &Doubt) -> String {
+    const NAMED: usize = 12;
+    let numbers = doubt.job_ids.iter().filter_map(|job_id| report.number_of(*job_id)).take(NAMED);
+    let mut images = numbers.map(|number| number.to_string()).collect::<Vec<_>>().join(", ");
+    if doubt.job_ids.len() > NAMED {
+        images += &format!(" 외 {}건", doubt.job_ids.len() - NAMED);
+    }
+    match doubt.code {
+        DoubtCode::HeadersDiffer => {
+            let fields: Vec<_> = doubt.fields.iter().map(|field| field.korean()).collect();
+            format!(
+                "영상 헤더의 환자 정보가 서로 다릅니다({}). 서로 다른 사람의 영상일 수 있으므로 이 보고서의 어떤 형식에도 \
+                 환자를 표시하지 않습니다.",
+                fields.join(", ")
+            )
+        }
+        DoubtCode::WithoutPatient => format!(
+            "영상 {images}: 환자 정보가 없는 사진입니다. 이 검사의 환자의 것이라는 근거는 송신 측의 말뿐입니다."
+        ),
+        DoubtCode::InstanceTwice => format!(
+            "영상 {images}: SOP Instance UID는 같으나 내용이 서로 다릅니다. UID가 어느 영상을 가리키는지 알 수 없습니다."
+        ),
+    }
+}
+
 fn korean_what_to_do(stored: &str) -> Option<String> {
+    if stored.starts_with("Send it as a study of its own") {
+        return Some(
+            "별도의 검사로 보내거나, 환자를 아는 DICOM 영상으로 보내십시오. 기관 설정(pictures_join_patients)으로 허용할 \
+             수도 있습니다."
+                .to_owned(),
+        );
+    }
     if stored.starts_with("Send a sound file as a new image of this study") {
         return Some(
             "온전한 파일을 이 검사의 새 영상으로 보내십시오. 그러면 보고서가 개정됩니다.".to_owned(),

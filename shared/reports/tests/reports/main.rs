@@ -1,6 +1,7 @@
 //! The forms of a report as readers that are not ours take them.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod doubts;
 mod fhir;
 mod golden;
 mod hl7;

@@ -39,11 +39,11 @@ fn pages(pdf: &[u8]) -> Vec<String> {
 }
 
 /// The whole text, without spaces: lines may be broken anywhere.
-fn text(pdf: &[u8]) -> String {
+pub(crate) fn text(pdf: &[u8]) -> String {
     squeezed(&pages(pdf).concat())
 }
 
-fn squeezed(text: &str) -> String {
+pub(crate) fn squeezed(text: &str) -> String {
     text.chars().filter(|letter| !letter.is_whitespace()).collect()
 }
 

@@ -1,6 +1,6 @@
 //! The published schema of the document, as a validator that is not ours understands it.
 
-use hilum_reports::{SCHEMA, samples};
+use hilum_reports::{Doubt, HeaderField, SCHEMA, samples};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
@@ -24,7 +24,20 @@ fn document() -> Value {
 fn the_documents_of_the_story_and_those_of_earlier_releases_fit() {
     let earlier = include_bytes!("../../golden/document-without-pictures.json");
     let reports = [samples::one_of_each(), samples::revised(), samples::incomplete()];
-    let documents = reports.map(|report| report.to_json().unwrap());
+    let mut doubtful = samples::revised();
+    let images = [(1, doubtful.images[0].job_id)];
+    doubtful.doubts = vec![
+        Doubt::headers_differ(vec![
+            HeaderField::PatientId,
+            HeaderField::PatientName,
+            HeaderField::BirthDate,
+            HeaderField::Sex,
+        ]),
+        Doubt::without_patient(&images),
+        Doubt::instance_twice(&images),
+    ];
+    let reports = reports.into_iter().chain([doubtful]);
+    let documents: Vec<_> = reports.map(|report| report.to_json().unwrap()).collect();
     for bytes in documents.iter().map(Vec::as_slice).chain([&earlier[..]]) {
         let document = serde_json::from_slice(bytes).unwrap();
         assert_eq!(errors(&document), [] as [String; 0]);

@@ -7,10 +7,12 @@ const WHOLE: &str = r#"
 [default]
 quiet_time_s = 20
 expected_series = ["frontal", "lateral"]
+pictures_join_patients = true
 
 [site.north]
 quiet_time_s = 0.5
 time_limit_s = 600
+pictures_join_patients = false
 
 [site.south]
 time_limit_s = 0
@@ -50,11 +52,26 @@ fn a_site_has_what_it_says_and_the_rest_from_the_default() {
     let rules = |name| sites.studies(&site(name)).clone();
     let both = names(&["frontal", "lateral"]);
     let seconds = |seconds| Some(Duration::from_secs_f64(seconds));
-    let expected = StudyRules { quiet_time: seconds(20.0), time_limit: None, expected_series: both.clone() };
+    let expected = StudyRules {
+        quiet_time: seconds(20.0),
+        time_limit: None,
+        expected_series: both.clone(),
+        pictures_join_patients: true,
+    };
     assert_eq!(rules("elsewhere"), expected);
-    let north = StudyRules { quiet_time: seconds(0.5), time_limit: seconds(600.0), expected_series: both };
+    let north = StudyRules {
+        quiet_time: seconds(0.5),
+        time_limit: seconds(600.0),
+        expected_series: both,
+        pictures_join_patients: false,
+    };
     assert_eq!(rules("north"), north);
-    let south = StudyRules { quiet_time: seconds(20.0), time_limit: None, expected_series: Vec::new() };
+    let south = StudyRules {
+        quiet_time: seconds(20.0),
+        time_limit: None,
+        expected_series: Vec::new(),
+        pictures_join_patients: true,
+    };
     assert_eq!(rules("south"), south);
 }
 

@@ -75,6 +75,9 @@ async fn show(args: &StudyArgs, id: &str, output: Output) -> Result<ExitCode, Er
                 .to_vec()
         }),
     );
+    for doubt in reports.last().into_iter().flat_map(|report| entries(&report["doubts"])) {
+        output.say(format_args!("doubt: {}", text(&doubt["text"])));
+    }
     for missing in reports.last().into_iter().flat_map(|report| entries(&report["missing"])) {
         output.say(format_args!("missing: {}", what_is_missing(missing)));
     }

@@ -1,0 +1,53 @@
+//! What makes it doubtful whose the images of a study are.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hilum_events::{JobId, MediaType};
+use hilum_imaging::PatientField;
+use hilum_reports::{Doubt, HeaderField, ImageEntry};
+
+/// The doubts of a report with these images, whose headers contradict each other in `differ`.
+pub(super) fn of(differ: &BTreeSet<PatientField>, images: &[ImageEntry]) -> Vec<Doubt> {
+    let fields: Vec<_> = differ.iter().copied().map(field).collect();
+    let differ = (!fields.is_empty()).then(|| Doubt::headers_differ(fields));
+    differ.into_iter().chain(without_patient(images)).chain(instances_twice(images)).collect()
+}
+
+fn field(field: PatientField) -> HeaderField {
+    match field {
+        PatientField::Id => HeaderField::PatientId,
+        PatientField::Name => HeaderField::PatientName,
+        PatientField::BirthDate => HeaderField::BirthDate,
+        PatientField::Sex => HeaderField::Sex,
+    }
+}
+
+fn numbered(images: &[ImageEntry]) -> impl Iterator<Item = (usize, &ImageEntry)> {
+    (1..).zip(images)
+}
+
+/// Pictures that name nobody, beside images that do.
+fn without_patient(images: &[ImageEntry]) -> Option<Doubt> {
+    let pictures = numbered(images).filter(|(_, image)| image.media_type != MediaType::Dicom);
+    let pictures: Vec<_> = pictures.map(|(number, image)| (number, image.job_id)).collect();
+    (!pictures.is_empty() && pictures.len() < images.len()).then(|| Doubt::without_patient(&pictures))
+}
+
+/// Instances that were sent with several contents.
+fn instances_twice(images: &[ImageEntry]) -> Option<Doubt> {
+    let mut instances: BTreeMap<&str, Vec<(usize, &ImageEntry)>> = BTreeMap::new();
+    for (number, image) in numbered(images) {
+        let uid = image.dicom.as_ref().map_or("", |dicom| dicom.sop_instance_uid.as_str());
+        if !uid.is_empty() {
+            instances.entry(uid).or_default().push((number, image));
+        }
+    }
+    let shared = |same: &Vec<(usize, &ImageEntry)>| {
+        same.iter().map(|(_, image)| image.sha256).collect::<BTreeSet<_>>().len() > 1
+    };
+    let mut twice: Vec<_> = instances.into_values().filter(shared).flatten().collect();
+    twice.sort_by_key(|(number, _)| *number);
+    let twice: Vec<(usize, JobId)> =
+        twice.into_iter().map(|(number, image)| (number, image.job_id)).collect();
+    (!twice.is_empty()).then(|| Doubt::instance_twice(&twice))
+}

@@ -1,0 +1,73 @@
+//! What makes it doubtful whose the images are is said in every form, in the same sentence.
+
+use hilum_events::{Sha256Digest, samples::job_id};
+use hilum_reports::{Doubt, HeaderField, Language, Pictures, Report, fhir, hl7, html, pdf, samples};
+
+fn doubtful() -> Report {
+    let mut report = samples::incomplete();
+    report.doubts = vec![
+        Doubt::headers_differ(vec![HeaderField::PatientName, HeaderField::BirthDate]),
+        Doubt::without_patient(&[(2, job_id(2))]),
+        Doubt::instance_twice(&[(1, job_id(1)), (3, job_id(3))]),
+    ];
+    report
+}
+
+/// With one blank between words: forms break lines where they like.
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn every_form_says_the_same_sentences() {
+    let report = doubtful();
+    let hash = Sha256Digest::of(b"document");
+    let page = |language| html::render(&report, &Pictures::new(), &hash, language);
+    let json = String::from_utf8(report.to_json().unwrap()).unwrap();
+    let forms = [
+        ("json", json),
+        ("html", page(Language::English)),
+        ("html in Korean", page(Language::Korean)),
+        ("fhir", String::from_utf8(fhir::bundle(&report)).unwrap()),
+        ("hl7", hl7::oru_r01(&report)),
+    ];
+    for doubt in &report.doubts {
+        for (name, form) in &forms {
+            assert!(words(form).contains(&words(&doubt.text)), "{name}: {}", doubt.text);
+        }
+    }
+    let korean = &forms[2].1;
+    for sentence in [
+        "영상 헤더의 환자 정보가 서로 다릅니다(이름, 생년월일)",
+        "영상 2: 환자 정보가 없는",
+        "영상 1, 3: SOP",
+    ] {
+        assert!(korean.contains(sentence), "{sentence}");
+    }
+}
+
+#[test]
+fn the_sheets_say_them_in_both_languages() {
+    let (report, plain) = (doubtful(), samples::incomplete());
+    let hash = Sha256Digest::of(b"document");
+    for language in Language::ALL {
+        let text = |report: &Report| {
+            let sheets = pdf::render(report, &Pictures::new(), &hash, language).unwrap();
+            crate::pdf::text(&sheets)
+        };
+        let (said, before) = (text(&report), text(&plain));
+        for doubt in &report.doubts {
+            assert!(said.contains(&crate::pdf::squeezed(&doubt.text)), "{}: {}", language.tag(), doubt.text);
+            assert!(!before.contains(&crate::pdf::squeezed(&doubt.text)));
+        }
+    }
+}
+
+#[test]
+fn a_document_without_doubts_has_no_such_field() {
+    let json = String::from_utf8(samples::revised().to_json().unwrap()).unwrap();
+    assert!(!json.contains("doubts"));
+    let report = doubtful();
+    assert_eq!(Report::from_json(&report.to_json().unwrap()).unwrap(), report);
+    hilum_reports::check(&report).unwrap();
+}
