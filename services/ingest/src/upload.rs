@@ -270,12 +270,7 @@ impl Door {
         } else {
             self.decoders.inspect_head(head).await?
         };
-        let header = Header {
-            modality: series.codes.modality.as_deref(),
-            body_part: series.codes.body_part.as_deref(),
-            view_position: series.codes.view.as_deref(),
-            description: series.description.as_deref(),
-        };
+        let header = Header { image: &series.image, description: series.description.as_deref() };
         Ok((Some(identity), self.sites.series(site, &header)))
     }
 
