@@ -64,15 +64,16 @@ impl Desk {
         *self.memory.refuses.lock().unwrap() = reports;
     }
 
-    /// The setting by which all reports are delivered here, and a rule flags each study of which an image was read; `rest` is
-    /// the rest of the rule.
+    /// The setting by which all reports are delivered here, and a rule flags each study of which an image was read, also by
+    /// the untrained demonstration model; `rest` is the rest of the rule.
     pub fn setting(&self, rest: &str) -> (&'static str, String) {
         let (file, secret) = (self.folder.path().join("targets.toml"), self.folder.path().join("secret"));
         std::fs::write(&secret, SECRET).unwrap();
         let (url, secret) = (&self.url, secret.display());
         let targets = format!(
             "[target.desk]\nkind = 'webhook'\nurl = '{url}/hooks'\nsecret_file = '{secret}'\n\
-             [[rule]]\nname = 'any'\nlabel = 'Effusion'\nmeasure = 'probability'\nthreshold = 0.0\n{rest}\n"
+             [[rule]]\nname = 'any'\nlabel = 'Effusion'\nmeasure = 'probability'\nthreshold = 0.0\n\
+             demonstration = true\n{rest}\n"
         );
         std::fs::write(&file, targets).unwrap();
         ("HILUM_TARGETS", file.display().to_string())

@@ -11,16 +11,17 @@ use walkdir::WalkDir;
 fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
     BTreeMap::from([
         ("hilum-events", &[][..]),
+        ("hilum-headers", &[]),
         ("hilum-runtime", &[]),
         ("hilum-servers", &[]),
         ("hilum-log", &["hilum-events"]),
         ("hilum-answers", &["hilum-events"]),
         ("hilum-blobs", &["hilum-events"]),
-        ("hilum-imaging", &["hilum-events"]),
-        ("hilum-models", &["hilum-events"]),
+        ("hilum-imaging", &["hilum-events", "hilum-headers"]),
+        ("hilum-models", &["hilum-events", "hilum-headers"]),
         ("hilum-reports", &["hilum-events"]),
         ("hilum-dicom", &["hilum-events", "hilum-imaging", "hilum-reports"]),
-        ("hilum-sites", &["hilum-events"]),
+        ("hilum-sites", &["hilum-events", "hilum-headers"]),
         ("hilum-forms", &["hilum-blobs", "hilum-dicom", "hilum-events", "hilum-imaging", "hilum-reports"]),
     ])
 }

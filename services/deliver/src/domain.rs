@@ -12,6 +12,9 @@ use crate::targets::{Rule, Target};
 
 /// Stands on every flag.
 const DISCLAIMER: &str = "For research use only. Not a diagnosis.";
+/// Stands on the flags of an untrained model.
+const UNTRAINED: &str =
+    "UNTRAINED: a demonstration network with random weights made this flag; it means nothing";
 
 /// Something that a target is to be given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,14 +49,16 @@ pub(crate) struct ReadImage {
     pub(crate) job_id: JobId,
 }
 
-/// The flags that `reading` gives the study of `image`, one for each rule that it matches.
+/// The flags that `reading` gives the study of `image`, one for each rule that it matches. What an untrained model says
+/// means nothing: it matches only rules that are for a demonstration.
 pub(crate) fn flags(
     rules: &[Rule],
     site: &Site,
     image: ReadImage,
     reading: &InferenceCompleted,
 ) -> Vec<StudyFlagged> {
-    let rules = rules.iter().filter(|rule| rule.sites.has(site));
+    let untrained = !reading.model.trained;
+    let rules = rules.iter().filter(|rule| rule.sites.has(site) && (rule.demonstration || !untrained));
     let flag = |rule: &Rule| {
         let value = measured(rule, reading).filter(|value| *value >= rule.threshold)?;
         Some(StudyFlagged {
@@ -67,6 +72,7 @@ pub(crate) fn flags(
             threshold: rule.threshold,
             actions: rule.actions.clone(),
             targets: rule.targets.clone(),
+            untrained,
         })
     };
     rules.filter_map(flag).collect()
@@ -97,6 +103,8 @@ struct FlagNotice<'a> {
     value: f32,
     threshold: f32,
     actions: &'a [FlagAction],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notice: Option<&'static str>,
 }
 
 /// The bytes that tell of a flag: the same each time.
@@ -118,12 +126,13 @@ pub(crate) fn notice(fact: &Envelope, flag: &StudyFlagged) -> Result<Vec<u8>, se
         value: flag.value,
         threshold: flag.threshold,
         actions: &flag.actions,
+        notice: flag.untrained.then_some(UNTRAINED),
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use hilum_events::{Resolution, samples};
+    use hilum_events::{ModelIdentity, Resolution, samples};
 
     use super::*;
     use crate::targets::Targets;
@@ -164,6 +173,7 @@ mod tests {
         let Event::InferenceCompleted(mut reading) = samples::inference_completed(1, "a", 0).event else {
             panic!("the sample is another event")
         };
+        reading.model.trained = true;
         reading.findings.truncate(1);
         reading.findings[0].label = "Effusion".to_owned();
         reading.findings[0].probability = probability;
@@ -196,6 +206,32 @@ mod tests {
         rules[0].sites = crate::targets::Sites::All;
         rules[0].label = "Mass".to_owned();
         assert!(flags(&rules, &site, image, &reading(0.9, None)).is_empty());
+    }
+
+    #[test]
+    fn an_untrained_model_flags_nothing_but_for_a_demonstration_and_then_says_so() {
+        let image = ReadImage { study_id: samples::study_id(), job_id: samples::job_id(1) };
+        let untrained = InferenceCompleted {
+            model: ModelIdentity { trained: false, ..samples::model() },
+            ..reading(0.9, Some(0.9))
+        };
+        let mut rules = targets().rules;
+        assert_eq!(flags(&rules, &Site::default(), image, &untrained), []);
+        rules[0].demonstration = true;
+        let flagged = flags(&rules, &Site::default(), image, &untrained);
+        assert_eq!(flagged.len(), 1);
+        assert!(flagged[0].untrained, "{flagged:?}");
+        assert!(!flags(&rules, &Site::default(), image, &reading(0.9, None))[0].untrained);
+
+        let mut fact = samples::study_flagged(1, "a", 0);
+        for (untrained, says) in [(true, true), (false, false)] {
+            if let Event::StudyFlagged(flag) = &mut fact.event {
+                flag.untrained = untrained;
+            }
+            let Event::StudyFlagged(flag) = &fact.event else { panic!("the sample is another event") };
+            let told = String::from_utf8(notice(&fact, flag).unwrap()).unwrap();
+            assert_eq!(told.contains("UNTRAINED"), says, "{told}");
+        }
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub mod model_command;
 mod model_printer;
 mod model_thread;
 mod openvino;
+mod plausibility;
 pub mod preparation;
 mod prepare;
 mod reading;

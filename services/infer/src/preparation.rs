@@ -2,8 +2,8 @@
 //! images it wants at all. No IO and no engine.
 
 use hilum_events::Notice;
-use hilum_imaging::{DicomFacts, DicomValues, Preparation, Preprocessing, ResizeMethod};
-use hilum_models::{HeaderFacts, HeaderRule, Manifest, ResizeRule, ValuesRule, Verdict, objections};
+use hilum_imaging::{DicomValues, ImageHeader, Preparation, Preprocessing, ResizeMethod};
+use hilum_models::{HeaderRule, Manifest, ResizeRule, ValuesRule, Verdict, objections};
 
 /// This release prepares images otherwise than the model wants it.
 #[derive(Debug, thiserror::Error)]
@@ -39,14 +39,9 @@ pub fn preparation(manifest: &Manifest) -> Result<Preparation, OtherPreprocessin
 }
 
 /// What is to be said of an image with this header, or why it is not read.
-pub(crate) fn judge(rules: &[HeaderRule], facts: &DicomFacts) -> Result<Vec<Notice>, Notice> {
-    let facts = HeaderFacts {
-        modality: facts.modality.as_deref(),
-        body_part: facts.body_part.as_deref(),
-        view: facts.view.as_deref(),
-    };
+pub(crate) fn judge(rules: &[HeaderRule], header: &ImageHeader) -> Result<Vec<Notice>, Notice> {
     let mut notices = Vec::new();
-    for objection in objections(rules, &facts) {
+    for objection in objections(rules, header) {
         let notice = Notice { code: objection.code.to_owned(), text: objection.text };
         match objection.verdict {
             Verdict::Refuse => return Err(notice),
@@ -57,7 +52,11 @@ pub(crate) fn judge(rules: &[HeaderRule], facts: &DicomFacts) -> Result<Vec<Noti
 }
 
 #[cfg(test)]
+mod field;
+#[cfg(test)]
 mod tests {
+    use hilum_imaging::HeaderValue;
+
     use super::*;
 
     fn manifest() -> Manifest {
@@ -76,15 +75,15 @@ mod tests {
 
     #[test]
     fn one_reason_to_refuse_is_enough_and_flags_are_all_said() {
-        let facts = |modality: &str, view: &str| DicomFacts {
-            modality: Some(modality.to_owned()),
-            body_part: None,
-            view: Some(view.to_owned()),
+        let header = |modality: &str, view: &str| ImageHeader {
+            modality: HeaderValue::of(modality),
+            view_position: HeaderValue::of(view),
+            ..ImageHeader::default()
         };
         let rules = manifest().header_rules;
-        assert_eq!(judge(&rules, &facts("CR", "PA")), Ok(Vec::new()));
-        let flagged = judge(&rules, &facts("CR", "LL")).unwrap();
+        assert_eq!(judge(&rules, &header("CR", "PA")), Ok(Vec::new()));
+        let flagged = judge(&rules, &header("CR", "LL")).unwrap();
         assert_eq!(flagged.iter().map(|notice| notice.code.as_str()).collect::<Vec<_>>(), ["other_view"]);
-        assert_eq!(judge(&rules, &facts("CT", "LL")).unwrap_err().code, "other_modality");
+        assert_eq!(judge(&rules, &header("CT", "LL")).unwrap_err().code, "other_modality");
     }
 }

@@ -19,6 +19,7 @@ use tracing::Instrument as _;
 
 use crate::asked::{is_wanted, tell};
 use crate::engine::{EngineError, Output};
+use crate::plausibility::doubts;
 use crate::preparation::judge;
 use crate::reading::{Model, Seen};
 use crate::worker::{Announced, ModelWorker};
@@ -131,10 +132,10 @@ impl Reader {
         let (prepared, _) = timed("prepare", preparing).await;
         let prepared = prepared.map_err(undecoded)?;
         drop(bytes);
-        let notices = match &prepared.facts {
-            Some(facts) => judge(&self.model.header_rules, facts)
+        let notices = match &prepared.header {
+            Some(header) => judge(&self.model.header_rules, header)
                 .map_err(|why| Unread::Image { code: why.code, reason: why.text })?,
-            None => Vec::new(),
+            None => prepared.plain.iter().flat_map(doubts).collect(),
         };
         let (decode_ms, preprocess_ms) = (prepared.decode_ms, prepared.preprocess_ms);
         for (stage, ms) in [("decode", decode_ms), ("preprocess", preprocess_ms)] {

@@ -289,12 +289,7 @@ impl Door {
             return Ok((None, Vec::new()));
         }
         let Inspected { identity, series } = self.inspector.inspect(&self.store, &arrived.received).await?;
-        let header = Header {
-            modality: series.codes.modality.as_deref(),
-            body_part: series.codes.body_part.as_deref(),
-            view_position: series.codes.view.as_deref(),
-            description: series.description.as_deref(),
-        };
+        let header = Header { image: &series.image, description: series.description.as_deref() };
         Ok((Some(identity), self.sites.series(site, &header)))
     }
 

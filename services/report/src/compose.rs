@@ -214,6 +214,7 @@ fn flags(brief: &Brief, story: &Story, images: &[ImageEntry]) -> Result<Vec<Flag
             threshold: e.threshold,
             job_id: e.job_id,
             at: fact.stored_at,
+            untrained: e.untrained || reading.is_some_and(|reading| !reading.trained),
         }));
     }
     Ok(flags)

@@ -3,4 +3,4 @@
 
 mod result;
 
-pub use result::JobResult;
+pub use result::{JobResult, UNTRAINED};

@@ -6,7 +6,8 @@ use hilum_events::{
 };
 use serde::Serialize;
 
-const UNTRAINED: &str = "UNTRAINED demonstration network: its outputs mean nothing and must not be used to \
+/// Said of what an untrained model says.
+pub const UNTRAINED: &str = "UNTRAINED demonstration network: its outputs mean nothing and must not be used to \
                          judge an image";
 
 /// A completed job's reading.

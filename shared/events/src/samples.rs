@@ -266,6 +266,7 @@ pub fn study_flagged(number: u128, content: &str, seconds: i64) -> Envelope {
         threshold: 0.5,
         actions: vec![FlagAction::RaisePriority, FlagAction::Notify, FlagAction::Worklist],
         targets: vec!["pager".parse().expect("fits the rule")],
+        untrained: false,
     });
     inference_completed(number, content, seconds).next(at(seconds), event)
 }

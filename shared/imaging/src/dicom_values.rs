@@ -1,9 +1,10 @@
-//! What a DICOM object offers beside its pixels: which of its values are read, and the codes of its header that rules
-//! may look at. Knows no file format.
+//! What a DICOM object offers beside its pixels: which of its values are read, and what rules may look at. Knows no file
+//! format.
 
 use std::fmt;
 
 use hilum_events::DicomIdentity;
+use hilum_headers::ImageHeader;
 use serde::{Deserialize, Serialize};
 
 /// Which values of a DICOM object become the picture.
@@ -15,17 +16,6 @@ pub enum DicomValues {
     Stored,
     /// Through the modality LUT or rescale and then the first VOI LUT or window: 0 is its lower end, 65535 its upper.
     Window,
-}
-
-/// Codes from the header of a DICOM object: code strings only, no free text.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DicomFacts {
-    /// Modality (0008,0060), such as `DX`.
-    pub modality: Option<String>,
-    /// Body Part Examined (0018,0015), such as `CHEST`.
-    pub body_part: Option<String>,
-    /// View Position (0018,5101), such as `PA`.
-    pub view: Option<String>,
 }
 
 /// What the header of a DICOM object says before any pixel is looked at.
@@ -41,8 +31,8 @@ pub struct Inspected {
 /// a careless sender may have written a name.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeriesHeader {
-    /// The codes.
-    pub codes: DicomFacts,
+    /// What it says that the image shows.
+    pub image: ImageHeader,
     /// Series Description (0008,103E), its first 64 characters.
     pub description: Option<String>,
 }
@@ -55,7 +45,7 @@ impl SeriesHeader {
 /// Without the description, lest it comes into a log.
 impl fmt::Debug for SeriesHeader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SeriesHeader").field("codes", &self.codes).finish_non_exhaustive()
+        f.debug_struct("SeriesHeader").field("image", &self.image).finish_non_exhaustive()
     }
 }
 

@@ -3,13 +3,15 @@
 use std::time::Instant;
 
 use hilum_events::{MediaType, Sha256Digest};
+use hilum_headers::ImageHeader;
 use serde::{Deserialize, Serialize};
 
 use crate::codec;
-use crate::dicom_values::{DicomFacts, DicomValues};
+use crate::dicom_values::DicomValues;
 use crate::error::Refusal;
 use crate::limits::Limits;
 use crate::picture::Preview;
+use crate::plain::PlainFacts;
 use crate::preprocess::{ModelInput, Preprocessing, preprocess};
 
 /// Everything that decides which numbers a model sees of a file.
@@ -39,8 +41,10 @@ pub struct Prepared {
     pub input: ModelInput,
     /// That of the picture before it was scaled, [`Picture::pixel_digest`](crate::Picture::pixel_digest).
     pub pixel_digest: Sha256Digest,
-    /// What the header says, if the file is a DICOM object.
-    pub facts: Option<DicomFacts>,
+    /// What the header says that the image shows, if the file is a DICOM object.
+    pub header: Option<ImageHeader>,
+    /// What the file shows of itself, if it is no DICOM object.
+    pub plain: Option<PlainFacts>,
     /// The picture for people, if it was asked for.
     pub preview: Option<Preview>,
     /// Wall-clock time from file bytes to pixels, their digest and the preview, milliseconds.
@@ -64,8 +68,8 @@ pub(crate) fn prepare(
     let begun = Instant::now();
     let input = preprocess(&decoded.picture, &preparation.preprocessing);
     let preprocess_ms = milliseconds_since(begun);
-    let (facts, preview) = (decoded.facts, decoded.preview);
-    Ok(Prepared { input, pixel_digest, facts, preview, decode_ms, preprocess_ms })
+    let (header, plain, preview) = (decoded.header, decoded.plain, decoded.preview);
+    Ok(Prepared { input, pixel_digest, header, plain, preview, decode_ms, preprocess_ms })
 }
 
 fn milliseconds_since(begun: Instant) -> f32 {

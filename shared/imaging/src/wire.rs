@@ -5,15 +5,17 @@ use std::io::{self, Read, Write};
 
 use bytes::BufMut;
 use hilum_events::{AnalysedRegion, MediaType, Sha256Digest};
+use hilum_headers::ImageHeader;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::bench::FileCost;
-use crate::dicom_values::{DicomFacts, DicomValues, Inspected, SeriesHeader};
+use crate::dicom_values::{DicomValues, Inspected, SeriesHeader};
 use crate::error::Refusal;
 use crate::limits::Limits;
 use crate::picture::{Picture, Preview, Samples};
+use crate::plain::PlainFacts;
 use crate::preparation::{Preparation, Prepared};
 use crate::preprocess::ModelInput;
 use crate::study_header::StudyHeader;
@@ -124,7 +126,8 @@ pub(crate) struct PreparedHeader {
     side_px: u32,
     region: AnalysedRegion,
     pixel_digest: Sha256Digest,
-    facts: Option<DicomFacts>,
+    header: Option<ImageHeader>,
+    plain: Option<PlainFacts>,
     preview: Option<PreviewHeader>,
     decode_ms: f32,
     preprocess_ms: f32,
@@ -141,14 +144,14 @@ struct PreviewHeader {
 impl PreparedHeader {
     /// Header, and bytes of the numbers and of the preview.
     pub(crate) fn split(prepared: Prepared) -> (Self, Vec<u8>) {
-        let Prepared { input, pixel_digest, facts, preview, decode_ms, preprocess_ms } = prepared;
+        let Prepared { input, pixel_digest, header, plain, preview, decode_ms, preprocess_ms } = prepared;
         let ModelInput { side_px, values, region } = input;
         let mut bytes = to_bytes(&values, f32::to_le_bytes);
         let preview = preview.map(|Preview { width, height, png, .. }| {
             bytes.extend_from_slice(&png);
             PreviewHeader { width, height, png_len: png.len() as u64 }
         });
-        (Self { side_px, region, pixel_digest, facts, preview, decode_ms, preprocess_ms }, bytes)
+        (Self { side_px, region, pixel_digest, header, plain, preview, decode_ms, preprocess_ms }, bytes)
     }
 
     /// The whole again; `None` if it is no input of `side_px` × `side_px` numbers.
@@ -172,7 +175,8 @@ impl PreparedHeader {
         Some(Prepared {
             input: ModelInput { side_px, values, region: self.region },
             pixel_digest: self.pixel_digest,
-            facts: self.facts.map(codes_only),
+            header: self.header.map(ImageHeader::bounded),
+            plain: self.plain,
             preview,
             decode_ms: self.decode_ms,
             preprocess_ms: self.preprocess_ms,
@@ -180,24 +184,10 @@ impl PreparedHeader {
     }
 }
 
-/// Facts as an honest decoder process gives them. One that a file has taken over could put a name there.
-fn codes_only(facts: DicomFacts) -> DicomFacts {
-    let is_code = |text: &String| {
-        let allowed = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"_ ".contains(&byte);
-        text.len() <= 16 && text.bytes().all(allowed)
-    };
-    let DicomFacts { modality, body_part, view } = facts;
-    DicomFacts {
-        modality: modality.filter(is_code),
-        body_part: body_part.filter(is_code),
-        view: view.filter(is_code),
-    }
-}
-
-/// What an honest decoder process says of a series: codes, and a description that is not endless.
+/// What an honest decoder process says of a series: nothing endless.
 pub(crate) fn bounded_series(series: SeriesHeader) -> SeriesHeader {
     let is_short = |text: &String| text.chars().count() <= SeriesHeader::DESCRIPTION_MAX_CHARS;
-    SeriesHeader { codes: codes_only(series.codes), description: series.description.filter(is_short) }
+    SeriesHeader { image: series.image.bounded(), description: series.description.filter(is_short) }
 }
 
 fn to_bytes<T: Copy, const N: usize>(values: &[T], bytes_of: impl Fn(T) -> [u8; N]) -> Vec<u8> {
@@ -291,6 +281,8 @@ fn parse<T: DeserializeOwned>(header: &[u8]) -> io::Result<T> {
 
 #[cfg(test)]
 mod tests {
+    use hilum_headers::HeaderValue;
+
     use super::*;
 
     fn request() -> Request {
@@ -335,27 +327,27 @@ mod tests {
     }
 
     #[test]
-    fn a_series_is_told_by_codes_and_a_short_description_whatever_the_process_says() {
-        let said = |view: &str, description: String| {
-            let codes = DicomFacts { modality: None, body_part: None, view: Some(view.into()) };
-            bounded_series(SeriesHeader { codes, description: Some(description) })
+    fn a_series_is_told_by_short_texts_whatever_the_process_says() {
+        let said = |view: String, description: String| {
+            let image = ImageHeader { view_position: HeaderValue::Text(view), ..ImageHeader::default() };
+            bounded_series(SeriesHeader { image, description: Some(description) })
         };
-        let honest = said("PA", "d".repeat(64));
-        assert_eq!(
-            (honest.codes.view.as_deref(), honest.description.map(|text| text.len())),
-            (Some("PA"), Some(64))
-        );
-        assert_eq!(said("Doe^John", "d".repeat(65)), SeriesHeader::default());
+        let honest = said("PA".to_owned(), "d".repeat(64));
+        assert_eq!(honest.image.view_position, HeaderValue::of("PA"));
+        assert_eq!(honest.description.map(|text| text.len()), Some(64));
+        let endless = said("P".repeat(1000), "d".repeat(65));
+        assert_eq!((endless.image.view_position, endless.description), (HeaderValue::Unreadable, None));
     }
 
     #[test]
-    fn an_input_of_another_size_than_asked_for_is_none_and_text_that_is_no_code_is_left_out() {
-        let facts = |view| DicomFacts { modality: Some("DX".into()), body_part: None, view };
+    fn an_input_of_another_size_than_asked_for_is_none_and_endless_text_is_left_out() {
+        let header = |view_position| Some(ImageHeader { view_position, ..ImageHeader::default() });
         let region = AnalysedRegion { picture_width: 5, picture_height: 2, x: 1, y: 0, side: 2 };
         let prepared = Prepared {
             input: ModelInput { side_px: 2, values: vec![-1024.0, 0.5, 1.0, 1024.0], region },
             pixel_digest: Sha256Digest::of(b"pixels"),
-            facts: Some(facts(None)),
+            header: header(HeaderValue::Unreadable),
+            plain: None,
             preview: Some(Preview {
                 width: 5,
                 height: 2,
@@ -366,12 +358,12 @@ mod tests {
             decode_ms: 1.5,
             preprocess_ms: 0.25,
         };
-        let (header, bytes) = PreparedHeader::split(prepared.clone());
-        assert_eq!(header.clone().join(&bytes, 1), None);
-        assert_eq!(header.clone().join(&bytes[4..], 2), None);
-        assert_eq!(header.clone().join(&bytes[1..], 2), None);
-        assert_eq!(header.clone().join(&bytes, 2).as_ref(), Some(&prepared));
-        let talkative = PreparedHeader { facts: Some(facts(Some("Doe^John".into()))), ..header };
+        let (sent, bytes) = PreparedHeader::split(prepared.clone());
+        assert_eq!(sent.clone().join(&bytes, 1), None);
+        assert_eq!(sent.clone().join(&bytes[4..], 2), None);
+        assert_eq!(sent.clone().join(&bytes[1..], 2), None);
+        assert_eq!(sent.clone().join(&bytes, 2).as_ref(), Some(&prepared));
+        let talkative = PreparedHeader { header: header(HeaderValue::Text("x".repeat(1000))), ..sent };
         assert_eq!(talkative.join(&bytes, 2), Some(prepared));
     }
 }

@@ -1,13 +1,14 @@
 //! A model folder on disk: every listed file is compared with its hash before a byte of it is used. Files that the
 //! manifest does not list are never read.
 
-use hilum_events::{NameError, ReaderIdentity, Sha256Digest};
+use hilum_events::{NameError, ReaderIdentity};
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::golden::{GoldenCase, GoldenFile};
+use crate::header_rules::rules_digest;
 use crate::manifest::{FileEntry, FileRole, MANIFEST_FILE, Manifest};
 use crate::{ModelError, ModelIdentity};
 
@@ -58,12 +59,10 @@ impl ModelFolder {
     /// # Errors
     /// When events can't name the model.
     pub fn reader(&self) -> Result<ReaderIdentity, NameError> {
-        let rules =
-            serde_json::to_vec(&self.manifest.header_rules).expect("rules are words and have a JSON form");
         Ok(ReaderIdentity {
             release: env!("CARGO_PKG_VERSION").to_owned(),
             model: (&self.identity()).try_into()?,
-            rules_sha256: Sha256Digest::of(&rules),
+            rules_sha256: rules_digest(&self.manifest.header_rules),
         })
     }
 

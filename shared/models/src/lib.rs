@@ -20,7 +20,7 @@ pub use densenet121_weights::{Affine, Classifier, DenseNetWeights, Kernel};
 pub use error::ModelError;
 pub use folder::{ModelFolder, sha256_hex};
 pub use golden::{GoldenCase, GoldenCaseEntry, GoldenFile, GoldenMap, tensor_from_bytes};
-pub use header_rules::{HeaderAttribute, HeaderFacts, HeaderRule, Objection, Verdict, objections};
+pub use header_rules::{HeaderAttribute, HeaderRule, Objection, Verdict, objections};
 pub use identity::{ModelIdentity, ReadingKey, UNTRAINED_NOTICE};
 pub use manifest::{Architecture, FileEntry, FileRole, MANIFEST_FILE, Manifest, ResizeRule, ValuesRule};
 pub use write::{NewFile, write_folder};

@@ -94,6 +94,7 @@ pub fn incomplete() -> Report {
         threshold: 0.5,
         job_id: events::job_id(1),
         at: events::at(3),
+        untrained: false,
     }];
     report.comparison = Some(Comparison::between(&report, &earlier()));
     report

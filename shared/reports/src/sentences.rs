@@ -69,7 +69,10 @@ pub fn flags(report: &Report) -> Vec<String> {
             None => format!("probability {}", flag.probability),
         };
         let FlagEntry { rule, threshold, job_id, .. } = flag;
-        format!("Flagged by the rule {rule}: {label} with {number}, from {threshold} on, in the image of job {job_id}.")
+        let said = format!(
+            "Flagged by the rule {rule}: {label} with {number}, from {threshold} on, in the image of job {job_id}."
+        );
+        if flag.untrained { format!("{said} {UNTRAINED_NOTICE}.") } else { said }
     });
     flags.collect()
 }
@@ -158,7 +161,10 @@ mod tests {
         let flag = format!(
             "Flagged by the rule effusion-first: Effusion with score 0.5667, from 0.5 on, in the image of job {first}."
         );
-        assert_eq!(flags(&report), [flag]);
+        assert_eq!(flags(&report), [flag.clone()]);
+        let mut report = report;
+        report.flags[0].untrained = true;
+        assert_eq!(flags(&report), [format!("{flag} {UNTRAINED_NOTICE}.")]);
     }
 
     #[test]

@@ -83,7 +83,8 @@ impl Language {
             None => format!("{} {}", words.job, flag.job_id),
         };
         let numbers = (words.flag_numbers)(flag.score, flag.probability, flag.threshold);
-        format!(": {numbers}; {}; {image}, {}", (words.flagged_by)(&flag.rule), time(flag.at))
+        let untrained = if flag.untrained { format!("; {}", words.untrained) } else { String::new() };
+        format!(": {numbers}; {}; {image}, {}{untrained}", (words.flagged_by)(&flag.rule), time(flag.at))
     }
 
     /// How an image ended, where there is room for a line only.

@@ -2,18 +2,15 @@
 //! careless sender may have written anything there.
 
 use hilum_events::SeriesName;
+use hilum_headers::{HeaderAttribute, ImageHeader, Saying, saying};
 use regex::Regex;
 
 /// What the header of a DICOM object says of its series, as far as rules look at it. Not for any log: the description is
 /// free text.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub struct Header<'a> {
-    /// Modality (0008,0060), such as `DX`.
-    pub modality: Option<&'a str>,
-    /// Body Part Examined (0018,0015), such as `CHEST`.
-    pub body_part: Option<&'a str>,
-    /// View Position (0018,5101), such as `PA`.
-    pub view_position: Option<&'a str>,
+    /// What it says that the image shows.
+    pub image: &'a ImageHeader,
     /// Series Description (0008,103E).
     pub description: Option<&'a str>,
 }
@@ -32,14 +29,13 @@ impl SeriesRule {
     /// Whether an image with this header belongs to the series. What the header does not say fits no rule that asks.
     pub(crate) fn fits(&self, header: &Header<'_>) -> bool {
         let described = |pattern: &Regex| header.description.is_some_and(|text| pattern.is_match(text));
-        is_one_of(self.modality.as_ref(), header.modality)
-            && is_one_of(self.body_part.as_ref(), header.body_part)
-            && is_one_of(self.view_position.as_ref(), header.view_position)
+        let means = |attribute, codes: &Option<Vec<String>>| {
+            let meant = |codes: &Vec<String>| saying(attribute, header.image, codes) == Saying::Meant;
+            codes.as_ref().is_none_or(meant)
+        };
+        means(HeaderAttribute::Modality, &self.modality)
+            && means(HeaderAttribute::BodyPart, &self.body_part)
+            && means(HeaderAttribute::View, &self.view_position)
             && self.description.as_ref().is_none_or(described)
     }
-}
-
-fn is_one_of(codes: Option<&Vec<String>>, value: Option<&str>) -> bool {
-    let Some(codes) = codes else { return true };
-    value.is_some_and(|value| codes.iter().any(|code| code.eq_ignore_ascii_case(value)))
 }

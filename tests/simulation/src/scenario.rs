@@ -176,6 +176,7 @@ static TARGETS: LazyLock<Targets> = LazyLock::new(|| {
         label = 'Effusion'
         measure = 'probability'
         threshold = 0.5
+        demonstration = true
         actions = ['raise-priority', 'notify']
         targets = ['desk']
         [[rule]]
@@ -183,6 +184,7 @@ static TARGETS: LazyLock<Targets> = LazyLock::new(|| {
         label = 'Effusion'
         measure = 'probability'
         threshold = 0.2
+        demonstration = true
         actions = ['worklist', 'raise-priority']";
     Targets::parse(file).expect("it is as docs/delivery.md says")
 });

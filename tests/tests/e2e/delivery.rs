@@ -36,6 +36,7 @@ async fn a_flag_and_a_report_are_told_and_what_was_refused_is_delivered_after_a_
     assert_eq!(flags.len(), 1);
     let flag: Value = serde_json::from_slice(&flags[0].body).unwrap();
     assert_eq!((flag["job_id"].as_str(), flag["label"].as_str()), (Some(job.as_str()), Some("Effusion")));
+    assert!(flag["notice"].as_str().unwrap().contains("UNTRAINED"), "{flag}");
 
     let listed = || async {
         let (_, study) = stack.get("/v1/studies/S-1").await;
@@ -45,6 +46,8 @@ async fn a_flag_and_a_report_are_told_and_what_was_refused_is_delivered_after_a_
     assert!(wait_until(LIMIT, listed).await, "{}", stack.get("/v1/studies/S-1").await.1);
     let (_, worklist) = stack.get("/v1/studies?flagged=true").await;
     assert_eq!(worklist["studies"][0]["study_ref"], "S-1", "{worklist}");
+    let notice = worklist["studies"][0]["flags"][0]["notice"].as_str().unwrap();
+    assert!(notice.contains("UNTRAINED"), "{worklist}");
     let digest = stack.events().await.into_iter().find_map(|envelope| match envelope.event {
         Event::ReportDelivered(told) if told.attempt == 2 => Some(told.objects[0].sha256),
         _ => None,

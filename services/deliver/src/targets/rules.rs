@@ -24,6 +24,8 @@ pub struct Rule {
     pub actions: Vec<FlagAction>,
     /// Who is told, when `actions` has [`FlagAction::Notify`].
     pub targets: Vec<DeliveryTarget>,
+    /// Whether it looks at readings of an untrained model, too, and flags them as such.
+    pub demonstration: bool,
 }
 
 #[derive(Deserialize)]
@@ -37,6 +39,8 @@ struct Keys {
     #[serde(default)]
     targets: Vec<DeliveryTarget>,
     sites: Option<Vec<Site>>,
+    #[serde(default)]
+    demonstration: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -85,6 +89,7 @@ fn read_one(table: toml::Table, targets: &[Target]) -> Result<Rule, String> {
         threshold: keys.threshold,
         actions: actions.into_iter().map(Action::flag_action).collect(),
         targets: keys.targets,
+        demonstration: keys.demonstration,
     };
     check_targets(&rule, targets)?;
     Ok(rule)

@@ -21,8 +21,18 @@ targets = ['pager']
 
 /// The reading of content `a` with this probability of an effusion.
 fn reading(probability: f32) -> hilum_events::Envelope {
+    reading_by(Trained::Yes, probability)
+}
+
+enum Trained {
+    Yes,
+    No,
+}
+
+fn reading_by(trained: Trained, probability: f32) -> hilum_events::Envelope {
     let mut fact = samples::inference_completed(1, "a", 3);
     let Event::InferenceCompleted(reading) = &mut fact.event else { panic!("the sample is another event") };
+    reading.model.trained = matches!(trained, Trained::Yes);
     let label = "Effusion".to_owned();
     reading.findings = vec![Finding { label, logit: 0.0, probability, operating_point_score: None }];
     fact
@@ -95,4 +105,32 @@ async fn a_reading_below_the_threshold_flags_nothing() {
     bench.delivered("pager", 1).await;
     copy.stop().await;
     assert_eq!(bench.count("evt.study-flagged.>").await, 0);
+}
+
+#[tokio::test]
+async fn an_untrained_model_flags_nothing_unless_the_rule_is_for_a_demonstration() {
+    let bench = Bench::new().await;
+    let receiver = Receiver::start(&[]).await;
+    let shown = RULE.replace("'effusion'", "'shown'") + "demonstration = true\n";
+    let targets = webhook(&bench, "pager", &receiver.url, "forms = []") + RULE + &shown;
+    let copy = bench.start(&targets).await;
+    bench.log.append(&samples::image_stored(1, "a", 0)).await.unwrap();
+    bench.log.append(&samples::inference_requested(1, "a", 1)).await.unwrap();
+    bench.log.append(&reading_by(Trained::No, 0.99)).await.unwrap();
+    let told = || async { bench.count("evt.report-delivered.>").await == 1 };
+    assert!(wait_until(LIMIT, told).await);
+    copy.stop().await;
+    let flags = bench.log.all_under(&["evt.study-flagged.>"]).await.unwrap();
+    let rules: Vec<_> = flags
+        .iter()
+        .map(|recorded| match &recorded.envelope().unwrap().event {
+            Event::StudyFlagged(flag) => (flag.rule.to_string(), flag.untrained),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(rules, [("shown".to_owned(), true)]);
+    let got = receiver.got();
+    assert_eq!(got.len(), 1);
+    let told: serde_json::Value = serde_json::from_slice(&got[0].body).unwrap();
+    assert!(told["notice"].as_str().unwrap().contains("UNTRAINED"), "{told}");
 }

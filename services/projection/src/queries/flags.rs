@@ -1,5 +1,6 @@
 //! Reading the flags of studies, and the worklist that they make.
 
+use hilum_answers::UNTRAINED;
 use hilum_events::{FlagAction, JobId, Measure, Notice, ReadingId, RuleName, Site, StudyId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,9 @@ pub struct Flag {
     pub threshold: f32,
     /// What it wants done.
     pub actions: Vec<FlagAction>,
+    /// That it means nothing, when an untrained model made the reading.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<String>,
 }
 
 /// A study of the worklist.
@@ -58,8 +62,15 @@ pub struct FlaggedFilter {
     pub limit: u32,
 }
 
-const FLAGS: &str = "(SELECT coalesce(jsonb_agg(to_jsonb(f) ORDER BY f.seq), '[]') FROM flags f
-    WHERE f.study_id = s.study_id)";
+/// A flag `f` as it is told. Releases that did not look flagged the readings of an untrained model as any other, so the
+/// reading itself is asked.
+fn told() -> String {
+    format!(
+        "to_jsonb(f) || CASE WHEN EXISTS (SELECT FROM outcomes o WHERE o.reading_id = f.reading_id
+            AND o.completed -> 'model' ->> 'trained' = 'false')
+        THEN jsonb_build_object('notice', '{UNTRAINED}') ELSE '{{}}' END"
+    )
+}
 
 impl Queries {
     /// The flags of a study, oldest first.
@@ -67,8 +78,9 @@ impl Queries {
     /// # Errors
     /// When the database is away.
     pub async fn flags(&self, study_id: StudyId) -> Result<Vec<Flag>, sqlx::Error> {
-        let sql = "SELECT to_json(f) FROM flags f WHERE study_id = $1 ORDER BY seq";
-        let rows = sqlx::query_scalar(sql).bind(study_id.as_uuid()).fetch_all(&self.pool).await?;
+        let sql = format!("SELECT {} FROM flags f WHERE study_id = $1 ORDER BY seq", told());
+        let rows = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(study_id.as_uuid());
+        let rows = rows.fetch_all(&self.pool).await?;
         Ok(unwrapped(rows))
     }
 
@@ -77,12 +89,16 @@ impl Queries {
     /// # Errors
     /// When the database is away.
     pub async fn flagged(&self, filter: &FlaggedFilter) -> Result<Vec<Flagged>, sqlx::Error> {
+        let told = told();
         let sql = format!(
             "SELECT to_jsonb(s) || jsonb_build_object(
                 'job_count', (SELECT count(*) FROM jobs j WHERE j.study_id = s.study_id),
                 'closed_at', (SELECT max(occurred_at) FROM history h
                     WHERE h.study_id = s.study_id AND h.event = 'study-close-requested'),
-                'flagged_seq', w.seq, 'flags', {FLAGS}, 'doubts', coalesce((SELECT r.doubts FROM reports r
+                'flagged_seq', w.seq, 'flags',
+                (SELECT coalesce(jsonb_agg({told} ORDER BY f.seq), '[]') FROM flags f
+                    WHERE f.study_id = s.study_id),
+                'doubts', coalesce((SELECT r.doubts FROM reports r
                     WHERE r.study_id = s.study_id ORDER BY r.revision DESC LIMIT 1), '[]'))
             FROM (
                 SELECT study_id, max(seq) AS seq FROM flags

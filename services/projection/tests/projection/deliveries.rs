@@ -71,6 +71,36 @@ async fn flagged_studies_are_listed_newest_first_and_told_with_their_flags() {
     }
 }
 
+#[tokio::test]
+async fn the_flag_of_an_untrained_model_says_so_in_the_worklist_and_at_the_study() {
+    let world = World::start().await;
+    let copy = world.projection().await;
+    for (trained, study) in [(true, "one"), (false, "two")] {
+        let content = if trained { "a" } else { "b" };
+        let mut reading = samples::inference_completed(1, content, 3);
+        let Event::InferenceCompleted(event) = &mut reading.event else {
+            panic!("the sample is another event")
+        };
+        event.model.trained = trained;
+        let mut flagged = study_flagged(1, content, 6);
+        let Event::StudyFlagged(event) = &mut flagged.event else { panic!("the sample is another event") };
+        event.study_id = hilum_events::StudyId::named(&flagged.site, study);
+        let flagged = reading.next(flagged.occurred_at, flagged.event);
+        let seq = world.append(&[image(1 + u128::from(trained), study), reading, flagged]).await;
+        copy.folded(seq).await;
+        let study = copy.ok(&format!("/v1/studies/{}", samples_study(study))).await;
+        let listed = copy.ok("/v1/studies?flagged=true&limit=1").await["studies"][0].clone();
+        for told in [&study, &listed] {
+            let notice = told["flags"][0]["notice"].as_str();
+            assert_eq!(notice.is_some_and(|notice| notice.starts_with("UNTRAINED")), !trained, "{told}");
+        }
+    }
+}
+
+fn samples_study(name: &str) -> hilum_events::StudyId {
+    hilum_events::StudyId::named(&samples::site(), name)
+}
+
 /// The second revision of a report did not reach its target; the position of the fact that says so.
 async fn given_up(world: &World, copy: &Copy) -> u64 {
     let facts = [image_stored(1, "a", 0), report_issued(2, &[1], 1), delivery_failed(2, 9)];

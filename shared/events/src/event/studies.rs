@@ -75,6 +75,10 @@ pub struct StudyFlagged {
     pub actions: Vec<FlagAction>,
     /// Who is to be told, when `actions` has [`FlagAction::Notify`].
     pub targets: Vec<DeliveryTarget>,
+    /// Whether the reading is that of an untrained model, for a demonstration: then the flag means nothing. Left out when
+    /// not, and by releases that flagged such readings as any other.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub untrained: bool,
 }
 
 /// Why a report was issued when it was.

@@ -2,6 +2,7 @@
 //! or stack, or be killed, on hostile bytes. Knows no process, protocol or network.
 
 mod averages;
+mod colour;
 mod dicom;
 mod jpeg;
 mod levels;
@@ -9,11 +10,14 @@ mod png;
 mod preview;
 
 use hilum_events::MediaType;
+use hilum_headers::ImageHeader;
+use image::metadata::Orientation;
 
-use crate::dicom_values::{DicomFacts, DicomValues, Inspected};
+use crate::dicom_values::{DicomValues, Inspected};
 use crate::error::{Refusal, RefusalCode};
 use crate::limits::Limits;
 use crate::picture::{Picture, Preview};
+use crate::plain::PlainFacts;
 use crate::study_header::StudyHeader;
 
 /// What the header of a DICOM object says, after everything its headers can tell against it has been checked.
@@ -38,8 +42,10 @@ pub(crate) fn study_header(bytes: &[u8], limits: &Limits) -> Result<StudyHeader,
 pub(crate) struct Decoded {
     /// The grey pixels.
     pub(crate) picture: Picture,
-    /// What the header says, if it is a DICOM object.
-    pub(crate) facts: Option<DicomFacts>,
+    /// What the header says that the image shows, if it is a DICOM object.
+    pub(crate) header: Option<ImageHeader>,
+    /// What it shows of itself, if it is no DICOM object.
+    pub(crate) plain: Option<PlainFacts>,
     /// The picture for people, if that was asked for.
     pub(crate) preview: Option<Preview>,
 }
@@ -64,8 +70,12 @@ pub(crate) fn decode_and_show(
 ) -> Result<Decoded, Refusal> {
     let image = Image::read(media, bytes, limits)?;
     let preview = max_side_px.map(|side| image.preview(side)).transpose()?;
-    let (picture, facts) = image.into_picture(values)?;
-    Ok(Decoded { picture, facts, preview })
+    Ok(match image {
+        Image::Plain { picture, facts } => Decoded { picture, header: None, plain: Some(facts), preview },
+        Image::Dicom { frame, header } => {
+            Decoded { picture: frame.into_picture(values)?, header: Some(*header), plain: None, preview }
+        }
+    })
 }
 
 /// A grey PNG for people, no side longer than `max_side_px`.
@@ -80,37 +90,40 @@ pub(crate) fn preview(
 
 /// Decoded, before it is known what of it is wanted.
 enum Image {
-    Picture(Picture),
-    Dicom { frame: dicom::Frame, facts: DicomFacts },
+    Plain { picture: Picture, facts: PlainFacts },
+    Dicom { frame: dicom::Frame, header: Box<ImageHeader> },
 }
 
 impl Image {
     fn read(media: MediaType, bytes: Vec<u8>, limits: &Limits) -> Result<Self, Refusal> {
         check_type(&bytes, media)?;
         match media {
-            MediaType::Png => png::decode(&bytes, limits).map(Self::Picture),
-            MediaType::Jpeg => jpeg::decode(&bytes, limits).map(Self::Picture),
+            MediaType::Png => png::decode(&bytes, limits),
+            MediaType::Jpeg => jpeg::decode(&bytes, limits),
             MediaType::Dicom => {
                 let instance = dicom::Instance::read(bytes, limits)?;
-                let facts = instance.facts();
-                Ok(Self::Dicom { frame: instance.decode(limits)?, facts })
+                let header = Box::new(instance.image_header());
+                Ok(Self::Dicom { frame: instance.decode(limits)?, header })
             }
         }
     }
 
+    fn plain(picture: Picture, is_coloured: bool, orientation: Option<u8>) -> Self {
+        let facts = PlainFacts::of(&picture, is_coloured, orientation);
+        Self::Plain { picture, facts }
+    }
+
     fn preview(&self, max_side_px: u32) -> Result<Preview, Refusal> {
         match self {
-            Self::Picture(picture) => preview::of_picture(picture, max_side_px),
+            Self::Plain { picture, .. } => preview::of_picture(picture, max_side_px),
             Self::Dicom { frame, .. } => frame.preview(max_side_px),
         }
     }
+}
 
-    fn into_picture(self, values: DicomValues) -> Result<(Picture, Option<DicomFacts>), Refusal> {
-        match self {
-            Self::Picture(picture) => Ok((picture, None)),
-            Self::Dicom { frame, facts } => Ok((frame.into_picture(values)?, Some(facts))),
-        }
-    }
+/// The turn or mirroring that an EXIF block asks for.
+fn orientation(exif: &[u8]) -> Option<u8> {
+    Orientation::from_exif_chunk(exif).map(Orientation::to_exif)
 }
 
 fn check_type(bytes: &[u8], media: MediaType) -> Result<(), Refusal> {

@@ -7,28 +7,39 @@ use image::codecs::png::PngDecoder;
 use image::error::{ImageError, LimitErrorKind};
 use image::{ImageDecoder, Limits as ImageLimits};
 
+use super::colour::is_coloured;
+use super::{Image, orientation};
 use crate::error::{Refusal, RefusalCode};
 use crate::limits::Limits;
 use crate::picture::{Picture, Samples};
 
-pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, Refusal> {
+pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, Refusal> {
     let refuse = |error| refusal(&error, bytes);
-    let decoder = PngDecoder::with_limits(Cursor::new(bytes), image_limits(limits)).map_err(refuse)?;
+    let mut decoder = PngDecoder::with_limits(Cursor::new(bytes), image_limits(limits)).map_err(refuse)?;
     let (width, height) = decoder.dimensions();
     limits.check_size(width, height)?;
     let color = decoder.color_type();
     let channels = usize::from(color.channel_count());
+    let exif = decoder.exif_metadata().map_err(refuse)?;
     let mut data = vec![0; decoder.total_bytes() as usize];
     decoder.read_image(&mut data).map_err(refuse)?;
-    let (bits, samples) = if usize::from(color.bytes_per_pixel()) == channels {
-        (8, Samples::Bytes(if channels == 1 { data } else { data.into_iter().step_by(channels).collect() }))
+    let (bits, is_coloured, samples) = if usize::from(color.bytes_per_pixel()) == channels {
+        let is_coloured = is_coloured(&data, channels, u8::MAX.into());
+        (
+            8,
+            is_coloured,
+            Samples::Bytes(if channels == 1 { data } else { data.into_iter().step_by(channels).collect() }),
+        )
     } else {
-        let pixels = data.chunks_exact(2 * channels);
-        let values = pixels.map(|pixel| u16::from_ne_bytes([pixel[0], pixel[1]])).collect();
-        (16, Samples::Unsigned(values))
+        let values = data.chunks_exact(2).map(|bytes| u16::from_ne_bytes([bytes[0], bytes[1]]));
+        let values: Vec<u16> = values.collect();
+        let is_coloured = is_coloured(&values, channels, u16::MAX.into());
+        (16, is_coloured, Samples::Unsigned(values.into_iter().step_by(channels).collect()))
     };
     let max_value = (1u32 << bits) - 1;
-    Picture::new((width, height), max_value, bits, samples).map_err(|_| RefusalCode::Damaged.into())
+    let picture =
+        Picture::new((width, height), max_value, bits, samples).map_err(|_| RefusalCode::Damaged)?;
+    Ok(Image::plain(picture, is_coloured, exif.and_then(|exif| orientation(&exif))))
 }
 
 fn image_limits(limits: &Limits) -> ImageLimits {

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use hilum_events::MediaType;
-use hilum_imaging::{DecodeError, DecoderConfig, DecoderPool, Preparation, Preprocessing, RefusalCode};
+use hilum_imaging::{
+    DecodeError, DecoderConfig, DecoderPool, HeaderValue, Preparation, Preprocessing, RefusalCode,
+};
 
 use crate::support::{config, image, media, pool, refusal};
 
@@ -60,11 +62,11 @@ async fn an_input_of_the_wanted_side_comes_with_what_it_was_made_of() {
     let region = prepared.input.region;
     assert_eq!((region.picture_width, region.picture_height), (picture.width(), picture.height()));
     assert_eq!(prepared.pixel_digest, picture.pixel_digest());
-    assert_eq!(prepared.facts, None);
+    assert_eq!(prepared.header, None);
     assert!(prepared.decode_ms > 0.0 && prepared.preprocess_ms > 0.0);
     let dicom = image("CT_small.dcm");
     let prepared = pool.prepare(media(&dicom), &dicom, &preparation).await.unwrap();
-    assert_eq!(prepared.facts.unwrap().modality.as_deref(), Some("CT"));
+    assert_eq!(prepared.header.unwrap().modality, HeaderValue::of("CT"));
 }
 
 #[tokio::test]

@@ -22,4 +22,7 @@ pub struct FlagEntry {
     pub job_id: JobId,
     /// When it was flagged.
     pub at: Timestamp,
+    /// Whether it means nothing, because an untrained model made the reading.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub untrained: bool,
 }

@@ -96,6 +96,19 @@ fn korean_of_code(code: &str) -> Option<&'static str> {
         "other_body_part" => "DICOM 헤더의 촬영 부위가 모델이 대상으로 하는 값이 아닙니다",
         "unknown_view" => "DICOM 헤더에 촬영 방향이 적혀 있지 않습니다",
         "other_view" => "DICOM 헤더의 촬영 방향이 모델이 대상으로 하는 값이 아닙니다",
+        "unknown_intent" => "DICOM 헤더에 영상의 표시 목적이 적혀 있지 않습니다",
+        "not_for_presentation" => "DICOM 헤더에 따르면 판독용 영상이 아니라 처리 전의 원시 데이터입니다",
+        "unknown_species" => "DICOM 헤더에 환자의 종이 적혀 있지 않습니다",
+        "other_species" => "DICOM 헤더에 적힌 환자의 종이 모델이 대상으로 하는 값이 아닙니다",
+        "colour" => "방사선 영상과 달리 컬러 영상입니다. 모델은 빨간색 채널만 봅니다",
+        "tiny" => "영상의 한 변이 100화소보다 작습니다",
+        "blank" => "영상의 모든 화소가 같은 값입니다",
+        "dark" => {
+            "영상의 가장 밝은 값도 전체 범위의 8분의 1에 미치지 못합니다. 모델에는 너무 어둡게 보일 수 있습니다"
+        }
+        "turned" => {
+            "영상을 돌리거나 뒤집어야 한다고 파일(EXIF)에 적혀 있으나, 모델은 저장된 그대로 봅니다. 좌우가 바뀌어 있을 수 있습니다"
+        }
         _ => return None,
     };
     Some(text)

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::Header;
+use hilum_headers::{HeaderValue, ImageHeader};
 
 const WHOLE: &str = r#"
 [default]
@@ -38,6 +39,12 @@ fn site(name: &str) -> Site {
 
 fn names(names: &[&str]) -> Vec<SeriesName> {
     names.iter().map(|name| name.parse().unwrap()).collect()
+}
+
+fn image(modality: &str, body_part: &str, view: &str) -> ImageHeader {
+    let value = HeaderValue::of;
+    let (modality, body_part, view_position) = (value(modality), value(body_part), value(view));
+    ImageHeader { modality, body_part, view_position, ..ImageHeader::default() }
 }
 
 /// The line that is blamed and what is said of it.
@@ -89,22 +96,37 @@ fn the_longest_wait_is_that_of_the_most_patient_site() {
 #[test]
 fn an_image_belongs_to_every_series_that_its_header_fits() {
     let sites = parse(WHOLE).unwrap();
-    let series = |header: Header<'_>| sites.series(&site("north"), &header);
-    let header = |modality, view_position, description| Header {
-        modality: Some(modality),
-        body_part: None,
-        view_position,
-        description,
+    let series = |modality, view, description| {
+        let image = image(modality, "", view);
+        sites.series(&site("north"), &Header { image: &image, description })
     };
-    assert_eq!(series(header("DX", Some("PA"), None)), names(&["frontal"]));
-    assert_eq!(series(header("dx", Some("pa"), None)), names(&["frontal"]));
-    assert_eq!(series(header("CT", Some("PA"), None)), names(&[]));
-    assert_eq!(series(header("DX", None, None)), names(&[]));
-    assert_eq!(series(header("DX", Some("LL"), Some("Chest LAT"))), names(&["lateral"]), "once");
-    assert_eq!(series(header("DX", None, Some("thorax lateral"))), names(&["lateral"]));
-    assert_eq!(series(header("DX", None, Some("translation"))), names(&[]));
-    assert_eq!(series(header("DX", Some("AP"), Some("lat decubitus"))), names(&["frontal", "lateral"]));
-    assert_eq!(series(Header::default()), names(&[]));
+    assert_eq!(series("DX", "PA", None), names(&["frontal"]));
+    assert_eq!(series("dx", "pa", None), names(&["frontal"]));
+    assert_eq!(series("CT", "PA", None), names(&[]));
+    assert_eq!(series("DX", "", None), names(&[]));
+    assert_eq!(series("DX", "LL", Some("Chest LAT")), names(&["lateral"]), "once");
+    assert_eq!(series("DX", "", Some("thorax lateral")), names(&["lateral"]));
+    assert_eq!(series("DX", "", Some("translation")), names(&[]));
+    assert_eq!(series("DX", "AP", Some("lat decubitus")), names(&["frontal", "lateral"]));
+    assert_eq!(series("", "", None), names(&[]));
+}
+
+#[test]
+fn a_series_is_told_however_its_codes_are_written() {
+    let sites = parse(WHOLE).unwrap();
+    for (view, series) in [
+        ("Postero-Anterior", &["frontal"][..]),
+        ("AP PORTABLE", &["frontal"]),
+        ("Left Lateral", &["lateral"]),
+        ("XTABLE LATERAL", &["lateral"]),
+        ("lat", &["lateral"]),
+        ("PA\\LAT", &[]),
+        ("?", &[]),
+    ] {
+        let image = image("Digital Radiography", "", view);
+        let header = Header { image: &image, description: None };
+        assert_eq!(sites.series(&site("north"), &header), names(series), "{view}");
+    }
 }
 
 #[test]
@@ -114,12 +136,8 @@ fn a_site_with_series_of_its_own_has_only_those() {
          [[site.north.series]]\nname = \"lateral\"\nbody_part = [\"RIB\"]\n"
     );
     let sites = parse(&text).unwrap();
-    let header = Header {
-        modality: Some("DX"),
-        view_position: Some("LL"),
-        body_part: Some("CHEST"),
-        description: None,
-    };
+    let image = image("DX", "CHEST", "LL");
+    let header = Header { image: &image, description: None };
     assert_eq!(sites.series(&site("north"), &header), names(&["frontal"]));
     assert_eq!(sites.series(&site("south"), &header), names(&["lateral"]));
 }
@@ -207,7 +225,7 @@ fn the_example_of_the_documentation_can_be_used() {
     let text = std::fs::read_to_string(path).unwrap();
     let example = text.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
     let sites = parse(example).unwrap();
-    let header = Header { description: Some("Chest LAT"), modality: Some("DX"), ..Header::default() };
+    let header = Header { image: &image("DX", "", ""), description: Some("Chest LAT") };
     assert_eq!(sites.series(&site("north"), &header), names(&["lateral"]));
     assert_eq!(sites.series(&site("south"), &header), names(&["chest"]));
 }

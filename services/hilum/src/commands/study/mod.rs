@@ -87,9 +87,13 @@ async fn show(args: &StudyArgs, id: &str, output: Output) -> Result<ExitCode, Er
 fn say_flags(study: &Value, output: Output) {
     let rows: Vec<Vec<String>> = entries(&study["flags"])
         .map(|flag| {
-            ["rule", "flagged_at", "label", "measure", "value", "threshold"]
+            let mut row = ["rule", "flagged_at", "label", "measure", "value", "threshold"]
                 .map(|field| text(&flag[field]))
-                .to_vec()
+                .to_vec();
+            if !flag["notice"].is_null() {
+                row[0] += " (UNTRAINED)";
+            }
+            row
         })
         .collect();
     if !rows.is_empty() {

@@ -1,12 +1,13 @@
-//! DICOM file to identifiers, codes or pixel values. Only the identifiers, three codes, the series description and what
-//! makes pixels visible are looked at; patient attributes are read in one place, [`study_header`], and no text of the file
-//! enters a refusal.
+//! DICOM file to identifiers, header values or pixel values. Only the file meta group, the identifiers, what tells what the
+//! image shows, the series description and what makes pixels visible are looked at; patient attributes are read in one
+//! place, [`study_header`], and no text of the file enters a refusal.
 
 mod codestream;
 mod elements;
 mod file;
 mod frame;
 mod header;
+mod image_header;
 mod lut;
 mod object;
 mod only_frame;
@@ -20,12 +21,13 @@ use dicom_core::value::Value;
 use dicom_dictionary_std::tags;
 use dicom_object::{InMemDicomObject, Tag};
 use hilum_events::DicomIdentity;
+use hilum_headers::ImageHeader;
 
 use self::file::{File, Part};
 pub(in crate::codec) use self::frame::Frame;
 use self::header::Header;
 pub(in crate::codec) use self::study_header::study_header;
-use crate::dicom_values::{DicomFacts, Inspected, SeriesHeader};
+use crate::dicom_values::{Inspected, SeriesHeader};
 use crate::error::{Refusal, RefusalCode};
 use crate::limits::Limits;
 
@@ -62,13 +64,8 @@ impl Instance {
     }
 
     /// What the header says the image shows.
-    pub(super) fn facts(&self) -> DicomFacts {
-        let text = |tag| text(&self.object, tag);
-        DicomFacts {
-            modality: text(tags::MODALITY).filter(|modality| is_code(modality)),
-            body_part: text(tags::BODY_PART_EXAMINED).filter(|body_part| is_code_of_words(body_part)),
-            view: text(tags::VIEW_POSITION).filter(|view| is_code(view)),
-        }
+    pub(super) fn image_header(&self) -> ImageHeader {
+        image_header::image_header(&self.object)
     }
 
     /// The values of its only frame.
@@ -81,7 +78,7 @@ impl Instance {
 pub(super) fn inspected(instance: &Instance) -> Result<Inspected, Refusal> {
     let first_chars = |text: String| text.chars().take(SeriesHeader::DESCRIPTION_MAX_CHARS).collect();
     let description = text(&instance.object, tags::SERIES_DESCRIPTION).map(first_chars);
-    let series = SeriesHeader { codes: instance.facts(), description };
+    let series = SeriesHeader { image: instance.image_header(), description };
     Ok(Inspected { identity: identity(instance)?, series })
 }
 
@@ -118,9 +115,6 @@ fn is_code(text: &str) -> bool {
     text.len() <= 16 && text.bytes().all(allowed)
 }
 
-/// As [`is_code`], with single spaces between words: the standard's own terms for parts of the body have some.
-fn is_code_of_words(text: &str) -> bool {
-    text.len() <= 16 && text.split(' ').all(|word| !word.is_empty() && is_code(word))
 }
 
 fn unsupported_transfer_syntax(uid: &str) -> Refusal {
@@ -142,8 +136,5 @@ mod tests {
         assert!(!is_uid("1.2.DOE^JOHN"));
         assert!(!is_uid(&"1".repeat(65)));
         assert!(is_code("CR") && is_code("RTDOSE") && !is_code("Doe^John") && !is_code("JOHN DOE"));
-        assert!(is_code_of_words("WHOLE BODY") && is_code_of_words("CHEST"));
-        assert!(!is_code_of_words("Whole body") && !is_code_of_words("A  B") && !is_code_of_words("CHEST "));
-        assert!(!is_code_of_words("THORAX AND ABDOMEN"));
     }
 }

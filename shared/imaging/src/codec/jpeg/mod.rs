@@ -7,14 +7,15 @@ mod turbo;
 mod widen;
 
 use self::turbo::{Color, Flaw, Jpeg};
+use super::{Image, orientation};
 use crate::error::{Refusal, RefusalCode};
 use crate::limits::Limits;
 use crate::picture::{Picture, Samples};
 
 /// A JPEG file. Colour gives its first channel (red), as torchxrayvision takes it; EXIF rotation is not applied, as
 /// scikit-image does not apply it either.
-pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, Refusal> {
-    let Decoded { size, precision, samples } = first_channel(
+pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, Refusal> {
+    let Decoded { size, precision, samples, is_coloured } = first_channel(
         bytes,
         |jpeg| match jpeg.color {
             Color::Cmyk => Err(RefusalCode::CmykColor.into()),
@@ -22,7 +23,11 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, Refusal> 
         },
         limits,
     )?;
-    Picture::new(size, (1 << precision) - 1, precision, samples).map_err(|_| RefusalCode::Damaged.into())
+    let picture = Picture::new(size, (1 << precision) - 1, precision, samples);
+    let picture = picture.map_err(|_| RefusalCode::Damaged)?;
+    // Behind the marker that begins every JPEG.
+    let exif = bytes.get(2..).and_then(segments::exif);
+    Ok(Image::plain(picture, is_coloured, exif.and_then(orientation)))
 }
 
 /// The single grey frame of a DICOM object, which must be `size` pixels, and the bits per sample that it says it has.
@@ -63,6 +68,7 @@ struct Decoded {
     size: (u32, u32),
     precision: u8,
     samples: Samples,
+    is_coloured: bool,
 }
 
 /// Decodes what passes `check`, if need be after putting its segments in order.
@@ -74,8 +80,9 @@ fn first_channel(
     let attempt = |bytes: &[u8]| -> Result<Decoded, Flaw> {
         let jpeg = Jpeg::open(bytes, limits)?;
         check(&jpeg)?;
-        let samples = if jpeg.color == Color::Grey { jpeg.grey()? } else { jpeg.red()? };
-        Ok(Decoded { size: jpeg.size, precision: jpeg.precision, samples })
+        let (samples, is_coloured) =
+            if jpeg.color == Color::Grey { (jpeg.grey()?, false) } else { jpeg.red()? };
+        Ok(Decoded { size: jpeg.size, precision: jpeg.precision, samples, is_coloured })
     };
     let tidied = || tidy::tidied(bytes).ok_or(RefusalCode::Damaged);
     match attempt(bytes) {

@@ -7,6 +7,7 @@ pub(super) const SOF_PROGRESSIVE: u8 = 0xC2;
 pub(super) const SOS: u8 = 0xDA;
 pub(super) const DQT: u8 = 0xDB;
 pub(super) const APP0: u8 = 0xE0;
+const APP1: u8 = 0xE1;
 pub(super) const APP14: u8 = 0xEE;
 
 /// One marker and its content, without the length.
@@ -26,6 +27,18 @@ pub(super) fn next(bytes: &[u8]) -> Option<(Segment<'_>, &[u8])> {
     Some((Segment { marker: head[1], content }, rest))
 }
 
+/// The EXIF block among these segments, before the first scan.
+pub(super) fn exif(mut segments: &[u8]) -> Option<&[u8]> {
+    loop {
+        let (Segment { marker, content }, rest) = next(segments)?;
+        match marker {
+            APP1 if content.starts_with(b"Exif\0\0") => return content.get(6..),
+            SOS => return None,
+            _ => segments = rest,
+        }
+    }
+}
+
 /// Appends a segment; `None` if it is too long for one.
 pub(super) fn push(to: &mut Vec<u8>, marker: u8, content: &[u8]) -> Option<()> {
     let len = u16::try_from(content.len() + 2).ok()?;
@@ -43,6 +56,14 @@ pub(super) fn is_frame(marker: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn exif_is_found_before_the_first_scan_only() {
+        let exif_segment = b"\xff\xe1\x00\x0aExif\0\0II";
+        let jpeg = |parts: &[&[u8]]| parts.concat();
+        assert_eq!(exif(&jpeg(&[b"\xff\xe1\x00\x04xm", exif_segment])), Some(&b"II"[..]));
+        assert_eq!(exif(&jpeg(&[b"\xff\xda\x00\x02", exif_segment])), None);
+    }
 
     #[test]
     fn segments_are_found_behind_fill_and_stray_bytes() {

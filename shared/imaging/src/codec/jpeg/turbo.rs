@@ -8,6 +8,7 @@ use std::ffi::{CStr, c_int};
 
 use turbojpeg_sys as tj;
 
+use crate::codec::colour::is_coloured;
 use crate::error::{Refusal, RefusalCode};
 use crate::limits::Limits;
 use crate::picture::Samples;
@@ -58,15 +59,15 @@ impl<'a> Jpeg<'a> {
 
     /// Samples of a grey JPEG.
     pub(super) fn grey(&self) -> Result<Samples, Flaw> {
-        self.first_channel(tj::TJPF_TJPF_GRAY, 1)
+        self.first_channel(tj::TJPF_TJPF_GRAY, 1).map(|(samples, _)| samples)
     }
 
-    /// Red samples of a colour JPEG.
-    pub(super) fn red(&self) -> Result<Samples, Flaw> {
+    /// Red samples of a colour JPEG, and whether it has colour indeed.
+    pub(super) fn red(&self) -> Result<(Samples, bool), Flaw> {
         self.first_channel(tj::TJPF_TJPF_RGB, 3)
     }
 
-    fn first_channel(&self, format: tj::TJPF, channels: usize) -> Result<Samples, Flaw> {
+    fn first_channel(&self, format: tj::TJPF, channels: usize) -> Result<(Samples, bool), Flaw> {
         let (handle, jpeg, len) = (self.handle.0, self.bytes.as_ptr(), self.bytes.len() as _);
         // SAFETY, for the three calls: a pitch of zero means rows without gaps, so that width × height × channels
         // samples are written, which is the length of the buffer; the size can't have changed since the header was
@@ -84,11 +85,11 @@ impl<'a> Jpeg<'a> {
         }
     }
 
-    fn read<T: Copy + Default>(
+    fn read<T: Copy + Default + Into<u32>>(
         &self,
         channels: usize,
         decompress: impl Fn(*mut T) -> c_int,
-    ) -> Result<Samples, Flaw>
+    ) -> Result<(Samples, bool), Flaw>
     where
         Samples: From<Vec<T>>,
     {
@@ -102,10 +103,11 @@ impl<'a> Jpeg<'a> {
             self.handle.set(tj::TJPARAM_TJPARAM_STOPONWARNING, 0)?;
             decompress(data.as_mut_ptr());
         }
+        let is_coloured = is_coloured(&data, channels, (1 << self.precision) - 1);
         if channels > 1 {
             data = data.into_iter().step_by(channels).collect();
         }
-        Ok(data.into())
+        Ok((data.into(), is_coloured))
     }
 }
 
