@@ -52,7 +52,8 @@ fn build(clone: &Path, cache: &Path, shared: &str, features: &[&str]) -> String 
 #[test]
 fn what_one_clone_compiled_is_used_in_another_and_never_mixed_with_its_own() {
     let folder = tempfile::tempdir().unwrap();
-    let [first, second, third, cache] = ["first", "second", "third", "cache"].map(|name| folder.path().join(name));
+    let [first, second, third, cache] =
+        ["first", "second", "third", "cache"].map(|name| folder.path().join(name));
     [&first, &second, &third].map(|folder| clone(folder));
     let with_all = ["--features", "opentelemetry"];
     // thiserror compiles a file that its build script wrote: it is another crate to rustc in each clone.
@@ -60,7 +61,10 @@ fn what_one_clone_compiled_is_used_in_another_and_never_mixed_with_its_own() {
     let said = build(&first, &cache, "on", &with_all);
     assert!(said.contains("Compiling thiserror") && said.contains("Compiling opentelemetry"), "{said}");
     let said = build(&second, &cache, "on", &with_all);
-    assert!(said.contains("Compiling opentelemetry"), "not the first one's, which needs its thiserror: {said}");
+    assert!(
+        said.contains("Compiling opentelemetry"),
+        "not the first one's, which needs its thiserror: {said}"
+    );
     let said = build(&third, &cache, "on", &with_all);
     assert!(!said.contains("Compiling thiserror") && !said.contains("Compiling opentelemetry"), "{said}");
 }

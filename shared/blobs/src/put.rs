@@ -1,6 +1,7 @@
 //! Taking bytes in as they come, hashing on the way, into a key that follows from the hash.
 
 use std::error::Error;
+use std::io;
 
 use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
@@ -28,6 +29,19 @@ pub enum PutError {
     /// The store failed; trying again later may help.
     #[error("cannot store an object")]
     Unavailable(#[source] object_store::Error),
+}
+
+impl PutError {
+    /// Whether there is no room in the store: it passes when somebody makes room, and not sooner.
+    pub fn is_full(&self) -> bool {
+        let Self::Unavailable(error) = self else { return false };
+        let mut causes =
+            std::iter::successors(Some(error as &(dyn Error + 'static)), |&error| error.source());
+        causes.any(|error| {
+            let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+            matches!(kind, Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
+        })
+    }
 }
 
 /// Bytes that came in: short ones are still only in memory, long ones in a temporary object.

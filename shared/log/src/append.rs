@@ -165,7 +165,8 @@ impl Log {
             let payload = encode(envelope)?;
             let is_transient = |error: &AppendError| matches!(error, AppendError::Unavailable(_));
             let appended =
-                retry(self.patience(), is_transient, || self.append_once(envelope, &payload, previous_seq)).await?;
+                retry(self.patience(), is_transient, || self.append_once(envelope, &payload, previous_seq))
+                    .await?;
             reach("append.after");
             Ok(appended)
         })

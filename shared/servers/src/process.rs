@@ -260,7 +260,10 @@ mod tests {
         let stat = format!("/proc/{}/stat", process.pid().unwrap());
         for _ in 0..200 {
             process.freeze();
-            assert_eq!(std::fs::read_to_string(&stat).unwrap().rsplit(") ").next().unwrap().chars().next(), Some('T'));
+            assert_eq!(
+                std::fs::read_to_string(&stat).unwrap().rsplit(") ").next().unwrap().chars().next(),
+                Some('T')
+            );
             process.signal(Signal::SIGCONT);
         }
         let status = process.stop(Signal::SIGTERM, Duration::from_secs(10)).await;

@@ -3,7 +3,9 @@
 /// Whether `filter` covers `subject`.
 pub(crate) fn covers(filter: &str, subject: &str) -> bool {
     // Most filters are subjects, or differ from the subject before their first wildcard.
-    let Some(wild) = filter.bytes().position(|byte| matches!(byte, b'*' | b'>')) else { return filter == subject };
+    let Some(wild) = filter.bytes().position(|byte| matches!(byte, b'*' | b'>')) else {
+        return filter == subject;
+    };
     if !subject.as_bytes().starts_with(&filter.as_bytes()[..wild]) {
         return false;
     }

@@ -321,7 +321,8 @@ impl Memory {
     /// The consumers that have something to hand out or in hand.
     pub fn undrained(&self) -> impl Iterator<Item = &str> {
         let is_drained = |name: StreamName, state: &Consumer| {
-            let waits = || self.stream(name).next(state.searched_seq.max(state.delivered_seq), &state.config.filters);
+            let waits =
+                || self.stream(name).next(state.searched_seq.max(state.delivered_seq), &state.config.filters);
             state.in_hand.is_empty() && waits().is_none()
         };
         let undrained = self.consumers.iter().filter(move |(_, (name, state))| !is_drained(*name, state));
