@@ -221,3 +221,19 @@ impl Intake<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_without_room_is_told_from_one_that_is_away() {
+        let is_full = |kind: io::ErrorKind| {
+            let source = Box::new(io::Error::other(io::Error::from(kind)));
+            PutError::Unavailable(object_store::Error::Generic { store: "folder", source }).is_full()
+        };
+        assert!(is_full(io::ErrorKind::StorageFull) && is_full(io::ErrorKind::QuotaExceeded));
+        assert!(!is_full(io::ErrorKind::PermissionDenied));
+        assert!(!PutError::TooLong { limit_bytes: 1 }.is_full());
+    }
+}

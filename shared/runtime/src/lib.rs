@@ -30,6 +30,6 @@ pub use problem::Problem;
 pub use service::{Service, ServiceError};
 pub use serving::{ConnectionBounds, serve_http};
 pub use settings::ServiceSettings;
-pub use strictness::{is_encoded, strict};
+pub use strictness::{is_encoded, no_query, strict};
 pub use telemetry::{Telemetry, TelemetryError};
 pub use watched_body::BodyFault;

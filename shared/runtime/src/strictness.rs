@@ -37,6 +37,18 @@ async fn keep_to_rules(request: Request, next: Next, silence_limit: Duration) ->
     response
 }
 
+/// Middleware: refuses a query, for a request that reads none. What a sender says there would not be heard.
+///
+/// # Errors
+/// When there is one.
+pub async fn no_query(request: Request) -> Result<Request, Problem> {
+    if request.uri().query().is_none_or(str::is_empty) {
+        return Ok(request);
+    }
+    let detail = "this request takes no query parameters; say it in the body as /openapi.json tells";
+    Err(Problem::new(StatusCode::BAD_REQUEST, "malformed", "Bad Request", detail))
+}
+
 /// Whether the header `name`, such as Content-Encoding, names anything but `identity`.
 pub fn is_encoded(headers: &HeaderMap, name: &HeaderName) -> bool {
     let codings = headers.get_all(name).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));

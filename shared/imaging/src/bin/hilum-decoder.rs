@@ -4,5 +4,11 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    hilum_imaging::child_main(std::env::args().nth(1).as_deref())
+    let first = std::env::args().nth(1);
+    // For `hilum doctor`.
+    if first.as_deref() == Some("--version") {
+        println!("hilum-decoder {}", env!("CARGO_PKG_VERSION"));
+        return ExitCode::SUCCESS;
+    }
+    hilum_imaging::child_main(first.as_deref())
 }
