@@ -1,12 +1,19 @@
 //! Who may hold the places of uploads whose image is coming in. A sender that is slow, or silent for a while, holds its
-//! place that long; so neither routine images nor one site can hold all of them.
+//! place that long; so neither routine images nor one site can hold all of them, and who is silent makes room for others.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use hilum_events::{Priority, Site};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::admission::{BySite, Lanes};
 use crate::refusal::Refusal;
+
+/// Who was silent for so long may lose its place to somebody who finds none.
+const MAKES_ROOM_AFTER: Duration = Duration::from_secs(5);
 
 /// The places. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -15,50 +22,134 @@ pub(crate) struct Slots(Arc<State>);
 #[derive(Debug)]
 struct State {
     total: u64,
-    held: Mutex<BySite>,
+    makes_room_after: Duration,
+    held: Mutex<Held>,
 }
 
-/// A place that is held until this is dropped.
+#[derive(Debug, Default)]
+struct Held {
+    counts: BySite,
+    places: HashMap<u64, Place>,
+    /// The number of the next place.
+    next: u64,
+}
+
+#[derive(Debug)]
+struct Place {
+    lane: Priority,
+    site: Site,
+    heard_at: Instant,
+    taken_away: CancellationToken,
+}
+
+/// A place that is held until this is dropped, or until somebody takes it away.
 #[derive(Debug)]
 pub(crate) struct Slot {
     slots: Slots,
-    lane: Priority,
-    site: Site,
+    number: u64,
+    taken_away: CancellationToken,
+}
+
+/// Says that bytes come in. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Hearing {
+    slots: Slots,
+    number: u64,
 }
 
 impl Slots {
     pub(crate) fn new(total: usize) -> Self {
-        Self(Arc::new(State { total: total.max(1) as u64, held: Mutex::default() }))
+        Self::making_room_after(total, MAKES_ROOM_AFTER)
     }
 
-    /// A place for an image of this site.
+    /// The same where who is silent for so long makes room.
+    pub(crate) fn making_room_after(total: usize, makes_room_after: Duration) -> Self {
+        let (total, held) = (total.max(1) as u64, Mutex::default());
+        Self(Arc::new(State { total, makes_room_after, held }))
+    }
+
+    /// A place for an image of this site, if need be that of somebody who is silent.
     pub(crate) fn take(&self, lane: Priority, site: &Site) -> Result<Slot, Refusal> {
         let mut held = self.held();
-        if !has_place(self.0.total, held.sum(), held.get(site), lane) {
-            return Err(Refusal::Busy);
+        if !has_place(self.0.total, held.counts.sum(), held.counts.get(site), lane) {
+            let silent = self.silent_in_the_way(&held, lane, site).ok_or(Refusal::Busy)?;
+            held.end(silent);
         }
-        *held.of(site).of(lane) += 1;
-        measure(held.sum());
-        Ok(Slot { slots: self.clone(), lane, site: site.clone() })
+        *held.counts.of(site).of(lane) += 1;
+        let (number, taken_away) = (held.next, CancellationToken::new());
+        held.next += 1;
+        let place =
+            Place { lane, site: site.clone(), heard_at: Instant::now(), taken_away: taken_away.clone() };
+        held.places.insert(number, place);
+        measure(held.counts.sum());
+        Ok(Slot { slots: self.clone(), number, taken_away })
+    }
+
+    /// The place that was silent longest among those without which there would be one for this image.
+    fn silent_in_the_way(&self, held: &Held, lane: Priority, site: &Site) -> Option<u64> {
+        let helps = |place: &Place| {
+            let (mut sum, mut own) = (held.counts.sum(), held.counts.get(site));
+            *sum.of(place.lane) -= 1;
+            *own.of(place.lane) -= u64::from(place.site == *site);
+            has_place(self.0.total, sum, own, lane)
+        };
+        let silent = held
+            .places
+            .iter()
+            .filter(|(_, place)| place.heard_at.elapsed() >= self.0.makes_room_after && helps(place));
+        silent.min_by_key(|(_, place)| place.heard_at).map(|(number, _)| *number)
     }
 
     /// Those that are held.
     #[cfg(test)]
     pub(crate) fn taken(&self) -> Lanes {
-        self.held().sum()
+        self.held().counts.sum()
     }
 
-    fn held(&self) -> MutexGuard<'_, BySite> {
+    fn held(&self) -> MutexGuard<'_, Held> {
         self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    /// Makes a place free, if it is held still.
+    fn end(&mut self, number: u64) {
+        let Some(Place { lane, site, taken_away, .. }) = self.places.remove(&number) else { return };
+        taken_away.cancel();
+        *self.counts.of(&site).of(lane) -= 1;
+        self.counts.forget_if_none(&site);
+        measure(self.counts.sum());
+    }
+}
+
+impl Slot {
+    /// What is told of each piece that comes in.
+    pub(crate) fn hearing(&self) -> Hearing {
+        Hearing { slots: self.slots.clone(), number: self.number }
+    }
+
+    /// Cancelled when somebody else has the place.
+    pub(crate) fn taken_away(&self) -> CancellationToken {
+        self.taken_away.clone()
+    }
+
+    /// After how much silence that may be.
+    pub(crate) fn makes_room_after(&self) -> Duration {
+        self.slots.0.makes_room_after
+    }
+}
+
+impl Hearing {
+    pub(crate) fn heard(&self) {
+        if let Some(place) = self.slots.held().places.get_mut(&self.number) {
+            place.heard_at = Instant::now();
+        }
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let mut held = self.slots.held();
-        *held.of(&self.site).of(self.lane) -= 1;
-        held.forget_if_none(&self.site);
-        measure(held.sum());
+        self.slots.held().end(self.number);
     }
 }
 
@@ -123,8 +214,26 @@ mod tests {
         let slots = Slots::new(TOTAL);
         for _ in 0..3 {
             drop(flood(&slots, Priority::Routine, "a"));
-            assert_eq!((slots.taken(), slots.held().sites().count()), (Lanes::default(), 0));
+            assert_eq!((slots.taken(), slots.held().counts.sites().count()), (Lanes::default(), 0));
         }
+    }
+
+    #[test]
+    fn who_is_silent_makes_room_for_its_like_and_for_urgent_ones() {
+        let site = |name: &str| name.parse::<Site>().unwrap();
+        let slots = Slots::making_room_after(8, Duration::ZERO);
+        let silent: Vec<_> = (0..4).map(|_| slots.take(Priority::Routine, &site("a")).unwrap()).collect();
+        silent[0].hearing().heard();
+        let next = slots.take(Priority::Routine, &site("a")).unwrap();
+        let taken_away: Vec<_> = silent.iter().map(|slot| slot.taken_away().is_cancelled()).collect();
+        assert_eq!(taken_away, [false, true, false, false], "who was silent longest");
+        drop(silent);
+        assert_eq!(slots.taken(), Lanes { routine: 1, urgent: 0 }, "a place is given back once");
+        drop(next);
+
+        let slots = Slots::making_room_after(8, Duration::from_secs(3600));
+        let _alive = flood(&slots, Priority::Routine, "a");
+        assert!(matches!(slots.take(Priority::Routine, &site("a")), Err(Refusal::Busy)));
     }
 
     #[test]

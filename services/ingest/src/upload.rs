@@ -2,6 +2,7 @@
 //! that an answer of 202 means that both are durable. Content that was read before is answered with its reading.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use axum::http::HeaderMap;
 use axum::http::header::CONTENT_ENCODING;
 use bytes::BytesMut;
 use futures::future::OptionFuture;
-use futures::{StreamExt as _, stream};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use hilum_answers::JobResult;
 use hilum_blobs::{BlobStore, Received};
 use hilum_events::{
@@ -20,7 +21,7 @@ use hilum_events::{
 };
 use hilum_imaging::{DecoderPool, Inspected};
 use hilum_log::{Log, reach};
-use hilum_runtime::is_encoded;
+use hilum_runtime::{BodyFault, is_encoded};
 use hilum_sites::{Header, Sites};
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
@@ -258,12 +259,20 @@ impl Door {
 
     /// Refuses an unknown type after its first bytes, before anything is stored.
     async fn receive(&self, field: Field<'_>, admitted: Admitted, slot: Slot) -> Result<Arrived, Refusal> {
-        let mut chunks = Box::pin(field);
+        let (hearing, taken_away) = (slot.hearing(), slot.taken_away());
+        let limit = slot.makes_room_after();
+        let given_up = stream::once(async {
+            let stalled = || Box::<dyn Error + Send + Sync>::from(BodyFault::Stalled { limit });
+            taken_away.is_cancelled().then(|| Err(stalled()))
+        });
+        let given_up = given_up.filter_map(std::future::ready);
+        let pieces = field.inspect(|_| hearing.heard()).map_err(Box::<dyn Error + Send + Sync>::from);
+        let mut chunks = Box::pin(pieces.take_until(taken_away.cancelled()).chain(given_up));
         let mut prefix = BytesMut::new();
         while prefix.len() < MediaType::PREFIX_LEN {
             match chunks.next().await {
                 Some(Ok(chunk)) => prefix.extend_from_slice(&chunk),
-                Some(Err(error)) => return Err(self.broken_form(&error)),
+                Some(Err(error)) => return Err(Refusal::of_broken_body(&*error)),
                 None => break,
             }
         }

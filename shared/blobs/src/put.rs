@@ -37,11 +37,15 @@ impl PutError {
         let Self::Unavailable(error) = self else { return false };
         let mut causes =
             std::iter::successors(Some(error as &(dyn Error + 'static)), |&error| error.source());
-        causes.any(|error| {
-            let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
-            matches!(kind, Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
-        })
+        causes.any(|error| error.downcast_ref().is_some_and(is_no_room))
     }
+}
+
+fn is_no_room(error: &io::Error) -> bool {
+    // One that wraps another does not name it as its source.
+    let wrapped = || error.get_ref().and_then(|inner| inner.downcast_ref());
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+        || wrapped().is_some_and(is_no_room)
 }
 
 /// Bytes that came in: short ones are still only in memory, long ones in a temporary object.

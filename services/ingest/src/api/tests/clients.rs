@@ -1,5 +1,6 @@
 //! Clients that say odd things, or leave their uploads undone.
 
+use futures::future::select_all;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use reqwest::header::HeaderMap;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -80,6 +81,32 @@ async fn silent_uploads_keep_nobody_else_from_sending() {
     }
     drop(silent);
     assert!(hilum_servers::wait_until(LIMIT, async || slots.taken() == Lanes::default()).await);
+}
+
+#[tokio::test]
+async fn a_silent_upload_makes_room_for_another_of_its_own_site() {
+    let bench = Bench::start().await;
+    let slots = Slots::making_room_after(8, Duration::from_millis(50));
+    let door = open_with(&bench, None, |door| Door { slots: slots.clone(), ..door }).await;
+    send(door).await;
+    let mut silent = Vec::new();
+    for _ in 0..4 {
+        silent.push(begun(door, &image_begun("a", "routine")).await);
+    }
+    let full = Lanes { routine: 4, urgent: 0 };
+    assert!(hilum_servers::wait_until(LIMIT, async || slots.taken() == full).await, "{:?}", slots.taken());
+    let taken = async || submit(door, "", &[("site", "a")]).await.0 == 202;
+    assert!(hilum_servers::wait_until(LIMIT, taken).await);
+    let answers = silent.iter_mut().map(|connection| {
+        Box::pin(async {
+            let mut begin = [0; 12];
+            connection.read_exact(&mut begin).await.map(|_| begin)
+        })
+    });
+    let (begin, _, _) = tokio::time::timeout(LIMIT, select_all(answers)).await.unwrap();
+    assert_eq!(&begin.unwrap(), b"HTTP/1.1 408");
+    let three = Lanes { routine: 3, urgent: 0 };
+    assert!(hilum_servers::wait_until(LIMIT, async || slots.taken() == three).await, "{:?}", slots.taken());
 }
 
 #[tokio::test]
