@@ -37,13 +37,13 @@ impl PutError {
         let Self::Unavailable(error) = self else { return false };
         let mut causes =
             std::iter::successors(Some(error as &(dyn Error + 'static)), |&error| error.source());
-        causes.any(|error| error.downcast_ref().is_some_and(is_no_room))
+        causes.any(|error| error.downcast_ref::<io::Error>().is_some_and(is_no_room))
     }
 }
 
 fn is_no_room(error: &io::Error) -> bool {
     // One that wraps another does not name it as its source.
-    let wrapped = || error.get_ref().and_then(|inner| inner.downcast_ref());
+    let wrapped = || error.get_ref().and_then(|inner| inner.downcast_ref::<io::Error>());
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
         || wrapped().is_some_and(is_no_room)
 }
