@@ -1,5 +1,6 @@
 //! Wiring of the dedupe service. Decides nothing.
 
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -8,11 +9,14 @@ use hilum_blobs::{BlobStore, StoreConfig};
 use hilum_dedupe::{Config, Dedupe, watch_unserved};
 use hilum_log::{CLOCK_NOTE, Log, SEAL_RECORD, work};
 use hilum_models::ModelFolder;
-use hilum_runtime::Service;
+use hilum_runtime::{Service, exit_code};
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let config = Config::parse();
+async fn main() -> ExitCode {
+    exit_code(run(Config::parse()).await.map(|()| ExitCode::SUCCESS))
+}
+
+async fn run(config: Config) -> anyhow::Result<()> {
     let service = Service::start("hilum-dedupe", &config.service)?;
     let model = ModelFolder::open(&config.model)?;
     let log = Log::connect(&config.service.nats_url, "hilum-dedupe").await?;

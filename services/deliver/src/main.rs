@@ -1,16 +1,21 @@
 //! Wiring of the deliver service. Decides nothing.
 
+use std::process::ExitCode;
+
 use anyhow::Context as _;
 use clap::Parser as _;
 use hilum_blobs::{BlobStore, StoreConfig};
 use hilum_deliver::{Config, Deliverer, Maker, Targets};
 use hilum_imaging::{DecoderConfig, DecoderPool};
 use hilum_log::{CLOCK_NOTE, Log, SEAL_RECORD};
-use hilum_runtime::Service;
+use hilum_runtime::{Service, exit_code};
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let config = Config::parse();
+async fn main() -> ExitCode {
+    exit_code(run(Config::parse()).await.map(|()| ExitCode::SUCCESS))
+}
+
+async fn run(config: Config) -> anyhow::Result<()> {
     let targets = config.targets.as_deref().map(Targets::read).transpose()?.unwrap_or_default();
     if config.check {
         return Ok(());

@@ -1,6 +1,7 @@
 //! What can go wrong in a command: one sentence each, with what to do. Knows nothing of how it is shown.
 
 use std::io;
+use std::panic::PanicHookInfo;
 use std::path::PathBuf;
 
 use hilum_runtime::Problem;
@@ -77,6 +78,12 @@ pub(crate) enum Error {
     /// JetStream.
     #[error("cannot use NATS at {url}; is it running?")]
     Nats { url: String, source: Box<dyn std::error::Error + Send + Sync> },
+    /// The server has no event log, and there was one.
+    #[error(
+        "the event log is missing: its seal tells of {facts} facts. Applying the definitions would make an empty log; restore \
+         the stream EVENTS, or the folder of nats-server, from a copy"
+    )]
+    LogMissing { facts: u64 },
     /// No answer from the API.
     #[error("cannot reach {url}; is the stack running? `hilum doctor` tells")]
     Unreachable { url: String, source: reqwest::Error },
@@ -103,6 +110,22 @@ pub(crate) enum Error {
     /// A choice the command can't make alone.
     #[error("{0}")]
     Usage(String),
+}
+
+/// Something that was not foreseen: a panic. Told as any other error, without words for who develops it.
+#[derive(Debug, thiserror::Error)]
+#[error("hilum came upon a fault of its own in {place} ({what}); please report it")]
+pub(crate) struct Fault {
+    place: String,
+    what: String,
+}
+
+impl Fault {
+    /// What a panic says of itself.
+    pub(crate) fn of(panic: &PanicHookInfo<'_>) -> Self {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        Self { place, what: panic.payload_as_str().unwrap_or("without a message").to_owned() }
+    }
 }
 
 impl Error {

@@ -18,6 +18,9 @@ use crate::output::Output;
 fn main() -> ExitCode {
     let command_line = CommandLine::parse();
     let output = Output::new(command_line.json);
+    std::panic::set_hook(Box::new(move |panic| {
+        output.failure(&error::Fault::of(panic));
+    }));
     // For the gateway, and for the programs of a stack, which inherit it.
     hilum_runtime::raise_open_files();
     // Children die with the thread that started them, so everything that starts one runs on this thread.

@@ -31,7 +31,11 @@ enum Command {
     Bench(BenchArgs),
 }
 
-fn main() -> anyhow::Result<ExitCode> {
+fn main() -> ExitCode {
+    hilum_runtime::exit_code(run())
+}
+
+fn run() -> anyhow::Result<ExitCode> {
     environment::prepare();
     if std::env::args_os().nth(1).is_some_and(|first| first == "model" || first == "bench") {
         let out = &mut std::io::stdout();

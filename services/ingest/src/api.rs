@@ -2,21 +2,21 @@
 
 use axum::body::Bytes;
 use axum::extract::multipart::MultipartRejection;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, Multipart, Path, Query, State};
+use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::extract::{DefaultBodyLimit, Multipart, Path, Query, RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::post;
 use axum::{Json, Router};
 use hilum_answers::JobResult;
-use hilum_events::{Envelope, Event, JobId, NameError, Sha256Digest, Site, StudyId, StudyRef};
-use hilum_runtime::linger;
+use hilum_events::{Envelope, Event, JobId, Sha256Digest, Site, StudyId, StudyRef};
+use hilum_runtime::{BodyFault, linger};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tracing::Instrument as _;
 
 use crate::manifest::{self, Manifest};
-use crate::refusal::Refusal;
+use crate::refusal::{CountsIfBrokenOff, Refusal};
 use crate::upload::{Accepted, Door};
 
 pub(crate) fn router(door: Door) -> Router {
@@ -48,12 +48,20 @@ struct Taken {
 /// `POST /v1/jobs`: 202 once object and event are durable.
 async fn submit(
     State(door): State<Door>,
+    RawQuery(query): RawQuery,
     form: Result<Multipart, MultipartRejection>,
 ) -> Result<impl IntoResponse, Refusal> {
     let begun = std::time::Instant::now();
     let span = tracing::info_span!("upload", otel.kind = "server");
+    if query.is_some_and(|query| !query.is_empty()) {
+        let what = "an upload takes no query parameters; send site, study and priority as fields of the form, before the \
+                    image";
+        return Err(Refusal::Malformed(what.to_owned()));
+    }
     let form = form.map_err(|_| Refusal::NotMultipart)?;
+    let counts = CountsIfBrokenOff::begin();
     let outcome = door.accept(form).instrument(span).await;
+    counts.answered();
     door.gate.note(&outcome);
     let Accepted { stored: Envelope { event, site, .. }, result } = outcome?;
     metrics::histogram!("hilum_ingest_upload_seconds").record(begun.elapsed());
@@ -71,15 +79,20 @@ async fn submit(
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(body)))
 }
 
+/// What the query of a request about a study may say.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct AtSite {
     #[serde(default)]
     site: Option<String>,
 }
 
 impl AtSite {
-    fn site(self) -> Result<Site, NameError> {
-        Ok(self.site.map(|site| site.parse()).transpose()?.unwrap_or_default())
+    fn site(query: Result<Query<Self>, QueryRejection>) -> Result<Site, Refusal> {
+        let what = "the query may have the parameter site, once, and no other";
+        let Query(at) = query.map_err(|_| Refusal::Malformed(what.to_owned()))?;
+        let named = at.site.filter(|site| !site.is_empty());
+        Ok(named.map(|site| site.parse()).transpose()?.unwrap_or_default())
     }
 }
 
@@ -87,17 +100,20 @@ impl AtSite {
 async fn expect(
     State(door): State<Door>,
     Path(named): Path<String>,
-    Query(at): Query<AtSite>,
+    at: Result<Query<AtSite>, QueryRejection>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<impl IntoResponse, Refusal> {
-    let body = body.map_err(|_| {
+    let body = body.map_err(|error| {
+        if let Some(BodyFault::BrokenOff(_)) = BodyFault::among(&error) {
+            return Refusal::BrokenOff;
+        }
         let limit = manifest::MAX_BYTES;
         Refusal::Malformed(format!(
             "the body broke off or is longer than {limit} bytes; send a shorter manifest"
         ))
     })?;
     let manifest = Manifest::read(&body, door.sizes.most)?;
-    let site = at.site()?;
+    let site = AtSite::site(at)?;
     // What is no name of a study would never be met by an image.
     StudyRef::given(&named)?;
     let span = tracing::info_span!("expect study", otel.kind = "server");
@@ -109,10 +125,10 @@ async fn expect(
 async fn close(
     State(door): State<Door>,
     Path(named): Path<String>,
-    Query(at): Query<AtSite>,
+    at: Result<Query<AtSite>, QueryRejection>,
 ) -> Result<impl IntoResponse, Refusal> {
     let span = tracing::info_span!("close study", otel.kind = "server");
-    let study_id = door.close(&named, &at.site()?).instrument(span).await?;
+    let study_id = door.close(&named, &AtSite::site(at)?).instrument(span).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({ "study_id": study_id }))))
 }
 

@@ -27,9 +27,14 @@ pub(crate) struct Config {
     /// Longest image that is taken, bytes
     #[arg(long, env = "HILUM_MAX_UPLOAD_BYTES", default_value_t = 256 << 20)]
     pub(crate) max_upload_bytes: u64,
-    /// Uploads at a time; more are answered 503. Each holds up to 16 MiB
+    /// Uploads whose image comes in at a time; more are answered 503. Each holds up to 16 MiB. A quarter is kept for urgent
+    /// images, and no site gets all (ADR 0042)
     #[arg(long, env = "HILUM_UPLOADS_AT_ONCE", default_value_t = 64)]
     pub(crate) uploads_at_once: usize,
+    /// MiB that must stay free on the disk where images are kept, if they are in a folder; while fewer are, uploads are
+    /// answered 503 and the service is not ready. 0 lets the disk run full
+    #[arg(long, env = "HILUM_LEAST_FREE_MIB", default_value_t = 256)]
+    pub(crate) least_free_mib: u64,
     /// Images that may wait for a reading; while there are more, uploads are answered 503
     #[arg(long, env = "HILUM_MAX_WAITING", default_value_t = 100_000)]
     pub(crate) max_waiting: u64,

@@ -67,8 +67,9 @@ impl Gate {
     /// line for every upload would drown the log.
     pub(crate) fn note<T>(&self, outcome: &Result<T, Refusal>) {
         match outcome {
-            Err(Refusal::Unavailable(what, source)) => {
+            Err(refusal @ (Refusal::Unavailable(_, source) | Refusal::DiskFull(source))) => {
                 if !self.0.away.swap(true, Ordering::Relaxed) {
+                    let what = refusal.to_string();
                     tracing::warn!(error = &**source as &dyn Error, what, "refusing uploads");
                 }
             }

@@ -5,6 +5,7 @@ mod api;
 #[cfg(test)]
 mod bench;
 mod config;
+mod disk;
 mod domain;
 mod gate;
 mod inspection;
@@ -12,9 +13,11 @@ mod known;
 mod manifest;
 mod pace;
 mod refusal;
+mod slots;
 mod study_sizes;
 mod upload;
 
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -22,14 +25,15 @@ use clap::Parser as _;
 use hilum_blobs::{BlobStore, StoreConfig};
 use hilum_imaging::{DecoderConfig, DecoderPool};
 use hilum_log::{CLOCK_NOTE, Log, SEAL_RECORD};
-use hilum_runtime::Service;
+use hilum_runtime::{Service, exit_code};
 use hilum_sites::Sites;
-use tokio::sync::Semaphore;
 
 use crate::config::Config;
+use crate::disk::Disk;
 use crate::gate::Gate;
 use crate::inspection::Inspector;
 use crate::known::Readings;
+use crate::slots::Slots;
 use crate::study_sizes::StudySizes;
 use crate::upload::Door;
 
@@ -37,8 +41,11 @@ use crate::upload::Door;
 const SEAL: &str = "seal";
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let config = Config::parse();
+async fn main() -> ExitCode {
+    exit_code(run(Config::parse()).await.map(|()| ExitCode::SUCCESS))
+}
+
+async fn run(config: Config) -> anyhow::Result<()> {
     let sites = Arc::new(Sites::read(config.sites.as_deref())?);
     let service = Service::start("hilum-ingest", &config.service)?;
     let log = Log::connect(&config.service.nats_url, "hilum-ingest").await?;
@@ -49,6 +56,8 @@ async fn main() -> anyhow::Result<()> {
     service.keep_note(CLOCK_NOTE, move || clock.note());
     service.watch("event log", &log, |log| async move { log.probe().await });
     service.watch("object storage", &store, |store| async move { store.probe().await });
+    let disk = Disk::new(&store, config.least_free_mib);
+    service.watch("disk", &disk, |disk| async move { disk.look().await });
 
     service.health.wait_for(SEAL, "comparing the event log with its seal");
     let health = service.health.clone();
@@ -60,7 +69,9 @@ async fn main() -> anyhow::Result<()> {
         readings: config.model.as_deref().and_then(|model| Readings::by_model(&log, model)),
         inspector: Inspector::new(DecoderPool::new(decoders)),
         sites,
-        slots: Arc::new(Semaphore::new(config.uploads_at_once.max(1))),
+        slots: Slots::new(config.uploads_at_once),
+        disk,
+        silence_limit: config.service.silence_limit(),
         max_upload_bytes: config.max_upload_bytes,
         sizes: StudySizes::bounded(config.study_images_max),
     };

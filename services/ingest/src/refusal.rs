@@ -2,6 +2,7 @@
 //! event names.
 
 use std::error::Error;
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -9,9 +10,40 @@ use hilum_blobs::PutError;
 use hilum_events::NameError;
 use hilum_imaging::DecodeError;
 use hilum_log::{AppendError, UnavailableError};
-use hilum_runtime::Problem;
+use hilum_runtime::{BodyFault, Problem};
 
 use crate::admission::{Cause, Declined};
+
+/// The word for an upload whose sender is gone.
+const BROKEN_OFF: &str = "broken-off";
+
+/// Counts an upload whose sender is gone before there was an answer for it, unless it is kept from that.
+pub(crate) struct CountsIfBrokenOff(bool);
+
+impl CountsIfBrokenOff {
+    /// From now on: who is gone has its request dropped in the midst of it.
+    pub(crate) fn begin() -> Self {
+        Self(true)
+    }
+
+    /// There is an answer, which counts for itself.
+    pub(crate) fn answered(mut self) {
+        self.0 = false;
+    }
+}
+
+impl Drop for CountsIfBrokenOff {
+    fn drop(&mut self) {
+        if self.0 {
+            tracing::info!(refusal = BROKEN_OFF, "request refused");
+            count_refused(BROKEN_OFF);
+        }
+    }
+}
+
+fn count_refused(word: &'static str) {
+    metrics::counter!("hilum_ingest_refused_total", "reason" => word).increment(1);
+}
 
 /// An upload or request that is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +54,18 @@ pub(crate) enum Refusal {
     /// A name breaks its rule.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// No byte came for so long.
+    #[error("no byte of the upload came for {} s, so it was ended; send it again", .0.as_secs_f64())]
+    Stalled(Duration),
+    /// The sender is gone, or sent less than it had announced.
+    #[error("the upload broke off before its end; send it again")]
+    BrokenOff,
+    /// A part of the form is not sent as it is.
+    #[error(
+        "a part of the form is encoded, as its Content-Encoding or Content-Transfer-Encoding says; send the bytes as they \
+         are, without that header"
+    )]
+    Encoded,
     /// Too long.
     #[error("the image is longer than {limit_bytes} bytes, the most this site takes")]
     TooLong { limit_bytes: u64 },
@@ -63,6 +107,12 @@ pub(crate) enum Refusal {
          again later, or have the operator allow more with HILUM_MAX_SITES"
     )]
     TooManySites { max_sites: usize },
+    /// There is no room for it.
+    #[error(
+        "the disk where images are kept is full; nothing was accepted. Have the operator make room; until then it is refused \
+         again"
+    )]
+    DiskFull(#[source] Box<dyn Error + Send + Sync>),
     /// Storage, the log or the decoder is away.
     #[error("{0}; nothing was accepted, try again shortly")]
     Unavailable(&'static str, #[source] Box<dyn Error + Send + Sync>),
@@ -81,11 +131,11 @@ impl From<Declined> for Refusal {
 
 impl From<PutError> for Refusal {
     fn from(error: PutError) -> Self {
+        let is_full = error.is_full();
         match error {
             PutError::TooLong { limit_bytes } => Self::TooLong { limit_bytes },
-            PutError::Source(_) => {
-                Self::Malformed("the upload broke off before its end; send it again".to_owned())
-            }
+            PutError::Source(source) => Self::of_broken_body(&*source),
+            PutError::Unavailable(source) if is_full => Self::DiskFull(source.into()),
             PutError::Unavailable(source) => Self::Unavailable("object storage is away", source.into()),
         }
     }
@@ -122,10 +172,24 @@ impl From<DecodeError> for Refusal {
 }
 
 impl Refusal {
+    /// Of a form that did not come to its end.
+    pub(crate) fn of_broken_body(error: &(dyn Error + 'static)) -> Self {
+        match BodyFault::among(error) {
+            Some(BodyFault::Stalled { limit }) => Self::Stalled(*limit),
+            Some(BodyFault::BrokenOff(_)) => Self::BrokenOff,
+            None => {
+                Self::Malformed("the multipart body is broken or ends too early; send it again".to_owned())
+            }
+        }
+    }
+
     /// Word for metrics and for the problem's type.
     pub(crate) fn word(&self) -> &'static str {
         match self {
             Self::Malformed(_) | Self::Name(_) => "malformed",
+            Self::Stalled(_) => "stalled",
+            Self::BrokenOff => BROKEN_OFF,
+            Self::Encoded => "unsupported-encoding",
             Self::TooLong { .. } => "too-large",
             Self::UnknownType | Self::NotMultipart => "unsupported-type",
             Self::Unreadable { .. } => "unreadable-image",
@@ -135,15 +199,17 @@ impl Refusal {
             Self::Full { .. } => "full",
             Self::LongWait { .. } => "long-wait",
             Self::TooManySites { .. } => "too-many-sites",
+            Self::DiskFull(_) => "disk-full",
             Self::Unavailable(..) => "unavailable",
         }
     }
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::Malformed(_) | Self::Name(_) => StatusCode::BAD_REQUEST,
+            Self::Malformed(_) | Self::Name(_) | Self::BrokenOff => StatusCode::BAD_REQUEST,
+            Self::Stalled(_) => StatusCode::REQUEST_TIMEOUT,
             Self::TooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnknownType | Self::NotMultipart => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::UnknownType | Self::NotMultipart | Self::Encoded => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unreadable { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::UnknownStudy(_) => StatusCode::NOT_FOUND,
             Self::StudyFull { .. } => StatusCode::CONFLICT,
@@ -151,6 +217,7 @@ impl Refusal {
             | Self::Full { .. }
             | Self::LongWait { .. }
             | Self::TooManySites { .. }
+            | Self::DiskFull(_)
             | Self::Unavailable(..) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -161,6 +228,7 @@ impl Refusal {
             Self::Full { retry_after_s } | Self::LongWait { retry_after_s, .. } => Some(*retry_after_s),
             Self::Busy | Self::Unavailable(..) => Some(2),
             Self::TooManySites { .. } => Some(10),
+            Self::DiskFull(_) => Some(60),
             _ => None,
         }
     }
@@ -170,7 +238,7 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         match &self {
             // The gate says once that something is away.
-            Self::Unavailable(_, source) => {
+            Self::Unavailable(_, source) | Self::DiskFull(source) => {
                 tracing::debug!(error = &**source as &dyn Error, refusal = self.word(), "request refused");
             }
             // Also of this: senders that are refused come again and again.
@@ -180,7 +248,7 @@ impl IntoResponse for Refusal {
             Self::Unreadable { code, .. } => tracing::info!(code, refusal = self.word(), "request refused"),
             _ => tracing::info!(refusal = self.word(), "request refused"),
         }
-        metrics::counter!("hilum_ingest_refused_total", "reason" => self.word()).increment(1);
+        count_refused(self.word());
         let status = self.status();
         let title = status.canonical_reason().unwrap_or("refused");
         let mut problem = Problem::new(status, self.word(), title, self.to_string());

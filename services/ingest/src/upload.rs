@@ -1,13 +1,18 @@
 //! One upload: bytes to storage while they come, then the fact to the log, then the answer. In this order, so
 //! that an answer of 202 means that both are durable. Content that was read before is answered with its reading.
 
+use std::collections::HashMap;
+use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::Multipart;
 use axum::extract::multipart::{Field, MultipartError};
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_ENCODING;
 use bytes::BytesMut;
 use futures::future::OptionFuture;
-use futures::{StreamExt as _, stream};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use hilum_answers::JobResult;
 use hilum_blobs::{BlobStore, Received};
 use hilum_events::{
@@ -16,17 +21,20 @@ use hilum_events::{
 };
 use hilum_imaging::Inspected;
 use hilum_log::{Log, reach};
+use hilum_runtime::{BodyFault, is_encoded};
 use hilum_sites::{Header, Sites};
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
+use crate::disk::Disk;
 use crate::domain::{Arrival, Wishes, image_stored, studies_meant, study_named};
 use crate::gate::{Admitted, Gate};
 use crate::inspection::Inspector;
 use crate::known::Readings;
 use crate::manifest::Manifest;
 use crate::refusal::Refusal;
+use crate::slots::{Slot, Slots};
 use crate::study_sizes::StudySizes;
 
 /// Longest text field, bytes.
@@ -43,7 +51,10 @@ pub(crate) struct Door {
     pub(crate) gate: Gate,
     /// Those that the door may answer with.
     pub(crate) readings: Option<Readings>,
-    pub(crate) slots: Arc<Semaphore>,
+    pub(crate) slots: Slots,
+    pub(crate) disk: Disk,
+    /// How long the fields before the image, and those after it, may take in all.
+    pub(crate) silence_limit: Duration,
     pub(crate) max_upload_bytes: u64,
     pub(crate) sizes: StudySizes,
 }
@@ -67,13 +78,27 @@ struct Arrived {
     media_type: MediaType,
     received: Received,
     admitted: Admitted,
+    /// Its place, until the answer.
+    _slot: Slot,
 }
+
+/// What the form has said so far.
+#[derive(Default)]
+struct Read {
+    wishes: Wishes,
+    /// Each text field as it came.
+    said: HashMap<&'static str, String>,
+    arrived: Option<Arrived>,
+}
+
+/// The fields of the form beside the image.
+const TEXT_FIELDS: [&str; 5] = ["site", "study", "priority", "expected_images", "prior_study"];
 
 impl Door {
     /// Takes one upload in.
     pub(crate) async fn accept(&self, form: Multipart) -> Result<Accepted, Refusal> {
         self.gate.pass()?;
-        let _slot = self.slots.try_acquire().map_err(|_| Refusal::Busy)?;
+        self.disk.check()?;
         if !self.log.is_connected() {
             let source = "not connected to the NATS server".into();
             return Err(Refusal::Unavailable("the event log is away", source));
@@ -165,93 +190,114 @@ impl Door {
     }
 
     async fn read_form(&self, mut form: Multipart) -> Result<(Wishes, Arrived), Refusal> {
-        let mut wishes = Wishes::default();
-        let mut arrived: Option<Arrived> = None;
-        loop {
-            let read = match form.next_field().await {
-                Ok(Some(field)) => self.read_field(field, &mut wishes, &mut arrived).await,
-                Ok(None) => break,
-                Err(error) => Err(self.broken_form(&error)),
-            };
-            if let Err(refusal) = read {
-                if let Some(arrived) = arrived {
-                    self.store.discard(&arrived.received).await;
-                }
-                return Err(refusal);
-            }
+        let mut read = Read::default();
+        if let Err(refusal) = self.read_fields(&mut form, &mut read).await {
+            self.throw_away(read.arrived).await;
+            return Err(refusal);
         }
+        let Read { wishes, arrived, .. } = read;
         let arrived = arrived.ok_or_else(|| {
             Refusal::Malformed("the form has no field named image; add the file there".to_owned())
         })?;
         if wishes.study.is_some() && wishes.study == wishes.prior_study {
-            self.store.discard(&arrived.received).await;
+            self.throw_away(Some(arrived)).await;
             let what = "prior_study names the study itself; name an earlier one or leave it out";
             return Err(Refusal::Malformed(what.to_owned()));
         }
         Ok((wishes, arrived))
     }
 
-    async fn read_field(
-        &self,
-        field: Field<'_>,
-        wishes: &mut Wishes,
-        arrived: &mut Option<Arrived>,
-    ) -> Result<(), Refusal> {
-        match field.name().unwrap_or_default() {
-            "image" if arrived.is_some() => {
-                Err(Refusal::Malformed("the form has two images; send one per request".to_owned()))
-            }
-            "image" => {
-                // Before its bytes: what comes after them, such as site and priority, comes too late for this.
-                let admitted = self.gate.admit(wishes.priority, &wishes.site)?;
-                *arrived = Some(self.receive(field, admitted).await?);
-                Ok(())
-            }
-            "site" => {
-                wishes.site = self.text(field).await?.parse()?;
-                Ok(())
-            }
-            "study" => {
-                wishes.study = Some(StudyRef::given(&self.text(field).await?)?);
-                Ok(())
-            }
-            "priority" => {
-                wishes.priority = match self.text(field).await?.as_str() {
-                    "stat" => Priority::Stat,
-                    "routine" => Priority::Routine,
-                    _ => return Err(Refusal::Malformed("priority must be stat or routine".to_owned())),
-                };
-                Ok(())
-            }
-            "expected_images" => {
-                let images = self.text(field).await?.parse().ok();
-                let most = self.sizes.most;
-                let images = images.filter(|images| (1..=most).contains(images)).ok_or_else(|| {
-                    Refusal::Malformed(format!("expected_images must be a number from 1 to {most}"))
-                })?;
-                wishes.expected_images = Some(images);
-                Ok(())
-            }
-            "prior_study" => {
-                wishes.prior_study = Some(StudyRef::given(&self.text(field).await?)?);
-                Ok(())
-            }
-            _ => Err(Refusal::Malformed(
-                "the form has a field that is none of image, site, study, priority, expected_images, prior_study; \
-                 leave it out"
-                    .to_owned(),
-            )),
+    async fn throw_away(&self, arrived: Option<Arrived>) {
+        if let Some(arrived) = arrived {
+            self.store.discard(&arrived.received).await;
         }
     }
 
+    async fn read_fields(&self, form: &mut Multipart, read: &mut Read) -> Result<(), Refusal> {
+        let late = |_| Refusal::Stalled(self.silence_limit);
+        // Fields are short. Who lets them trickle in is not waited for as one whose image is long.
+        let mut deadline = Instant::now() + self.silence_limit;
+        loop {
+            let field = timeout_at(deadline, form.next_field()).await.map_err(late)?;
+            let Some(field) = field.map_err(|error| self.broken_form(&error))? else { return Ok(()) };
+            let part = field.headers();
+            if is_encoded(part, &CONTENT_ENCODING) || is_transfer_encoded(part) {
+                return Err(Refusal::Encoded);
+            }
+            let name = field.name().unwrap_or_default();
+            if name == "image" {
+                self.read_image(field, read).await?;
+                deadline = Instant::now() + self.silence_limit;
+                continue;
+            }
+            let Some(name) = TEXT_FIELDS.into_iter().find(|known| *known == name) else {
+                let known = TEXT_FIELDS.join(", ");
+                let what = format!("the form has a field that is none of image, {known}; leave it out");
+                return Err(Refusal::Malformed(what));
+            };
+            let text = timeout_at(deadline, self.text(field)).await.map_err(late)??;
+            self.take_text(name, text, read)?;
+        }
+    }
+
+    async fn read_image(&self, field: Field<'_>, read: &mut Read) -> Result<(), Refusal> {
+        if read.arrived.is_some() {
+            return Err(Refusal::Malformed("the form has two images; send one per request".to_owned()));
+        }
+        // Before its bytes: what comes after them, such as site and priority, comes too late for this.
+        let Wishes { priority, site, .. } = &read.wishes;
+        let admitted = self.gate.admit(*priority, site)?;
+        let slot = self.slots.take(*priority, site)?;
+        read.arrived = Some(self.receive(field, admitted, slot).await?);
+        Ok(())
+    }
+
+    /// An empty field is as good as none; one that says another thing the second time is not understood.
+    fn take_text(&self, name: &'static str, text: String, read: &mut Read) -> Result<(), Refusal> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        if let Some(before) = read.said.get(name) {
+            let same = *before == text;
+            let what = || format!("the field {name} comes twice with different values; send it once");
+            return if same { Ok(()) } else { Err(Refusal::Malformed(what())) };
+        }
+        let wishes = &mut read.wishes;
+        match name {
+            "site" => wishes.site = text.parse()?,
+            "study" => wishes.study = Some(StudyRef::given(&text)?),
+            "prior_study" => wishes.prior_study = Some(StudyRef::given(&text)?),
+            "priority" => wishes.priority = priority(&text)?,
+            _ => wishes.expected_images = Some(self.expected_images(&text)?),
+        }
+        read.said.insert(name, text);
+        Ok(())
+    }
+
+    fn expected_images(&self, text: &str) -> Result<u32, Refusal> {
+        let most = self.sizes.most;
+        text.parse()
+            .ok()
+            .filter(|images| (1..=most).contains(images))
+            .ok_or_else(|| Refusal::Malformed(format!("expected_images must be a number from 1 to {most}")))
+    }
+
     /// Refuses an unknown type after its first bytes, before anything is stored.
-    async fn receive(&self, field: Field<'_>, admitted: Admitted) -> Result<Arrived, Refusal> {
-        let mut chunks = Box::pin(field);
+    async fn receive(&self, field: Field<'_>, admitted: Admitted, slot: Slot) -> Result<Arrived, Refusal> {
+        let (hearing, taken_away) = (slot.hearing(), slot.taken_away());
+        let limit = slot.makes_room_after();
+        let given_up = stream::once(async {
+            let stalled = || Box::<dyn Error + Send + Sync>::from(BodyFault::Stalled { limit });
+            taken_away.is_cancelled().then(|| Err(stalled()))
+        });
+        let given_up = given_up.filter_map(std::future::ready);
+        let pieces = field.inspect(|_| hearing.heard()).map_err(Box::<dyn Error + Send + Sync>::from);
+        let mut chunks = Box::pin(pieces.take_until(taken_away.cancelled()).chain(given_up));
         let mut prefix = BytesMut::new();
         while prefix.len() < MediaType::PREFIX_LEN {
             match chunks.next().await {
                 Some(Ok(chunk)) => prefix.extend_from_slice(&chunk),
-                Some(Err(error)) => return Err(self.broken_form(&error)),
+                Some(Err(error)) => return Err(Refusal::of_broken_body(&*error)),
                 None => break,
             }
         }
@@ -261,7 +307,7 @@ impl Door {
         let media_type = MediaType::recognise(&prefix).ok_or(Refusal::UnknownType)?;
         let all = stream::once(async { Ok(prefix.freeze()) }).chain(chunks);
         let received = self.store.receive(all, self.max_upload_bytes).await?;
-        Ok(Arrived { media_type, received, admitted })
+        Ok(Arrived { media_type, received, admitted, _slot: slot })
     }
 
     /// What the image says of itself, and the study that it adds to, if there may be more images of that.
@@ -311,7 +357,24 @@ impl Door {
             axum::http::StatusCode::PAYLOAD_TOO_LARGE => {
                 Refusal::TooLong { limit_bytes: self.max_upload_bytes }
             }
-            _ => Refusal::Malformed("the multipart body is broken or broke off; send it again".to_owned()),
+            _ => Refusal::of_broken_body(error),
         }
     }
+}
+
+fn priority(text: &str) -> Result<Priority, Refusal> {
+    match text {
+        "stat" => Ok(Priority::Stat),
+        "routine" => Ok(Priority::Routine),
+        _ => Err(Refusal::Malformed("priority must be stat or routine".to_owned())),
+    }
+}
+
+/// Whether a part comes in other bytes than it has, as mail programs send them.
+fn is_transfer_encoded(part: &HeaderMap) -> bool {
+    let as_it_is = ["binary", "8bit", "7bit", "identity"];
+    let encodings = part.get_all("content-transfer-encoding").iter();
+    encodings
+        .map(|value| value.as_bytes().trim_ascii())
+        .any(|encoding| !as_it_is.iter().any(|known| encoding.eq_ignore_ascii_case(known.as_bytes())))
 }

@@ -24,14 +24,14 @@ use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request};
 use axum::http::{StatusCode, header};
-use axum::middleware::Next;
+use axum::middleware::{Next, map_request};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, get, post};
 use axum::{Router, middleware};
 use hilum_blobs::BlobStore;
 use hilum_forms::Maker;
 use hilum_log::Log;
-use hilum_runtime::{Problem, held_at_once};
+use hilum_runtime::{Problem, held_at_once, no_query};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -108,17 +108,17 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Api>)> {
         ("get", "/v1/jobs/{id}", get(jobs::show)),
         ("get", "/v1/jobs/{id}/result", get(result::show)),
         ("get", "/v1/jobs/{id}/events", get(live::stream)),
-        ("post", "/v1/jobs/{id}/retry", post(retry::retry)),
+        ("post", "/v1/jobs/{id}/retry", post(retry::retry).layer(map_request(no_query))),
         ("get", "/v1/studies", get(worklist::list)),
         ("get", "/v1/studies/{id}", get(studies::show)),
         ("get", "/v1/studies/{id}/report", get(report::show)),
         ("get", "/v1/ops/metrics", get(ops::metrics)),
         ("get", "/v1/ops/dlq", get(dead_letters::list)),
         ("get", "/v1/ops/dlq/{id}", get(dead_letters::show)),
-        ("post", "/v1/ops/dlq/{id}/redrive", post(resolve::redrive)),
-        ("post", "/v1/ops/dlq/{id}/discard", post(resolve::discard)),
+        ("post", "/v1/ops/dlq/{id}/redrive", post(resolve::redrive).layer(map_request(no_query))),
+        ("post", "/v1/ops/dlq/{id}/discard", post(resolve::discard).layer(map_request(no_query))),
         ("get", "/v1/ops/log/losses", get(losses::list)),
-        ("post", "/v1/ops/log/losses", post(losses::accept)),
+        ("post", "/v1/ops/log/losses", post(losses::accept).layer(map_request(no_query))),
         ("get", "/openapi.json", get(openapi)),
     ]
 }

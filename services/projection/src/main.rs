@@ -1,5 +1,7 @@
 //! The projection service. Wiring only.
 
+use std::process::ExitCode;
+
 use anyhow::Context as _;
 use clap::Parser as _;
 use hilum_blobs::{BlobStore, StoreConfig};
@@ -13,7 +15,7 @@ use hilum_projection::pool;
 use hilum_projection::progress::Progress;
 use hilum_projection::queries::Queries;
 use hilum_projection::store::Store;
-use hilum_runtime::Service;
+use hilum_runtime::{Service, exit_code};
 
 /// Connections to Postgres for the fold; it uses one at a time.
 const WRITING: u32 = 2;
@@ -23,8 +25,11 @@ const READING: u32 = 8;
 const DECODERS: usize = 1;
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let config = Config::parse();
+async fn main() -> ExitCode {
+    exit_code(run(Config::parse()).await.map(|()| ExitCode::SUCCESS))
+}
+
+async fn run(config: Config) -> anyhow::Result<()> {
     let service = Service::start("hilum-projection", &config.service)?;
     let writing = pool::open(&config.database_url, WRITING).context("cannot use the database address")?;
     let reading = pool::open_for_reading(&config.database_url, READING)?;

@@ -1,16 +1,21 @@
 //! Wiring of the report service. Decides nothing.
 
+use std::process::ExitCode;
+
 use anyhow::Context as _;
 use clap::Parser as _;
 use hilum_blobs::{BlobStore, StoreConfig};
 use hilum_imaging::DecoderConfig;
 use hilum_log::{CLOCK_NOTE, Log};
 use hilum_report::{Config, Previewer, Reporter};
-use hilum_runtime::Service;
+use hilum_runtime::{Service, exit_code};
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let config = Config::parse();
+async fn main() -> ExitCode {
+    exit_code(run(Config::parse()).await.map(|()| ExitCode::SUCCESS))
+}
+
+async fn run(config: Config) -> anyhow::Result<()> {
     let pace = config.pace()?;
     let service = Service::start("hilum-report", &config.service)?;
     let log = Log::connect(&config.service.nats_url, "hilum-report").await?;

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use hilum_blobs::{BlobStore, StoreConfig};
 use hilum_log::{CLOCK_NOTE, HoleError, Log};
-use hilum_runtime::{Service, Telemetry};
+use hilum_runtime::{Service, Telemetry, exit_code};
 use hilum_sweep::{Config, Sweep, Swept, once};
 use tokio_util::sync::CancellationToken;
 
@@ -17,14 +17,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LOOK_FOR_HOLE_EVERY: Duration = Duration::from_millis(500);
 
 #[tokio::main]
-async fn main() -> anyhow::Result<ExitCode> {
+async fn main() -> ExitCode {
     let config = Config::parse();
     if !config.once {
-        return serve(&config).await.map(|()| ExitCode::SUCCESS);
+        return exit_code(serve(&config).await.map(|()| ExitCode::SUCCESS));
     }
-    look_once(&config).await.or_else(|error| {
-        eprintln!("Error: {error:?}");
-        Ok(ExitCode::from(2))
+    look_once(&config).await.unwrap_or_else(|error| {
+        exit_code(Err(error));
+        ExitCode::from(2)
     })
 }
 

@@ -1,6 +1,7 @@
 //! Taking bytes in as they come, hashing on the way, into a key that follows from the hash.
 
 use std::error::Error;
+use std::io;
 
 use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
@@ -28,6 +29,23 @@ pub enum PutError {
     /// The store failed; trying again later may help.
     #[error("cannot store an object")]
     Unavailable(#[source] object_store::Error),
+}
+
+impl PutError {
+    /// Whether there is no room in the store: it passes when somebody makes room, and not sooner.
+    pub fn is_full(&self) -> bool {
+        let Self::Unavailable(error) = self else { return false };
+        let mut causes =
+            std::iter::successors(Some(error as &(dyn Error + 'static)), |&error| error.source());
+        causes.any(|error| error.downcast_ref::<io::Error>().is_some_and(is_no_room))
+    }
+}
+
+fn is_no_room(error: &io::Error) -> bool {
+    // One that wraps another does not name it as its source.
+    let wrapped = || error.get_ref().and_then(|inner| inner.downcast_ref::<io::Error>());
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+        || wrapped().is_some_and(is_no_room)
 }
 
 /// Bytes that came in: short ones are still only in memory, long ones in a temporary object.
@@ -219,5 +237,21 @@ impl Intake<'_> {
         {
             tracing::warn!(error = &error as &dyn Error, key = %parts.key, "an upload is left behind");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_without_room_is_told_from_one_that_is_away() {
+        let is_full = |kind: io::ErrorKind| {
+            let source = Box::new(io::Error::other(io::Error::from(kind)));
+            PutError::Unavailable(object_store::Error::Generic { store: "folder", source }).is_full()
+        };
+        assert!(is_full(io::ErrorKind::StorageFull) && is_full(io::ErrorKind::QuotaExceeded));
+        assert!(!is_full(io::ErrorKind::PermissionDenied));
+        assert!(!PutError::TooLong { limit_bytes: 1 }.is_full());
     }
 }

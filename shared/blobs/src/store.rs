@@ -87,6 +87,11 @@ impl BlobStore {
         }
     }
 
+    /// The folder that objects lie in, if they do.
+    pub fn folder(&self) -> Option<&std::path::Path> {
+        self.folder.as_deref()
+    }
+
     /// Asks the store whether it answers.
     ///
     /// # Errors

@@ -97,7 +97,11 @@ fn to_do(code: ErrorCode) -> Option<&'static str> {
         ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM => {
             "it is longer than the stream's max_message_bytes in streams/"
         }
-        ErrorCode::STREAM_NOT_FOUND | ErrorCode::CONSUMER_NOT_FOUND => {
+        ErrorCode::STREAM_NOT_FOUND => {
+            "`hilum doctor` tells which stream is missing; an event log that is lost is restored from a copy, and not made \
+             anew"
+        }
+        ErrorCode::CONSUMER_NOT_FOUND => {
             "`hilum streams apply` makes what is declared and missing, a restart of hilum-deliver what a target needs"
         }
         ErrorCode::NO_ACCOUNT | ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT => {

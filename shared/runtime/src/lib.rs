@@ -3,6 +3,7 @@
 
 mod cache;
 mod causes;
+mod disk;
 mod health;
 mod held;
 mod http_client;
@@ -11,11 +12,15 @@ mod log_writer;
 mod open_files;
 mod problem;
 mod service;
+mod serving;
 mod settings;
+mod strictness;
 mod telemetry;
+mod watched_body;
 
 pub use cache::{cache_folder, newest_version};
-pub use causes::with_causes;
+pub use causes::{exit_code, with_causes};
+pub use disk::free_bytes;
 pub use health::{Health, Progress, Readiness};
 pub use held::holding;
 pub use http_client::http_client;
@@ -23,5 +28,8 @@ pub use lingering::{LingeringBody, linger};
 pub use open_files::{LEAST_OPEN_FILES, few_open_files, held_at_once, raise_open_files};
 pub use problem::Problem;
 pub use service::{Service, ServiceError};
+pub use serving::{ConnectionBounds, serve_http};
 pub use settings::ServiceSettings;
+pub use strictness::{is_encoded, no_query, strict};
 pub use telemetry::{Telemetry, TelemetryError};
+pub use watched_body::BodyFault;

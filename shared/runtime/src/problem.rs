@@ -1,5 +1,7 @@
 //! Errors of the HTTP API: `application/problem+json`, RFC 9457. Each says what to do.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -39,6 +41,15 @@ impl Problem {
         let title = "temporarily unavailable";
         let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", title, detail);
         Self { retry_after_s: Some(2), ..problem }
+    }
+
+    /// 408: no byte of the body came for so long.
+    pub fn stalled(silence_limit: Duration) -> Self {
+        let detail = format!(
+            "no byte of the body came for {} s, so the request was ended and nothing was done; send it again",
+            silence_limit.as_secs_f64()
+        );
+        Self::new(StatusCode::REQUEST_TIMEOUT, "stalled", "Request Timeout", detail)
     }
 
     /// 404.

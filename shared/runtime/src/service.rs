@@ -19,7 +19,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::health::Health;
 use crate::open_files::{few_open_files, raise_open_files};
+use crate::serving::{ConnectionBounds, serve_http};
 use crate::settings::ServiceSettings;
+use crate::strictness::strict;
 use crate::telemetry::{Telemetry, TelemetryError};
 
 /// Buckets of all histograms whose name ends in `_seconds`.
@@ -44,6 +46,7 @@ pub struct Service {
     telemetry: Arc<Telemetry>,
     metrics: PrometheusHandle,
     listen: SocketAddr,
+    silence_limit: Duration,
 }
 
 /// The frame could not be set up or broke.
@@ -95,6 +98,7 @@ impl Service {
             telemetry: Arc::new(telemetry),
             metrics,
             listen: settings.listen,
+            silence_limit: settings.silence_limit(),
         })
     }
 
@@ -148,10 +152,9 @@ impl Service {
             let listen = |source| ServiceError::Listen { address, source };
             let listener = TcpListener::bind(address).await.map_err(listen)?;
             tracing::info!(address = %listener.local_addr().map_err(listen)?, "serving");
-            let shutdown = self.shutdown.clone();
-            let router = api.merge(self.pages());
-            let served = axum::serve(listener, router).with_graceful_shutdown(shutdown.cancelled_owned());
-            served.await.map_err(ServiceError::Serve)
+            let router = strict(api.merge(self.pages()), self.silence_limit);
+            let bounds = ConnectionBounds::within(self.open_files, 1, self.silence_limit);
+            serve_http(listener, router, bounds, self.shutdown.clone()).await.map_err(ServiceError::Serve)
         })
     }
 

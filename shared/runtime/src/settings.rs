@@ -23,11 +23,20 @@ pub struct ServiceSettings {
     /// Seconds that work in hand may take after a stop; the rest is left for others
     #[arg(long, env = "HILUM_DRAIN_LIMIT_S", default_value_t = 10)]
     pub drain_limit_s: u64,
+    /// Seconds without a byte after which a request that is still coming is ended with 408, and a connection without one
+    /// is closed. A balancer in front of this must let idle connections go sooner
+    #[arg(long, env = "HILUM_SILENCE_LIMIT_S", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub silence_limit_s: u64,
 }
 
 impl ServiceSettings {
     /// How long draining may take.
     pub fn drain_limit(&self) -> Duration {
         Duration::from_secs(self.drain_limit_s)
+    }
+
+    /// How long a client may be silent in the midst of a request, or without one.
+    pub fn silence_limit(&self) -> Duration {
+        Duration::from_secs(self.silence_limit_s)
     }
 }

@@ -40,7 +40,7 @@ pub(crate) struct Upload<'a> {
 }
 
 impl Client {
-    /// `POST /v1/jobs`; sent again when the stack is away for the moment.
+    /// `POST /v1/jobs`; sent again when the stack is away for the moment, or the bytes came too slowly.
     pub(crate) async fn upload(&self, upload: Upload<'_>) -> Result<Accepted, Error> {
         let mut tries = 1;
         loop {
@@ -48,7 +48,7 @@ impl Client {
             let request = request.timeout(UPLOAD_LIMIT).multipart(form(upload).await?);
             match self.send_once(request).await {
                 Ok(response) => return self.read(response).await,
-                Err(Error::Refused { problem }) if problem.status == 503 && tries < TRIES => {
+                Err(Error::Refused { problem }) if matches!(problem.status, 408 | 503) && tries < TRIES => {
                     pause(&problem).await;
                     tries += 1;
                 }

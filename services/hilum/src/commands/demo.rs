@@ -120,6 +120,6 @@ fn say_how_to_go_on(folder: &StateFolder, state: &StackState, study: &str, outpu
         state.base_url
     ));
     output.object(
-        &json!({ "event": "ready", "base_url": state.base_url, "pid": state.pid, "state": folder.path() }),
+        &json!({ "event": "ready", "base_url": state.base_url, "pid": state.pid, "state": folder.path().to_string_lossy() }),
     );
 }

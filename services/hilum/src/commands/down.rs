@@ -33,7 +33,7 @@ pub(super) async fn run(args: &DownArgs, output: Output) -> Result<ExitCode, Err
         Some(pid) => output.say(format_args!("stopped the stack in {path} (process {pid})")),
         None => output.say(format_args!("no stack runs in {path}")),
     }
-    output.object(&json!({ "event": "stopped", "state": folder.path() }));
+    output.object(&json!({ "event": "stopped", "state": folder.path().to_string_lossy() }));
     Ok(ExitCode::SUCCESS)
 }
 

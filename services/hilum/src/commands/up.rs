@@ -71,7 +71,7 @@ fn say_up(folder: &StateFolder, up: &Up, output: Output) {
         "event": "ready",
         "base_url": state.base_url,
         "pid": state.pid,
-        "state": folder.path(),
+        "state": folder.path().to_string_lossy(),
         "untrained": state.untrained,
     });
     match catching_up {

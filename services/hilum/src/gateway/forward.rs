@@ -1,8 +1,10 @@
 //! Passes a request on and its answer back, as they stream in.
 
+use std::error::Error;
+
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, Uri, Version, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, Uri, Version, header};
 use axum::response::{IntoResponse as _, Response};
 use hilum_runtime::{Problem, holding, with_causes};
 
@@ -47,12 +49,25 @@ impl Gateway {
                 strip(response.headers_mut());
                 response
             }
+            // The request did not come to its end; nobody is there to be told.
+            Err(error) if is_of_the_client(&error) => {
+                metrics::counter!("hilum_gateway_requests_total", "service" => service, "status" => "broken-off")
+                    .increment(1);
+                let detail = "the request broke off before its end; send it again";
+                Problem::new(StatusCode::BAD_REQUEST, "broken-off", "Bad Request", detail).into_response()
+            }
             Err(error) => {
                 tracing::warn!(service, error = with_causes(&error), "no answer");
                 away(service, "does not answer; it is started again if it has ended")
             }
         }
     }
+}
+
+/// Whether a request ended because its body did, and not by the service.
+fn is_of_the_client(error: &(dyn Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.any(|error| error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_user))
 }
 
 fn readdressed(request: Request, port: u16) -> Option<Request> {

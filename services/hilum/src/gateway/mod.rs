@@ -14,7 +14,7 @@ use axum::routing::{get, post};
 use hilum_runtime::{LEAST_OPEN_FILES, held_at_once};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -29,6 +29,9 @@ const RESERVED_FILES: u64 = 512;
 
 /// A service on this machine answers at once or is not there.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
+
+/// Connections without a request are let go before the service does that, which would cost the next request.
+const IDLE_LIMIT: Duration = Duration::from_secs(5);
 
 type Connector = MapResponse<HttpConnector, fn(TokioIo<TcpStream>) -> Patient<TokioIo<TcpStream>>>;
 
@@ -50,7 +53,9 @@ impl Gateway {
         connector.set_connect_timeout(Some(CONNECT_LIMIT));
         connector.set_nodelay(true);
         let connector: Connector = connector.map_response(Patient::new);
-        let client = Client::builder(TokioExecutor::new()).build(connector);
+        let mut client = Client::builder(TokioExecutor::new());
+        client.pool_idle_timeout(IDLE_LIMIT).pool_timer(TokioTimer::new());
+        let client = client.build(connector);
         let places = Arc::new(Semaphore::new(held_at_once(LEAST_OPEN_FILES, 2, RESERVED_FILES)));
         Self { ingest, projection, probes, client, places }
     }

@@ -9,6 +9,7 @@ use axum::response::IntoResponse as _;
 use axum::routing::{any, post};
 use futures::{Stream, StreamExt as _, stream};
 use hilum_runtime::Problem;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
@@ -183,4 +184,26 @@ async fn a_client_that_sends_everything_before_it_reads_still_gets_an_early_answ
         String::from_utf8(head.to_vec()).unwrap()
     });
     assert_eq!(within(answer).await.unwrap(), "HTTP/1.1 404");
+}
+
+/// The begin of the answer to an upload of which only the begin is sent; `leave` says that no more will come.
+async fn answer_to_a_begin(base: &str, leave: bool) -> String {
+    let mut stream = tokio::net::TcpStream::connect(base.trim_start_matches("http://")).await.unwrap();
+    let begin = b"POST /v1/jobs HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc";
+    stream.write_all(begin).await.unwrap();
+    if leave {
+        stream.shutdown().await.unwrap();
+    }
+    let mut head = [0; 12];
+    within(stream.read_exact(&mut head)).await.unwrap();
+    String::from_utf8(head.to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn a_silent_upload_is_ended_by_the_service_behind_and_one_that_broke_off_is_no_fault_of_it() {
+    let all = post(async |_: Bytes| "all");
+    let service = hilum_runtime::strict(Router::new().route("/v1/jobs", all), Duration::from_millis(100));
+    let base = gateway(serve(service).await, silent_port().await).await;
+    assert_eq!(answer_to_a_begin(&base, false).await, "HTTP/1.1 408");
+    assert_eq!(answer_to_a_begin(&base, true).await, "HTTP/1.1 400");
 }

@@ -1,9 +1,9 @@
-//! Where consumers of the event log stood, as the records in object storage say.
+//! Where consumers of the event log stood and how far it went, as the records in object storage say.
 
 use std::error::Error;
 
 use hilum_blobs::{BlobStore, StoreConfig};
-use hilum_log::{FLOORS_RECORD, Floors};
+use hilum_log::{FLOORS_RECORD, Floors, SEAL_RECORD, Seal};
 
 /// What the sweep has kept; nothing before it ever did.
 ///
@@ -12,4 +12,15 @@ use hilum_log::{FLOORS_RECORD, Floors};
 pub(crate) async fn floors_in(store_url: &str) -> Result<Floors, Box<dyn Error + Send + Sync>> {
     let store = BlobStore::open(&StoreConfig::at(store_url))?;
     Ok(Floors::read(store.read_record(FLOORS_RECORD).await?.as_deref())?)
+}
+
+/// How many facts the log had when it was sealed; `None` when it never was.
+///
+/// # Errors
+/// When the storage is away or the record can't be read.
+pub(crate) async fn sealed_facts(store_url: &str) -> Result<Option<u64>, Box<dyn Error + Send + Sync>> {
+    let store = BlobStore::open(&StoreConfig::at(store_url))?;
+    let Some(record) = store.read_record(SEAL_RECORD).await? else { return Ok(None) };
+    let seal: Seal = serde_json::from_slice(&record)?;
+    Ok(Some(seal.seq).filter(|facts| *facts > 0))
 }

@@ -75,6 +75,12 @@ impl StateFolder {
         self.path.join("nats")
     }
 
+    /// Whether nats-server has the files of the event log here.
+    pub(crate) fn has_event_log(&self) -> bool {
+        let accounts = fs::read_dir(self.nats().join("jetstream/jetstream"));
+        accounts.into_iter().flatten().flatten().any(|account| account.path().join("streams/EVENTS").is_dir())
+    }
+
     /// The Postgres cluster.
     pub(crate) fn postgres(&self) -> PathBuf {
         self.path.join("postgres")

@@ -29,14 +29,20 @@ pub(crate) fn error_report(path: &Path, from: u64) -> Option<String> {
     let text = tail(path, from, usize::MAX);
     let start =
         text.rfind("\nError: ").map(|at| at + 1).or_else(|| text.starts_with("Error: ").then_some(0))?;
-    let error = &text[start..];
-    let end = error.find("\nStack backtrace:").unwrap_or(error.len());
-    Some(error[..end].trim_end().to_owned())
+    Some(without_backtrace(&text[start..]).to_owned())
+}
+
+fn without_backtrace(report: &str) -> &str {
+    let end = report.find("\nStack backtrace:").unwrap_or(report.len());
+    report[..end].trim_end()
 }
 
 /// An error report in one sentence: its first line without the word that begins it, and the causes.
 pub(crate) fn told(report: &str) -> String {
-    let lines = report.lines().map(str::trim).filter(|line| !line.is_empty() && *line != "Caused by:");
+    let lines = without_backtrace(report)
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && *line != "Caused by:");
     let lines: Vec<&str> = lines.map(|line| line.strip_prefix("Error: ").unwrap_or(line)).collect();
     lines.join(": ")
 }
@@ -66,6 +72,7 @@ mod tests {
     fn a_report_becomes_a_sentence() {
         let report = "Error: cannot read the file\n\nCaused by:\n    No such file\n";
         assert_eq!(told(report), "cannot read the file: No such file");
+        assert_eq!(told(&format!("{report}\nStack backtrace:\n   0: main\n")), told(report));
     }
 
     #[test]

@@ -21,12 +21,12 @@ mod versions;
 mod vitals;
 
 pub(crate) use detach::{Up, leave_session, start_detached};
-pub(crate) use floors::floors_in;
+pub(crate) use floors::{floors_in, sealed_facts};
 pub(crate) use folder::StateFolder;
 pub(crate) use leftovers::{ProcessId, holder, running_parts};
 pub(crate) use ports::PortCell;
 pub(crate) use probe::{PartReadiness, Probes, StackReadiness};
-pub(crate) use programs::{SERVICES, sibling};
+pub(crate) use programs::{DELIVER, SERVICES, openvino_library, sibling};
 pub(crate) use settings::UpSettings;
 pub(crate) use start::run;
 pub(crate) use state::{PartState, StackState, Status};

@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
-use hilum_runtime::with_causes;
+use hilum_runtime::{ConnectionBounds, serve_http, with_causes};
 use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::net::TcpListener;
@@ -25,6 +26,9 @@ use super::versions::Versions;
 use crate::error::Error;
 use crate::gateway::Gateway;
 use crate::output::Output;
+
+/// As long as services let theirs be silent when nobody sets another limit.
+const CLIENT_SILENCE_LIMIT: Duration = Duration::from_secs(30);
 
 /// Runs the whole stack in `folder` until SIGINT or SIGTERM.
 ///
@@ -75,10 +79,13 @@ async fn run_locked(folder: StateFolder, settings: &UpSettings, output: Output) 
     let untrained = is_untrained(&state)?;
     let plan = Plan::new(&folder, settings, &state)?;
     let probes = Arc::new(plan.probes);
-    let gateway =
-        Gateway::new(plan.ingest, plan.projection, probes.clone()).within(hilum_runtime::raise_open_files());
+    let open_files = hilum_runtime::raise_open_files();
+    let gateway = Gateway::new(plan.ingest, plan.projection, probes.clone()).within(open_files);
     let metrics = PrometheusBuilder::new().install_recorder().ok();
-    let serving = tokio::spawn(async move { axum::serve(listener, gateway.router(metrics)).await });
+    // A client's connection comes with one to a service.
+    let bounds = ConnectionBounds::within(open_files, 2, CLIENT_SILENCE_LIMIT);
+    let serving =
+        tokio::spawn(serve_http(listener, gateway.router(metrics), bounds, CancellationToken::new()));
 
     let state = StackState { untrained, ..state };
     let mut supervisor = Supervisor { folder, parts: plan.parts, probes, state, output };

@@ -99,7 +99,8 @@ impl Sent {
                 fields(json!(accepted), json!({ "status": "UNKNOWN", "reason": reason }))
             }
         };
-        line["file"] = json!(self.file);
+        // Names of files need not be text.
+        line["file"] = json!(self.file.to_string_lossy());
         line["seconds"] = json!(self.seconds);
         line
     }

@@ -1,5 +1,7 @@
 //! A submission to a small real HTTP service.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -44,10 +46,18 @@ async fn service_that_answers(accepted: Value) -> (Client, Asked) {
 }
 
 async fn submitted(client: &Client, wait: Option<Duration>) -> Value {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), b"an image").unwrap();
+    submitted_as(client, wait, OsStr::new("image.png")).await
+}
+
+async fn submitted_as(client: &Client, wait: Option<Duration>, name: &OsStr) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(name), b"an image").unwrap();
     let plan = Plan { tags: Tags::default(), uploads_at_once: 1, wait };
-    let sent = submit(client, vec![file.path().to_owned()], &plan, Output::new(true)).await;
+    let files = files_in(&[folder.path().to_owned()]).unwrap();
+    let sent = submit(client, files, &plan, Output::new(true)).await;
+    for json in [true, false] {
+        show(&sent, Output::new(json));
+    }
     assert!(sent[0].outcome.is_good());
     sent[0].to_json()
 }
@@ -64,6 +74,16 @@ async fn content_that_was_read_before_has_its_outcome_with_the_answer_and_nobody
         assert_eq!(line["findings"][0]["label"], "Mass");
     }
     assert_eq!(asked.count(), 0);
+}
+
+#[tokio::test]
+async fn a_file_whose_name_is_no_text_is_sent_like_any_other() {
+    let (client, _) = service_that_answers(json!({ "job_id": "new", "status": "QUEUED" })).await;
+    for name in [&b"\xff.png"[..], b"M\xfcller.dcm", b"\xed\xa0\x80"] {
+        let line = submitted_as(&client, None, OsStr::from_bytes(name)).await;
+        assert_eq!(line["status"], "QUEUED");
+        assert!(line["file"].as_str().unwrap().contains('\u{fffd}'), "{line}");
+    }
 }
 
 #[tokio::test]

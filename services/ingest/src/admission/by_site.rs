@@ -69,7 +69,7 @@ impl BySite {
     }
 
     /// Forgets a site of which none counts.
-    pub(super) fn forget_if_none(&mut self, site: &Site) {
+    pub(crate) fn forget_if_none(&mut self, site: &Site) {
         if self.get(site).sum() == 0 {
             self.0.remove(site);
         }

@@ -7,17 +7,19 @@ use std::time::Duration;
 use hilum_blobs::{BlobStore, StoreConfig};
 use hilum_events::samples;
 use hilum_imaging::{DecoderConfig, DecoderPool};
+use hilum_runtime::{ConnectionBounds, serve_http, strict};
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::admission::Bounds;
 use crate::bench::{Bench, LIMIT, READING_KEY, completed, reading_id};
+use crate::disk::Disk;
 use crate::gate::Gate;
 use crate::inspection::Inspector;
 use crate::known::Readings;
+use crate::slots::Slots;
 use crate::study_sizes::StudySizes;
 
 /// Images that a study may have.
@@ -26,27 +28,45 @@ const MOST: u32 = 4;
 /// What the door takes for a PNG. Nobody decodes it here.
 const CONTENT: &[u8] = b"\x89PNG\r\n\x1a\n and so on";
 
+/// As good as never.
+const LONG: Duration = Duration::from_secs(3600);
+
 /// A door that serves; its address.
 async fn open(bench: &Bench, readings: Option<Readings>) -> SocketAddr {
+    open_with(bench, readings, |door| door).await
+}
+
+/// The same with other settings.
+async fn open_with(
+    bench: &Bench,
+    readings: Option<Readings>,
+    change: impl FnOnce(Door) -> Door,
+) -> SocketAddr {
     let store = format!("file://{}", bench.folder.path().join("objects").display());
+    let store = BlobStore::open(&StoreConfig::at(&store)).unwrap();
     let gate = Gate::new(Bounds { max_wait: None, max_waiting: 100, max_sites: 3 });
     let door = Door {
         log: bench.log.clone(),
-        store: BlobStore::open(&StoreConfig::at(&store)).unwrap(),
+        disk: Disk::new(&store, 0),
+        store,
         // Only DICOM needs the program.
         inspector: Inspector::new(DecoderPool::new(DecoderConfig::new("none"))),
         sites: Arc::default(),
         gate: gate.clone(),
         readings,
-        slots: Arc::new(Semaphore::new(4)),
+        slots: Slots::new(4),
+        silence_limit: LONG,
         max_upload_bytes: 1 << 20,
         sizes: StudySizes::bounded(MOST),
     };
+    let door = change(door);
     let log = bench.log.clone();
     tokio::spawn(async move { gate.watch(&log, &CancellationToken::new()).await });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, router(door)).await });
+    let bounds = ConnectionBounds { silence_limit: LONG, most: 200 };
+    let router = strict(router(door.clone()), door.silence_limit);
+    tokio::spawn(serve_http(listener, router, bounds, CancellationToken::new()));
     address
 }
 
@@ -262,3 +282,5 @@ async fn a_study_has_as_many_images_as_a_report_tells_of_and_lone_images_are_not
     }
     assert_eq!(submit(door, Some("S-9")).await.0, 202);
 }
+
+mod clients;

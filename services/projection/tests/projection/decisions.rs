@@ -73,6 +73,8 @@ async fn a_redrive_becomes_a_fact_that_says_who_and_why() {
     let world = World::start().await;
     let copy = world.projection().await;
     shared_and_given_up(&world, &copy).await;
+    let (status, problem) = copy.post("/v1/ops/dlq/5/redrive?by=bob", &says("ada@north", "back")).await;
+    assert_eq!(status, 400, "nobody would hear it: {problem}");
     let (status, answer) = copy.post("/v1/ops/dlq/5/redrive", &says(" ada@north ", "storage is back")).await;
     assert_eq!(status, 202, "{answer}");
     assert_eq!((&answer["id"], &answer["state"]), (&json!(5), &json!("redriven")));

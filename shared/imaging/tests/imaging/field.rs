@@ -82,9 +82,8 @@ async fn codes_and_identifiers_without_a_representation_are_those_that_are_writt
     let pool = pool();
     let preparation = Preparation::default();
     let bytes = field("e02c_body_part_HAND_un");
-    let hand =
-        pool.prepare(hilum_events::MediaType::Dicom, &bytes, &preparation).await.unwrap().facts.unwrap();
-    assert_eq!(hand.body_part.as_deref(), Some("HAND"));
+    let hand = pool.prepare(hilum_events::MediaType::Dicom, &bytes, &preparation).await.unwrap();
+    assert_eq!(hand.header.unwrap().body_part, hilum_headers::HeaderValue::of("HAND"));
     let identity = pool.inspect(&field("e02e_study_uid_un")).await.unwrap().identity;
     let header = pool.study_header(&field("e02e_study_uid_un")).await.unwrap();
     assert_eq!(identity.study_instance_uid, header.study_instance_uid);

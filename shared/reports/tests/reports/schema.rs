@@ -1,7 +1,12 @@
 //! The published schema of the document, as a validator that is not ours understands it.
 
-use hilum_reports::{Doubt, HeaderField, SCHEMA, samples};
+use std::fmt::Debug;
+use std::iter::successors;
+
+use hilum_events::{MediaType, ReportCause};
+use hilum_reports::{ChangeKind, Doubt, HeaderField, ImageStatus, SCHEMA, samples};
 use jsonschema::Validator;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 fn schema() -> Validator {
@@ -42,6 +47,75 @@ fn the_documents_of_the_story_and_those_of_earlier_releases_fit() {
         let document = serde_json::from_slice(bytes).unwrap();
         assert_eq!(errors(&document), [] as [String; 0]);
     }
+}
+
+/// Each value of its type. What gives the next one knows all of them, or the compiler says which it does not know.
+fn all<T: Copy + Debug + Serialize>(first: T, next: fn(T) -> Option<T>) -> Vec<Value> {
+    successors(Some(first), |value| next(*value)).map(|value| json!(value)).collect()
+}
+
+fn every_cause() -> Vec<Value> {
+    all(ReportCause::QuietTime, |cause| match cause {
+        ReportCause::QuietTime => Some(ReportCause::Closed),
+        ReportCause::Closed => Some(ReportCause::Expected),
+        ReportCause::Expected => Some(ReportCause::ExpectedSeries),
+        ReportCause::ExpectedSeries => Some(ReportCause::TimeLimit),
+        ReportCause::TimeLimit => None,
+    })
+}
+
+fn every_media_type() -> Vec<Value> {
+    all(MediaType::Png, |media_type| match media_type {
+        MediaType::Png => Some(MediaType::Jpeg),
+        MediaType::Jpeg => Some(MediaType::Dicom),
+        MediaType::Dicom => None,
+    })
+}
+
+fn every_change() -> Vec<Value> {
+    all(ChangeKind::Added, |change| match change {
+        ChangeKind::Added => Some(ChangeKind::OutcomeChanged),
+        ChangeKind::OutcomeChanged => None,
+    })
+}
+
+fn every_status() -> Vec<Value> {
+    all(ImageStatus::Completed, |status| match status {
+        ImageStatus::Completed => Some(ImageStatus::Failed),
+        ImageStatus::Failed => Some(ImageStatus::Pending),
+        ImageStatus::Pending => None,
+    })
+}
+
+/// A document for each value of a field that has a list of them, and the list is that of the type.
+#[test]
+fn the_schema_accepts_every_value_that_is_issued() {
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    for (field, list, values) in [
+        ("/cause", "/properties/cause/enum", every_cause()),
+        ("/images/0/media_type", "/$defs/image/properties/media_type/enum", every_media_type()),
+        ("/changes/0/change", "/properties/changes/items/properties/change/enum", every_change()),
+    ] {
+        for value in &values {
+            let mut document = document();
+            *document.pointer_mut(field).unwrap() = value.clone();
+            assert_eq!(errors(&document), [] as [String; 0], "{field}: {value}");
+            let read = hilum_reports::Report::from_json(document.to_string().as_bytes());
+            assert!(read.is_ok(), "{field}: {value}");
+        }
+        assert_eq!(schema.pointer(list), Some(&json!(values)), "{list}");
+    }
+    // An image of each status has other fields; the story has them all.
+    let statuses = document()["images"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|image| image["status"].clone())
+        .collect::<Vec<_>>();
+    for status in every_status() {
+        assert!(statuses.contains(&status), "{status}");
+    }
+    assert_eq!(schema.pointer("/$defs/image/properties/status/enum"), Some(&json!(every_status())));
 }
 
 #[test]

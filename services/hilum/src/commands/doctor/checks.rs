@@ -1,18 +1,29 @@
 //! Checks of what the stack needs and what it has come to.
 
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
 use hilum_log::Drift;
-use hilum_runtime::{few_open_files, with_causes};
+use hilum_runtime::{few_open_files, raise_open_files, with_causes};
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Check;
 use crate::client::Client;
-use crate::commands::streams::{connect, differences, nats};
+use crate::commands::streams::{Differences, RESTORE_LOG, connect, differences, nats};
 use crate::error::Error;
-use crate::stack::{SERVICES, StackState, StateFolder, Versions, of_program, sibling};
+use crate::stack::{
+    DELIVER, SERVICES, StackState, StateFolder, Versions, of_program, openvino_library, sealed_facts, sibling,
+};
 
 /// Below this the log and Postgres may soon be unable to write.
 const LEAST_FREE_BYTES: u64 = 2 << 30;
+
+/// Each image is a file, and so is each document and picture.
+const LEAST_FREE_FILES: u64 = 100_000;
+
+/// The program that all who read files start.
+const DECODER: &str = "hilum-decoder";
 
 /// More than any installation of ours has: half of what the server allows.
 const MANY_CONSUMERS: usize = 500;
@@ -25,10 +36,25 @@ pub(super) async fn programs() -> Vec<Check> {
         server("nats-server", nats_server, "HILUM_NATS_SERVER"),
         server("postgres", postgres, "HILUM_POSTGRES_BIN"),
     ];
-    for (_, program) in SERVICES {
+    for program in SERVICES.iter().chain([&DELIVER]).map(|(_, program)| *program).chain([DECODER]) {
         checks.push(service_program(program, &hilum).await);
     }
+    let named = std::env::var_os("HILUM_OPENVINO_LIBRARY").filter(|named| !named.is_empty());
+    let wanted = std::env::var("HILUM_ENGINE").is_ok_and(|engine| engine == "openvino");
+    checks.push(openvino(named.map(PathBuf::from), openvino_library(), wanted));
     checks
+}
+
+/// The library of the second engine: `named` by a setting, or `fetched` by the setup. Without it the first one reads.
+fn openvino(named: Option<PathBuf>, fetched: Option<PathBuf>, wanted: bool) -> Check {
+    const WHAT: &str = "openvino";
+    let to_do = "`make setup` fetches it; or say in HILUM_OPENVINO_LIBRARY where its libopenvino_c.so is";
+    match (&named, named.as_ref().or(fetched.as_ref())) {
+        (_, Some(library)) if File::open(library).is_ok() => Check::good(WHAT, library.display().to_string()),
+        (Some(library), _) => Check::bad(WHAT, format!("{} can't be read", library.display()), to_do),
+        _ if wanted => Check::bad(WHAT, "is chosen by HILUM_ENGINE and not there", to_do),
+        _ => Check::good(WHAT, "not fetched; libtorch reads the images"),
+    }
 }
 
 fn server(name: &str, version: String, variable: &str) -> Check {
@@ -53,24 +79,55 @@ async fn service_program(name: &str, expected: &str) -> Check {
     }
 }
 
-/// Free space where the stack writes.
-pub(super) fn disk(folder: &StateFolder) -> Result<Check, Error> {
-    let existing = folder.path().ancestors().find(|path| path.exists()).unwrap_or(folder.path());
-    let failed = |errno: nix::Error| Error::file("see the free space of", existing)(errno.into());
-    let found = nix::sys::statvfs::statvfs(existing).map_err(failed)?;
-    let free_bytes = found.blocks_available() as u64 * found.fragment_size() as u64;
-    let seen =
-        format!("{:.1} GiB free for {}", free_bytes as f64 / f64::from(1 << 30), folder.path().display());
-    if free_bytes < LEAST_FREE_BYTES {
-        return Ok(Check::bad("disk", seen, "make room: 2 GiB are the least to run with"));
-    }
-    Ok(Check::good("disk", seen))
+/// Free space where the stack writes: in its folder, and where objects are if that is another one.
+pub(super) fn disks(folder: &StateFolder, store_url: Option<&str>) -> Vec<Check> {
+    let objects = store_url.and_then(|url| url.strip_prefix("file://")).map(Path::new);
+    let elsewhere = objects.filter(|objects| !objects.starts_with(folder.path()));
+    let checks = [("disk", Some(folder.path())), ("disk of objects", elsewhere)];
+    checks.into_iter().filter_map(|(what, path)| Some(disk(what, path?))).collect()
 }
 
-/// How many files and connections the process at the base URL may have open; `None` where the system does not tell.
-pub(super) fn open_files(state: &StackState) -> Option<Check> {
-    let limits = std::fs::read_to_string(format!("/proc/{}/limits", state.pid)).ok()?;
-    let limit = soft_limit_of_open_files(&limits)?;
+fn disk(what: &str, path: &Path) -> Check {
+    let existing = path.ancestors().find(|path| path.exists()).unwrap_or(path);
+    match nix::sys::statvfs::statvfs(existing) {
+        Ok(found) => {
+            let free_bytes = found.blocks_available() * found.fragment_size();
+            // Some file systems have no bound on files and say 0 of 0.
+            let files = (found.files() > 0).then(|| found.files_available());
+            room(what, path, free_bytes, files)
+        }
+        Err(error) => {
+            let seen = format!("the free space of {} can't be seen: {error}", existing.display());
+            Check::bad(what, seen, "see that the folder can be read")
+        }
+    }
+}
+
+fn room(what: &str, path: &Path, free_bytes: u64, files: Option<u64>) -> Check {
+    let seen = format!("{:.1} GiB free for {}", free_bytes as f64 / f64::from(1 << 30), path.display());
+    match files.filter(|files| *files < LEAST_FREE_FILES) {
+        _ if free_bytes < LEAST_FREE_BYTES => {
+            Check::bad(what, seen, "make room: 2 GiB are the least to run with")
+        }
+        Some(files) => {
+            let seen = format!("{seen}, but for {files} more files only");
+            Check::bad(what, seen, "remove small files that nobody needs, or use a disk with more inodes")
+        }
+        None => Check::good(what, seen),
+    }
+}
+
+/// How many files and connections the process at the base URL may have open, or one that is started now; `None` where the
+/// system does not tell.
+pub(super) fn open_files(running: Option<&StackState>) -> Option<Check> {
+    let limit = match running {
+        Some(state) => {
+            let limits = std::fs::read_to_string(format!("/proc/{}/limits", state.pid)).ok()?;
+            soft_limit_of_open_files(&limits)?
+        }
+        // This process has raised its own as far as it can, as `hilum up` would.
+        None => raise_open_files(),
+    };
     Some(match few_open_files(limit) {
         None => Check::good("open files", format!("{limit} can be open at a time")),
         Some(to_do) => Check::warning("open files", format!("{limit} can be open at a time"), to_do),
@@ -125,14 +182,38 @@ pub(super) async fn streams(state: &StackState) -> Check {
         Err(error) => return Check::bad("streams", with_causes(&error), "see nats-server above"),
     };
     match differences(&log, 1).await {
-        Ok(drifted) if drifted.is_empty() => Check::good("streams", "as defined"),
-        Ok(drifted) => {
+        Ok(Differences { all, .. }) if all.is_empty() => Check::good("streams", "as defined"),
+        Ok(Differences { all, to_do }) => {
             let words = |Drift { what, difference }: Drift| format!("{what}: {difference}");
-            let seen: Vec<_> = drifted.into_iter().map(words).collect();
-            Check::bad("streams", seen.join("; "), "`hilum streams apply` sets it right")
+            let seen: Vec<_> = all.into_iter().map(words).collect();
+            Check::bad("streams", seen.join("; "), to_do)
         }
         Err(error) => Check::bad("streams", with_causes(&error), "see nats-server above"),
     }
+}
+
+/// Whether the files of the log are there, of a stack that does not run: a start without them makes an empty log. `None`
+/// when there never was a log.
+pub(super) async fn event_log(folder: &StateFolder, store_url: Option<&str>) -> Option<Check> {
+    let own = format!("file://{}", folder.objects().display());
+    // A folder that nobody has made is not made by a look at it.
+    let store_url = store_url.unwrap_or(&own);
+    if store_url.strip_prefix("file://").is_some_and(|objects| !Path::new(objects).is_dir()) {
+        return None;
+    }
+    let facts = match sealed_facts(store_url).await {
+        Ok(facts) => facts?,
+        Err(error) => {
+            let seen = format!("how far it went can't be read: {}", with_causes(&*error));
+            return Some(Check::bad("event log", seen, "see that object storage is there before a start"));
+        }
+    };
+    Some(if folder.has_event_log() {
+        Check::good("event log", format!("its files are there; it was sealed at {facts} facts"))
+    } else {
+        let seen = format!("it had {facts} facts, and its files are missing in {}", folder.nats().display());
+        Check::bad("event log", seen, RESTORE_LOG)
+    })
 }
 
 /// Consumers of the event stream: what is declared and what followers and targets take is far from what the server allows.
@@ -201,6 +282,60 @@ mod tests {
         assert_eq!(count_of_consumers(60).to_do, None);
         let many = count_of_consumers(700);
         assert!(many.ok && many.to_do.unwrap().contains("default_max_consumers"));
+    }
+
+    #[tokio::test]
+    async fn each_program_of_a_stack_is_looked_at() {
+        let checks = programs().await;
+        let looked_at: Vec<_> = checks.iter().map(|check| check.what.as_str()).collect();
+        for what in ["hilum-decoder", "hilum-deliver", "hilum-infer", "openvino", "nats-server", "postgres"] {
+            assert!(looked_at.contains(&what), "{what}: {looked_at:?}");
+        }
+    }
+
+    #[test]
+    fn openvino_is_missed_when_it_was_named_or_chosen() {
+        let place = tempfile::tempdir().unwrap();
+        let (there, gone) = (place.path().join("there"), place.path().join("gone"));
+        std::fs::write(&there, "").unwrap();
+        let (there, gone) = (|| Some(there.clone()), || Some(gone.clone()));
+        for (named, fetched, wanted, ok) in [
+            (there(), None, true, true),
+            (gone(), there(), false, false),
+            (None, there(), true, true),
+            (None, None, true, false),
+            (None, None, false, true),
+        ] {
+            let check = openvino(named, fetched, wanted);
+            assert_eq!((check.ok, check.to_do.is_none()), (ok, ok), "{check:?}");
+        }
+    }
+
+    #[test]
+    fn a_disk_with_too_little_room_is_wrong_whether_in_bytes_or_in_files() {
+        let look = |bytes, files| room("disk", Path::new("/x"), bytes, files);
+        assert!(look(LEAST_FREE_BYTES, None).ok && look(LEAST_FREE_BYTES, Some(LEAST_FREE_FILES)).ok);
+        assert!(look(LEAST_FREE_BYTES - 1, None).to_do.unwrap().contains("make room"));
+        assert!(look(u64::MAX, Some(7)).seen.contains("7 more files"));
+        assert!(disk("disk", Path::new("/none/of/this")).seen.contains("GiB free"));
+    }
+
+    #[tokio::test]
+    async fn the_files_of_a_log_that_was_sealed_are_missed() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = StateFolder::at(place.path()).unwrap();
+        assert_eq!(event_log(&folder, None).await, None);
+        folder.create().unwrap();
+        assert_eq!(event_log(&folder, None).await, None, "it never had a fact");
+        let records = folder.objects().join("records");
+        std::fs::create_dir_all(&records).unwrap();
+        let seal = json!({ "epoch": "e", "seq": 7, "event_id": null, "sealed_at": "2026-01-01T00:00:00Z" });
+        std::fs::write(records.join("log-seal.json"), seal.to_string()).unwrap();
+        let missing = event_log(&folder, None).await.unwrap();
+        assert!(!missing.ok && missing.seen.contains("7 facts"), "{missing:?}");
+        assert!(missing.to_do.as_deref().unwrap().starts_with("restore"), "{missing:?}");
+        std::fs::create_dir_all(folder.nats().join("jetstream/jetstream/$G/streams/EVENTS")).unwrap();
+        assert!(event_log(&folder, None).await.unwrap().ok);
     }
 
     #[test]

@@ -80,27 +80,42 @@ pub(super) async fn run(args: &DoctorArgs, output: Output) -> Result<ExitCode, E
 
 async fn examine(folder: &StateFolder) -> Result<Vec<Check>, Error> {
     let mut checks = checks::programs().await;
-    checks.push(checks::disk(folder)?);
     let state = StackState::read(folder)?;
+    let store_url = state.as_ref().map(|state| state.store_url.as_str());
+    checks.extend(checks::disks(folder, store_url));
     let running = if folder.is_locked()? { state.as_ref() } else { None };
+    checks.extend(checks::open_files(running));
     match running {
         Some(state) => {
             checks.push(supervisor(folder, state));
             checks.extend(parts::parts(state).await);
             checks.push(checks::model(state));
             checks.push(checks::clock(state).await);
-            checks.extend(checks::open_files(state));
             checks.push(checks::streams(state).await);
             checks.push(checks::consumers(state).await);
             checks.extend(checks::dead_letters_and_tables(state).await);
         }
-        None => checks.push(Check::bad(
-            "stack",
-            format!("nothing runs in {}", folder.path().display()),
-            format!("start it with `hilum up --state {}`", folder.path().display()),
-        )),
+        None => {
+            let log = checks::event_log(folder, store_url).await;
+            let log_is_missing = log.as_ref().is_some_and(|log| !log.ok);
+            checks.extend(log);
+            checks.push(stopped(folder, state.is_some(), log_is_missing));
+        }
     }
     Ok(checks)
+}
+
+/// A start is only advised where it makes no empty log by mistake.
+fn stopped(folder: &StateFolder, was_started: bool, log_is_missing: bool) -> Check {
+    let path = folder.path().display();
+    let to_do = match (was_started, log_is_missing) {
+        (_, true) => "see event log above before it is started".to_owned(),
+        (true, false) => format!("start it with `hilum up --state {path}`"),
+        (false, false) => format!(
+            "name the folder of your stack with --state; `hilum up --state {path}` begins a new one there, with an empty log"
+        ),
+    };
+    Check::bad("stack", format!("nothing runs in {path}"), to_do)
 }
 
 fn supervisor(folder: &StateFolder, state: &StackState) -> Check {
@@ -125,5 +140,15 @@ mod tests {
         assert!(stack.to_do.as_deref().unwrap().contains("hilum up --state"), "{stack:?}");
         assert!(checks.iter().any(|check| check.what == "disk"));
         assert!(!folder.path().exists());
+    }
+
+    #[test]
+    fn a_start_is_advised_only_where_it_makes_no_empty_log_by_mistake() {
+        let folder = StateFolder::at(std::path::Path::new("/s")).unwrap();
+        let advice =
+            |was_started, log_is_missing| stopped(&folder, was_started, log_is_missing).to_do.unwrap();
+        assert_eq!(advice(true, false), "start it with `hilum up --state /s`");
+        assert!(advice(false, false).contains("with --state") && advice(false, false).contains("empty log"));
+        assert!(!advice(true, true).contains("hilum up") && !advice(false, true).contains("hilum up"));
     }
 }

@@ -115,8 +115,6 @@ fn is_code(text: &str) -> bool {
     text.len() <= 16 && text.bytes().all(allowed)
 }
 
-}
-
 fn unsupported_transfer_syntax(uid: &str) -> Refusal {
     let uid = uid.trim_matches([' ', '\0']);
     if is_uid(uid) {
