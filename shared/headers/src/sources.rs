@@ -23,13 +23,13 @@ pub(crate) fn mentions(attribute: HeaderAttribute, header: &ImageHeader, meant: 
     let said = match attribute {
         HeaderAttribute::Modality => {
             let class = sop_class(header).map(|(modality, _)| meant.mention(modality));
-            vec![in_value(&header.modality, meant), class]
+            vec![in_own(&header.modality, meant), class]
         }
         HeaderAttribute::BodyPart => {
-            vec![in_value(&header.body_part, meant), in_concepts(&header.anatomic_regions, meant)]
+            vec![in_own(&header.body_part, meant), in_concepts(&header.anatomic_regions, meant)]
         }
         HeaderAttribute::View => vec![
-            in_value(&header.view_position, meant),
+            in_own(&header.view_position, meant),
             in_concepts(&header.view_codes, meant),
             in_orientation(&header.patient_orientation, meant),
             // Some write the view to the body part: `Chest PA`. What is no view there says nothing of it.
@@ -37,15 +37,24 @@ pub(crate) fn mentions(attribute: HeaderAttribute, header: &ImageHeader, meant: 
         ],
         HeaderAttribute::Intent => {
             let class = sop_class(header).and_then(|(_, intent)| intent).map(|intent| meant.mention(intent));
-            vec![in_value(&header.presentation_intent, meant), class]
+            vec![in_own(&header.presentation_intent, meant), class]
         }
         HeaderAttribute::Species => vec![
-            in_value(&header.species, meant),
+            in_own(&header.species, meant),
             in_concepts(&header.species_codes, meant),
             in_value(&header.breed, meant),
         ],
     };
     said.into_iter().flatten().collect()
+}
+
+/// What the attribute itself says, whose value is for this alone: one that nobody knows is another than what is meant,
+/// whatever stands elsewhere.
+fn in_own(value: &HeaderValue, meant: &Meant) -> Option<Mention> {
+    match in_value(value, meant)? {
+        Mention::Unrecognised => Some(Mention::Foreign),
+        known => Some(known),
+    }
 }
 
 /// What a value says, all of whose parts must fit.

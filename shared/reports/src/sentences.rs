@@ -161,7 +161,7 @@ mod tests {
         let flag = format!(
             "Flagged by the rule effusion-first: Effusion with score 0.5667, from 0.5 on, in the image of job {first}."
         );
-        assert_eq!(flags(&report), [flag.clone()]);
+        assert_eq!(flags(&report), std::slice::from_ref(&flag));
         let mut report = report;
         report.flags[0].untrained = true;
         assert_eq!(flags(&report), [format!("{flag} {UNTRAINED_NOTICE}.")]);

@@ -147,6 +147,7 @@ fn the_sop_class_tells_the_modality_where_it_can() {
     assert_eq!(told("DX", "1.1.1"), Saying::Meant);
     assert_eq!(told("", "7"), Saying::Nothing, "a secondary capture may be anything");
     assert_eq!(told("CR", "7"), Saying::Meant);
+    assert_eq!(told("OT", "1"), Saying::Other, "a modality that nobody knows is none that is meant");
 }
 
 #[test]
@@ -170,6 +171,7 @@ fn an_anatomic_region_is_heard_beside_the_body_part() {
         "what is not known contradicts nothing"
     );
     assert_eq!(told("", &[Concept::default()]), Saying::Other);
+    assert_eq!(told("HEART", &[concept("51185008", "Chest")]), Saying::Other, "nor is such a body part");
 }
 
 #[test]
@@ -190,6 +192,7 @@ fn codes_orientation_and_body_part_tell_the_view_too() {
     assert_eq!(oriented("", "A\\F"), Saying::Other);
     assert_eq!(oriented("PA", "P\\F"), Saying::Other);
     assert_eq!(oriented("", "L\\F"), Saying::Meant);
+    assert_eq!(oriented("?", "L\\F"), Saying::Other);
     assert_eq!(oriented("", "nonsense"), Saying::Nothing);
     assert_eq!(oriented("PA", "LE\\CD"), Saying::Meant);
     let of_body_part =
