@@ -1,6 +1,7 @@
 //! What every request has to keep to, whichever page it asks for: an address without control characters, a body as it is,
 //! and bytes that come.
 
+use std::future::{Ready, ready};
 use std::time::Duration;
 
 use axum::Router;
@@ -41,12 +42,12 @@ async fn keep_to_rules(request: Request, next: Next, silence_limit: Duration) ->
 ///
 /// # Errors
 /// When there is one.
-pub async fn no_query(request: Request) -> Result<Request, Problem> {
+pub fn no_query(request: Request) -> Ready<Result<Request, Problem>> {
     if request.uri().query().is_none_or(str::is_empty) {
-        return Ok(request);
+        return ready(Ok(request));
     }
     let detail = "this request takes no query parameters; say it in the body as /openapi.json tells";
-    Err(Problem::new(StatusCode::BAD_REQUEST, "malformed", "Bad Request", detail))
+    ready(Err(Problem::new(StatusCode::BAD_REQUEST, "malformed", "Bad Request", detail)))
 }
 
 /// Whether the header `name`, such as Content-Encoding, names anything but `identity`.
