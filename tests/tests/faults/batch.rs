@@ -35,6 +35,8 @@ pub(crate) fn options() -> StackOptions {
         ("HILUM_SWEEP_EVERY_S", "3"),
         ("HILUM_SWEEP_DEEP_EVERY_S", "60"),
     ];
+    let sites = hilum_tests::workspace().join("tests/data/pictures-join.toml");
+    let sites = ("HILUM_SITES", sites.display().to_string());
     StackOptions {
         store: StoreKind::S3,
         quiet_time_s: 0.3,
@@ -42,7 +44,11 @@ pub(crate) fn options() -> StackOptions {
         ack_wait_s: Some(ACK_WAIT_S),
         duplicate_window_s: Some(DUPLICATE_WINDOW_S),
         network: Network::Proxied,
-        environment: environment.map(|(name, value)| (name, value.to_owned())).to_vec(),
+        environment: environment
+            .map(|(name, value)| (name, value.to_owned()))
+            .into_iter()
+            .chain([sites])
+            .collect(),
         ..StackOptions::default()
     }
 }
