@@ -49,6 +49,15 @@ fn the_page_says_what_it_is_not() {
 }
 
 #[test]
+fn the_flag_of_an_untrained_model_says_so() {
+    let (mut report, korean) = (incomplete(), Language::Korean.words().untrained);
+    let before = [count(&page(&report), UNTRAINED_NOTICE), count(&in_korean(&report), korean)];
+    report.flags[0].untrained = true;
+    let after = [count(&page(&report), UNTRAINED_NOTICE), count(&in_korean(&report), korean)];
+    assert_eq!(after, before.map(|times| times + 1));
+}
+
+#[test]
 fn a_trained_model_gets_no_untrained_banner() {
     let mut report = with_reading(|reading| reading.trained = true);
     report.models[0].identity.trained = true;
