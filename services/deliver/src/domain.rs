@@ -1,6 +1,7 @@
 //! The decisions: what a fact means to a target, which rules a reading matches, what a webhook is told of a flag. Pure:
 //! no clock, network or storage.
 
+use hilum_answers::UNTRAINED;
 use hilum_events::{
     Envelope, Event, FlagAction, InferenceCompleted, JobId, Matter, Measure, ReadingId, Site, StudyFlagged,
     StudyId,
@@ -12,9 +13,6 @@ use crate::targets::{Rule, Target};
 
 /// Stands on every flag.
 const DISCLAIMER: &str = "For research use only. Not a diagnosis.";
-/// Stands on the flags of an untrained model.
-const UNTRAINED: &str =
-    "UNTRAINED: a demonstration network with random weights made this flag; it means nothing";
 
 /// Something that a target is to be given.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,13 +3,13 @@
 //! header says are in memory. Knows no report.
 
 use std::collections::{BTreeSet, HashMap};
-use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use hilum_blobs::BlobStore;
 use hilum_events::{BlobRef, Sha256Digest};
 use hilum_imaging::{DecodeError, Patient, PatientField, contradictions};
+use uuid::Uuid;
 
 use crate::issue::IssueError;
 use crate::previews::Previewer;
@@ -30,11 +30,7 @@ pub(crate) struct Whose {
 impl Default for Whose {
     fn default() -> Self {
         // Nobody needs to know it, not even the next start.
-        let drawn = || RandomState::new().hash_one(0).to_be_bytes();
-        let (mut salt, [one, other]) = ([0; 16], [drawn(), drawn()]);
-        salt[..8].copy_from_slice(&one);
-        salt[8..].copy_from_slice(&other);
-        Self { salt, known: Mutex::default() }
+        Self { salt: Uuid::new_v4().into_bytes(), known: Mutex::default() }
     }
 }
 
