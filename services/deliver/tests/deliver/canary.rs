@@ -19,7 +19,8 @@ use crate::bench::{Bench, LIMIT};
 use crate::scp::Scp;
 
 const NAME: &str = "CANARY^HONGGILDONG";
-const NUMBER: &str = "900101-1234567";
+/// Pieces of both, as short as what fits into an application entity title.
+const PIECES: [&str; 2] = ["CANARY^HONG", "900101-1"];
 const SAYS: &str = "CANARY^HONGGILDONG 900101-1234567";
 
 /// Somebody who answers each connection with `answer`, made of what came first, and closes it; how many came.
@@ -207,5 +208,5 @@ fn files_without_the_canary(folder: &Path) -> usize {
 }
 
 fn leaks(bytes: &[u8]) -> bool {
-    [NAME, NUMBER].iter().any(|canary| bytes.windows(canary.len()).any(|window| window == canary.as_bytes()))
+    PIECES.iter().any(|canary| bytes.windows(canary.len()).any(|window| window == canary.as_bytes()))
 }
