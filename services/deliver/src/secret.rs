@@ -8,7 +8,11 @@ const MAX_BYTES: usize = 4096;
 
 /// A secret. Its debug form does not tell it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct Secret {
+    text: String,
+    /// The file that it stood in.
+    file: Option<PathBuf>,
+}
 
 /// A secret can't be had.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +51,7 @@ impl Secret {
         if text.is_empty() || text.len() > MAX_BYTES || text.chars().any(char::is_control) {
             return Err(SecretError::Unfit { place: place.to_owned() });
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self { text: text.to_owned(), file: None })
     }
 
     /// Reads it from the environment variable `name`.
@@ -66,12 +70,35 @@ impl Secret {
     pub fn from_file(path: &Path) -> Result<Self, SecretError> {
         let file = |source| SecretError::File { path: path.to_owned(), source };
         let text = std::fs::read_to_string(path).map_err(file)?;
-        Self::new(&text, &path.display().to_string())
+        let secret = Self::new(&text, &path.display().to_string())?;
+        Ok(Self { file: Some(path.to_owned()), ..secret })
+    }
+
+    /// The secret as it stands now: one in a file may have been changed. While the file can't be used, as in the middle
+    /// of a change, it is the one that was read at start.
+    pub(crate) async fn renewed(&self) -> Self {
+        let Some(file) = self.file.clone() else { return self.clone() };
+        match tokio::task::spawn_blocking(move || Self::from_file(&file)).await {
+            Ok(Ok(renewed)) => renewed,
+            Ok(Err(error)) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "using the secret that was read at start"
+                );
+                self.clone()
+            }
+            Err(_) => self.clone(),
+        }
+    }
+
+    /// Whether it may change while we run.
+    pub(crate) fn may_change(&self) -> bool {
+        self.file.is_some()
     }
 
     /// The secret itself.
     pub fn reveal(&self) -> &str {
-        &self.0
+        &self.text
     }
 }
 

@@ -30,6 +30,8 @@ const MAX_UNANSWERED: u64 = 3;
 const TRIAGE_TRIES: usize = 10;
 /// What a delivery may take besides the target's own time: storage, log, forms.
 const OWN_TIME: Duration = Duration::from_secs(60);
+/// More objects than a report has: a picture for each of 200 images and a few others.
+const OBJECTS_MAX: u32 = 256;
 /// As for the consumers of `streams/`.
 const ACK_WAIT_S: u64 = 30;
 const MAX_DELIVER: i64 = 10;
@@ -183,8 +185,8 @@ fn spawn<H: Handle>(
 }
 
 fn target_config(target: &Target, drain_limit: Duration) -> WorkConfig {
-    let objects = u32::try_from(target.forms.len().max(1)).unwrap_or(u32::MAX);
-    let handle_limit = target.timeout.saturating_mul(objects).saturating_add(OWN_TIME);
+    // Each object has the target's time, and what holds on to one longer is let go there.
+    let handle_limit = target.timeout.saturating_mul(OBJECTS_MAX).saturating_add(OWN_TIME);
     work_config(target.name.as_str(), handle_limit, target.tries, drain_limit)
 }
 

@@ -1,12 +1,13 @@
 //! Delivers to one target: takes what its consumer hands out, makes the forms, hands them over, and says so in the log.
 
 use std::collections::HashMap;
-use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use hilum_events::{
-    Envelope, Event, EventId, Matter, ReportDelivered, delivered_filter, flag_filter, report_filter,
+    DeliveredObject, Envelope, Event, EventId, Matter, ReportDelivered, StudyId, delivered_filter,
+    flag_filter, report_filter,
 };
 use hilum_log::{AppendError, Delivery, Failure, Handle, Log, UnavailableError, reach};
 use jiff::Timestamp;
@@ -14,7 +15,7 @@ use jiff::Timestamp;
 use crate::domain::{Errand, errand, notice};
 use crate::forms::{MakeError, Object};
 use crate::outlet::Outlet;
-use crate::targets::Target;
+use crate::targets::{LONGEST_WAIT, Target};
 use crate::transport::{Parcel, SendError};
 
 /// The form of a flag.
@@ -30,7 +31,13 @@ pub struct Courier<O> {
     /// What was sent and is not told yet, by the fact that led to it. The log may be full: it is told before anything else
     /// is sent, and never sent a second time for that.
     untold: Mutex<HashMap<EventId, Envelope>>,
+    /// A study's revisions go out one after the other, so that an older one never comes in behind a newer one. Studies
+    /// share these turns.
+    turns: [tokio::sync::Mutex<()>; TURNS],
 }
+
+/// Turns of studies: many more than deliveries in hand.
+const TURNS: usize = 64;
 
 /// What was to be delivered can't be found or made.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +47,7 @@ enum PackError {
     Log(#[from] UnavailableError),
     /// No such report or flag stands in the log.
     #[error("{what} of study {study_id} is not in the log")]
-    Unknown { what: String, study_id: hilum_events::StudyId },
+    Unknown { what: String, study_id: StudyId },
     /// A form can't be made.
     #[error(transparent)]
     Make(#[from] MakeError),
@@ -53,6 +60,7 @@ impl<O: Outlet> Handle for Courier<O> {
     async fn handle(&self, delivery: &Delivery) -> Result<(), Failure> {
         let cause = &delivery.envelope;
         let Some(errand) = errand(cause, &self.target) else { return Ok(()) };
+        let _turn = self.turns[turn_of(errand.study_id)].lock().await;
         let told = delivered_filter(errand.study_id, &errand.matter, &self.target.name);
         if self.log.last(&told).await?.is_some() {
             return Ok(());
@@ -61,18 +69,16 @@ impl<O: Outlet> Handle for Courier<O> {
         if let Some(fact) = sent {
             return Ok(self.tell(cause.event_id, &fact).await?);
         }
-        let parcel = self.pack(cause, &errand).await?;
-        self.can_tell().await?;
-        let receipt = match parcel.objects.is_empty() {
-            true => NOTHING.to_owned(),
-            false => self.outlet.send(&parcel).await?,
+        let superseded_by = self.superseded_by(&errand).await?;
+        let (objects, receipt) = match superseded_by {
+            Some(newer) => (Vec::new(), format!("superseded by revision {newer}: not sent")),
+            None => self.deliver(cause, &errand).await?,
         };
-        reach("deliver.after-send");
-        let objects = parcel.objects.iter().map(Object::delivered).collect();
         let Errand { study_id, matter, attempt } = errand;
         let target = self.target.name.clone();
-        tracing::info!(%study_id, matter = matter.token(), %target, receipt, "delivered");
-        let event = ReportDelivered { study_id, matter, target, attempt, objects, receipt };
+        let outcome = if superseded_by.is_some() { "superseded" } else { "delivered" };
+        tracing::info!(%study_id, matter = matter.token(), %target, receipt, outcome);
+        let event = ReportDelivered { study_id, matter, target, attempt, objects, receipt, superseded_by };
         let fact = cause.next(Timestamp::now(), Event::ReportDelivered(event));
         Ok(self.tell(cause.event_id, &fact).await?)
     }
@@ -81,12 +87,51 @@ impl<O: Outlet> Handle for Courier<O> {
     async fn needs(&self) -> Result<(), String> {
         self.outlet.probe().await
     }
+
+    fn longest_wait(&self) -> Duration {
+        LONGEST_WAIT
+    }
 }
 
 impl<O: Outlet> Courier<O> {
     /// Of what `target` is to be given, by this way.
     pub fn new(log: Log, target: Arc<Target>, outlet: O) -> Self {
-        Self { log, target, outlet, untold: Mutex::default() }
+        let turns = std::array::from_fn(|_| tokio::sync::Mutex::default());
+        Self { log, target, outlet, untold: Mutex::default(), turns }
+    }
+
+    /// Hands over what is to be delivered; what that was, and how the target said that it took it.
+    async fn deliver(
+        &self,
+        cause: &Envelope,
+        errand: &Errand,
+    ) -> Result<(Vec<DeliveredObject>, String), Failure> {
+        let parcel = self.pack(cause, errand).await?;
+        self.can_tell().await?;
+        let receipt = match parcel.objects.is_empty() {
+            true => NOTHING.to_owned(),
+            false => self.outlet.send(&parcel).await?,
+        };
+        reach("deliver.after-send");
+        Ok((parcel.objects.iter().map(Object::delivered).collect(), receipt))
+    }
+
+    /// The newer revision that this target took already, if it wants no older one behind it.
+    async fn superseded_by(&self, errand: &Errand) -> Result<Option<u32>, UnavailableError> {
+        let Matter::Report(revision) = errand.matter else { return Ok(None) };
+        if !self.target.is_newest_only {
+            return Ok(None);
+        }
+        for newer in revision.saturating_add(1).. {
+            let delivered = delivered_filter(errand.study_id, &Matter::Report(newer), &self.target.name);
+            if self.log.last(&delivered).await?.is_some() {
+                return Ok(Some(newer));
+            }
+            if self.log.last(&report_filter(errand.study_id, newer)).await?.is_none() {
+                break;
+            }
+        }
+        Ok(None)
     }
 
     /// Whether what is sent now can be told; tells what could not be told before.
@@ -143,6 +188,10 @@ impl<O: Outlet> Courier<O> {
     }
 }
 
+fn turn_of(study_id: StudyId) -> usize {
+    usize::from(study_id.as_uuid().as_bytes()[15]) % TURNS
+}
+
 impl From<PackError> for Failure {
     fn from(error: PackError) -> Self {
         match &error {
@@ -155,8 +204,12 @@ impl From<PackError> for Failure {
 
 impl From<SendError> for Failure {
     fn from(error: SendError) -> Self {
-        let refused = matches!(error, SendError::Refused { .. });
-        let error: Box<dyn Error + Send + Sync> = error.into();
-        if refused { Self::Park(error) } else { Self::Retry(error) }
+        match error {
+            SendError::Refused { .. } => Self::Park(error.into()),
+            SendError::Failed { not_before: Some(not_before), .. } => {
+                Self::RetryLater { not_before, source: error.into() }
+            }
+            SendError::Failed { not_before: None, .. } => Self::Retry(error.into()),
+        }
     }
 }

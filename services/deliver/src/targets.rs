@@ -19,9 +19,11 @@ use hilum_forms::{Format, Language};
 pub use address::Address;
 pub use rules::Rule;
 
-/// Tries of one delivery before it is given up.
-const TRIES: usize = 10;
-const TRIES_MAX: usize = 100;
+/// A target is asked again after this at the latest, ±30 %.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
+/// Tries of one delivery before it is given up: waits double up to the longest, so that these take more than 24 hours.
+const TRIES: usize = 450;
+const TRIES_MAX: usize = 10_000;
 /// Seconds that a target may take to answer.
 const TIMEOUT_S: u64 = 30;
 const TIMEOUT_S_MAX: u64 = 600;
@@ -48,10 +50,12 @@ pub struct Target {
     pub forms: Vec<Format>,
     /// In which language forms for people are given.
     pub language: Language,
-    /// Tries of one delivery before it is given up, 1 to 100.
+    /// Tries of one delivery before it is given up, 1 to 10,000.
     pub tries: usize,
     /// How long it may take to answer, 1 s to 600 s.
     pub timeout: Duration,
+    /// Whether an older revision of a report is not sent any more once a newer one was delivered.
+    pub is_newest_only: bool,
     /// How it is reached.
     pub address: Address,
 }
@@ -180,6 +184,7 @@ impl Target {
                 keys.timeout_s.unwrap_or(TIMEOUT_S),
                 1..=TIMEOUT_S_MAX,
             )?),
+            is_newest_only: keys.kind.has_revisions() && !keys.every_revision.unwrap_or(false),
             address: Address::read(keys)?,
         })
     }

@@ -3,11 +3,15 @@
 mod dicom;
 mod fhir;
 mod hl7;
+mod part10;
+mod progress;
 mod s3;
+mod status;
 mod stow;
 mod webhook;
 
 use std::error::Error;
+use std::io;
 use std::time::Duration;
 
 use hilum_blobs::OpenError;
@@ -15,6 +19,7 @@ use hilum_events::{Matter, Site, StudyId};
 
 use crate::forms::Object;
 use crate::targets::{Address, Target};
+use progress::{Halves, Progress};
 
 /// What one delivery hands over.
 #[derive(Debug, Clone)]
@@ -34,6 +39,7 @@ pub struct Parcel {
 pub struct Transport {
     way: Way,
     timeout: Duration,
+    halves: Halves,
 }
 
 #[derive(Debug)]
@@ -46,7 +52,8 @@ enum Way {
     S3(s3::Place),
 }
 
-/// The target did not take the parcel.
+/// The target did not take the parcel. Nothing here is in a target's own words, which may name the patient: statuses and
+/// codes only.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
     /// It is away, busy or failed: trying again later may help.
@@ -54,8 +61,10 @@ pub enum SendError {
     Failed {
         /// What happened.
         what: String,
-        /// Why, if more is known.
-        source: Option<Box<dyn Error + Send + Sync>>,
+        /// How the system names what happened to the connection, if it does.
+        source: Option<io::Error>,
+        /// How long it wants to be left alone.
+        not_before: Option<Duration>,
     },
     /// It won't take this parcel, however often it is tried.
     #[error("{what}")]
@@ -67,19 +76,39 @@ pub enum SendError {
 
 impl SendError {
     pub(crate) fn failed(what: impl Into<String>) -> Self {
-        Self::Failed { what: what.into(), source: None }
+        Self::Failed { what: what.into(), source: None, not_before: None }
     }
 
-    pub(crate) fn failed_because<E>(what: &str, source: E) -> Self
-    where
-        E: Into<Box<dyn Error + Send + Sync>>,
-    {
-        Self::Failed { what: what.to_owned(), source: Some(source.into()) }
+    /// Of `cause` is kept only what kind of error the system says it is: libraries put into their errors what was
+    /// received.
+    pub(crate) fn failed_because(what: &str, cause: &(dyn Error + 'static)) -> Self {
+        let source = system_error(cause).map(io::Error::from);
+        Self::Failed { what: what.to_owned(), source, not_before: None }
     }
 
     pub(crate) fn refused(what: impl Into<String>) -> Self {
         Self::Refused { what: what.into() }
     }
+}
+
+/// The kind of the system's error that led to this one.
+fn system_error(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
+    let mut kind = None;
+    let mut next = Some(error);
+    while let Some(error) = next {
+        kind = error.downcast_ref::<io::Error>().map(io::Error::kind).or(kind);
+        next = error.source();
+    }
+    kind
+}
+
+/// Has a target `limit` for one object.
+async fn within<T>(
+    limit: Duration,
+    sent: impl Future<Output = Result<T, SendError>>,
+) -> Result<T, SendError> {
+    let late = |_| SendError::failed(format!("it did not answer within {limit:?}"));
+    tokio::time::timeout(limit, sent).await.map_err(late)?
 }
 
 /// The way to a target can't be prepared.
@@ -114,36 +143,51 @@ impl Transport {
                 Way::S3(s3::Place::open(&store_url, prefix, options)?)
             }
         };
-        Ok(Self { way, timeout })
+        Ok(Self { way, timeout, halves: Halves::default() })
     }
 
-    /// Hands the parcel over; how the target said that it took it. Doing it again is harmless: bytes and identifiers are
-    /// the same each time.
+    /// Hands the parcel over; how the target said that it took it. Each object has the target's time. Doing it again is
+    /// harmless: bytes and identifiers are the same each time, and what was taken before a failure is left out.
     ///
     /// # Errors
     /// When the target did not take all of it, or did not say so in time.
     pub async fn send(&self, parcel: &Parcel) -> Result<String, SendError> {
-        let limit = self.limit(parcel);
-        let late = |_| SendError::failed(format!("it did not answer within {limit:?}"));
-        tokio::time::timeout(limit, Box::pin(self.way.send(parcel))).await.map_err(late)?
+        let progress = self.halves.of(parcel);
+        let outcome = Box::pin(self.send_open(parcel, &progress)).await;
+        match outcome {
+            Ok(()) => Ok(progress.end()),
+            Err(error) => {
+                // It is given up: a redrive begins with all of it.
+                if let SendError::Refused { .. } = error {
+                    progress.end();
+                }
+                Err(error)
+            }
+        }
     }
 
-    /// Each object gets the time that the target has to answer.
-    fn limit(&self, parcel: &Parcel) -> Duration {
-        let objects = u32::try_from(parcel.objects.len().max(1)).unwrap_or(u32::MAX);
-        self.timeout.saturating_mul(objects)
+    async fn send_open(&self, parcel: &Parcel, progress: &Progress<'_>) -> Result<(), SendError> {
+        if let Way::Dicom(peer) = &self.way {
+            return peer.store(progress).await;
+        }
+        for (number, object) in progress.open() {
+            let receipt = within(self.timeout, self.way.send(parcel, object)).await?;
+            progress.took(number, receipt);
+        }
+        Ok(())
     }
 }
 
 impl Way {
-    async fn send(&self, parcel: &Parcel) -> Result<String, SendError> {
+    /// Hands one object over.
+    async fn send(&self, parcel: &Parcel, object: &Object) -> Result<String, SendError> {
         match self {
-            Self::Dicom(peer) => peer.store(&parcel.objects).await,
-            Self::Stow(endpoint) => endpoint.store(&parcel.objects).await,
-            Self::Fhir(endpoint) => endpoint.post(&parcel.objects).await,
-            Self::Hl7(peer) => peer.send(&parcel.objects).await,
-            Self::Webhook(endpoint) => endpoint.post(parcel).await,
-            Self::S3(place) => place.put(parcel).await,
+            Self::Dicom(_) => unreachable!("its objects share an association"),
+            Self::Stow(endpoint) => endpoint.store(object).await,
+            Self::Fhir(endpoint) => endpoint.post(object).await,
+            Self::Hl7(peer) => peer.send(object).await,
+            Self::Webhook(endpoint) => endpoint.post(parcel, object).await,
+            Self::S3(place) => place.put(parcel, object).await,
         }
     }
 }

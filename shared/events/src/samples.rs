@@ -284,6 +284,7 @@ pub fn report_delivered(revision: u32, seconds: i64) -> Envelope {
             size_bytes: 2,
         }],
         receipt: "C-STORE 0x0000".to_owned(),
+        superseded_by: None,
     });
     report_issued(revision, &[1, 2], seconds).next(at(seconds), event)
 }

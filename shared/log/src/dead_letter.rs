@@ -17,7 +17,7 @@ use crate::connection::{Log, UnavailableError};
 use crate::definition::{service_of, target_of};
 use crate::failpoint::reach;
 use crate::recorded::Recorded;
-use crate::retry_ticket::Try;
+use crate::retry_ticket::{Try, times};
 use crate::server::{Publish, asked};
 
 /// An entry of a dead-letter stream, CBOR-encoded.
@@ -84,7 +84,7 @@ impl DeadLetter {
 
     /// How often the message was handed out.
     fn deliveries(&self) -> u64 {
-        self.tries.iter().map(|tried| tried.deliveries).sum()
+        self.tries.iter().map(|tried| tried.deliveries * tried.times).sum()
     }
 
     /// The last error with its causes, as one sentence.
@@ -104,7 +104,7 @@ impl DeadLetter {
                 attempt,
                 consumer: self.consumer.clone(),
                 stream_seq: self.stream_seq,
-                tries: self.tries.len() as u64,
+                tries: times(&self.tries),
                 reason: self.reason(),
             }));
         }

@@ -172,7 +172,11 @@ impl Outlet for Way {
         match (is_taken, self.temper) {
             (true, _) => Ok("taken".to_owned()),
             (false, Temper::Refusing) => Err(SendError::Refused { what: "it does not want it".to_owned() }),
-            (false, _) => Err(SendError::Failed { what: "it did not answer".to_owned(), source: None }),
+            (false, _) => Err(SendError::Failed {
+                what: "it did not answer".to_owned(),
+                source: None,
+                not_before: None,
+            }),
         }
     }
 

@@ -76,21 +76,21 @@ impl Address {
                 })
             }
             Kind::Stow => {
-                Ok(Self::Stow { url: web(keys.url)?, token: secret(keys.token_env, keys.token_file)? })
+                let (url, token) = web_with_token(keys)?;
+                Ok(Self::Stow { url, token })
             }
             Kind::Fhir => {
-                Ok(Self::Fhir { url: web(keys.url)?, token: secret(keys.token_env, keys.token_file)? })
+                let (url, token) = web_with_token(keys)?;
+                Ok(Self::Fhir { url, token })
             }
             Kind::Hl7 => Ok(Self::Hl7 { host: host(keys.host)?, port: port(keys.port)? }),
             Kind::Webhook => {
-                let key = secret(keys.secret_env, keys.secret_file)?;
+                let key = secret(keys.secret_env.clone(), keys.secret_file.clone())?;
                 let missing =
                     "`secret_env` or `secret_file` is missing; without it nobody can tell who sent a message";
-                Ok(Self::Webhook {
-                    url: web(keys.url)?,
-                    token: secret(keys.token_env, keys.token_file)?,
-                    secret: key.ok_or(missing)?,
-                })
+                let secret = key.ok_or(missing)?;
+                let (url, token) = web_with_token(keys)?;
+                Ok(Self::Webhook { url, token, secret })
             }
             Kind::S3 => s3(keys),
         }
@@ -157,6 +157,21 @@ fn web(value: Option<String>) -> Result<Url, String> {
     let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
     let fits = matches!(url.scheme(), "http" | "https") && url.has_host() && plain && url.query().is_none();
     if fits { Ok(url) } else { Err(rule.to_owned()) }
+}
+
+/// An address and the token that is sent there: not for everybody on the way to read. A webhook's secret is not sent.
+fn web_with_token(keys: Keys) -> Result<(Url, Option<Secret>), String> {
+    let url = web(keys.url)?;
+    let token = secret(keys.token_env, keys.token_file)?;
+    let told_to = keys.token_over_http.unwrap_or(false);
+    if token.is_some() && url.scheme() == "http" && !told_to {
+        return Err(
+            "its token would be sent over http://, where everybody on the way can read it; use https://, or \
+                    say `token_over_http = true`"
+                .to_owned(),
+        );
+    }
+    Ok((url, token))
 }
 
 fn secret(variable: Option<String>, file: Option<PathBuf>) -> Result<Option<Secret>, String> {

@@ -42,6 +42,8 @@ pub(super) struct Keys {
     pub(super) url: Option<String>,
     pub(super) token_env: Option<String>,
     pub(super) token_file: Option<PathBuf>,
+    pub(super) token_over_http: Option<bool>,
+    pub(super) every_revision: Option<bool>,
     pub(super) secret_env: Option<String>,
     pub(super) secret_file: Option<PathBuf>,
     pub(super) endpoint_url: Option<String>,
@@ -87,13 +89,27 @@ impl Kind {
         }
     }
 
+    /// Whether it takes a newer revision of a report for the older one: where each is an object of its own, all are kept.
+    pub(super) fn has_revisions(self) -> bool {
+        matches!(self, Self::Fhir | Self::Hl7 | Self::Webhook)
+    }
+
     /// Its keys, besides those of every kind.
     fn keys(self) -> &'static [&'static str] {
         match self {
             Self::Dicom => &["host", "port", "called_ae", "calling_ae"],
-            Self::Stow | Self::Fhir => &["url", "token_env", "token_file"],
-            Self::Hl7 => &["host", "port"],
-            Self::Webhook => &["url", "token_env", "token_file", "secret_env", "secret_file"],
+            Self::Stow => &["url", "token_env", "token_file", "token_over_http"],
+            Self::Fhir => &["url", "token_env", "token_file", "token_over_http", "every_revision"],
+            Self::Hl7 => &["host", "port", "every_revision"],
+            Self::Webhook => &[
+                "url",
+                "token_env",
+                "token_file",
+                "token_over_http",
+                "secret_env",
+                "secret_file",
+                "every_revision",
+            ],
             Self::S3 => &["url", "endpoint_url", "region", "access_key_id_env", "secret_access_key_env"],
         }
     }

@@ -39,7 +39,7 @@ fn wrong(from: &str, to: &str) -> String {
 fn a_file_is_read_with_what_it_leaves_out() {
     let targets = Targets::parse(ALL_KINDS).unwrap();
     let [archive, desk] = &targets.targets[..] else { panic!("{targets:?}") };
-    assert_eq!((archive.tries, archive.timeout.as_secs(), &archive.sites), (10, 30, &Sites::All));
+    assert_eq!((archive.tries, archive.timeout.as_secs(), &archive.sites), (450, 30, &Sites::All));
     assert_eq!(archive.forms, [Format::Json]);
     let Address::S3 { store_url, prefix, options } = &archive.address else { panic!("{archive:?}") };
     assert_eq!((store_url.as_str(), prefix.as_str(), options.len()), ("s3://reports", "hilum", 2));
@@ -68,7 +68,7 @@ fn what_is_wrong_is_told_with_its_place() {
             "forms = ['pdf']\nlanguage = 'eo'",
             "`language` is \"eo\"; it must be one of en, ko",
         ),
-        ("tries = 3", "tries = 0", "target desk: `tries` is 0; it must be from 1 to 100"),
+        ("tries = 3", "tries = 0", "target desk: `tries` is 0; it must be from 1 to 10000"),
         ("timeout_s = 5", "timeout_s = 601", "`timeout_s` is 601"),
         ("secret_env = \"PATH\"", "", "target desk: `secret_env` or `secret_file` is missing"),
         ("\"PATH\"", "\"HILUM_NO_SUCH\"", "the environment variable HILUM_NO_SUCH is not set"),
@@ -124,5 +124,37 @@ fn each_kind_has_its_keys() {
         let table: toml::Table = toml::from_str(keys).unwrap();
         let sentence = Address::read(keys::read(table).unwrap()).unwrap_err();
         assert!(sentence.contains(told), "{keys}: {sentence}");
+    }
+}
+
+/// A PACS that is away for a day gets everything by itself.
+#[test]
+fn the_usual_tries_take_more_than_a_day() {
+    use super::{LONGEST_WAIT, TRIES};
+
+    // The shortest that jitter makes of them.
+    let waits = (0..TRIES as u32 - 1).map(|doublings| {
+        Duration::from_secs(1).saturating_mul(2_u32.saturating_pow(doublings)).min(LONGEST_WAIT).mul_f64(0.7)
+    });
+    let whole: Duration = waits.sum();
+    assert!(whole >= Duration::from_secs(24 * 3600), "{whole:?}");
+}
+
+#[test]
+fn a_token_is_not_sent_over_http_unless_told_to() {
+    for kind in ["fhir", "stow", "webhook"] {
+        let secret = if kind == "webhook" { "secret_env='PATH'\n" } else { "" };
+        let file = |url: &str, more: &str| {
+            let file = format!("[target.t]\nkind='{kind}'\nurl='{url}'\n{secret}{more}");
+            Targets::parse(&file).map_err(|error| error.to_string())
+        };
+        let token = "token_env='PATH'\n";
+        let error = file("http://h/fhir", token).unwrap_err();
+        assert!(error.contains("target t: its token would be sent over http://"), "{error}");
+        assert!(file("http://127.0.0.1/fhir", token).is_err());
+        assert!(file("http://h/fhir", &format!("{token}token_over_http=false")).is_err());
+        assert!(file("http://h/fhir", &format!("{token}token_over_http=true")).is_ok());
+        assert!(file("https://h/fhir", token).is_ok());
+        assert!(file("http://h/fhir", "").is_ok(), "nothing secret is sent");
     }
 }

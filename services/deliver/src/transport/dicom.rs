@@ -2,8 +2,6 @@
 
 mod command;
 mod implicit;
-mod part10;
-mod status;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -12,15 +10,16 @@ use std::time::Duration;
 use dicom_ul::association::client::AsyncClientAssociation;
 use dicom_ul::association::{Error as AssociationError, client::ClientAssociationOptions};
 use dicom_ul::pdu::{
-    PDataValue, PDataValueType, Pdu, PresentationContextNegotiated, PresentationContextResultReason,
+    AssociationRJServiceUserReason as UserReason, AssociationRJSource, PDataValue, PDataValueType, Pdu,
+    PresentationContextNegotiated, PresentationContextResultReason,
 };
 use tokio::net::TcpStream;
 
-use super::SendError;
-use crate::forms::Object;
+use super::part10::Part10;
+use super::progress::Progress;
+use super::status::{self, Outcome};
+use super::{SendError, within};
 use implicit::{EXPLICIT, IMPLICIT, to_implicit};
-use part10::Part10;
-use status::{Outcome, outcome};
 
 /// Longest command that is read, bytes: a response has some 200.
 const COMMAND_MAX: usize = 64 << 10;
@@ -40,32 +39,56 @@ pub(super) struct Peer {
 type Association = AsyncClientAssociation<TcpStream>;
 
 impl Peer {
-    /// Stores all objects, one after the other.
-    pub(super) async fn store(&self, objects: &[Object]) -> Result<String, SendError> {
+    /// Stores all open objects, one after the other.
+    pub(super) async fn store(&self, progress: &Progress<'_>) -> Result<(), SendError> {
         let unfit = |what| SendError::refused(format!("what was made is no DICOM object: {what}"));
-        let objects: Result<Vec<Part10<'_>>, _> =
-            objects.iter().map(|object| Part10::read(&object.bytes)).collect();
-        let objects = objects.map_err(unfit)?;
-        let mut association = self.associate(&objects).await?;
-        match store_all(&mut association, &objects).await {
-            Ok(receipt) => {
+        let mut objects = Vec::new();
+        for (number, object) in progress.open() {
+            objects.push((number, Part10::read(&object.bytes).map_err(unfit)?));
+        }
+        if objects.is_empty() {
+            return Ok(());
+        }
+        let mut association = within(self.timeout, self.associate(&objects)).await?;
+        match self.store_all(&mut association, &objects, progress).await {
+            Ok(()) => {
                 // All is stored: how the conversation ends changes nothing.
-                if let Err(error) = association.release().await {
-                    tracing::debug!(
-                        error = &error as &dyn std::error::Error,
-                        "the association was not released"
-                    );
+                if within(self.timeout, async { Ok(association.release().await) }).await.is_err() {
+                    tracing::debug!("the association was not released");
                 }
-                Ok(receipt)
+                Ok(())
             }
             Err(error) => {
-                let _ = association.abort().await;
+                let _ = within(self.timeout, async { Ok(association.abort().await) }).await;
                 Err(error)
             }
         }
     }
 
-    async fn associate(&self, objects: &[Part10<'_>]) -> Result<Association, SendError> {
+    /// Each object has the receiver's time.
+    async fn store_all(
+        &self,
+        association: &mut Association,
+        objects: &[(usize, Part10<'_>)],
+        progress: &Progress<'_>,
+    ) -> Result<(), SendError> {
+        for (message_id, (number, object)) in (1..).zip(objects) {
+            let status = within(self.timeout, store_one(association, message_id, object)).await?;
+            let what =
+                || format!("it answered C-STORE with status {status:#06x}: {}", status::sentence(status));
+            match status::of_status(status) {
+                Outcome::Stored => progress.took(*number, format!("C-STORE {status:#06x}")),
+                Outcome::ThereBefore => {
+                    progress.took(*number, format!("C-STORE {status:#06x}: it was there before"));
+                }
+                Outcome::Failed => return Err(SendError::failed(what())),
+                Outcome::Refused => return Err(SendError::refused(what())),
+            }
+        }
+        Ok(())
+    }
+
+    async fn associate(&self, objects: &[(usize, Part10<'_>)]) -> Result<Association, SendError> {
         let mut options = ClientAssociationOptions::new()
             .calling_ae_title(self.calling_ae.as_str())
             .called_ae_title(self.called_ae.as_str())
@@ -73,7 +96,7 @@ impl Peer {
             .write_timeout(self.timeout)
             .connection_timeout(self.timeout);
         let contexts: BTreeSet<(&str, &str)> =
-            objects.iter().map(|object| (object.sop_class, object.transfer_syntax)).collect();
+            objects.iter().map(|(_, object)| (object.sop_class, object.transfer_syntax)).collect();
         for (sop_class, transfer_syntax) in contexts {
             // What is written in explicit VR can be written in implicit VR, which every receiver takes.
             let more = (transfer_syntax == EXPLICIT).then_some(IMPLICIT);
@@ -84,32 +107,37 @@ impl Peer {
     }
 }
 
+/// Why there is no association. Of what the receiver sent only codes are told: an unexpected answer may hold anything.
 fn not_associated(error: AssociationError) -> SendError {
     match &error {
         AssociationError::Connect { .. } | AssociationError::ToAddress { .. } => {
-            SendError::failed_because("it can't be reached", error)
+            SendError::failed_because("it can't be reached", &error)
         }
         AssociationError::NoAcceptedPresentationContexts { .. } => SendError::refused(
             "it takes none of these kinds of DICOM object; leave out what it can't take from `forms`",
         ),
-        AssociationError::Rejected { .. } => {
-            SendError::failed(format!("{error}; are `called_ae` and `calling_ae` as it expects?"))
+        AssociationError::Rejected { association_rj, .. } => {
+            SendError::failed(match &association_rj.source {
+                AssociationRJSource::ServiceProviderPresentation(_) => {
+                    "it is busy: association rejected, it has too many"
+                }
+                AssociationRJSource::ServiceUser(UserReason::CalledAETitleNotRecognized) => {
+                    "association rejected: it is not called as `called_ae` says"
+                }
+                AssociationRJSource::ServiceUser(UserReason::CallingAETitleNotRecognized) => {
+                    "association rejected: it does not know `calling_ae`; tell it of us"
+                }
+                _ => "association rejected; are `called_ae` and `calling_ae` as it expects?",
+            })
         }
-        _ => SendError::failed_because("no association was made", error),
-    }
-}
-
-async fn store_all(association: &mut Association, objects: &[Part10<'_>]) -> Result<String, SendError> {
-    let mut receipts = Vec::new();
-    for (message_id, object) in (1..).zip(objects) {
-        let status = store_one(association, message_id, object).await?;
-        match outcome(status) {
-            Outcome::Stored => receipts.push(format!("C-STORE {status:#06x}")),
-            Outcome::Failed => return Err(SendError::failed(status::sentence(status))),
-            Outcome::Refused => return Err(SendError::refused(status::sentence(status))),
+        AssociationError::Aborted { .. } => {
+            SendError::failed("it aborted the association that was asked for")
         }
+        AssociationError::UnexpectedPdu { .. } | AssociationError::UnknownPdu { .. } => {
+            SendError::failed("it answered something else than DICOM wants; is it a DICOM receiver?")
+        }
+        _ => SendError::failed_because("no association was made", &error),
     }
-    Ok(receipts.join(", "))
 }
 
 /// Sends one object; the status of the answer.
@@ -119,7 +147,7 @@ async fn store_one(
     object: &Part10<'_>,
 ) -> Result<u16, SendError> {
     let (id, dataset) = offer(association.presentation_contexts(), object)?;
-    let broke = |error: AssociationError| SendError::failed_because("the association broke", error);
+    let broke = |error: AssociationError| SendError::failed_because("the association broke", &error);
     let command = command::store_request(message_id, object.sop_class, object.sop_instance);
     for pdu in pdus(id, PDataValueType::Command, &command, association.acceptor_max_pdu_length()) {
         association.send(&pdu).await.map_err(broke)?;
@@ -192,7 +220,7 @@ async fn receive_command(association: &mut Association) -> Result<Vec<u8>, SendE
     let mut command = Vec::new();
     loop {
         let pdu = association.receive().await;
-        let pdu = pdu.map_err(|error| SendError::failed_because("it did not answer", error))?;
+        let pdu = pdu.map_err(|error| SendError::failed_because("it did not answer", &error))?;
         let Pdu::PData { data } = pdu else {
             return Err(SendError::failed("it ended the association without an answer"));
         };

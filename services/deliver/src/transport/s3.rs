@@ -4,6 +4,7 @@ use hilum_blobs::{BlobStore, OpenError, PlaceError, Placed, StoreConfig};
 use hilum_events::Matter;
 
 use super::{Parcel, SendError};
+use crate::forms::Object;
 
 /// A prefix in a store.
 #[derive(Debug)]
@@ -18,21 +19,16 @@ impl Place {
         Ok(Self { store, prefix })
     }
 
-    /// Writes each object, and reads it back; what lies there already with the same bytes is left.
-    pub(super) async fn put(&self, parcel: &Parcel) -> Result<String, SendError> {
-        let mut receipts = Vec::new();
-        for object in &parcel.objects {
-            let name = name(&self.prefix, parcel, &object.file_name);
-            let placed = self.store.place(&name, object.bytes.clone()).await;
-            let word = match placed {
-                Ok(Placed::Written) => "written",
-                Ok(Placed::There) => "there before",
-                Err(error @ PlaceError::Taken { .. }) => return Err(SendError::refused(error.to_string())),
-                Err(error) => return Err(SendError::failed_because("it did not keep an object", error)),
-            };
-            receipts.push(format!("{name} {word}"));
+    /// Writes the object, and reads it back; what lies there already with the same bytes is left.
+    pub(super) async fn put(&self, parcel: &Parcel, object: &Object) -> Result<String, SendError> {
+        let name = name(&self.prefix, parcel, &object.file_name);
+        let placed = self.store.place(&name, object.bytes.clone()).await;
+        match placed {
+            Ok(Placed::Written) => Ok(format!("{name} written")),
+            Ok(Placed::There) => Ok(format!("{name} there before")),
+            Err(error @ PlaceError::Taken { .. }) => Err(SendError::refused(error.to_string())),
+            Err(error) => Err(SendError::failed_because("it did not keep an object", &error)),
         }
-        Ok(receipts.join(", "))
     }
 }
 

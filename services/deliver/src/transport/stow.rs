@@ -1,138 +1,170 @@
-//! DICOMweb STOW-RS: DICOM objects by one HTTP POST (PS3.18, 10.5), and what the answer says of each.
+//! DICOMweb STOW-RS: each DICOM object by an HTTP POST of its own (PS3.18, 10.5), and what the answer says of it.
+
+mod answer;
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use hilum_events::Sha256Digest;
-use reqwest::{Client, StatusCode, Url, header};
-use serde_json::Value;
+use reqwest::{StatusCode, Url, header};
 
 use super::SendError;
 use super::fhir::under;
+use super::part10::Part10;
+use super::status::{self, Outcome};
 use crate::forms::Object;
-use crate::http::{self, Answer};
+use crate::http::{self, Answer, Caller};
 use crate::secret::Secret;
 
-/// Failed SOP Sequence (0008,1198).
-const FAILED: &str = "00081198";
-/// Failure Reason (0008,1197).
-const REASON: &str = "00081197";
-/// Failure reasons from here to the next hundred are a lack of resources (PS3.18, table 10.5.3-4).
-const OUT_OF_RESOURCES: std::ops::RangeInclusive<u64> = 0xa700..=0xa7ff;
+/// JSON is asked for; an archive that knows XML alone may answer in it.
+const ACCEPTED: &str = "application/dicom+json, application/dicom+xml;q=0.5";
 
 /// A DICOMweb service.
 #[derive(Debug)]
 pub(super) struct Endpoint {
-    client: Client,
+    caller: Caller,
     base: Url,
-    token: Option<Secret>,
 }
 
 impl Endpoint {
     pub(super) fn new(base: Url, token: Option<Secret>, limit: Duration) -> Result<Self, reqwest::Error> {
-        Ok(Self { client: http::client(limit)?, base, token })
+        Ok(Self { caller: Caller::new(token, limit)?, base })
     }
 
-    /// Stores all objects by one request.
-    pub(super) async fn store(&self, objects: &[Object]) -> Result<String, SendError> {
-        let (boundary, body) = body(objects);
+    /// Stores the object.
+    pub(super) async fn store(&self, object: &Object) -> Result<String, SendError> {
+        let unfit = |what| SendError::refused(format!("what was made is no DICOM object: {what}"));
+        let instance = Part10::read(&object.bytes).map_err(unfit)?.sop_instance;
+        let (boundary, body) = body(&object.bytes);
         let media_type = format!("multipart/related; type=\"application/dicom\"; boundary={boundary}");
-        let request = self.client.post(under(&self.base, "studies"));
-        let request = http::with_token(request, self.token.as_ref())
-            .header(header::CONTENT_TYPE, media_type)
-            .header(header::ACCEPT, "application/dicom+json")
-            .body(body);
-        stored(&http::send(request).await?)
+        let request = |client: &reqwest::Client| {
+            client
+                .post(under(&self.base, "studies"))
+                .header(header::CONTENT_TYPE, &media_type)
+                .header(header::ACCEPT, ACCEPTED)
+                .body(body.clone())
+        };
+        stored(&self.caller.send(request).await?, instance)
     }
 }
 
-/// The objects as parts, with a boundary that none of them has: it is made of their hash.
-fn body(objects: &[Object]) -> (String, Bytes) {
-    let all: Vec<u8> = objects.iter().flat_map(|object| object.bytes.iter().copied()).collect();
-    let boundary = format!("hilum-{}", Sha256Digest::of(&all));
-    let mut body = Vec::with_capacity(all.len() + 256 * (objects.len() + 1));
-    for object in objects {
-        body.extend_from_slice(format!("--{boundary}\r\nContent-Type: application/dicom\r\n\r\n").as_bytes());
-        body.extend_from_slice(&object.bytes);
-        body.extend_from_slice(b"\r\n");
-    }
-    body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+/// The object as the only part, with a boundary that it does not have: it is made of its hash.
+fn body(object: &[u8]) -> (String, Bytes) {
+    let boundary = format!("hilum-{}", Sha256Digest::of(object));
+    let head = format!("--{boundary}\r\nContent-Type: application/dicom\r\n\r\n");
+    let tail = format!("\r\n--{boundary}--\r\n");
+    let body = [head.as_bytes(), object, tail.as_bytes()].concat();
     (boundary, body.into())
 }
 
-/// What the answer says: 200 for all stored, 202 for some, 409 for none. What else it holds is not told: it may name the
-/// patient.
-fn stored(answer: &Answer) -> Result<String, SendError> {
-    let status = answer.status;
-    let told = matches!(status, StatusCode::OK | StatusCode::ACCEPTED | StatusCode::CONFLICT);
-    if !told {
-        return Err(http::refused(status, None));
+/// What the answer says of the instance that was sent. Whatever its status, only an instance that it names as stored is
+/// stored: a status alone may come of whoever stands in between.
+fn stored(answer: &Answer, instance: &str) -> Result<String, SendError> {
+    let may_name = answer.status.is_success() || answer.status == StatusCode::CONFLICT;
+    if !may_name || answer.is_page() {
+        return Err(http::not_taken(answer, None));
     }
-    let failures = failures(&answer.body);
-    let code = status.as_u16();
-    match &failures[..] {
-        [] if status == StatusCode::CONFLICT => Err(http::refused(status, None)),
-        [] => Ok(format!("STOW-RS {code}")),
-        some => {
-            let reasons: Vec<String> = some.iter().map(|reason| format!("{reason:#06x}")).collect();
-            let what = format!("it answered HTTP {code} and did not store: reason {}", reasons.join(", "));
-            let lacks = some.iter().all(|reason| OUT_OF_RESOURCES.contains(reason));
-            Err(if lacks { SendError::failed(what) } else { SendError::refused(what) })
+    let code = answer.status.as_u16();
+    let Some(told) = answer::read(&answer.body) else {
+        let what = format!("it answered HTTP {code} and nothing that says whether the object is stored");
+        return Err(match answer.status {
+            StatusCode::CONFLICT => SendError::refused(what),
+            _ => SendError::failed(what),
+        });
+    };
+    let is_ours = |named: &answer::Named| named.instance.as_deref().is_none_or(|named| named == instance);
+    let outcome = |named: &answer::Named| status::of_reason(named.reason.unwrap_or_default());
+    let is_there = |named: &&answer::Named| is_ours(named) && outcome(named) == Outcome::ThereBefore;
+    if let Some(failure) = told.failed.iter().find(|named| !is_there(named)) {
+        let reason = failure.reason.unwrap_or_default();
+        let what =
+            format!("it answered HTTP {code} and failure reason {reason:#06x}: {}", status::sentence(reason));
+        return Err(match outcome(failure) {
+            Outcome::Refused => SendError::refused(what),
+            _ => SendError::failed(what),
+        });
+    }
+    let stored = told.stored.iter().find(|named| named.instance.as_deref() == Some(instance));
+    match (stored, told.failed.first().and_then(|named| named.reason)) {
+        (Some(answer::Named { reason: Some(warning), .. }), _) => {
+            Ok(format!("STOW-RS {code}, warning {warning:#06x}"))
+        }
+        (Some(_), _) => Ok(format!("STOW-RS {code}")),
+        (None, Some(reason)) => Ok(format!("STOW-RS {code}, {reason:#06x}: it was there before")),
+        (None, None) => {
+            Err(SendError::failed(format!("it answered HTTP {code} and does not name the object as stored")))
         }
     }
-}
-
-/// The failure reasons of all objects that were not stored, 0 for one that gives none. An answer without a body, or one
-/// in XML, is taken at its status.
-fn failures(body: &[u8]) -> Vec<u64> {
-    let Ok(answer) = serde_json::from_slice::<Value>(body) else { return Vec::new() };
-    let datasets = match &answer {
-        Value::Array(datasets) => datasets.as_slice(),
-        dataset => std::slice::from_ref(dataset),
-    };
-    let failed = datasets.iter().filter_map(|dataset| dataset[FAILED]["Value"].as_array()).flatten();
-    failed.map(|item| item[REASON]["Value"][0].as_u64().unwrap_or(0)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::tests::answered;
 
-    fn answer(status: u16, body: &str) -> Result<String, SendError> {
-        let status = StatusCode::from_u16(status).unwrap();
-        stored(&Answer { status, body: Bytes::copy_from_slice(body.as_bytes()) })
+    fn outcome(status: u16, body: &str) -> Result<String, SendError> {
+        stored(&answered(status, "", body), "1.3")
     }
 
-    const FAILED_ONE: &str = r#"{"00081198":{"vr":"SQ","Value":[{"00081197":{"vr":"US","Value":[272]}}]}}"#;
+    const FAILED: &str = r#"{"00081198":{"vr":"SQ","Value":[{"00081155":{"vr":"UI","Value":["1.3"]},"00081197":{"vr":"US","Value":[272]}}]}}"#;
+    const STORED: &str = r#"{"00081199":{"vr":"SQ","Value":[{"00081155":{"vr":"UI","Value":["1.3"]}}]}}"#;
 
     #[test]
     fn an_object_that_was_not_stored_fails_the_delivery_whatever_the_status() {
-        assert_eq!(answer(200, r#"{"00081199":{"vr":"SQ"}}"#).unwrap(), "STOW-RS 200");
-        assert_eq!(answer(200, "").unwrap(), "STOW-RS 200");
         for status in [200, 202, 409] {
-            let error = answer(status, FAILED_ONE).unwrap_err();
-            assert!(matches!(&error, SendError::Refused { .. }), "{error}");
-            assert!(error.to_string().ends_with("reason 0x0110"), "{error}");
+            let error = outcome(status, FAILED).unwrap_err();
+            assert!(matches!(&error, SendError::Failed { .. }), "{error}");
+            assert!(error.to_string().contains("reason 0x0110"), "{error}");
+            let error = outcome(status, &FAILED.replace("272", "290")).unwrap_err();
+            assert!(matches!(&error, SendError::Refused { .. }), "it takes none of the kind: {error}");
         }
-        let full = FAILED_ONE.replace("272", "42752");
-        assert!(matches!(answer(409, &full), Err(SendError::Failed { .. })), "it lacks room for now");
-        assert!(matches!(answer(409, ""), Err(SendError::Refused { .. })));
-        assert!(matches!(answer(503, ""), Err(SendError::Failed { .. })));
-        assert!(matches!(answer(415, ""), Err(SendError::Refused { .. })));
+        // Also one that it does not name, and what failed besides objects.
+        let nameless = r#"{"00081198":{"Value":[{"00081197":{"Value":[272]}}]}}"#;
+        let other = r#"{"0008119A":{"Value":[{"00081197":{"Value":[272]}}]}}"#;
+        for failure in [nameless, other, &nameless.replace("{\"00081197\":{\"Value\":[272]}}", "{}")] {
+            let both = format!("[{STORED},{failure}]");
+            assert!(outcome(200, failure).is_err() && outcome(200, &both).is_err(), "{failure}");
+        }
+        let full = outcome(409, &FAILED.replace("272", "42752")).unwrap_err();
+        assert!(matches!(&full, SendError::Failed { what, .. } if what.contains("busy")), "{full}");
+        assert!(matches!(outcome(503, ""), Err(SendError::Failed { .. })));
+        for (status, body) in [(409, ""), (415, ""), (400, STORED)] {
+            assert!(matches!(outcome(status, body), Err(SendError::Refused { .. })), "{status}");
+        }
     }
 
     #[test]
-    fn the_parts_stand_between_boundaries_and_are_the_same_each_time() {
-        let object = |bytes: &'static [u8]| Object {
-            form: "dicom-sr",
-            file_name: "sr.dcm".to_owned(),
-            bytes: Bytes::from_static(bytes),
-        };
-        let objects = [object(b"one"), object(b"two")];
-        let (boundary, bytes) = body(&objects);
-        let part = |text: &str| format!("--{boundary}\r\nContent-Type: application/dicom\r\n\r\n{text}\r\n");
-        assert_eq!(bytes, format!("{}{}--{boundary}--\r\n", part("one"), part("two")));
+    fn only_an_object_that_is_named_as_stored_is() {
+        assert_eq!(outcome(200, STORED).unwrap(), "STOW-RS 200");
+        let warned = STORED.replace("]}}]", "]},\"00081196\":{\"vr\":\"US\",\"Value\":[45063]}}]");
+        assert_eq!(outcome(202, &warned).unwrap(), "STOW-RS 202, warning 0xb007");
+        for body in
+            ["", "{}", "[]", "ok", "null", r#"{"00081199":{"vr":"SQ"}}"#, &STORED.replace("1.3", "1.4")]
+        {
+            for status in [200, 201, 202] {
+                let error = outcome(status, body).unwrap_err();
+                assert!(matches!(&error, SendError::Failed { .. }), "{status} {body}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_there_already_is_stored_if_it_is_ours() {
+        for (status, reason) in [(409, 45_070), (202, 273), (200, 273)] {
+            let there = FAILED.replace("272", &reason.to_string());
+            let receipt = outcome(status, &there).unwrap();
+            assert!(receipt.ends_with("it was there before"), "{receipt}");
+            assert!(outcome(status, &there.replace("1.3", "1.4")).is_err(), "that is another");
+        }
+    }
+
+    #[test]
+    fn the_part_stands_between_boundaries_and_is_the_same_each_time() {
+        let (boundary, bytes) = body(b"one");
+        let part =
+            format!("--{boundary}\r\nContent-Type: application/dicom\r\n\r\none\r\n--{boundary}--\r\n");
+        assert_eq!(bytes, part);
         assert!(boundary.len() <= 70, "RFC 2046, 5.1.1");
-        assert_eq!(body(&objects), (boundary, bytes));
+        assert_eq!(body(b"one"), (boundary, bytes));
     }
 }

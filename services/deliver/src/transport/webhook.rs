@@ -2,22 +2,21 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
-use reqwest::{Client, Url, header};
+use reqwest::{Url, header};
 use sha2::Sha256;
 
 use super::{Parcel, SendError};
-use crate::http;
+use crate::forms::Object;
+use crate::http::{self, Caller};
 use crate::secret::Secret;
 
 /// Where a webhook is sent.
 #[derive(Debug)]
 pub(super) struct Endpoint {
-    client: Client,
+    caller: Caller,
     url: Url,
-    token: Option<Secret>,
     secret: Secret,
 }
 
@@ -28,33 +27,27 @@ impl Endpoint {
         secret: Secret,
         limit: Duration,
     ) -> Result<Self, reqwest::Error> {
-        Ok(Self { client: http::client(limit)?, url, token, secret })
+        Ok(Self { caller: Caller::new(token, limit)?, url, secret })
     }
 
-    /// Posts each object; a webhook has one.
-    pub(super) async fn post(&self, parcel: &Parcel) -> Result<String, SendError> {
-        let mut receipt = String::new();
-        for object in &parcel.objects {
-            receipt = self.post_one(parcel, object.bytes.clone()).await?;
-        }
-        Ok(receipt)
-    }
-
-    async fn post_one(&self, parcel: &Parcel, body: Bytes) -> Result<String, SendError> {
-        let signature = signature(&self.secret, Timestamp::now().as_second(), &body);
-        let request = self.client.post(self.url.clone());
-        let request = http::with_token(request, self.token.as_ref())
-            .header(header::CONTENT_TYPE, "application/json")
-            .header("hilum-signature", signature)
-            .header("hilum-site", parcel.site.as_str())
-            .header("hilum-study", parcel.study_id.to_string())
-            .header("hilum-matter", parcel.matter.token())
-            .body(body);
-        let answer = http::send(request).await?;
-        if answer.status.is_success() {
+    /// Posts the object; a webhook has one.
+    pub(super) async fn post(&self, parcel: &Parcel, object: &Object) -> Result<String, SendError> {
+        let secret = self.secret.renewed().await;
+        let request = |client: &reqwest::Client| {
+            client
+                .post(self.url.clone())
+                .header(header::CONTENT_TYPE, "application/json")
+                .header("hilum-signature", signature(&secret, Timestamp::now().as_second(), &object.bytes))
+                .header("hilum-site", parcel.site.as_str())
+                .header("hilum-study", parcel.study_id.to_string())
+                .header("hilum-matter", parcel.matter.token())
+                .body(object.bytes.clone())
+        };
+        let answer = self.caller.send(request).await?;
+        if answer.is_success() {
             return Ok(format!("HTTP {}", answer.status.as_u16()));
         }
-        Err(http::refused(answer.status, Some(&answer.body)))
+        Err(http::not_taken(&answer, None))
     }
 }
 

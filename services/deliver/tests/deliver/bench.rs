@@ -56,6 +56,16 @@ impl Bench {
         Copy { shutdown, task }
     }
 
+    pub(crate) fn nats_url(&self) -> String {
+        self.nats.url()
+    }
+
+    pub(crate) async fn has_consumer(&self, consumer: &str) -> bool {
+        let client = async_nats::connect(self.nats.url()).await.unwrap();
+        let stream = async_nats::jetstream::new(client).get_stream("EVENTS").await.unwrap();
+        stream.consumer_info(consumer).await.is_ok()
+    }
+
     /// Limits the log to what it has and so many facts more, or takes the limit away.
     pub(crate) async fn leave_room_for(&self, facts: Option<u64>) {
         let client = async_nats::connect(self.nats.url()).await.unwrap();

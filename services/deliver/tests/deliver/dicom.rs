@@ -9,18 +9,24 @@ use hilum_servers::{Orthanc, Storescp, TestFolder, free_port};
 
 use crate::bench::Bench;
 use crate::protocols::{parcel, target};
+use crate::scp::Scp;
 
-const SR: &str = "1.2.840.10008.5.1.4.1.1.88.33";
-const SC: &str = "1.2.840.10008.5.1.4.1.1.7";
+pub(crate) const SR: &str = "1.2.840.10008.5.1.4.1.1.88.33";
+pub(crate) const SC: &str = "1.2.840.10008.5.1.4.1.1.7";
 const PDF: &str = "1.2.840.10008.5.1.4.1.1.104.1";
-const EXPLICIT: &str = "1.2.840.10008.1.2.1";
+pub(crate) const EXPLICIT: &str = "1.2.840.10008.1.2.1";
 const IMPLICIT: &str = "1.2.840.10008.1.2";
 
+/// The SOP instance UID of file `number`.
+pub(crate) fn instance(number: u32) -> String {
+    format!("2.25.{}", 1_000 + number)
+}
+
 /// A small DICOM file, `number` tells its instance.
-fn file(sop_class: &str, transfer_syntax: &str, number: u32) -> Bytes {
+pub(crate) fn file(sop_class: &str, transfer_syntax: &str, number: u32) -> Bytes {
     use dicom_core::value::DataSetSequence;
     use dicom_core::{Tag, VR, dicom_value};
-    let instance = format!("2.25.{}", 1_000 + number);
+    let instance = instance(number);
     let text = |group, element, vr, value: &str| {
         InMemElement::new(Tag(group, element), vr, dicom_value!(Str, value))
     };
@@ -151,7 +157,7 @@ async fn orthanc_stores_what_is_sent_over_the_web() {
         ("dicom-pdf", "pdf.dcm", file(PDF, EXPLICIT, 2)),
     ]);
     for _ in 0..2 {
-        assert_eq!(transport.send(&parcel).await.unwrap(), "STOW-RS 200");
+        assert_eq!(transport.send(&parcel).await.unwrap(), "STOW-RS 200, STOW-RS 200");
     }
     assert_eq!(instances(&orthanc).await.len(), 2);
     let broken = crate::protocols::parcel(&[("dicom-sr", "sr.dcm", Bytes::from_static(b"no DICOM"))]);
@@ -190,4 +196,23 @@ async fn a_report_without_a_picture_has_nothing_for_a_target_of_captures() {
     let delivered = bench.delivered("pacs", 1).await;
     assert_eq!((delivered.objects.len(), delivered.receipt.split(':').next()), (0, Some("nothing to send")));
     copy.stop().await;
+}
+
+#[tokio::test]
+async fn a_receiver_that_fails_half_through_gets_the_rest() {
+    let scp = Scp::start(&[0x0000, 0xa700, 0x0000], "").await;
+    let parcel = parcel(&[
+        ("dicom-sr", "sr.dcm", file(SR, EXPLICIT, 1)),
+        ("dicom-sc", "sc.dcm", file(SC, EXPLICIT, 2)),
+    ]);
+    let transport = peer(scp.port, "PACS");
+    let error = transport.send(&parcel).await.unwrap_err();
+    assert!(matches!(&error, SendError::Failed { what, .. } if what.contains("busy")), "{error}");
+    assert_eq!(transport.send(&parcel).await.unwrap(), "C-STORE 0x0000, C-STORE 0x0000");
+    assert_eq!(scp.got(), ["SR 0x0000", "SC 0xa700", "SC 0x0000"]);
+
+    // After a restart nothing is known of the first half: the receiver has it.
+    let scp = Scp::start(&[0x0111, 0x0000], "").await;
+    let receipt = peer(scp.port, "PACS").send(&parcel).await.unwrap();
+    assert_eq!(receipt, "C-STORE 0x0111: it was there before, C-STORE 0x0000");
 }

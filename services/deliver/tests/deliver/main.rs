@@ -2,10 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod bench;
+mod canary;
 mod dicom;
+mod field;
 mod given_up;
 mod lost;
 mod protocols;
 mod receiver;
+mod scp;
 mod triage;
 mod webhooks;

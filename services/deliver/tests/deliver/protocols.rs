@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use crate::bench::Bench;
+use crate::dicom::{EXPLICIT, SC, SR, file, instance};
 use crate::receiver::Receiver;
 
 pub(crate) fn target(address: Address) -> Target {
@@ -19,6 +20,7 @@ pub(crate) fn target(address: Address) -> Target {
         language: Default::default(),
         tries: 3,
         timeout: Duration::from_secs(5),
+        is_newest_only: true,
         address,
     }
 }
@@ -46,36 +48,48 @@ fn is_failed(outcome: &Result<String, SendError>) -> bool {
 }
 
 #[tokio::test]
-async fn stow_sends_all_objects_at_once_and_hears_of_those_that_were_not_stored() {
-    let not_stored = r#"{"00081198":{"vr":"SQ","Value":[{"00081197":{"vr":"US","Value":[290]}}]}}"#;
-    let receiver = Receiver::start(&[(503, ""), (202, not_stored)]).await;
+async fn stow_finishes_object_by_object_and_hears_of_those_that_were_not_stored() {
+    let stored = |number: u32| {
+        format!(r#"{{"00081199":{{"Value":[{{"00081155":{{"Value":["{}"]}}}}]}}}}"#, instance(number))
+    };
+    let not_stored =
+        r#"{"00081198":{"vr":"SQ","Value":[{"00081197":{"vr":"US","Value":[272]}}]}}"#.to_owned();
+    let there = format!(
+        r#"{{"00081198":{{"Value":[{{"00081155":{{"Value":["{}"]}},"00081197":{{"Value":[45070]}}}}]}}}}"#,
+        instance(2)
+    );
+    let script = [(503, String::new()), (200, stored(1)), (202, not_stored), (409, there)];
+    let script: Vec<(u16, &str)> = script.iter().map(|(status, body)| (*status, body.as_str())).collect();
+    let receiver = Receiver::start(&script).await;
     let url = format!("{}/dicom-web", receiver.url).parse().unwrap();
     let transport = Transport::to(&target(Address::Stow { url, token: None })).unwrap();
     let parcel = parcel(&[
-        ("dicom-sr", "sr.dcm", Bytes::from_static(b"one")),
-        ("dicom-sc", "sc.dcm", Bytes::from_static(b"two")),
+        ("dicom-sr", "sr.dcm", file(SR, EXPLICIT, 1)),
+        ("dicom-sc", "sc.dcm", file(SC, EXPLICIT, 2)),
     ]);
-    assert!(is_failed(&transport.send(&parcel).await));
-    let outcome = transport.send(&parcel).await;
-    assert!(is_refused(&outcome), "{outcome:?}");
-    assert_eq!(transport.send(&parcel).await.unwrap(), "STOW-RS 200");
+    assert!(is_failed(&transport.send(&parcel).await), "it is busy");
+    assert!(is_failed(&transport.send(&parcel).await), "the second object was not stored");
+    let receipt = transport.send(&parcel).await.unwrap();
+    assert_eq!(receipt, "STOW-RS 200, STOW-RS 409, 0xb00e: it was there before");
     let got = receiver.got();
-    assert!(got.iter().all(|got| got.path == "/dicom-web/studies" && got.body == got_body(got)));
+    let sent = |number: usize| {
+        let boundary = got[number].header("content-type").rsplit_once('=').unwrap().1.to_owned();
+        let head = format!("--{boundary}\r\nContent-Type: application/dicom\r\n\r\n");
+        assert!(got[number].body.starts_with(head.as_bytes()));
+        got[number].body.clone()
+    };
+    assert!(got.iter().all(|got| got.path == "/dicom-web/studies"));
+    assert_eq!((sent(0), sent(2)), (sent(1), sent(3)), "the same bytes each time");
+    assert_eq!(got.len(), 4, "the first object is not sent again");
     assert!(
         got[0].header("content-type").starts_with("multipart/related; type=\"application/dicom\"; boundary=")
     );
-    assert_eq!(got[0].body, got[2].body, "the same bytes each time");
-
-    fn got_body(got: &crate::receiver::Got) -> Bytes {
-        let boundary = got.header("content-type").rsplit_once('=').unwrap().1.to_owned();
-        let part = |text: &str| format!("--{boundary}\r\nContent-Type: application/dicom\r\n\r\n{text}\r\n");
-        format!("{}{}--{boundary}--\r\n", part("one"), part("two")).into()
-    }
 }
 
 #[tokio::test]
 async fn fhir_posts_the_bundle_with_its_token() {
-    let receiver = Receiver::start(&[(502, ""), (422, "{\"issue\": \"no code\"}"), (201, "")]).await;
+    let outcome = r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"value","diagnostics":"CANARY"}]}"#;
+    let receiver = Receiver::start(&[(502, ""), (422, outcome), (201, "")]).await;
     let url = format!("{}/fhir", receiver.url).parse().unwrap();
     let token = hilum_deliver::Secret::new("t0ken", "X").unwrap();
     let transport = Transport::to(&target(Address::Fhir { url, token: Some(token) })).unwrap();
@@ -83,7 +97,7 @@ async fn fhir_posts_the_bundle_with_its_token() {
     let parcel = parcel(&[("fhir", "report.fhir.json", bundle.clone())]);
     assert!(is_failed(&transport.send(&parcel).await));
     let outcome = transport.send(&parcel).await;
-    assert!(is_refused(&outcome) && outcome.unwrap_err().to_string().contains("no code"));
+    assert!(is_refused(&outcome) && outcome.unwrap_err().to_string() == "it answered HTTP 422: value");
     assert_eq!(transport.send(&parcel).await.unwrap(), "HTTP 201");
     for got in receiver.got() {
         assert_eq!((got.path.as_str(), &got.body), ("/fhir", &bundle));
@@ -92,7 +106,34 @@ async fn fhir_posts_the_bundle_with_its_token() {
     }
 }
 
-const MESSAGE: &str = "MSH|^~\\&|HILUM|NORTH|RIS|NORTH|20260101||ORU^R01^ORU_R01|42-2|P|2.5.1\rPID|1\r";
+#[tokio::test]
+async fn a_token_that_was_changed_in_its_file_is_read_and_a_refused_one_is_tried_again_with_it() {
+    let receiver = Receiver::start(&[(200, ""), (401, ""), (401, "")]).await;
+    let url: reqwest::Url = format!("{}/fhir", receiver.url).parse().unwrap();
+    let folder = hilum_servers::TestFolder::new().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, "first\n").unwrap();
+    let token = hilum_deliver::Secret::from_file(&file).unwrap();
+    let fixed = hilum_deliver::Secret::new("fixed", "X").unwrap();
+    let transport = Transport::to(&target(Address::Fhir { url: url.clone(), token: Some(token) })).unwrap();
+    let parcel = parcel(&[("fhir", "report.fhir.json", Bytes::from_static(br#"{"type":"transaction"}"#))]);
+    transport.send(&parcel).await.unwrap();
+    std::fs::write(&file, "second").unwrap();
+    receiver.on_request(move || std::fs::write(&file, "third").unwrap());
+    // The second one is refused and changed meanwhile; the third one is refused as well: later it may be another one.
+    assert!(is_failed(&transport.send(&parcel).await));
+    assert_eq!(transport.send(&parcel).await.unwrap(), "HTTP 200");
+    let sent: Vec<_> = receiver.got().iter().map(|got| got.header("authorization").to_owned()).collect();
+    assert_eq!(sent, ["Bearer first", "Bearer second", "Bearer third", "Bearer third"]);
+
+    let receiver = Receiver::start(&[(401, "")]).await;
+    let url = format!("{}/fhir", receiver.url).parse().unwrap();
+    let transport = Transport::to(&target(Address::Fhir { url, token: Some(fixed) })).unwrap();
+    assert!(is_refused(&transport.send(&parcel).await), "it stays the same until a restart");
+}
+
+pub(crate) const MESSAGE: &str =
+    "MSH|^~\\&|HILUM|NORTH|RIS|NORTH|20260101||ORU^R01^ORU_R01|42-2|P|2.5.1\rPID|1\r";
 
 /// Reads one framed message from each connection and answers the next of `answers`; what came.
 async fn mllp(answers: &'static [&'static str]) -> (u16, tokio::task::JoinHandle<Vec<Vec<u8>>>) {
@@ -130,14 +171,38 @@ async fn hl7_waits_for_the_acknowledgement_of_its_message() {
     let address = Address::Hl7 { host: "127.0.0.1".to_owned(), port };
     let transport = Transport::to(&target(address)).unwrap();
     let parcel = parcel(&[("hl7", "report.hl7", Bytes::from_static(MESSAGE.as_bytes()))]);
-    for told in ["it answered AE: no such order", "closed the connection", "another message"] {
+    for told in ["it answered AE", "acknowledged nothing", "another message"] {
         let error = transport.send(&parcel).await.unwrap_err();
-        assert!(error.to_string().contains(told), "{error}");
+        assert!(error.to_string().contains(told) && !error.to_string().contains("order"), "{error}");
     }
     assert_eq!(transport.send(&parcel).await.unwrap(), "ACK AA");
     let framed = [b"\x0b", MESSAGE.as_bytes(), b"\x1c\r"].concat();
     assert!(receiver.await.unwrap().iter().all(|got| *got == framed));
     assert!(is_failed(&transport.send(&parcel).await), "nobody listens any more");
+}
+
+#[tokio::test]
+async fn hl7_takes_what_receivers_of_the_field_send() {
+    // A connection that stays open after each of them.
+    for answer in [
+        "\x0bMSH|^~\\&|R|R|H|H|20261129||ACK|1|P|2.5.1\rMSA|AA|42-2\r\x1c",
+        "\x0bMSH|^~\\&|R|R|H|H|20261129||ACK|1|P|2.5.1\rMSA|AA|  42-2  |\r\x1c\r",
+        "\x0bMSH|^~\\&|R|R|H|H|20261129||ACK|1|P|2.5.1\rMSA|AA|41-1\r\x1c\r\x0bMSH|^~\\&|R|R|H|H|20261129||ACK|1|P|2.5.1\rMSA|AA|42-2\r\x1c\r",
+        "\r\n\x0bMSH|^~\\&|R|R|H|H|20261129||ACK|1|P|2.5.1\nMSA|CA|42-2\n\x1c\r",
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let address = Address::Hl7 { host: "127.0.0.1".to_owned(), port };
+        let transport = Transport::to(&target(address)).unwrap();
+        let parcel = parcel(&[("hl7", "report.hl7", Bytes::from_static(MESSAGE.as_bytes()))]);
+        let answering = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            stream
+        };
+        let (receipt, _open) = tokio::join!(transport.send(&parcel), answering);
+        assert!(receipt.unwrap().starts_with("ACK "), "{answer:?}");
+    }
 }
 
 #[tokio::test]

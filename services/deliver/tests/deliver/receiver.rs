@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -17,6 +18,7 @@ pub(crate) struct Got {
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    pub(crate) at: Instant,
 }
 
 impl Got {
@@ -28,7 +30,10 @@ impl Got {
 #[derive(Default)]
 struct Memory {
     got: Vec<Got>,
-    script: VecDeque<(u16, &'static str)>,
+    script: VecDeque<(u16, String)>,
+    headers: HeaderMap,
+    /// What is done once, with the next request.
+    next: Option<Box<dyn FnOnce() + Send>>,
 }
 
 /// Answers what its script says, one after the other, and 200 after that. Ends with its owner.
@@ -40,8 +45,18 @@ pub(crate) struct Receiver {
 }
 
 impl Receiver {
-    pub(crate) async fn start(script: &[(u16, &'static str)]) -> Self {
-        let memory = Memory { script: script.iter().copied().collect(), ..Memory::default() };
+    pub(crate) async fn start(script: &[(u16, &str)]) -> Self {
+        Self::start_with(script, &[]).await
+    }
+
+    /// All answers have these headers.
+    pub(crate) async fn start_with(script: &[(u16, &str)], headers: &[(&str, &str)]) -> Self {
+        let header = |(name, value): &(&str, &str)| {
+            (HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_str(value).unwrap())
+        };
+        let headers: HeaderMap = headers.iter().map(header).collect();
+        let script = script.iter().map(|(status, text)| (*status, (*text).to_owned())).collect();
+        let memory = Memory { script, headers, ..Memory::default() };
         let memory = Arc::new(Mutex::new(memory));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -54,6 +69,11 @@ impl Receiver {
     /// Answers nobody as long as it is so.
     pub(crate) fn hold(&self, held: bool) {
         self.held.send_replace(held);
+    }
+
+    /// Does this when the next request is there, before it is answered.
+    pub(crate) fn on_request(&self, act: impl FnOnce() + Send + 'static) {
+        self.memory.lock().unwrap().next = Some(Box::new(act));
     }
 
     /// All requests so far.
@@ -73,9 +93,14 @@ async fn answer(
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
-) -> (StatusCode, &'static str) {
-    memory.lock().unwrap().got.push(Got { path: uri.path().to_owned(), headers, body });
+) -> (StatusCode, HeaderMap, String) {
+    memory.lock().unwrap().got.push(Got { path: uri.path().to_owned(), headers, body, at: Instant::now() });
+    let act = memory.lock().unwrap().next.take();
+    if let Some(act) = act {
+        act();
+    }
     held.wait_for(|held| !held).await.unwrap();
-    let (status, text) = memory.lock().unwrap().script.pop_front().unwrap_or((200, ""));
-    (StatusCode::from_u16(status).unwrap(), text)
+    let answers = memory.lock().unwrap().headers.clone();
+    let (status, text) = memory.lock().unwrap().script.pop_front().unwrap_or((200, String::new()));
+    (StatusCode::from_u16(status).unwrap(), answers, text)
 }

@@ -86,7 +86,10 @@ async fn a_target_that_is_away_holds_up_no_other() {
     let bench = Bench::new().await;
     let receiver = Receiver::start(&[]).await;
     let nobody = format!("http://127.0.0.1:{}", free_port().unwrap());
-    let targets = [webhook(&bench, "away", &nobody, ""), webhook(&bench, "desk", &receiver.url, "")];
+    let targets = [
+        webhook(&bench, "away", &nobody, "every_revision = true"),
+        webhook(&bench, "desk", &receiver.url, "every_revision = true"),
+    ];
     let copy = bench.start(&targets.concat()).await;
     let mut positions = Vec::new();
     for revision in 1..=8 {
@@ -109,7 +112,7 @@ async fn a_new_target_begins_with_new_reports_and_a_restart_loses_none() {
     let bench = Bench::new().await;
     bench.issue(1, "{}").await;
     let receiver = Receiver::start(&[(500, "")]).await;
-    let targets = webhook(&bench, "desk", &receiver.url, "");
+    let targets = webhook(&bench, "desk", &receiver.url, "every_revision = true");
     let copy = bench.start(&targets).await;
     let failed_seq = bench.issue(2, "{}").await;
     let waits = || async { bench.log.has_retry("deliver-desk", failed_seq).await.unwrap() };
@@ -127,4 +130,41 @@ async fn a_new_target_begins_with_new_reports_and_a_restart_loses_none() {
     assert_eq!(matters.iter().filter(|matter| *matter == "report-3").count(), 1, "{matters:?}");
     assert_eq!(matters.iter().filter(|matter| *matter == "report-2").count(), 2, "one failed: {matters:?}");
     assert!(!matters.contains(&"report-1".to_owned()), "it was issued before: {matters:?}");
+}
+
+#[tokio::test]
+async fn a_newer_revision_that_was_delivered_settles_an_older_one() {
+    let bench = Bench::new().await;
+    let receiver = Receiver::start(&[(503, "")]).await;
+    let copy = bench.start(&webhook(&bench, "desk", &receiver.url, "")).await;
+    let seq = bench.issue(1, "{}").await;
+    let waits = || async { bench.log.has_retry("deliver-desk", seq).await.unwrap() };
+    assert!(wait_until(LIMIT, waits).await);
+    bench.issue(2, "{}").await;
+    let newer = bench.delivered("desk", 2).await;
+    assert_eq!((newer.superseded_by, newer.receipt.as_str()), (None, "HTTP 200"));
+    let older = bench.delivered("desk", 1).await;
+    assert_eq!((older.superseded_by, older.objects.len()), (Some(2), 0), "{older:?}");
+    assert_eq!(older.receipt, "superseded by revision 2: not sent");
+    copy.stop().await;
+    let matters: Vec<_> = receiver.got().iter().map(|got| got.header("hilum-matter").to_owned()).collect();
+    assert_eq!(
+        matters,
+        ["report-1", "report-2"],
+        "the older one failed once and was not sent behind the newer one"
+    );
+}
+
+#[tokio::test]
+async fn a_busy_target_is_left_alone_as_long_as_it_says() {
+    let bench = Bench::new().await;
+    let receiver = Receiver::start_with(&[(429, "")], &[("retry-after", "4")]).await;
+    let copy = bench.start(&webhook(&bench, "desk", &receiver.url, "")).await;
+    bench.issue(1, "{}").await;
+    bench.delivered("desk", 1).await;
+    copy.stop().await;
+    let got = receiver.got();
+    let waited = got[1].at.duration_since(got[0].at);
+    // The second try would have come after 1.3 s at the latest.
+    assert!(got.len() == 2 && waited >= Duration::from_secs(4), "{waited:?}");
 }

@@ -94,6 +94,14 @@ struct ToldTry {
     /// The error and its causes, outermost first.
     errors: Vec<String>,
     service_version: String,
+    /// How often in a row it was so.
+    #[serde(skip_serializing_if = "is_once")]
+    times: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_once(times: &u64) -> bool {
+    *times == 1
 }
 
 pub(super) async fn list(
@@ -185,7 +193,7 @@ impl From<hilum_log::DeadLetter> for Stored {
 
 impl From<Try> for ToldTry {
     fn from(tried: Try) -> Self {
-        let Try { at, deliveries, errors, service_version } = tried;
-        Self { at, deliveries, errors, service_version }
+        let Try { at, deliveries, errors, service_version, times } = tried;
+        Self { at, deliveries, errors, service_version, times }
     }
 }

@@ -26,10 +26,20 @@ impl Rows {
     }
 
     pub(super) fn report_delivered(&mut self, fact: &Fact<'_>, event: &ReportDelivered) {
-        let row = DeliveryRow {
-            receipt: Some(event.receipt.clone()),
-            objects: Some(event.objects.clone()),
-            ..row(fact, event.study_id, &event.matter, (&event.target, event.attempt))
+        let row = row(fact, event.study_id, &event.matter, (&event.target, event.attempt));
+        let row = match event.superseded_by {
+            None => DeliveryRow {
+                receipt: Some(event.receipt.clone()),
+                objects: Some(event.objects.clone()),
+                ..row
+            },
+            // It was not sent, and never will be.
+            Some(newer) => DeliveryRow {
+                state: DeliveryState::Discarded,
+                resolved_by: Some("hilum".to_owned()),
+                resolved_why: Some(format!("superseded by revision {newer}")),
+                ..row
+            },
         };
         self.deliveries.insert(fact.seq, row);
     }

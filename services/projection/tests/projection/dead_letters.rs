@@ -115,7 +115,7 @@ async fn recorded(log: &Log, seq: u64) -> Recorded {
 
 fn tried(seconds: i64, errors: &[&str]) -> Try {
     let errors = errors.iter().map(|error| (*error).to_owned()).collect();
-    Try { at: at(seconds), deliveries: 1, errors, service_version: "0.1.0".to_owned() }
+    Try { at: at(seconds), deliveries: 1, errors, service_version: "0.1.0".to_owned(), times: 1 }
 }
 
 #[tokio::test]

@@ -181,3 +181,17 @@ async fn a_delivery_that_was_given_up_is_discarded_once_and_its_study_says_so() 
     );
     assert_eq!((&told[0]["reason"], &told[0]["tries"]), (&story["reason"], &json!(10)), "why it had failed");
 }
+
+#[tokio::test]
+async fn an_older_revision_that_was_not_sent_behind_a_newer_one_is_not_told_as_delivered() {
+    let world = World::start().await;
+    let copy = world.projection().await;
+    let mut older = report_delivered(2, 9);
+    let Event::ReportDelivered(told) = &mut older.event else { panic!("the sample is another event") };
+    (told.superseded_by, told.objects) = (Some(3), Vec::new());
+    let seq = world.append(&[image_stored(1, "a", 0), report_issued(2, &[1], 1), older]).await;
+    copy.folded(seq).await;
+    let told = copy.ok(&format!("/v1/studies/{}", study_id())).await["deliveries"].clone();
+    assert_eq!((&told[0]["state"], told.as_array().unwrap().len()), (&json!("discarded"), 1), "{told}");
+    assert_eq!(told[0]["resolved_why"], "superseded by revision 3");
+}

@@ -194,5 +194,5 @@ impl Finding {
 /// One line of the story of a message.
 pub(super) fn a_try(at: Timestamp, deliveries: u64, error: &str) -> Try {
     let service_version = env!("CARGO_PKG_VERSION").to_owned();
-    Try { at, deliveries, errors: vec![error.to_owned()], service_version }
+    Try { at, deliveries, errors: vec![error.to_owned()], service_version, times: 1 }
 }

@@ -285,7 +285,7 @@ async fn a_redrive_that_nothing_followed_is_handed_out_again() {
 
 fn a_try(error: &str) -> Try {
     let service_version = "0".to_owned();
-    Try { at: Timestamp::now(), deliveries: 1, errors: vec![error.to_owned()], service_version }
+    Try { at: Timestamp::now(), deliveries: 1, errors: vec![error.to_owned()], service_version, times: 1 }
 }
 
 #[tokio::test]

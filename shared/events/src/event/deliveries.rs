@@ -26,7 +26,7 @@ pub struct DeliveredObject {
     pub size_bytes: u64,
 }
 
-/// A target took what was delivered, and said so.
+/// A target took what was delivered, and said so; or it had taken a newer revision before, and this one was not sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportDelivered {
     /// The study.
@@ -41,6 +41,9 @@ pub struct ReportDelivered {
     pub objects: Vec<DeliveredObject>,
     /// How the target said so, such as `HTTP 201` or `C-STORE 0x0000`.
     pub receipt: String,
+    /// The newer revision that the target had taken before: this one was not sent and never will be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub superseded_by: Option<u32>,
 }
 
 /// A target did not take what was to be delivered, and trying was given up; its story is in the dead-letter stream.

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::future::Future;
+use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -11,6 +12,9 @@ use crate::append::AppendError;
 use crate::connection::UnavailableError;
 use crate::need::Need;
 use crate::recorded::Recorded;
+
+/// Of work that says nothing else.
+const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
 /// What a service does with a message. Must be idempotent: a message can come more than once.
 pub trait Handle: Send + Sync + 'static {
@@ -27,6 +31,11 @@ pub trait Handle: Send + Sync + 'static {
     fn has(&self) -> Option<Need> {
         None
     }
+
+    /// How long what failed again and again waits at most before it is tried once more, ±30 %. Waits double from 1 s.
+    fn longest_wait(&self) -> Duration {
+        LONGEST_WAIT
+    }
 }
 
 /// A handler of any type, so that the loop around it is compiled once, here, and not in each service.
@@ -37,6 +46,8 @@ pub(crate) trait AnyHandle: Send + Sync + 'static {
     fn needs(&self) -> BoxFuture<'_, Result<(), String>>;
     /// See [`Handle::has`].
     fn has(&self) -> Option<Need>;
+    /// See [`Handle::longest_wait`].
+    fn longest_wait(&self) -> Duration;
 }
 
 impl<H: Handle> AnyHandle for H {
@@ -50,6 +61,10 @@ impl<H: Handle> AnyHandle for H {
 
     fn has(&self) -> Option<Need> {
         Handle::has(self)
+    }
+
+    fn longest_wait(&self) -> Duration {
+        Handle::longest_wait(self)
     }
 }
 
@@ -76,6 +91,15 @@ pub enum Failure {
     /// The outside world failed: try again later.
     #[error("will be tried again")]
     Retry(#[source] Box<dyn Error + Send + Sync>),
+    /// The outside world failed and said when it wants to be asked again: not before.
+    #[error("will be tried again, not before {not_before:?} from now")]
+    RetryLater {
+        /// From now on.
+        not_before: Duration,
+        /// What it said.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
     /// This message can't be handled: keep its story and go on.
     #[error("cannot be handled")]
     Park(#[source] Box<dyn Error + Send + Sync>),

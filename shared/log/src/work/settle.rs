@@ -22,15 +22,17 @@ use crate::failpoint::reach;
 use crate::need::KnownNeeds;
 use crate::recorded::{Place, Recorded, timestamp};
 use crate::retry::Attempts;
-use crate::retry_ticket::{Ticket, Try};
+use crate::retry_ticket::{Ticket, Try, times};
 use crate::trouble::Trouble;
 
 /// Waits before a failed message is tried again.
-const REDELIVERY: Attempts = Attempts {
-    first_wait: Duration::from_secs(1),
-    longest_wait: Duration::from_secs(120),
-    give_up_after: Duration::MAX,
-};
+fn redelivery(handler: &dyn AnyHandle) -> Attempts {
+    Attempts {
+        first_wait: Duration::from_secs(1),
+        longest_wait: handler.longest_wait(),
+        give_up_after: Duration::MAX,
+    }
+}
 
 /// What all messages in hand share.
 pub(super) struct Bench {
@@ -234,13 +236,15 @@ impl Bench {
         };
         let Some(_place) = place else {
             // In hand it would die with the suspect that is being handled, and be taken for another poison.
-            let wait = self.log.wait_before(REDELIVERY, 2);
+            let wait = self.log.wait_before(redelivery(handler), 2);
             return match self.put_off(placed, placed.tries.clone(), placed.deliveries - 1, wait).await {
                 Ok(()) => Ended::Later,
                 Err(refused) => Ended::Stopped(refused.into()),
             };
         };
-        let source: Box<dyn Error + Send + Sync> = match self.try_to_handle(handler, placed).await {
+        let tried = times(&placed.tries);
+        let may_try_again = tried + 1 < self.config.max_tries as u64;
+        let (source, not_before) = match self.try_to_handle(handler, placed).await {
             Ok(()) => {
                 reach("work.after-effect");
                 return Ended::Done;
@@ -256,12 +260,17 @@ impl Bench {
                     }
                     Err(refused) => {
                         let why = Failure::Elsewhere { need }.to_string();
-                        NoTicketError { why, refused }.into()
+                        (NoTicketError { why, refused }.into(), None)
                     }
                 }
             }
-            Err(Failure::Retry(source)) if placed.tries.len() + 1 < self.config.max_tries => {
-                let wait = self.log.wait_before(REDELIVERY, placed.tries.len() as u64 + 2);
+            Err(Failure::Retry(source)) => (source, may_try_again.then_some(Duration::ZERO)),
+            Err(Failure::RetryLater { source, not_before }) => (source, may_try_again.then_some(not_before)),
+            Err(Failure::Park(source)) => (source, None),
+        };
+        let source = match not_before {
+            Some(not_before) => {
+                let wait = self.log.wait_before(redelivery(handler), tried + 2).max(not_before);
                 tracing::warn!(error = &*source as &dyn Error, seq, ?wait, "will be tried again");
                 let tries = tries_with(placed, chain(&*source));
                 match self.put_off(placed, tries, 0, wait).await {
@@ -270,7 +279,7 @@ impl Bench {
                     Err(refused) => NoTicketError { why: chain(&*source).join(": "), refused }.into(),
                 }
             }
-            Err(Failure::Retry(source) | Failure::Park(source)) => source,
+            None => source,
         };
         tracing::error!(error = &*source as &dyn Error, seq, deliveries = placed.deliveries, "given up");
         let tries = tries_with(placed, chain(&*source));
@@ -369,7 +378,7 @@ where
 
 fn tries_with(placed: &Placed, errors: Vec<String>) -> Vec<Try> {
     let mut tries = placed.tries.clone();
-    tries.push(Try::now(placed.deliveries, errors));
+    Try::now(placed.deliveries, errors).join(&mut tries);
     tries
 }
 

@@ -1,0 +1,218 @@
+//! What a FHIR service says of a request: the codes of the issues of its OperationOutcome, or of the entries of its
+//! bundle, in JSON or XML. Its words are not read.
+
+use std::collections::BTreeSet;
+
+use quick_xml::Reader;
+use quick_xml::events::{BytesStart, Event};
+use serde_json::Value;
+
+/// All codes of the value set issue-type (R4 and R5). Any other is told as `other`: a service may write there what it wants.
+const CODES: [&str; 33] = [
+    "invalid",
+    "structure",
+    "required",
+    "value",
+    "invariant",
+    "security",
+    "login",
+    "unknown",
+    "expired",
+    "forbidden",
+    "suppressed",
+    "processing",
+    "not-supported",
+    "duplicate",
+    "multiple-matches",
+    "not-found",
+    "deleted",
+    "too-long",
+    "code-invalid",
+    "extension",
+    "too-costly",
+    "business-rule",
+    "conflict",
+    "transient",
+    "lock-error",
+    "no-store",
+    "exception",
+    "timeout",
+    "incomplete",
+    "throttled",
+    "limited-filter",
+    "informational",
+    "success",
+];
+const OTHER: &str = "other";
+
+/// The codes of all errors; `None` if the body is no FHIR.
+pub(super) fn read(body: &[u8]) -> Option<BTreeSet<&'static str>> {
+    let text = std::str::from_utf8(body).ok()?.trim_start_matches('\u{feff}').trim();
+    if text.starts_with('<') {
+        return xml(text);
+    }
+    let resource: Value = serde_json::from_str(text).ok()?;
+    resource["resourceType"].as_str()?;
+    let mut codes = BTreeSet::new();
+    json(&resource, &mut codes);
+    Some(codes)
+}
+
+/// The codes in one line.
+pub(super) fn sentence(codes: &BTreeSet<&'static str>) -> Option<String> {
+    (!codes.is_empty()).then(|| codes.iter().copied().collect::<Vec<_>>().join(", "))
+}
+
+fn known(code: &str) -> &'static str {
+    CODES.into_iter().find(|known| *known == code).unwrap_or(OTHER)
+}
+
+fn is_error(severity: &str) -> bool {
+    // What can't be understood as harmless is not taken for it.
+    !matches!(severity, "warning" | "information" | "success")
+}
+
+/// A status of an entry says that it was done when its code is 2xx, or 304: nothing had to be.
+fn is_done(status: &str) -> bool {
+    status.starts_with('2') || status.starts_with("304")
+}
+
+fn json(value: &Value, codes: &mut BTreeSet<&'static str>) {
+    match value {
+        Value::Array(values) => values.iter().for_each(|value| json(value, codes)),
+        Value::Object(members) => {
+            if members.get("resourceType").is_some_and(|kind| kind == "OperationOutcome") {
+                for issue in members.get("issue").and_then(Value::as_array).into_iter().flatten() {
+                    if is_error(issue["severity"].as_str().unwrap_or_default()) {
+                        codes.insert(known(issue["code"].as_str().unwrap_or_default()));
+                    }
+                }
+            }
+            let is_bundle = members.get("resourceType").is_some_and(|kind| kind == "Bundle");
+            let entries = members.get("entry").and_then(Value::as_array).filter(|_| is_bundle);
+            let responses = entries.into_iter().flatten().filter_map(|entry| entry.get("response"));
+            for response in responses {
+                if !response["status"].as_str().is_some_and(is_done) {
+                    codes.insert(OTHER);
+                }
+            }
+            members.values().for_each(|value| json(value, codes));
+        }
+        _ => {}
+    }
+}
+
+/// An issue whose end was not read yet.
+#[derive(Default)]
+struct Issue {
+    severity: String,
+    code: String,
+}
+
+fn xml(text: &str) -> Option<BTreeSet<&'static str>> {
+    let mut reader = Reader::from_str(text);
+    let mut codes = BTreeSet::new();
+    let mut open: Vec<String> = Vec::new();
+    let mut issue = Issue::default();
+    let mut is_fhir = false;
+    loop {
+        match reader.read_event().ok()? {
+            Event::Start(element) => {
+                if open.is_empty() {
+                    is_fhir = attribute(&element, "xmlns").as_deref() == Some("http://hl7.org/fhir");
+                }
+                note(&open, &element, &mut issue, &mut codes);
+                open.push(name(&element));
+            }
+            Event::Empty(element) => note(&open, &element, &mut issue, &mut codes),
+            Event::End(_) => {
+                let closed = open.pop();
+                if closed.as_deref() == Some("issue")
+                    && open.last().is_some_and(|last| last == "OperationOutcome")
+                {
+                    let Issue { severity, code } = std::mem::take(&mut issue);
+                    if is_error(&severity) {
+                        codes.insert(known(&code));
+                    }
+                }
+            }
+            Event::Eof => return (is_fhir && open.is_empty()).then_some(codes),
+            _ => {}
+        }
+    }
+}
+
+fn note(open: &[String], element: &BytesStart<'_>, issue: &mut Issue, codes: &mut BTreeSet<&'static str>) {
+    let value = || attribute(element, "value").unwrap_or_default();
+    let parents: Vec<&str> = open.iter().rev().take(2).map(String::as_str).collect();
+    match (parents.as_slice(), name(element).as_str()) {
+        (["issue", "OperationOutcome"], "severity") => issue.severity = value(),
+        (["issue", "OperationOutcome"], "code") => issue.code = value(),
+        (["response", "entry"], "status") if !is_done(&value()) => {
+            codes.insert(OTHER);
+        }
+        _ => {}
+    }
+}
+
+fn name(element: &BytesStart<'_>) -> String {
+    String::from_utf8_lossy(element.local_name().as_ref()).into_owned()
+}
+
+fn attribute(element: &BytesStart<'_>, name: &str) -> Option<String> {
+    let found = element.try_get_attribute(name).ok().flatten()?;
+    Some(String::from_utf8_lossy(&found.value).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn codes(body: &str) -> Vec<&'static str> {
+        read(body.as_bytes()).unwrap().into_iter().collect()
+    }
+
+    #[test]
+    fn issues_are_told_by_known_codes_alone() {
+        let outcome = |severity: &str, code: &str| {
+            format!(
+                r#"{{"resourceType":"OperationOutcome","issue":[{{"severity":"{severity}","code":"{code}","diagnostics":"CANARY","details":{{"text":"CANARY"}}}}]}}"#
+            )
+        };
+        assert_eq!(codes(&outcome("error", "required")), ["required"]);
+        assert_eq!(codes(&outcome("fatal", "CANARY^NAME")), ["other"]);
+        assert_eq!(codes(&outcome("CANARY", "value")), ["value"], "what it means is not known");
+        assert_eq!(codes(&outcome("information", "informational")), [""; 0]);
+        assert_eq!(codes(r#"{"resourceType":"OperationOutcome","issue":[{}]}"#), ["other"]);
+        let entry = |response: &str| {
+            format!(
+                r#"{{"resourceType":"Bundle","type":"batch-response","entry":[{{"response":{response}}}]}}"#
+            )
+        };
+        assert_eq!(codes(&entry(r#"{"status":"201 Created"}"#)), [""; 0]);
+        assert_eq!(codes(&entry(r#"{"status":"422 CANARY"}"#)), ["other"]);
+        assert_eq!(codes(&entry("{}")), ["other"]);
+        let inner = format!(r#"{{"status":"201","outcome":{}}}"#, outcome("error", "conflict"));
+        assert_eq!(codes(&entry(&inner)), ["conflict"]);
+    }
+
+    #[test]
+    fn xml_says_the_same() {
+        let outcome = |severity: &str| {
+            format!(
+                r#"<?xml version="1.0"?><OperationOutcome xmlns="http://hl7.org/fhir"><text><div xmlns="http://www.w3.org/1999/xhtml">CANARY</div></text><issue><severity value="{severity}"/><code value="required"/><diagnostics value="CANARY"/></issue></OperationOutcome>"#
+            )
+        };
+        assert_eq!(codes(&outcome("error")), ["required"]);
+        assert_eq!(codes(&outcome("warning")), [""; 0]);
+        let bundle = r#"<Bundle xmlns="http://hl7.org/fhir"><entry><response><status value="409"/></response></entry></Bundle>"#;
+        assert_eq!(codes(bundle), ["other"]);
+        let whole = outcome("error");
+        for length in 0..whole.len() {
+            assert_eq!(read(&whole.as_bytes()[..length]), None, "{length} bytes");
+        }
+        for other in ["<a/>", "<html xmlns=\"http://www.w3.org/1999/xhtml\"></html>", "ok", "{}", "[]", "1"] {
+            assert_eq!(read(other.as_bytes()), None, "{other}");
+        }
+    }
+}
