@@ -15,6 +15,7 @@ mod resolve;
 mod result;
 mod retry;
 mod studies;
+mod take_out;
 mod throttle;
 mod unserved;
 mod worklist;
@@ -109,6 +110,7 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Api>)> {
         ("get", "/v1/jobs/{id}/result", get(result::show)),
         ("get", "/v1/jobs/{id}/events", get(live::stream)),
         ("post", "/v1/jobs/{id}/retry", post(retry::retry).layer(map_request(no_query))),
+        ("post", "/v1/jobs/{id}/take-out", post(take_out::take_out).layer(map_request(no_query))),
         ("get", "/v1/studies", get(worklist::list)),
         ("get", "/v1/studies/{id}", get(studies::show)),
         ("get", "/v1/studies/{id}/report", get(report::show)),

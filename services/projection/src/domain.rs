@@ -12,15 +12,15 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use hilum_events::{
-    DeadLetterResolved, DuplicateLinked, Envelope, Event, ImageStored, InferenceCompleted, InferenceFailed,
-    InferenceRequested, JobDeadLettered, JobId, ReadingId, ReportIssued, RuleName, StudyId,
+    DeadLetterResolved, DuplicateLinked, Envelope, Event, ImageStored, ImageTakenOut, InferenceCompleted,
+    InferenceFailed, InferenceRequested, JobDeadLettered, JobId, ReadingId, ReportIssued, RuleName, StudyId,
 };
 use jiff::Timestamp;
 
 use crate::progress::Changed;
 use crate::rows::{
     DeadLetterRow, DeliveryRow, FlagRow, HistoryRow, JobFailureRow, JobRow, LinkRow, LossRow, OutcomeRow,
-    OutcomeState, ReadingRow, ReportRow, ResolutionRow, StudyRow, UnreadableRow,
+    OutcomeState, ReadingRow, ReportRow, ResolutionRow, StudyRow, TakenOutRow, UnreadableRow,
 };
 
 /// A fact and its place.
@@ -52,6 +52,7 @@ pub struct Rows {
     pub flags: BTreeMap<(StudyId, RuleName), FlagRow>,
     pub deliveries: BTreeMap<u64, DeliveryRow>,
     pub losses: BTreeMap<u64, LossRow>,
+    pub taken_out: BTreeMap<JobId, TakenOutRow>,
     pub history: BTreeMap<u64, HistoryRow>,
     pub unreadable: BTreeMap<u64, UnreadableRow>,
 }
@@ -74,6 +75,7 @@ impl Rows {
             Event::DeliveryFailed(event) => self.delivery_failed(fact, event),
             Event::DeliveryResolved(event) => self.delivery_resolved(fact, event),
             Event::LogLossAccepted(event) => self.log_loss_accepted(fact, event),
+            Event::ImageTakenOut(event) => self.image_taken_out(fact, event),
             // Only history: whether a study may still grow is for the report service to say.
             Event::StudyCloseRequested(_) | Event::StudyManifestReceived(_) => {}
         }
@@ -245,6 +247,17 @@ impl Rows {
         put_greater(&mut self.outcomes, row.reading_id, row, OutcomeRow::rank);
     }
 
+    fn image_taken_out(&mut self, fact: &Fact<'_>, event: &ImageTakenOut) {
+        self.taken_out.entry(event.job_id).or_insert_with(|| TakenOutRow {
+            job_id: event.job_id,
+            study_id: event.study_id,
+            seq: fact.seq,
+            taken_out_by: event.by.clone(),
+            taken_out_why: event.why.clone(),
+            taken_out_at: fact.envelope.occurred_at,
+        });
+    }
+
     fn report_issued(&mut self, fact: &Fact<'_>, event: &ReportIssued) {
         self.reports.entry((event.study_id, event.revision)).or_insert_with(|| ReportRow {
             study_id: event.study_id,
@@ -281,6 +294,7 @@ fn subjects_of(event: &Event) -> (Option<JobId>, Option<ReadingId>, Option<Study
         Event::DeliveryFailed(e) => (None, None, Some(e.study_id)),
         Event::DeliveryResolved(e) => (None, None, Some(e.study_id)),
         Event::LogLossAccepted(_) => (None, None, None),
+        Event::ImageTakenOut(e) => (Some(e.job_id), None, Some(e.study_id)),
     }
 }
 

@@ -16,11 +16,13 @@ mod dead_letters;
 mod deliveries;
 mod flags;
 mod losses;
+mod taken_out;
 
 pub use dead_letters::{DeadLetter, DeadLetterFilter, LetterState};
 pub use deliveries::Delivery;
 pub use flags::{Flag, Flagged, FlaggedFilter};
 pub use losses::Loss;
+pub use taken_out::TakenOut;
 
 /// Jobs told with their study at most, where no other number is asked for.
 pub const STUDY_JOBS_MAX: u32 = 1000;

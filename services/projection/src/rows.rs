@@ -119,6 +119,18 @@ pub struct LossRow {
     pub accepted_at: Timestamp,
 }
 
+/// An image was taken out of its study.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "the columns are described in the migration")]
+pub struct TakenOutRow {
+    pub job_id: JobId,
+    pub study_id: StudyId,
+    pub seq: u64,
+    pub taken_out_by: String,
+    pub taken_out_why: String,
+    pub taken_out_at: Timestamp,
+}
+
 /// A revision of a report.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[expect(missing_docs, reason = "the columns are described in the migration")]

@@ -14,7 +14,7 @@ use crate::position::Position;
 /// Key of the position row.
 const STREAM: &str = "EVENTS";
 /// What must be there when the migrations have run.
-const TABLES: [&str; 16] = [
+const TABLES: [&str; 17] = [
     "stream_position",
     "studies",
     "jobs",
@@ -28,13 +28,14 @@ const TABLES: [&str; 16] = [
     "flags",
     "deliveries",
     "losses",
+    "taken_out",
     "history",
     "unreadable",
     "job_states",
 ];
 const RESET: &str = "DROP VIEW IF EXISTS job_states;
     DROP TABLE IF EXISTS stream_position, studies, jobs, links, job_failures, readings, outcomes, reports,
-        dead_letters, resolutions, flags, deliveries, losses, history, unreadable, _sqlx_migrations CASCADE";
+        dead_letters, resolutions, flags, deliveries, losses, taken_out, history, unreadable, _sqlx_migrations CASCADE";
 /// Any number that nobody else uses as an advisory lock.
 const RESET_LOCK: i64 = 0x48_494c_554d;
 

@@ -70,7 +70,8 @@ pub(crate) fn needed(brief: &Brief) -> BTreeSet<u64> {
         [Some(image.image_seq), image.link_seq, image.outcome.map(|outcome| outcome.seq)]
     };
     let of_study = [Some(brief.cause_seq), brief.expected.manifest_seq, brief.prior_report_seq];
-    let facts = brief.images.iter().flat_map(of_image).chain(of_study).flatten();
+    let taken_out = brief.taken_out.iter().flat_map(|image| [image.image_seq, image.seq]).map(Some);
+    let facts = brief.images.iter().flat_map(of_image).chain(of_study).chain(taken_out).flatten();
     facts.chain(brief.flag_seqs.iter().copied()).collect()
 }
 
@@ -146,6 +147,12 @@ pub(crate) fn compose(
         };
         images.push(entry);
     }
+    for image in &brief.taken_out {
+        match &fact(story, image.image_seq)?.envelope.event {
+            Event::ImageStored(e) => study_ref = study_ref.or_else(|| e.study_ref.clone()),
+            other => return Err(ComposeError::Unexpected { seq: image.image_seq, found: other.name() }),
+        }
+    }
     let change = |image: &BriefImage| {
         let change = match image.change? {
             Change::Added => ChangeKind::Added,
@@ -164,7 +171,7 @@ pub(crate) fn compose(
         cause: brief.why,
         summary: summary(&images),
         completeness: completeness(brief),
-        doubts: doubts::of(differ, &images),
+        doubts: doubts::of(differ, &images, &brief.taken_out),
         flags: flags(brief, story, &images)?,
         changes: brief.images.iter().filter_map(change).collect(),
         comparison: None,

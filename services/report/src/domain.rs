@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use reading::Reading;
 use study::{Image, Link, Study};
 
-pub(crate) use brief::{Brief, BriefImage, Change, Due};
+pub(crate) use brief::{Brief, BriefImage, Change, Due, TakenOut};
 pub(crate) use expectation::Awaited;
 pub(crate) use reading::{Outcome, Standing};
 pub(crate) use rules::Rules;
@@ -91,6 +91,7 @@ pub(crate) fn evolve(state: &mut State, fact: &Fact<'_>) {
         // What becomes of a report is not told in it.
         Event::ReportDelivered(_) | Event::DeliveryFailed(_) | Event::DeliveryResolved(_) => {}
         Event::LogLossAccepted(_) => {}
+        Event::ImageTakenOut(e) => state.image_taken_out(fact, e.job_id),
         Event::ReportIssued(e) => state.report_issued(fact, e),
     }
 }
@@ -181,6 +182,16 @@ impl State {
         let image = self.image_mut(place);
         if image.links.is_empty() && image.given_up_seq.is_none() {
             image.given_up_seq = Some(fact.seq);
+            self.touch(place.study_id, fact);
+        }
+    }
+
+    /// Outcomes of the image are no news any more. It does not make the others wait.
+    fn image_taken_out(&mut self, fact: &Fact<'_>, job_id: JobId) {
+        let Some(place) = self.jobs.get(&job_id).copied() else { return };
+        let image = self.image_mut(place);
+        if image.taken_out_seq.is_none() {
+            image.taken_out_seq = Some(fact.seq);
             self.touch(place.study_id, fact);
         }
     }

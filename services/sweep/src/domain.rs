@@ -153,6 +153,8 @@ pub(crate) fn evolve(state: &mut State, fact: &Fact<'_>) {
         Event::JobDeadLettered(e) => state.job_dead_lettered(fact, e),
         Event::DeadLetterResolved(e) => state.dead_letter_resolved(fact, e),
         Event::ReportIssued(e) => state.studies.report_issued(&e.job_ids),
+        // No report waits for it any more.
+        Event::ImageTakenOut(e) => state.studies.report_issued(&[e.job_id]),
         Event::StudyManifestReceived(e) => state.studies.stir(e.study_id, fact.stored_at),
         Event::StudyCloseRequested(_)
         | Event::StudyFlagged(_)

@@ -45,7 +45,8 @@ impl Sources {
         }
         let wanted = Self::wanted(report);
         let headers: Vec<_> = wanted.iter().filter_map(|image| self.of(&image.sha256)).collect();
-        if headers.is_empty() && !wanted.is_empty() {
+        // Of a study from which every image was taken out nobody is told.
+        if headers.is_empty() && (!wanted.is_empty() || report.images.is_empty()) {
             return Err(DicomError::NoHeader);
         }
         // They are let go of at once, so their hashes need no salt.

@@ -18,7 +18,7 @@ const MAX_BYTES: usize = 1 << 20;
 const MAX_DEPTH: usize = 32;
 
 /// The kinds of events that this release knows, in some version.
-const KINDS: [&str; 15] = [
+const KINDS: [&str; 16] = [
     "image-stored",
     "inference-requested",
     "duplicate-linked",
@@ -34,6 +34,7 @@ const KINDS: [&str; 15] = [
     "delivery-failed",
     "delivery-resolved",
     "log-loss-accepted",
+    "image-taken-out",
 ];
 
 /// A fact with what is common to all facts.
@@ -200,9 +201,9 @@ impl DecodeError {
 
 impl Event {
     /// Whether a reader that does not know this event would misread the facts around it, and has to stop. To be said of new
-    /// kinds and versions that change what others mean; none does so far.
+    /// kinds and versions that change what others mean: a report that tells of an image which was taken out is wrong.
     pub fn must_understand(&self) -> bool {
-        false
+        matches!(self, Self::ImageTakenOut(_))
     }
 
     /// The version in which this release writes the event.
@@ -246,6 +247,7 @@ fn payload_value(event: &Event) -> Value {
         Event::DeliveryFailed(e) => Value::serialized(e),
         Event::DeliveryResolved(e) => Value::serialized(e),
         Event::LogLossAccepted(e) => Value::serialized(e),
+        Event::ImageTakenOut(e) => Value::serialized(e),
     };
     value.expect("payloads are plain structs with CBOR forms")
 }
@@ -268,6 +270,7 @@ fn upgrade(name: &str, version: u32, payload: Value) -> Result<Event, DecodeErro
         ("report-delivered", 1) => read(name, version, &payload).map(Event::ReportDelivered),
         ("delivery-failed", 1) => read(name, version, &payload).map(Event::DeliveryFailed),
         ("delivery-resolved", 1) => read(name, version, &payload).map(Event::DeliveryResolved),
+        ("image-taken-out", 1) => read(name, version, &payload).map(Event::ImageTakenOut),
         ("log-loss-accepted", 1) => read(name, version, &payload).map(Event::LogLossAccepted),
         // Version 1 always names a page, version 2 none; the pictures that version 2 added are empty in version 1.
         // Reports before version 3 were complete.

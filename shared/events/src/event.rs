@@ -8,8 +8,8 @@ mod studies;
 
 pub use deliveries::{DeliveredObject, DeliveryFailed, DeliveryResolved, Matter, ReportDelivered};
 pub use images::{
-    BlobRef, DeadLetterResolved, DuplicateLinked, ImageStored, InferenceCompleted, InferenceFailed,
-    InferenceRequested, JobDeadLettered, Priority, Resolution, StoredImage,
+    BlobRef, DeadLetterResolved, DuplicateLinked, ImageStored, ImageTakenOut, InferenceCompleted,
+    InferenceFailed, InferenceRequested, JobDeadLettered, Priority, Resolution, StoredImage,
 };
 pub use losses::{LogLossAccepted, LostFact};
 pub use studies::{
@@ -35,4 +35,5 @@ pub enum Event {
     DeliveryFailed(DeliveryFailed),
     DeliveryResolved(DeliveryResolved),
     LogLossAccepted(LogLossAccepted),
+    ImageTakenOut(ImageTakenOut),
 }

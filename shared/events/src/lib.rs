@@ -15,9 +15,9 @@ mod subject;
 pub use envelope::{DecodeError, Envelope};
 pub use event::{
     BlobRef, DeadLetterResolved, DeliveredObject, DeliveryFailed, DeliveryResolved, DuplicateLinked, Event,
-    FlagAction, ImageStored, InferenceCompleted, InferenceFailed, InferenceRequested, JobDeadLettered,
-    LogLossAccepted, LostFact, Matter, Measure, Priority, ReportCause, ReportDelivered, ReportIssued,
-    Resolution, StoredImage, StudyCloseRequested, StudyFlagged, StudyManifestReceived,
+    FlagAction, ImageStored, ImageTakenOut, InferenceCompleted, InferenceFailed, InferenceRequested,
+    JobDeadLettered, LogLossAccepted, LostFact, Matter, Measure, Priority, ReportCause, ReportDelivered,
+    ReportIssued, Resolution, StoredImage, StudyCloseRequested, StudyFlagged, StudyManifestReceived,
 };
 pub use flaw::{ReadingFlaw, check_labels, check_reading, is_label};
 pub use ids::{

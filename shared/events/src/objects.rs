@@ -20,7 +20,8 @@ impl Event {
             | Self::ReportDelivered(_)
             | Self::DeliveryFailed(_)
             | Self::DeliveryResolved(_)
-            | Self::LogLossAccepted(_) => Vec::new(),
+            | Self::LogLossAccepted(_)
+            | Self::ImageTakenOut(_) => Vec::new(),
         }
     }
 }

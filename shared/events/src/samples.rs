@@ -7,10 +7,10 @@ use uuid::Uuid;
 use crate::{
     ActivationMap, AnalysedRegion, BlobRef, DeadLetterResolved, DeliveredObject, DeliveryFailed,
     DeliveryResolved, DicomIdentity, DuplicateLinked, EngineIdentity, Envelope, Event, Finding, FlagAction,
-    ImageStored, InferenceCompleted, InferenceFailed, InferenceRequested, JobDeadLettered, JobId,
-    LogLossAccepted, LostFact, Matter, Measure, MediaType, ModelIdentity, Notice, Priority, ReaderIdentity,
-    ReadingId, ReadingTimes, ReportCause, ReportDelivered, ReportIssued, Resolution, Sha256Digest, Site,
-    StoredImage, StudyCloseRequested, StudyFlagged, StudyId, StudyManifestReceived,
+    ImageStored, ImageTakenOut, InferenceCompleted, InferenceFailed, InferenceRequested, JobDeadLettered,
+    JobId, LogLossAccepted, LostFact, Matter, Measure, MediaType, ModelIdentity, Notice, Priority,
+    ReaderIdentity, ReadingId, ReadingTimes, ReportCause, ReportDelivered, ReportIssued, Resolution,
+    Sha256Digest, Site, StoredImage, StudyCloseRequested, StudyFlagged, StudyId, StudyManifestReceived,
 };
 
 /// The job with this number.
@@ -240,6 +240,17 @@ pub fn report_issued(revision: u32, jobs: &[u128], seconds: i64) -> Envelope {
     image_stored(1, "a", seconds).next(at(seconds), event)
 }
 
+/// The image of job `number` was taken out of the study.
+pub fn image_taken_out(number: u128, seconds: i64) -> Envelope {
+    let event = Event::ImageTakenOut(ImageTakenOut {
+        job_id: job_id(number),
+        study_id: study_id(),
+        by: "operator".to_owned(),
+        why: "sent with the wrong study".to_owned(),
+    });
+    image_stored(number, "a", seconds).next(at(seconds), event)
+}
+
 /// The sender said what the study consists of.
 pub fn study_manifest_received(request: u128, images: u32, seconds: i64) -> Envelope {
     let request_id = Uuid::from_u128(request);
@@ -356,5 +367,6 @@ pub fn one_of_each() -> Vec<Envelope> {
         delivery_failed(2, 9),
         delivery_resolved(2, Resolution::Redrive, 10),
         log_loss_accepted(5, 6, 11),
+        image_taken_out(2, 12),
     ]
 }

@@ -22,6 +22,7 @@ impl Event {
             Self::DeliveryFailed(_) => "delivery-failed",
             Self::DeliveryResolved(_) => "delivery-resolved",
             Self::LogLossAccepted(_) => "log-loss-accepted",
+            Self::ImageTakenOut(_) => "image-taken-out",
         }
     }
 
@@ -82,6 +83,7 @@ impl Event {
             Self::DeliveryFailed(e) => delivery(e.study_id, &e.matter, &e.target, e.attempt),
             Self::DeliveryResolved(e) => delivery(e.study_id, &e.matter, &e.target, e.attempt),
             Self::LogLossAccepted(e) => format!("{}-{}", e.first_seq, e.last_seq),
+            Self::ImageTakenOut(e) => format!("{}.{}", e.study_id, e.job_id),
         }
     }
 }

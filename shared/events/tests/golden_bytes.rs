@@ -144,3 +144,18 @@ fn subjects_are_distinct_and_carry_no_foreign_characters() {
         assert!(subject.bytes().all(|b| b.is_ascii_alphanumeric() || b".-".contains(&b)), "{subject}");
     }
 }
+
+#[test]
+fn a_report_tells_its_doubts_since_releases_have_them_and_writes_no_others() {
+    let mut envelope = samples::report_issued(1, &[1, 2], 7);
+    let plain = envelope.encode();
+    let Event::ReportIssued(issued) = &mut envelope.event else { panic!() };
+    let text = "The headers of the images differ.".to_owned();
+    issued.doubts = vec![hilum_events::Notice { code: "headers_differ".to_owned(), text }];
+    let name = "report-issued.v3-with-doubts.cbor";
+    if std::env::var_os("HILUM_WRITE_NEW_GOLDEN").is_some() && !folder().join(name).exists() {
+        std::fs::write(folder().join(name), envelope.encode()).unwrap();
+    }
+    assert_eq!(std::fs::read(folder().join(name)).unwrap(), envelope.encode());
+    assert_eq!(std::fs::read(folder().join("report-issued.v3.cbor")).unwrap(), plain);
+}

@@ -68,11 +68,13 @@ fn causes_of(event: &Event) -> &'static [&'static str] {
             "study-close-requested",
             "study-manifest-received",
             "study-flagged",
+            "image-taken-out",
         ],
         Event::StudyFlagged(_) => &["inference-completed", "duplicate-linked"],
         Event::ReportDelivered(_) => &["report-issued", "study-flagged", "delivery-resolved"],
         Event::DeliveryFailed(_) => &["report-issued", "study-flagged", "delivery-resolved"],
         Event::DeliveryResolved(_) => &["delivery-failed"],
+        Event::ImageTakenOut(_) => &["image-stored"],
     }
 }
 

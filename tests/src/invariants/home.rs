@@ -52,6 +52,7 @@ fn about(event: &Event) -> (Option<JobId>, Option<StudyId>) {
         Event::ReportDelivered(e) => (None, Some(e.study_id)),
         Event::DeliveryFailed(e) => (None, Some(e.study_id)),
         Event::DeliveryResolved(e) => (None, Some(e.study_id)),
+        Event::ImageTakenOut(e) => (Some(e.job_id), Some(e.study_id)),
     }
 }
 

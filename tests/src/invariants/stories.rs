@@ -94,7 +94,8 @@ impl<'a> Stories<'a> {
             | Event::ReportDelivered(_)
             | Event::DeliveryFailed(_)
             | Event::DeliveryResolved(_)
-            | Event::LogLossAccepted(_) => {}
+            | Event::LogLossAccepted(_)
+            | Event::ImageTakenOut(_) => {}
         }
     }
 

@@ -8,6 +8,7 @@ mod corpus;
 mod delivery;
 mod failed_readings;
 mod fairness;
+mod field;
 mod full_house;
 mod hostile;
 mod known_content;

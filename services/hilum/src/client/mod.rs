@@ -76,6 +76,13 @@ impl Client {
         self.read(self.send(request).await?).await
     }
 
+    /// `POST /v1/jobs/{id}/take-out`.
+    pub(crate) async fn take_out(&self, id: &str, by: &str, why: &str) -> Result<Value, Error> {
+        let said = json!({ "by": by, "why": why });
+        let request = || self.request(Method::POST, &["v1", "jobs", id, "take-out"], &[]).json(&said);
+        self.read(self.send(request).await?).await
+    }
+
     /// `GET /v1/studies/{id}`, by id or by the sender's name within a site, with the jobs of all pages.
     pub(crate) async fn study(&self, id: &str, site: Option<&str>) -> Result<Value, Error> {
         let mut study: Value = self.get(&["v1", "studies", id], &of_site(site)).await?;

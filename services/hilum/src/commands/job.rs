@@ -1,6 +1,7 @@
-//! `hilum job`: shows a job, and has failed ones tried again.
+//! `hilum job`: shows a job, has failed ones tried again, and takes images out of their studies.
 
 mod retry;
+mod take_out;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use self::retry::RetryArgs;
+use self::take_out::TakeOutArgs;
 use super::StackArgs;
 use super::wait::Wait;
 use crate::client::{Client, Job, JobStatus, Reading};
@@ -38,11 +40,15 @@ enum Action {
     /// Have failed jobs tried once more, by their ids or by why and by which release they failed; exit code 1 if any could
     /// not be decided
     Retry(RetryArgs),
+    /// Take images out of their studies again, such as those of somebody else: the reports are revised without them; exit code
+    /// 1 if any could not be decided
+    TakeOut(TakeOutArgs),
 }
 
 pub(super) async fn run(args: &JobArgs, output: Output) -> Result<ExitCode, Error> {
     match (&args.action, &args.id) {
         (Some(Action::Retry(args)), _) => retry::run(args, output).await,
+        (Some(Action::TakeOut(args)), _) => take_out::run(args, output).await,
         (None, Some(id)) => show(args, id, output).await,
         (None, None) => Err(Error::Usage("name the job".to_owned())),
     }

@@ -33,6 +33,7 @@ fn payload(event: &Event) -> Value {
         Event::DeliveryFailed(event) => json!(event),
         Event::DeliveryResolved(event) => json!(event),
         Event::LogLossAccepted(event) => json!(event),
+        Event::ImageTakenOut(event) => json!(event),
     }
 }
 

@@ -11,7 +11,7 @@ use super::Api;
 use super::error::database;
 use super::params::{Limit, Params, job_id};
 use crate::job::Job;
-use crate::queries::{Delivery, Flag, Loss, Report, STUDY_JOBS_MAX, Study};
+use crate::queries::{Delivery, Flag, Loss, Report, STUDY_JOBS_MAX, Study, TakenOut};
 
 #[derive(Deserialize)]
 pub(super) struct Page {
@@ -34,6 +34,9 @@ pub(super) struct WholeStudy {
     /// What the event log has lost of it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     losses: Vec<Loss>,
+    /// Its images that were taken out again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    taken_out: Vec<TakenOut>,
 }
 
 /// A report, and of the last one what it says is missing.
@@ -68,7 +71,8 @@ pub(super) async fn show(
     let flags = api.queries.flags(study.study_id).await.map_err(database)?;
     let deliveries = api.queries.deliveries(study.study_id).await.map_err(database)?;
     let losses = api.queries.losses_of_study(study.study_id).await.map_err(database)?;
-    Ok(Json(WholeStudy { study, jobs, next, reports, flags, deliveries, losses }))
+    let taken_out = api.queries.taken_out(study.study_id).await.map_err(database)?;
+    Ok(Json(WholeStudy { study, jobs, next, reports, flags, deliveries, losses, taken_out }))
 }
 
 /// The first `limit` jobs, and the last of these if there are more.

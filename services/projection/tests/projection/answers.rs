@@ -351,3 +351,29 @@ async fn the_figures_count_what_ended_and_how_long_it_took() {
     let none = Queries::new(copy.pool.clone()).ended_since(jiff::Timestamp::MAX).await.unwrap();
     assert_eq!((none.completed, none.failed), (0, 0));
 }
+
+#[tokio::test]
+async fn an_image_can_be_taken_out_of_its_study_once_and_the_study_tells_who_did_and_why() {
+    let world = World::start().await;
+    let copy = world.projection().await;
+    let seq = world.append(&[image_stored(1, "a", 0), image_stored(2, "b", 1)]).await;
+    copy.folded(seq).await;
+    let path = format!("/v1/jobs/{}/take-out", job_id(2));
+    let said = |why: &str| json!({ "by": "Kim", "why": why });
+    let (status, told) = copy.post(&path, &said("of somebody else")).await;
+    assert_eq!(
+        (status, &told["already"], &told["study_id"]),
+        (202, &json!(false), &json!(study_id())),
+        "{told}"
+    );
+    let (status, told) = copy.post(&path, &said("another reason")).await;
+    assert_eq!((status, &told["already"]), (202, &json!(true)));
+    assert_eq!((&told["taken_out_by"], &told["taken_out_why"]), (&json!("Kim"), &json!("of somebody else")));
+    copy.folded(world.log.position().await.unwrap().last_seq).await;
+    let study = copy.ok("/v1/studies/S-1").await;
+    let [out] = study["taken_out"].as_array().unwrap().as_slice() else { panic!("{study}") };
+    assert_eq!((&out["job_id"], &out["taken_out_why"]), (&json!(job_id(2)), &json!("of somebody else")));
+
+    assert_eq!(copy.post(&format!("/v1/jobs/{}/take-out", job_id(7)), &said("unknown")).await.0, 404);
+    assert_eq!(copy.post(&path, &json!({ "by": "Kim" })).await.0, 422);
+}

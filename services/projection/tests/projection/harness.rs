@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 /// Long enough for a loaded machine; nothing waits for it to pass.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
-pub(crate) const TABLES: [&str; 15] = [
+pub(crate) const TABLES: [&str; 16] = [
     "stream_position",
     "studies",
     "jobs",
@@ -39,6 +39,7 @@ pub(crate) const TABLES: [&str; 15] = [
     "flags",
     "deliveries",
     "losses",
+    "taken_out",
     "history",
     "unreadable",
 ];

@@ -6,11 +6,20 @@ use hilum_events::{JobId, MediaType};
 use hilum_imaging::PatientField;
 use hilum_reports::{Doubt, HeaderField, ImageEntry};
 
+use crate::domain::TakenOut;
+
 /// The doubts of a report with these images, whose headers contradict each other in `differ`.
-pub(super) fn of(differ: &BTreeSet<PatientField>, images: &[ImageEntry]) -> Vec<Doubt> {
+pub(super) fn of(
+    differ: &BTreeSet<PatientField>,
+    images: &[ImageEntry],
+    taken_out: &[TakenOut],
+) -> Vec<Doubt> {
     let fields: Vec<_> = differ.iter().copied().map(field).collect();
     let differ = (!fields.is_empty()).then(|| Doubt::headers_differ(fields));
-    differ.into_iter().chain(without_patient(images)).chain(instances_twice(images)).collect()
+    let taken_out: Vec<_> = taken_out.iter().map(|image| image.job_id).collect();
+    let taken_out = (!taken_out.is_empty()).then(|| Doubt::taken_out(taken_out));
+    let of_images = without_patient(images).into_iter().chain(instances_twice(images));
+    differ.into_iter().chain(of_images).chain(taken_out).collect()
 }
 
 fn field(field: PatientField) -> HeaderField {

@@ -314,3 +314,48 @@ fn one_instance_with_two_contents_is_named_and_one_that_came_twice_is_not() {
     // Images 1 and 2 have one content.
     assert_eq!(doubts_of(&report_of(&one_of_each()[..5])), []);
 }
+
+#[test]
+fn an_image_that_was_taken_out_is_not_told_and_the_revision_says_so_at_once() {
+    // Image 5 shares the reading of image 1; of 1 to 4 there is a report.
+    let mut facts = revised();
+    facts.push(samples::image_taken_out(1, 32));
+    let report = report_of(&facts);
+    let told: Vec<_> = report.images.iter().map(|image| image.job_id).collect();
+    assert_eq!(told, [2, 3, 4, 5].map(samples::job_id));
+    let last = report.doubts.last().expect("it is said");
+    assert_eq!((last.code, last.job_ids.as_slice()), (DoubtCode::TakenOut, &[samples::job_id(1)][..]));
+    assert!(last.text.contains(&samples::job_id(1).to_string()) && !last.text.contains("wrong study"));
+    assert_eq!(report.provenance.events.last().unwrap().name, "image-taken-out");
+    hilum_reports::check(&report).unwrap();
+
+    // All of them: the next revision has none, and still the study's name.
+    facts.extend([2, 3, 4, 5].map(|number| samples::image_taken_out(number, 33)));
+    let empty = report_of(&facts);
+    assert_eq!((empty.images.len(), empty.study_ref), (0, report.study_ref));
+    assert_eq!(empty.summary, Summary::default());
+}
+
+#[test]
+fn an_image_that_was_taken_out_is_no_reason_to_wait_and_none_for_a_first_report() {
+    let rules = |limit| Rules::new(Duration::from_secs(1000), Sites::parse(limit).expect("well written"));
+    let due = |facts: &[Envelope], at, limit| {
+        let mut state = State::default();
+        for (seq, envelope) in (1..).zip(facts) {
+            evolve(&mut state, &Fact { seq, stored_at: envelope.occurred_at, envelope });
+        }
+        decide(&state, samples::at(at), &rules(limit)).len()
+    };
+    let mut facts = revised()[..12].to_vec();
+    assert!(matches!(facts[11].event, Event::ReportIssued(_)));
+    assert_eq!(due(&facts, 40, STRICT), 0);
+    facts.push(samples::image_taken_out(2, 30));
+    assert_eq!(due(&facts, 31, STRICT), 1, "whatever the site still expects, and long before it was quiet");
+    facts.push(samples::image_taken_out(2, 31));
+    assert_eq!(due(&facts, 31, STRICT), 1, "once more changes nothing");
+
+    // The only image, not read yet: there is nothing to report.
+    let mut facts = one_of_each()[..1].to_vec();
+    facts.push(samples::image_taken_out(1, 1));
+    assert_eq!(due(&facts, 100_000, ""), 0);
+}

@@ -57,8 +57,18 @@ pub(crate) struct Brief {
     pub(crate) pictures_join_patients: bool,
     /// Positions of the flags of the study.
     pub(crate) flag_seqs: Vec<u64>,
+    /// Those that were taken out of the study.
+    pub(crate) taken_out: Vec<TakenOut>,
     /// In the order they came.
     pub(crate) images: Vec<BriefImage>,
+}
+
+/// Where in the log stands that an image came and was taken out again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TakenOut {
+    pub(crate) job_id: JobId,
+    pub(crate) image_seq: u64,
+    pub(crate) seq: u64,
 }
 
 /// Where in the log an image's facts stand.
@@ -106,7 +116,7 @@ impl State {
     pub(crate) fn brief(&self, due: &Due, rules: &Rules) -> Option<Brief> {
         let study = self.studies.get(&due.study_id)?;
         let covered_seq = study.issued.map(|issued| issued.covered_seq);
-        let images = study.images.iter().filter(|image| image.seq <= due.cause_seq).map(|image| {
+        let images = study.images.iter().filter(|image| image.is_in_at(due.cause_seq)).map(|image| {
             let outcome = self.outcome_at(image, due.cause_seq);
             let link = image.link_at(due.cause_seq);
             let change = covered_seq.and_then(|covered_seq| {
@@ -143,6 +153,7 @@ impl State {
             prior_report_seq: self.prior_report(study, due.cause_seq),
             pictures_join_patients: rules.of(&study.site).pictures_join_patients,
             flag_seqs: study.flag_seqs.iter().copied().filter(|seq| *seq <= due.cause_seq).collect(),
+            taken_out: taken_out(study, due.cause_seq),
             images,
         })
     }
@@ -152,6 +163,14 @@ impl State {
         let prior = self.studies.get(&study.prior_at(seq)?)?;
         if prior.site == study.site { prior.report_at(seq) } else { None }
     }
+}
+
+fn taken_out(study: &Study, seq: u64) -> Vec<TakenOut> {
+    let out = study.images.iter().filter(|image| image.is_out_at(seq));
+    let out = out.filter_map(|image| {
+        Some(TakenOut { job_id: image.job_id, image_seq: image.seq, seq: image.taken_out_seq? })
+    });
+    out.collect()
 }
 
 /// What was expected at position `seq`.

@@ -62,6 +62,9 @@ impl State {
                 Whole::Unknown | Whole::No => {}
             }
         }
+        if study.tells_too_much() {
+            return Some(ReportCause::QuietTime);
+        }
         let quiet_counts = is_whole != Whole::No || site.time_limit.is_none();
         (quiet_counts && study.quiet_at(site)? <= now).then_some(ReportCause::QuietTime)
     }
@@ -69,7 +72,7 @@ impl State {
     /// Whether every image that had come at position `seq` had an outcome then.
     fn is_settled_at(&self, study: &Study, seq: u64) -> bool {
         // Newest first: that is where a missing outcome most likely is.
-        let mut came = study.images.iter().rev().filter(|image| image.seq <= seq);
+        let mut came = study.images.iter().rev().filter(|image| image.is_in_at(seq));
         came.all(|image| self.outcome_at(image, seq).is_some())
     }
 }

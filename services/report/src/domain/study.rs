@@ -60,6 +60,8 @@ pub(super) struct Image {
     pub(super) links: Vec<Link>,
     /// Where it was said that no reading will be asked for.
     pub(super) given_up_seq: Option<u64>,
+    /// Where it was taken out of the study.
+    pub(super) taken_out_seq: Option<u64>,
 }
 
 /// Where it was said that an image has or shares a reading.
@@ -70,6 +72,16 @@ pub(super) struct Link {
 }
 
 impl Image {
+    /// Whether it had come at position `seq`, and was not taken out by then.
+    pub(super) fn is_in_at(&self, seq: u64) -> bool {
+        self.seq <= seq && !self.is_out_at(seq)
+    }
+
+    /// Whether it was taken out at position `seq`.
+    pub(super) fn is_out_at(&self, seq: u64) -> bool {
+        self.taken_out_seq.is_some_and(|taken_out| taken_out <= seq)
+    }
+
     /// The reading it had at position `seq`.
     pub(super) fn link_at(&self, seq: u64) -> Option<Link> {
         self.links.iter().rev().find(|link| link.seq <= seq).copied()
@@ -119,6 +131,7 @@ impl Study {
             series: e.series.clone(),
             links: Vec::new(),
             given_up_seq: None,
+            taken_out_seq: None,
         });
         self.stir(seq, at);
     }
@@ -136,6 +149,17 @@ impl Study {
     pub(super) fn stir(&mut self, seq: u64, at: Timestamp) {
         (self.stirred_seq, self.stirred_at) = (seq, at);
         self.stirs.push((seq, at));
+    }
+
+    /// Whether it has any image that was not taken out.
+    pub(super) fn has_images(&self) -> bool {
+        self.images.iter().any(|image| image.is_in_at(u64::MAX))
+    }
+
+    /// Whether its last report tells of an image that was taken out since: nobody shall read that for longer than it must be.
+    pub(super) fn tells_too_much(&self) -> bool {
+        let Some(Issued { covered_seq, .. }) = self.issued else { return false };
+        self.images.iter().any(|image| image.is_in_at(covered_seq) && image.is_out_at(u64::MAX))
     }
 
     /// Whether the sender closed it and nothing stirred since.
@@ -175,7 +199,8 @@ impl Study {
     /// Which of these series had no image at position `seq`.
     pub(super) fn absent_series(&self, seq: u64, expected: &[SeriesName]) -> Vec<SeriesName> {
         let came = self.images.partition_point(|image| image.seq <= seq);
-        let has = |name: &&SeriesName| self.images[..came].iter().any(|image| image.series.contains(name));
+        let in_it = || self.images[..came].iter().filter(|image| image.is_in_at(seq));
+        let has = |name: &&SeriesName| in_it().any(|image| image.series.contains(name));
         expected.iter().filter(|name| !has(name)).cloned().collect()
     }
 
@@ -224,7 +249,7 @@ impl State {
 
     /// Whether a report would say something that the last one does not. A study without images has no report.
     pub(super) fn has_news(&self, study: &Study) -> bool {
-        let Some(Issued { covered_seq, .. }) = study.issued else { return !study.images.is_empty() };
+        let Some(Issued { covered_seq, .. }) = study.issued else { return study.has_images() };
         lacks_other_images(study, covered_seq)
             || self.any_image(study, covered_seq, |before, now| before != now)
     }
@@ -232,7 +257,7 @@ impl State {
     /// Whether there is more to tell than that an outcome is being made again: an image, an outcome, or that other images
     /// are missing than the last report says.
     pub(super) fn has_more_to_tell(&self, study: &Study) -> bool {
-        let Some(Issued { covered_seq, .. }) = study.issued else { return !study.images.is_empty() };
+        let Some(Issued { covered_seq, .. }) = study.issued else { return study.has_images() };
         lacks_other_images(study, covered_seq)
             || self.any_image(study, covered_seq, |before, now| now.is_some() && before != now)
     }
@@ -247,6 +272,9 @@ impl State {
         // Newest first: late images are at the end.
         study.images.iter().rev().any(|image| {
             let standing_at = |seq| self.outcome_at(image, seq).map(|outcome| outcome.standing);
+            if image.is_out_at(u64::MAX) {
+                return image.is_in_at(covered_seq);
+            }
             image.seq > covered_seq || differs(standing_at(covered_seq), standing_at(u64::MAX))
         })
     }

@@ -151,6 +151,21 @@ fn a_link_to_a_reading_that_ended_long_ago_ends_the_image() {
 }
 
 #[test]
+fn an_image_that_was_taken_out_of_its_study_needs_no_report() {
+    let mut facts = vec![
+        samples::image_stored(1, "a", 0),
+        samples::inference_requested(1, "a", 1),
+        samples::inference_completed(1, "a", 2),
+    ];
+    let found = |facts: &[Envelope]| {
+        decide(&state_of(facts), &positions(SETTLED), samples::at(1_000_000), &LIMITS).len()
+    };
+    assert_eq!(found(&facts), 1, "its report");
+    facts.push(samples::image_taken_out(1, 3));
+    assert_eq!(found(&facts), 0);
+}
+
+#[test]
 fn a_reading_without_outcome_is_handed_to_the_consumer_of_its_priority() {
     let facts = [samples::image_stored(1, "a", 0), samples::inference_requested(1, "a", 1)];
     check(&facts, SETTLED, 302, &[(Kind::ReadingWithoutOutcome, 2, Action::HandOutAgain)]);

@@ -76,6 +76,20 @@ pub struct ImageStored {
     pub prior_study_id: Option<StudyId>,
 }
 
+/// Somebody took an image out of its study again: it is of somebody else, or should not be there. Its reading stands as that
+/// of its job. Once for each job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageTakenOut {
+    /// The upload.
+    pub job_id: JobId,
+    /// The study that it is no longer of.
+    pub study_id: StudyId,
+    /// Who decided it.
+    pub by: String,
+    /// Why.
+    pub why: String,
+}
+
 /// A job was the first with its content and model: the content shall be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InferenceRequested {

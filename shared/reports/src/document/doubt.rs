@@ -31,6 +31,8 @@ pub enum DoubtCode {
     WithoutPatient,
     /// Images with one SOP Instance UID have different contents.
     InstanceTwice,
+    /// Images were taken out of the study.
+    TakenOut,
 }
 
 /// What of a patient headers say differently.
@@ -80,6 +82,23 @@ impl Doubt {
         Self { code: DoubtCode::InstanceTwice, text, fields: Vec::new(), job_ids: jobs(images) }
     }
 
+    /// The images of these jobs were taken out of the study, and are not among the report's.
+    pub fn taken_out(job_ids: Vec<JobId>) -> Self {
+        let jobs: Vec<String> = job_ids.iter().take(NUMBERS).map(ToString::to_string).collect();
+        let rest = match job_ids.len().saturating_sub(NUMBERS) {
+            0 => String::new(),
+            rest => format!(" and {rest} more"),
+        };
+        let (images, are) = if job_ids.len() == 1 { ("image was", "is") } else { ("images were", "are") };
+        let text = format!(
+            "{} {images} taken out of this study by an operator and {are} not told of any more (job {}{rest}): an earlier \
+             revision may tell of them.",
+            job_ids.len(),
+            jobs.join(", ")
+        );
+        Self { code: DoubtCode::TakenOut, text, fields: Vec::new(), job_ids }
+    }
+
     /// As events and answers tell it.
     pub fn notice(&self) -> Notice {
         Notice { code: self.code.as_str().to_owned(), text: self.text.clone() }
@@ -93,6 +112,7 @@ impl DoubtCode {
             Self::HeadersDiffer => "headers_differ",
             Self::WithoutPatient => "without_patient",
             Self::InstanceTwice => "instance_twice",
+            Self::TakenOut => "taken_out",
         }
     }
 }

@@ -134,6 +134,10 @@ fn korean_doubt(report: &Report, doubt: &Doubt) -> String {
         DoubtCode::WithoutPatient => format!(
             "영상 {images}: 환자 정보가 없는 사진입니다. 이 검사의 환자의 것이라는 근거는 송신 측의 말뿐입니다."
         ),
+        DoubtCode::TakenOut => format!(
+            "운영자가 영상 {}건을 이 검사에서 제외했습니다. 이전 개정판에는 포함되어 있을 수 있습니다.",
+            doubt.job_ids.len()
+        ),
         DoubtCode::InstanceTwice => format!(
             "영상 {images}: SOP Instance UID는 같으나 내용이 서로 다릅니다. UID가 어느 영상을 가리키는지 알 수 없습니다."
         ),

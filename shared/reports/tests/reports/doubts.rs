@@ -9,6 +9,7 @@ fn doubtful() -> Report {
         Doubt::headers_differ(vec![HeaderField::PatientName, HeaderField::BirthDate]),
         Doubt::without_patient(&[(2, job_id(2))]),
         Doubt::instance_twice(&[(1, job_id(1)), (3, job_id(3))]),
+        Doubt::taken_out(vec![job_id(9)]),
     ];
     report
 }
@@ -41,6 +42,7 @@ fn every_form_says_the_same_sentences() {
         "영상 헤더의 환자 정보가 서로 다릅니다(이름, 생년월일)",
         "영상 2: 환자 정보가 없는",
         "영상 1, 3: SOP",
+        "영상 1건을 이 검사에서 제외",
     ] {
         assert!(korean.contains(sentence), "{sentence}");
     }
@@ -70,4 +72,27 @@ fn a_document_without_doubts_has_no_such_field() {
     let report = doubtful();
     assert_eq!(Report::from_json(&report.to_json().unwrap()).unwrap(), report);
     hilum_reports::check(&report).unwrap();
+}
+
+#[test]
+fn a_study_from_which_every_image_was_taken_out_still_has_its_forms() {
+    let mut report = samples::revised();
+    (report.images, report.models, report.changes) = (Vec::new(), Vec::new(), Vec::new());
+    report.summary = hilum_reports::Summary::default();
+    report.doubts = vec![Doubt::taken_out((1..=5).map(job_id).collect())];
+    hilum_reports::check(&report).unwrap();
+    let hash = Sha256Digest::of(b"document");
+    let told = &report.doubts[0].text;
+    assert!(told.starts_with("5 images were taken out of this study by an operator"), "{told}");
+    for language in Language::ALL {
+        assert!(words(&html::render(&report, &Pictures::new(), &hash, language)).contains(told.as_str()));
+        let sheets = pdf::render(&report, &Pictures::new(), &hash, language).unwrap();
+        assert!(crate::pdf::text(&sheets).contains(&crate::pdf::squeezed(told)));
+    }
+    assert!(words(&String::from_utf8(fhir::bundle(&report)).unwrap()).contains(told.as_str()));
+    // Long sentences go over several segments.
+    let message = hl7::oru_r01(&report);
+    let doubts = message.split('\r').filter(|segment| segment.contains("|doubt^"));
+    let lines: Vec<_> = doubts.map(|segment| segment.split('|').nth(5).unwrap()).collect();
+    assert_eq!(lines.join(" "), *told);
 }

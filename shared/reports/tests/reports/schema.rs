@@ -40,6 +40,7 @@ fn the_documents_of_the_story_and_those_of_earlier_releases_fit() {
         ]),
         Doubt::without_patient(&images),
         Doubt::instance_twice(&images),
+        Doubt::taken_out(vec![images[0].1]),
     ];
     let reports = reports.into_iter().chain([doubtful]);
     let documents: Vec<_> = reports.map(|report| report.to_json().unwrap()).collect();

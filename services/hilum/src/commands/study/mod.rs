@@ -60,6 +60,7 @@ async fn show(args: &StudyArgs, id: &str, output: Output) -> Result<ExitCode, Er
                 .to_vec()
         }),
     );
+    say_taken_out(&study, output);
     say_flags(&study, output);
     say_deliveries(&study, output);
     let reports: Vec<_> = entries(&study["reports"]).collect();
@@ -82,6 +83,19 @@ async fn show(args: &StudyArgs, id: &str, output: Output) -> Result<ExitCode, Er
         output.say(format_args!("missing: {}", what_is_missing(missing)));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn say_taken_out(study: &Value, output: Output) {
+    let rows: Vec<Vec<String>> = entries(&study["taken_out"])
+        .map(|image| {
+            ["job_id", "taken_out_at", "taken_out_by", "taken_out_why"]
+                .map(|field| text(&image[field]))
+                .to_vec()
+        })
+        .collect();
+    if !rows.is_empty() {
+        output.table(&["taken out", "when", "by", "why"], rows);
+    }
 }
 
 fn say_flags(study: &Value, output: Output) {

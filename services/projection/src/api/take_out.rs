@@ -1,0 +1,68 @@
+//! `POST /v1/jobs/{id}/take-out`: an operator takes an image out of its study again. The decision is a fact; the next revision
+//! of the study's report follows from it. The first one counts. Who decided and why stand in the event and the rows alone.
+
+use std::time::Instant;
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use hilum_events::{Event, ImageTakenOut, JobId, StudyId, job_image_filter};
+use hilum_runtime::Problem;
+use jiff::Timestamp;
+use serde::Serialize;
+use tracing::Instrument as _;
+
+use super::Api;
+use super::error::log;
+use super::params::job_id;
+use super::resolve::{Decision, checked, too_many};
+
+/// What was decided, now or before.
+#[derive(Serialize)]
+struct TakenOut {
+    job_id: JobId,
+    study_id: StudyId,
+    /// Somebody had decided it before.
+    already: bool,
+    taken_out_by: String,
+    taken_out_why: String,
+    taken_out_at: Timestamp,
+}
+
+pub(super) async fn take_out(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    decision: Result<Json<Decision>, JsonRejection>,
+) -> Result<Response, Problem> {
+    let job_id = job_id(&id)?;
+    let Decision { by, why } = checked(decision)?;
+    if !api.decisions.pass(Instant::now()) {
+        return Err(too_many());
+    }
+    let stored = api.log.last(&job_image_filter(job_id)).await.map_err(log)?;
+    let known = stored.as_ref().and_then(|stored| match (stored.envelope()?, &stored.envelope()?.event) {
+        (envelope, Event::ImageStored(e)) => Some((stored, envelope, e.study_id)),
+        _ => None,
+    });
+    let Some((stored, envelope, study_id)) = known else {
+        return Err(Problem::not_found("there is no such job"));
+    };
+    let event = Event::ImageTakenOut(ImageTakenOut { job_id, study_id, by, why });
+    let ours = envelope.next(Timestamp::now(), event);
+    let span = tracing::info_span!("take out", job_id = %job_id);
+    stored.continue_trace_in(&span);
+    let found = api.settle(&ours).instrument(span).await?;
+    let already = found != ours;
+    if !already {
+        metrics::counter!("hilum_images_taken_out_total").increment(1);
+        tracing::info!(%job_id, %study_id, "an operator took an image out of its study");
+    }
+    let taken_out_at = found.occurred_at;
+    let Event::ImageTakenOut(ImageTakenOut { by, why, .. }) = found.event else {
+        return Err(Problem::unavailable("another fact stands in the place of the decision; look again"));
+    };
+    let told = TakenOut { job_id, study_id, already, taken_out_by: by, taken_out_why: why, taken_out_at };
+    Ok((StatusCode::ACCEPTED, Json(told)).into_response())
+}

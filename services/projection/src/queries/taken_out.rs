@@ -1,0 +1,32 @@
+//! Reading which images were taken out of a study.
+
+use hilum_events::{JobId, StudyId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Queries, unwrapped};
+
+/// An image that was taken out of its study.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenOut {
+    /// The upload.
+    pub job_id: JobId,
+    /// When it was taken out.
+    pub taken_out_at: Timestamp,
+    /// Who did.
+    pub taken_out_by: String,
+    /// Why.
+    pub taken_out_why: String,
+}
+
+impl Queries {
+    /// The images that were taken out of a study, in the order in which they were.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn taken_out(&self, study_id: StudyId) -> Result<Vec<TakenOut>, sqlx::Error> {
+        let sql = "SELECT to_jsonb(t) FROM taken_out t WHERE t.study_id = $1 ORDER BY t.seq";
+        let rows = sqlx::query_scalar(sql).bind(study_id.as_uuid()).fetch_all(&self.pool).await?;
+        Ok(unwrapped(rows))
+    }
+}
