@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hilum_events::{Envelope, Event, samples};
+use hilum_events::{Envelope, Event, ReportCause, samples};
 use hilum_reports::DoubtCode;
 use hilum_reports::samples::{
     NOT_SHOWN, facts_of_one_of_each as one_of_each, facts_of_revised as revised, made_preview,
@@ -344,18 +344,29 @@ fn an_image_that_was_taken_out_is_no_reason_to_wait_and_none_for_a_first_report(
         for (seq, envelope) in (1..).zip(facts) {
             evolve(&mut state, &Fact { seq, stored_at: envelope.occurred_at, envelope });
         }
-        decide(&state, samples::at(at), &rules(limit)).len()
+        decide(&state, samples::at(at), &rules(limit)).iter().map(|due| due.why).collect::<Vec<_>>()
     };
     let mut facts = revised()[..12].to_vec();
     assert!(matches!(facts[11].event, Event::ReportIssued(_)));
-    assert_eq!(due(&facts, 40, STRICT), 0);
+    assert_eq!(due(&facts, 40, STRICT), []);
     facts.push(samples::image_taken_out(2, 30));
-    assert_eq!(due(&facts, 31, STRICT), 1, "whatever the site still expects, and long before it was quiet");
+    let taken_out = [ReportCause::ImageTakenOut];
+    assert_eq!(
+        due(&facts, 31, STRICT),
+        taken_out,
+        "whatever the site still expects, and long before it was quiet"
+    );
     facts.push(samples::image_taken_out(2, 31));
-    assert_eq!(due(&facts, 31, STRICT), 1, "once more changes nothing");
+    assert_eq!(due(&facts, 31, STRICT), taken_out, "once more changes nothing");
+    let mut late = samples::image_stored(9, "z", 31);
+    if let (Event::ImageStored(late), Event::ImageStored(first)) = (&mut late.event, &facts[0].event) {
+        (late.study_id, late.study_ref) = (first.study_id, first.study_ref.clone());
+    }
+    facts.push(late);
+    assert_eq!(due(&facts, 31, ""), taken_out, "and it does not wait for another image to be read");
 
     // The only image, not read yet: there is nothing to report.
     let mut facts = one_of_each()[..1].to_vec();
     facts.push(samples::image_taken_out(1, 1));
-    assert_eq!(due(&facts, 100_000, ""), 0);
+    assert_eq!(due(&facts, 100_000, ""), []);
 }

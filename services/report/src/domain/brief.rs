@@ -33,6 +33,7 @@ impl Due {
             ReportCause::Expected => "expected",
             ReportCause::ExpectedSeries => "expected_series",
             ReportCause::TimeLimit => "time_limit",
+            ReportCause::ImageTakenOut => "image_taken_out",
         }
     }
 }
@@ -138,7 +139,8 @@ impl State {
         });
         let images: Vec<_> = images.collect();
         let is_settled = images.iter().all(|image| image.outcome.is_some());
-        (is_settled || due.why == ReportCause::TimeLimit).then(|| Brief {
+        let waits = !matches!(due.why, ReportCause::TimeLimit | ReportCause::ImageTakenOut);
+        (is_settled || !waits).then(|| Brief {
             study_id: due.study_id,
             site: study.site.clone(),
             revision: due.revision,

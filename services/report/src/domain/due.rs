@@ -30,6 +30,9 @@ impl State {
         {
             return Some(due(why, None));
         }
+        if study.tells_too_much() {
+            return Some(due(ReportCause::ImageTakenOut, None));
+        }
         let limit_at = study.limit_at(&site)?;
         let is_over = limit_at <= now && self.has_more_to_tell(study);
         is_over.then(|| due(ReportCause::TimeLimit, Some(limit_at)))
@@ -61,9 +64,6 @@ impl State {
                 Whole::AllSeries => return Some(ReportCause::ExpectedSeries),
                 Whole::Unknown | Whole::No => {}
             }
-        }
-        if study.tells_too_much() {
-            return Some(ReportCause::QuietTime);
         }
         let quiet_counts = is_whole != Whole::No || site.time_limit.is_none();
         (quiet_counts && study.quiet_at(site)? <= now).then_some(ReportCause::QuietTime)

@@ -1,5 +1,6 @@
 //! Given facts, at a time, then these reports are due.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hilum_events::{Event, ReportCause, Site, samples};
@@ -311,7 +312,7 @@ fn the_next_quiet_time_to_end_is_known() {
 
 /// Facts about four jobs of two studies and three contents, in any order that has each job's image first.
 fn any_fact() -> impl Strategy<Value = Envelope> {
-    (0_u8..9, 1_u128..5, 0_usize..3, 1_u32..3).prop_map(|(kind, job, content, attempt)| {
+    (0_u8..10, 1_u128..5, 0_usize..3, 1_u32..3).prop_map(|(kind, job, content, attempt)| {
         let content = ["a", "b", "c"][content];
         let study = if job.is_multiple_of(2) { "S-1" } else { "S-2" };
         let mut requested = samples::inference_requested(job, content, 0);
@@ -326,7 +327,8 @@ fn any_fact() -> impl Strategy<Value = Envelope> {
             4 => samples::inference_failed(job, content, 0),
             5 => samples::job_dead_lettered(job, content, 0),
             6 => samples::study_close_requested(job, 0),
-            7 => in_study(study, complete::manifest(job, attempt, &[content])),
+            7 => samples::image_taken_out(job, 0),
+            8 => in_study(study, complete::manifest(job, attempt, &[content])),
             _ => in_study(study, complete::expecting(samples::image_stored(job, content, 0), attempt + 1)),
         }
     })
@@ -381,17 +383,27 @@ proptest! {
     }
 
     #[test]
-    fn the_same_holds_with_a_time_limit_and_then_no_image_is_left_out(story in any_story_by(strict_rules())) {
+    fn the_same_holds_with_a_time_limit_and_then_no_image_is_left_out_but_those_taken_out(story in any_story_by(strict_rules())) {
         let story = check_end(&strict_rules(), story)?;
         let newest = |study_id| story.iter().rev().find_map(|envelope| match &envelope.event {
             Event::ReportIssued(e) if e.study_id == study_id => Some(e),
             _ => None,
         });
-        let mut taken = BTreeSet::new();
+        let (mut studies, mut out) = (BTreeMap::new(), BTreeSet::new());
         for envelope in &story {
-            if let Event::ImageStored(e) = &envelope.event && taken.insert(e.job_id) {
-                prop_assert!(newest(e.study_id).is_some_and(|report| report.job_ids.contains(&e.job_id)));
+            match &envelope.event {
+                Event::ImageStored(e) => {
+                    studies.entry(e.job_id).or_insert(e.study_id);
+                }
+                Event::ImageTakenOut(e) if studies.contains_key(&e.job_id) => {
+                    out.insert(e.job_id);
+                }
+                _ => {}
             }
+        }
+        for (job_id, study_id) in studies {
+            let is_told = newest(study_id).is_some_and(|report| report.job_ids.contains(&job_id));
+            prop_assert_eq!(is_told, !out.contains(&job_id));
         }
     }
 

@@ -95,6 +95,9 @@ pub enum ReportCause {
     ExpectedSeries,
     /// The time that the site gives a study was over: what was there is reported, and what is missing. Since version 3.
     TimeLimit,
+    /// An image that the revision before tells of was taken out of the study, whatever else the study waits for. Since there is
+    /// [`crate::ImageTakenOut`].
+    ImageTakenOut,
 }
 
 /// A revision of a study's report was issued and is durable.

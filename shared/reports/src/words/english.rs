@@ -38,6 +38,7 @@ pub(super) static WORDS: Words = Words {
         ReportCause::Expected => "all images that the sender announced had an outcome",
         ReportCause::ExpectedSeries => "every expected series had come and all images had an outcome",
         ReportCause::TimeLimit => "the time for the study was over",
+        ReportCause::ImageTakenOut => "an image was taken out of the study",
     },
     study_id: "Study id",
     changes_since: |revision| format!("Changes since revision {revision}"),

@@ -39,6 +39,7 @@ pub(super) static WORDS: Words = Words {
         ReportCause::Expected => "송신 측이 알린 영상의 결과가 모두 정해졌음",
         ReportCause::ExpectedSeries => "예정된 시리즈가 모두 도착했고 모든 영상의 결과가 정해졌음",
         ReportCause::TimeLimit => "검사에 정해진 시간이 지났음",
+        ReportCause::ImageTakenOut => "영상이 검사에서 제외됨",
     },
     study_id: "검사 ID",
     changes_since: |revision| format!("개정 {revision} 이후 변경 사항"),

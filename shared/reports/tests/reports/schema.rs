@@ -61,7 +61,8 @@ fn every_cause() -> Vec<Value> {
         ReportCause::Closed => Some(ReportCause::Expected),
         ReportCause::Expected => Some(ReportCause::ExpectedSeries),
         ReportCause::ExpectedSeries => Some(ReportCause::TimeLimit),
-        ReportCause::TimeLimit => None,
+        ReportCause::TimeLimit => Some(ReportCause::ImageTakenOut),
+        ReportCause::ImageTakenOut => None,
     })
 }
 
