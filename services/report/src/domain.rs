@@ -189,9 +189,7 @@ impl State {
     /// Outcomes of the image are no news any more. It does not make the others wait.
     fn image_taken_out(&mut self, fact: &Fact<'_>, job_id: JobId) {
         let Some(place) = self.jobs.get(&job_id).copied() else { return };
-        let image = self.image_mut(place);
-        if image.taken_out_seq.is_none() {
-            image.taken_out_seq = Some(fact.seq);
+        if self.study_mut(place.study_id).take_out(place.index, fact.seq) {
             self.touch(place.study_id, fact);
         }
     }

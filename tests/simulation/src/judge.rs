@@ -11,7 +11,7 @@ use hilum_events::{
 use hilum_log::{DeadLetter, Recorded};
 use hilum_projection::domain::{Fact as Folded, Rows};
 use hilum_projection::rows::OutcomeState;
-use hilum_reports::{ImageStatus, ReadingEntry};
+use hilum_reports::{DoubtCode, ImageStatus, ReadingEntry};
 use jiff::Timestamp;
 
 use crate::memory::{Memory, StreamName};
@@ -56,6 +56,7 @@ struct Case<'a> {
     site_of_job: BTreeMap<JobId, &'a Site>,
     site_of_study: BTreeMap<StudyId, &'a Site>,
     jobs_of_study: BTreeMap<StudyId, BTreeSet<JobId>>,
+    taken_out: BTreeSet<JobId>,
     completed: BTreeMap<ReadingId, &'a InferenceCompleted>,
     reports: BTreeMap<StudyId, Vec<(&'a Recorded, &'a ReportIssued)>>,
     violations: Vec<Violation>,
@@ -72,6 +73,7 @@ pub(crate) fn judge(evidence: &Evidence<'_>) -> Vec<Violation> {
         site_of_job: BTreeMap::new(),
         site_of_study: BTreeMap::new(),
         jobs_of_study: BTreeMap::new(),
+        taken_out: BTreeSet::new(),
         completed: BTreeMap::new(),
         reports: BTreeMap::new(),
         violations: Vec::new(),
@@ -107,6 +109,9 @@ impl<'a> Case<'a> {
                     self.site_of_job.insert(e.job_id, &envelope.site);
                     self.site_of_study.insert(e.study_id, &envelope.site);
                     self.jobs_of_study.entry(e.study_id).or_default().insert(e.job_id);
+                }
+                Event::ImageTakenOut(e) => {
+                    self.taken_out.insert(e.job_id);
                 }
                 Event::InferenceCompleted(e) => {
                     self.completed.entry(e.reading_id).or_insert(e);
@@ -223,16 +228,19 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// I2, I3: each study is reported with all its images, as they ended; each revision tells something new, and says the
+    /// I2, I3: each study is reported with all its images but those that were taken out, as they ended; each revision tells something new, and says the
     /// same as the API.
     fn studies_are_reported(&mut self) {
         for what in self.evidence.outside.unequal.clone() {
             self.violate("I3", format!("two reports of one cause differ, or none can be made: {what}"));
         }
-        for (study_id, jobs) in self.jobs_of_study.clone() {
+        for (study_id, mut jobs) in self.jobs_of_study.clone() {
+            jobs.retain(|job_id| !self.taken_out.contains(job_id));
             let reports = self.reports.get(&study_id).cloned().unwrap_or_default();
             let Some((_, last)) = reports.last() else {
-                self.violate("I2", format!("study {study_id} has no report"));
+                if !jobs.is_empty() {
+                    self.violate("I2", format!("study {study_id} has no report"));
+                }
                 continue;
             };
             let told: BTreeSet<JobId> = last.job_ids.iter().copied().collect();
@@ -271,10 +279,13 @@ impl<'a> Case<'a> {
                 .iter()
                 .map(|image| (image.job_id, image.status, image.reason.clone()))
                 .collect();
-            if before.as_ref() == Some(&(says.clone(), report.complete)) {
+            let taken_out = document.doubts.iter().filter(|doubt| doubt.code == DoubtCode::TakenOut);
+            let taken_out: Vec<_> = taken_out.map(|doubt| doubt.job_ids.clone()).collect();
+            let says = (says, taken_out, document.completeness.clone());
+            if before.as_ref() == Some(&says) {
                 self.violate("I3", format!("revision {number} of {study_id} says what the one before says"));
             }
-            before = Some((says, report.complete));
+            before = Some(says);
             if report.cause == ReportCause::QuietTime {
                 self.was_quiet(study_id, recorded, report);
             }
@@ -488,6 +499,7 @@ fn job_of(event: &Event) -> Option<JobId> {
         Event::JobDeadLettered(e) => Some(e.job_id),
         Event::DeadLetterResolved(e) => Some(e.job_id),
         Event::StudyFlagged(e) => Some(e.job_id),
+        Event::ImageTakenOut(e) => Some(e.job_id),
         _ => None,
     }
 }

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use hilum_deliver::Triage;
 use hilum_events::{
-    DeadLetterResolved, DeliveryResolved, Envelope, Event, JobId, Resolution, delivery_resolutions_filter,
-    in_lane,
+    DeadLetterResolved, DeliveryResolved, Event, ImageStored, ImageTakenOut, JobId, Resolution,
+    delivery_resolutions_filter, in_lane,
 };
 use hilum_log::{Log, definitions};
 use hilum_sweep::{Action, Finding, Kind};
@@ -486,7 +486,7 @@ impl Run {
         self.decided_seq = self.decided_seq.min(self.shared.lock().memory.last_seq(StreamName::Events));
     }
 
-    /// Operators see what was given up, and decide about some of it.
+    /// Operators see what was given up, and decide about some of it; some images they take out of their studies again.
     fn operators(&mut self) {
         let mut decisions = Vec::new();
         {
@@ -495,22 +495,30 @@ impl Run {
                 let message_seq = message.seq;
                 self.decided_seq = message_seq;
                 let Some(envelope) = message.fact().and_then(|fact| fact.envelope()) else { continue };
-                if !matches!(envelope.event, Event::JobDeadLettered(_) | Event::DeliveryFailed(_)) {
-                    continue;
-                }
                 let envelope = envelope.clone();
-                let redrives = self.scenario.redrives > 0 && world.random.below(100) < self.scenario.redrives;
-                let resolution = match redrives && self.redrives < REDRIVES_MAX {
-                    true => Resolution::Redrive,
-                    false if world.random.per_mille(500) => Resolution::Discard,
-                    false => continue,
+                let mut chance = |percent| percent > 0 && world.random.below(100) < percent;
+                let event = match &envelope.event {
+                    Event::ImageStored(e) if chance(self.scenario.takes_out) => taken_out(e),
+                    Event::JobDeadLettered(_) | Event::DeliveryFailed(_) => {
+                        let redrives = chance(self.scenario.redrives);
+                        let resolution = match redrives && self.redrives < REDRIVES_MAX {
+                            true => Resolution::Redrive,
+                            false if world.random.per_mille(500) => Resolution::Discard,
+                            false => continue,
+                        };
+                        self.redrives += u32::from(resolution == Resolution::Redrive);
+                        match decided(&envelope.event, resolution) {
+                            Some(event) => event,
+                            None => continue,
+                        }
+                    }
+                    _ => continue,
                 };
-                self.redrives += u32::from(resolution == Resolution::Redrive);
                 let waits = SignedDuration::from_millis(world.random.between(100, 20_000));
-                decisions.push((message_seq, envelope, resolution, waits));
+                decisions.push((message_seq, envelope, event, waits));
             }
         }
-        for (seq, letter, resolution, waits) in decisions {
+        for (seq, about, event, waits) in decisions {
             let shared = self.shared.clone();
             let task = Task::new(async move {
                 shared.sleep(waits).await;
@@ -522,11 +530,10 @@ impl Run {
                         Err(_) => shared.sleep(SignedDuration::from_secs(1)).await,
                     }
                 };
-                if found.envelope() != Some(&letter) {
+                if found.envelope() != Some(&about) {
                     return None;
                 }
-                let event = decided(&letter, resolution)?;
-                let fact = letter.next(shared.lock().now, event);
+                let fact = about.next(shared.lock().now, event);
                 while log.append(&fact).await.is_err_and(|error| error.passes()) {
                     shared.sleep(SignedDuration::from_secs(1)).await;
                 }
@@ -593,10 +600,16 @@ fn at(seconds: f64) -> Timestamp {
     BEGIN + SignedDuration::from_millis((seconds * 1000.0) as i64)
 }
 
-/// What an operator's decision about what was given up becomes, as the API has it.
-fn decided(letter: &Envelope, resolution: Resolution) -> Option<Event> {
+/// An operator takes this image out of its study, as the API has it.
+fn taken_out(image: &ImageStored) -> Event {
     let (by, why) = ("operator".to_owned(), "simulated".to_owned());
-    match &letter.event {
+    Event::ImageTakenOut(ImageTakenOut { job_id: image.job_id, study_id: image.study_id, by, why })
+}
+
+/// What an operator's decision about what was given up becomes, as the API has it.
+fn decided(letter: &Event, resolution: Resolution) -> Option<Event> {
+    let (by, why) = ("operator".to_owned(), "simulated".to_owned());
+    match letter {
         Event::JobDeadLettered(given_up) => Some(Event::DeadLetterResolved(DeadLetterResolved {
             job_id: given_up.job_id,
             reading_id: given_up.reading_id,

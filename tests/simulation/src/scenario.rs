@@ -151,6 +151,8 @@ pub(crate) struct Scenario {
     pub(crate) quiet: SignedDuration,
     /// So many of a hundred dead letters are redriven; half of the rest is discarded.
     pub(crate) redrives: usize,
+    /// So many of a hundred images are taken out of their studies again.
+    pub(crate) takes_out: usize,
     /// Whether a sweep looks while all goes on; one always does at the end.
     pub(crate) sweeps: bool,
     /// What is got wrong on purpose.
@@ -230,6 +232,8 @@ impl Scenario {
             faults: Vec::new(),
             quiet: SignedDuration::from_secs(*random.pick(&[3, 10, 30])),
             redrives: *random.pick(&[0, 50, 100]),
+            // Nothing is drawn for it: other seeds stay the stories that they were.
+            takes_out: if seed % 4 == 3 { 40 } else { 0 },
             sweeps: random.per_mille(300),
             flaw,
         };

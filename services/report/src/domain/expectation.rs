@@ -1,6 +1,6 @@
 //! What senders say a study consists of, as it stood at any position of the log, and how much of it had come.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use hilum_events::{Sha256Digest, StudyManifestReceived};
 
@@ -20,11 +20,30 @@ struct Manifest {
     sop_instance_uids: Vec<String>,
 }
 
-/// Which contents came, and where in the log each came first.
+/// Which contents came, and where in the log.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Contents {
-    sha256: HashMap<Sha256Digest, u64>,
-    sop_instance_uids: HashMap<Box<str>, u64>,
+    sha256: HashMap<Sha256Digest, Positions>,
+    sop_instance_uids: HashMap<Box<str>, Positions>,
+    /// Positions of images that were taken out, and where each was.
+    taken_out: BTreeMap<u64, u64>,
+}
+
+/// Positions of the images with one content.
+#[derive(Debug, Clone, PartialEq)]
+struct Positions {
+    first: u64,
+    more: Vec<u64>,
+}
+
+impl Positions {
+    fn of(first: u64) -> Self {
+        Self { first, more: Vec::new() }
+    }
+
+    fn all(&self) -> impl Iterator<Item = u64> {
+        std::iter::once(self.first).chain(self.more.iter().copied())
+    }
 }
 
 /// How many images are expected, and how many of these came.
@@ -45,10 +64,28 @@ impl Awaited {
 impl Contents {
     /// Notes what came at `seq`.
     pub(super) fn add(&mut self, seq: u64, sha256: Sha256Digest, sop_instance_uid: Option<&str>) {
-        self.sha256.entry(sha256).or_insert(seq);
+        let again = |known: &mut Positions| known.more.push(seq);
+        self.sha256.entry(sha256).and_modify(again).or_insert_with(|| Positions::of(seq));
         if let Some(uid) = sop_instance_uid {
-            self.sop_instance_uids.entry(uid.into()).or_insert(seq);
+            self.sop_instance_uids.entry(uid.into()).and_modify(again).or_insert_with(|| Positions::of(seq));
         }
+    }
+
+    /// Notes that the image that came at `image_seq` was taken out at `seq`.
+    pub(super) fn take_out(&mut self, image_seq: u64, seq: u64) {
+        self.taken_out.entry(image_seq).or_insert(seq);
+    }
+
+    /// Different contents that had come at position `seq` and were not taken out; `None` when nothing was by then.
+    pub(super) fn left_at(&self, seq: u64) -> Option<u32> {
+        let is_less = self.taken_out.values().any(|taken_out| *taken_out <= seq);
+        is_less.then(|| number(self.sha256.values().filter(|came| self.has(came, seq)).count()))
+    }
+
+    /// Whether an image with this content was there at position `seq`.
+    fn has(&self, came: &Positions, seq: u64) -> bool {
+        let is_out = |image_seq| self.taken_out.get(&image_seq).is_some_and(|taken_out| *taken_out <= seq);
+        came.all().any(|image_seq| image_seq <= seq && !is_out(image_seq))
     }
 
     /// Different contents: what is sent twice counts once.
@@ -86,7 +123,8 @@ impl Expectations {
         let sha256 = manifest.sha256.iter().map(|sha256| contents.sha256.get(sha256));
         let uids = manifest.sop_instance_uids.iter().map(|uid| contents.sop_instance_uids.get(uid.as_str()));
         // One image may be named in both lists.
-        let absent = absent(sha256, seq).max(absent(uids, seq));
+        let is_absent = |came: &Option<&Positions>| came.is_none_or(|came| !contents.has(came, seq));
+        let absent = sha256.filter(is_absent).count().max(uids.filter(is_absent).count());
         let named = manifest.sha256.len().max(manifest.sop_instance_uids.len());
         let expected = (*count).max(number(named));
         let arrived =
@@ -105,11 +143,6 @@ impl Expectations {
     fn newest_manifest(&self, seq: u64) -> Option<&Manifest> {
         self.manifests.iter().rev().find(|manifest| manifest.seq <= seq)
     }
-}
-
-/// How many of the named were not there at position `seq`.
-fn absent<'a>(named: impl Iterator<Item = Option<&'a u64>>, seq: u64) -> usize {
-    named.filter(|came| came.is_none_or(|came| *came > seq)).count()
 }
 
 fn number(count: usize) -> u32 {

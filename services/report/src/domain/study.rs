@@ -136,6 +136,17 @@ impl Study {
         self.stir(seq, at);
     }
 
+    /// Notes that an image was taken out at `seq`; `false` when it was before.
+    pub(super) fn take_out(&mut self, index: usize, seq: u64) -> bool {
+        let image = &mut self.images[index];
+        let is_new = image.taken_out_seq.is_none();
+        if is_new {
+            image.taken_out_seq = Some(seq);
+            self.contents.take_out(image.seq, seq);
+        }
+        is_new
+    }
+
     /// Notes that an image came that no report tells of; `true` for the first.
     pub(super) fn note_beyond(&mut self, seq: u64) -> bool {
         self.beyond_seq.replace(self.beyond_seq.unwrap_or(seq)).is_none()
@@ -189,10 +200,12 @@ impl Study {
         since.checked_add(site.time_limit?).ok()
     }
 
-    /// How much of what its sender announced had come at position `seq`; `None` when nothing was announced.
+    /// How much of what its sender announced had come at position `seq` and was not taken out; `None` when nothing was
+    /// announced.
     pub(super) fn awaited_at(&self, seq: u64) -> Option<Awaited> {
         let came = self.images.partition_point(|image| image.seq <= seq);
-        let arrived = came.checked_sub(1).map_or(0, |last| self.images[last].contents);
+        let arrived = || came.checked_sub(1).map_or(0, |last| self.images[last].contents);
+        let arrived = self.contents.left_at(seq).unwrap_or_else(arrived);
         self.expectations.awaited_at(seq, &self.contents, arrived)
     }
 

@@ -312,3 +312,25 @@ fn the_next_end_of_a_wait_is_known_also_after_a_restart() {
     assert_eq!(next(10), Some(samples::at(60)));
     assert_eq!(next(60), None::<Timestamp>);
 }
+
+#[test]
+fn an_image_that_was_taken_out_did_not_come_unless_its_content_did_in_another() {
+    for named in [&[][..], &["a", "b"]] {
+        let mut facts = read(1, "a", 0).to_vec();
+        facts.push(at(1, manifest(1, 2, named)));
+        facts.extend(read(2, "b", 2));
+        facts.push(samples::image_stored(3, "b", 3));
+        facts.push(samples::duplicate_linked(3, 2, "b", 3));
+        facts.push(issue_by(&limited(), &facts, 4));
+        facts.push(samples::image_taken_out(2, 5));
+        let (due, whole) = brief(&limited(), &facts, 5);
+        assert_eq!((due.why, awaited(&whole)), (ReportCause::ImageTakenOut, Some((2, 2))));
+        facts.push(issue_by(&limited(), &facts, 5));
+        facts.push(samples::image_taken_out(3, 6));
+        let (due, incomplete) = brief(&limited(), &facts, 6);
+        assert_eq!((due.why, awaited(&incomplete)), (ReportCause::ImageTakenOut, Some((2, 1))));
+        facts.push(issue_by(&limited(), &facts, 6));
+        facts.extend(read(4, "b", 7));
+        check_by(&limited(), &facts, 7, &[(4, EXPECTED)]);
+    }
+}
