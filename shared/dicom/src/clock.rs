@@ -11,6 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 /// By how much the clock of a device may be ahead of ours; zones differ by more.
 const DEVICE_AHEAD: SignedDuration = SignedDuration::from_mins(10);
 
+/// Clocks had other differences before, such as 8 h 28 min, and dates such as 19000101 stand for none.
+const UTC_SINCE: i16 = 1972;
+
 /// The clock of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Clock {
@@ -73,7 +76,7 @@ impl Clock {
 /// would then have begun after its own report.
 fn offset_of(report: &Report, header: &StudyHeader) -> Option<UtcOffset> {
     let zone: Zone = report.time_zone.as_ref()?.name.parse().ok()?;
-    let date = Date::strptime("%Y%m%d", &header.study_date).ok()?;
+    let date = Date::strptime("%Y%m%d", &header.study_date).ok().filter(|date| date.year() >= UTC_SINCE)?;
     // Clocks are changed at night: of a whole day noon tells, and it can have begun at midnight.
     let (begun, asked) = match header.study_time.as_str() {
         "" => (Time::midnight(), Time::constant(12, 0, 0, 0)),
@@ -148,10 +151,11 @@ mod tests {
     #[test]
     fn an_offset_that_is_in_doubt_is_not_stated() {
         let berlin = |date: &str, time: &str| clock(Some("Europe/Berlin"), "", date, time);
-        // The hour that is shown twice, times that are none, and no day.
+        // The hour that is shown twice, days and times that are none.
         for (date, time) in [
             ("20251026", "023000"),
             ("20251301", "120000"),
+            ("19000101", "120000"),
             ("20251231", "1"),
             ("20251231", "250000"),
             ("", "12"),
