@@ -14,14 +14,15 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("hilum-headers", &[]),
         ("hilum-runtime", &[]),
         ("hilum-servers", &[]),
+        ("hilum-zones", &[]),
         ("hilum-log", &["hilum-events"]),
         ("hilum-answers", &["hilum-events"]),
         ("hilum-blobs", &["hilum-events"]),
         ("hilum-imaging", &["hilum-events", "hilum-headers"]),
         ("hilum-models", &["hilum-events", "hilum-headers"]),
-        ("hilum-reports", &["hilum-events"]),
-        ("hilum-dicom", &["hilum-events", "hilum-imaging", "hilum-reports"]),
-        ("hilum-sites", &["hilum-events", "hilum-headers"]),
+        ("hilum-reports", &["hilum-events", "hilum-zones"]),
+        ("hilum-dicom", &["hilum-events", "hilum-imaging", "hilum-reports", "hilum-zones"]),
+        ("hilum-sites", &["hilum-events", "hilum-headers", "hilum-zones"]),
         ("hilum-forms", &["hilum-blobs", "hilum-dicom", "hilum-events", "hilum-imaging", "hilum-reports"]),
     ])
 }

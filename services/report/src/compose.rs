@@ -166,6 +166,7 @@ pub(crate) fn compose(
         study_id: brief.study_id,
         study_ref,
         site: brief.site.clone(),
+        time_zone: None,
         revision: brief.revision,
         as_of: brief.limit_at.map_or(cause.stored_at, |limit_at| limit_at.max(cause.stored_at)),
         cause: brief.why,
@@ -185,6 +186,9 @@ pub(crate) fn compose(
         },
     };
     report.comparison = earlier.map(|earlier| Comparison::between(&report, earlier));
+    if let Some(zone) = &brief.time_zone {
+        report.set_time_zone(zone);
+    }
     Ok(report)
 }
 

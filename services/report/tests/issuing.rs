@@ -247,7 +247,10 @@ async fn a_copy_whose_clock_is_ahead_lets_a_study_be_quiet_as_long_as_the_others
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_copies_issue_each_revision_once_and_make_the_same_report() {
-    let site = Site::new().await;
+    let in_seoul = || async {
+        Site { sites: "[default]\ntime_zone = \"Asia/Seoul\"\n".to_owned(), ..Site::new().await }
+    };
+    let site = in_seoul().await;
     let copies = [site.start(100).await, site.start(100).await];
     let picture = site.picture().await;
     site.read_image(1, "a", &picture).await;
@@ -263,11 +266,12 @@ async fn two_copies_issue_each_revision_once_and_make_the_same_report() {
     assert_eq!(site.reports().await, 5);
 
     // The same facts in another log lead to the same document, but for what the server's clock says.
-    let again = Site::new().await;
+    let again = in_seoul().await;
     let service = again.start(100).await;
     again.read_image(1, "a", &again.picture().await).await;
     let (repeated, _) = again.issued(1).await;
     let (mut one, mut other) = (site.document(&first).await, again.document(&repeated).await);
+    assert!(one.local_time(one.as_of).ends_with(" KST (UTC+09:00)"), "{}", one.local_time(one.as_of));
     [&mut one, &mut other].into_iter().for_each(timeless);
     assert_eq!(one, other);
     service.stop().await;
@@ -278,6 +282,8 @@ fn timeless(report: &mut Report) {
     report.as_of = samples::at(0);
     report.images.iter_mut().for_each(|image| image.received_at = samples::at(0));
     report.provenance.events.iter_mut().for_each(|event| event.stored_at = samples::at(0));
+    let zone = report.time_zone.iter_mut().flat_map(|zone| &mut zone.offsets);
+    zone.for_each(|offset| offset.from = samples::at(0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,6 +4,7 @@
 //! and nothing of a patient shows in an error or in `Debug`.
 
 mod capture;
+mod clock;
 mod codes;
 mod content;
 mod data_set;
@@ -35,7 +36,7 @@ pub const ENCAPSULATED_PDF: Form = form("dicom-pdf");
 pub const IMAGES_MAX: usize = 200;
 
 const fn form(name: &'static str) -> Form {
-    Form { name, media_type: "application/dicom", version: 2 }
+    Form { name, media_type: "application/dicom", version: 3 }
 }
 
 /// A DICOM file. Its bytes name a patient.

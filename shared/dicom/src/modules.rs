@@ -5,6 +5,7 @@ use dicom_dictionary_std::tags;
 use hilum_imaging::HeaderText;
 use hilum_reports::identity::{of_device, oid};
 use hilum_reports::{Form, ModelEntry, ModelKey};
+use hilum_zones::UtcOffset;
 use jiff::civil::DateTime;
 
 use crate::data_set::DataSet;
@@ -130,21 +131,43 @@ fn contribution(model: &ModelEntry) -> DataSet {
 }
 
 fn common(subject: &Subject<'_>, plan: &Plan<'_>, sop_instance_uid: &str) -> DataSet {
-    let made = subject.local(subject.report.as_of);
-    DataSet::new()
-        .text(tags::SOP_CLASS_UID, VR::UI, plan.sop_class_uid)
-        .text(tags::SOP_INSTANCE_UID, VR::UI, sop_instance_uid)
-        .text(tags::INSTANCE_CREATION_DATE, VR::DA, date(made))
-        .text(tags::INSTANCE_CREATION_TIME, VR::TM, time(made))
-        .text(tags::SERIES_DATE, VR::DA, date(made))
-        .text(tags::SERIES_TIME, VR::TM, time(made))
-        .text(tags::TIMEZONE_OFFSET_FROM_UTC, VR::SH, offset(subject))
+    let report = subject.report;
+    let data_set = DataSet::new().text(tags::SOP_CLASS_UID, VR::UI, plan.sop_class_uid).text(
+        tags::SOP_INSTANCE_UID,
+        VR::UI,
+        sop_instance_uid,
+    );
+    let data_set = match subject.clock.shows(report, report.as_of) {
+        Some(made) => data_set
+            .text(tags::INSTANCE_CREATION_DATE, VR::DA, date(made))
+            .text(tags::INSTANCE_CREATION_TIME, VR::TM, time(made))
+            .text(tags::SERIES_DATE, VR::DA, date(made))
+            .text(tags::SERIES_TIME, VR::TM, time(made)),
+        None => data_set,
+    };
+    match subject.clock.stated() {
+        Some(offset) => data_set.text(tags::TIMEZONE_OFFSET_FROM_UTC, VR::SH, offset),
+        None => data_set,
+    }
 }
 
-/// When the content was made: when the analysis began.
+/// When the content was made: when the analysis began. Empty where no clock is known on which to tell it.
 pub(crate) fn content_time(subject: &Subject<'_>) -> DataSet {
-    let began = subject.local(subject.began_at());
-    DataSet::new().text(tags::CONTENT_DATE, VR::DA, date(began)).text(tags::CONTENT_TIME, VR::TM, time(began))
+    match subject.clock.shows(subject.report, subject.began_at()) {
+        Some(began) => content_at(began),
+        None => DataSet::new().empty(tags::CONTENT_DATE, VR::DA).empty(tags::CONTENT_TIME, VR::TM),
+    }
+}
+
+/// As [`content_time`] for objects that must have it, in UTC where no clock is known.
+pub(crate) fn required_content_time(subject: &Subject<'_>) -> DataSet {
+    let began = subject.began_at();
+    let shown = subject.clock.shows(subject.report, began);
+    content_at(shown.unwrap_or_else(|| UtcOffset::UTC.local(began)))
+}
+
+fn content_at(at: DateTime) -> DataSet {
+    DataSet::new().text(tags::CONTENT_DATE, VR::DA, date(at)).text(tags::CONTENT_TIME, VR::TM, time(at))
 }
 
 /// Such as `20260101`.
@@ -157,14 +180,7 @@ fn time(at: DateTime) -> String {
     at.strftime("%H%M%S%.6f").to_string()
 }
 
-/// A moment, such as `20260101000007`.
+/// When the report was as it is, with the offset of its own.
 pub(crate) fn moment(subject: &Subject<'_>) -> String {
-    subject.local(subject.report.as_of).strftime("%Y%m%d%H%M%S").to_string()
-}
-
-/// Such as `+0900`.
-fn offset(subject: &Subject<'_>) -> String {
-    let minutes = subject.offset().seconds() / 60;
-    let sign = if minutes < 0 { '-' } else { '+' };
-    format!("{sign}{:02}{:02}", minutes.abs() / 60, minutes.abs() % 60)
+    subject.clock.moment(subject.report, subject.report.as_of)
 }

@@ -12,7 +12,7 @@ use hilum_reports::Report;
 use crate::content::{Relation, code, container, template, text, uid as uid_item};
 use crate::data_set::DataSet;
 use crate::evidence::evidence;
-use crate::modules::{Plan, content_time, instance, moment};
+use crate::modules::{Plan, instance, moment, required_content_time};
 use crate::subject::Subject;
 use crate::{DicomError, Instance, SR, Sources, codes, uid};
 
@@ -51,7 +51,7 @@ fn document(subject: &Subject<'_>) -> DataSet {
         .text(tags::PRELIMINARY_FLAG, VR::CS, "PRELIMINARY")
         .items(tags::REFERENCED_PERFORMED_PROCEDURE_STEP_SEQUENCE, [])
         .items(tags::PERFORMED_PROCEDURE_CODE_SEQUENCE, [])
-        .and(content_time(subject))
+        .and(required_content_time(subject))
         .and(evidence(subject))
 }
 

@@ -6,9 +6,8 @@ use hilum_events::Sha256Digest;
 use hilum_imaging::StudyHeader;
 use hilum_reports::{Form, ImageEntry, Report};
 use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::Offset;
 
+use crate::clock::Clock;
 use crate::data_set::CharacterSet;
 use crate::{DicomError, IMAGES_MAX, Sources, uid};
 
@@ -19,6 +18,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) sources: &'a Sources,
     /// The header that patient and study are copied of; `None` for a study without DICOM images.
     pub(crate) header: Option<&'a StudyHeader>,
+    /// On which its times are told.
+    pub(crate) clock: Clock,
 }
 
 /// An image of the report, with those that have the same content.
@@ -37,7 +38,8 @@ impl<'a> Subject<'a> {
         json_sha256: &'a Sha256Digest,
         sources: &'a Sources,
     ) -> Result<Self, DicomError> {
-        Ok(Self { report, json_sha256, sources, header: sources.patient(report)? })
+        let header = sources.patient(report)?;
+        Ok(Self { report, json_sha256, sources, header, clock: Clock::of(report, header) })
     }
 
     /// The images that are told of: each content once, apart by whether it has a reading.
@@ -66,28 +68,19 @@ impl<'a> Subject<'a> {
     }
 
     /// A UID of this form of the document. It also follows from which headers were there: with fewer it is another
-    /// object. Their values don't enter it, only the hashes of their files.
+    /// object. Their values don't enter it, only the hashes of their files, and the offset that is stated: of one study
+    /// it is another only if the rules of its zone were.
     pub(crate) fn uid(&self, form: Form, role: &str) -> String {
         let sources = Sources::wanted(self.report)
             .into_iter()
             .filter(|image| self.sources.of(&image.sha256).is_some())
             .fold(String::new(), |all, image| format!("{all}{}", image.sha256));
         let sources = Sha256Digest::of(sources.as_bytes());
-        uid::of_document(self.json_sha256, &format!("{}/{}/{sources}/{role}", form.name, form.version))
-    }
-
-    /// The offset that the object's times have from UTC: that of its source, whose times are copied, or none.
-    pub(crate) fn offset(&self) -> Offset {
-        let offset = self.header.map_or("", |header| header.timezone_offset_from_utc.as_str());
-        let number = |digits: Option<&str>| digits.and_then(|digits| digits.parse::<i32>().ok()).unwrap_or(0);
-        let seconds = number(offset.get(1..3)) * 3600 + number(offset.get(3..5)) * 60;
-        let seconds = if offset.starts_with('-') { -seconds } else { seconds };
-        Offset::from_seconds(seconds).unwrap_or(Offset::UTC)
-    }
-
-    /// A time of the document as the object writes it.
-    pub(crate) fn local(&self, at: Timestamp) -> DateTime {
-        self.offset().to_datetime(at)
+        let offset = self.clock.stated().unwrap_or_default();
+        uid::of_document(
+            self.json_sha256,
+            &format!("{}/{}/{sources}/{offset}/{role}", form.name, form.version),
+        )
     }
 
     /// When the analysis began: when the first reading was requested.

@@ -8,6 +8,7 @@ mod doubt;
 mod flag;
 mod image;
 mod json;
+mod local_time;
 
 use std::collections::BTreeSet;
 
@@ -24,6 +25,7 @@ pub use doubt::{Doubt, DoubtCode, HeaderField};
 pub use flag::FlagEntry;
 pub use image::{ImageEntry, ImageStatus, ModelKey, ReadingEntry};
 pub use json::ReadError;
+pub use local_time::{OffsetEntry, TimeZoneEntry};
 
 /// The value of [`Report::format`].
 pub const FORMAT: &str = "hilum-report/1";
@@ -46,6 +48,9 @@ pub struct Report {
     pub study_ref: Option<StudyRef>,
     /// Where the study came from.
     pub site: Site,
+    /// The site's time zone when the report was issued, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<TimeZoneEntry>,
     /// 1 for the first.
     pub revision: u32,
     /// The report says how things stood at this time: when the newest fact in it was recorded or, if that is later and

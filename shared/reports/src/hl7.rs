@@ -4,6 +4,7 @@
 mod observations;
 mod segment;
 
+use hilum_zones::UtcOffset;
 use jiff::Timestamp;
 
 use crate::codes::IMAGING_REPORT;
@@ -36,7 +37,7 @@ fn header(report: &Report) -> Segment {
     Segment::header()
         .text(3, APPLICATION)
         .text(4, report.site.as_str())
-        .text(7, &time(report.as_of))
+        .text(7, &time(report, report.as_of))
         .components(9, &["ORU", "R01", "ORU_R01"])
         .text(10, &control_id(report))
         .text(11, processing_id(report))
@@ -71,9 +72,9 @@ fn request(report: &Report) -> Segment {
         .text(1, "1")
         .components(3, &filler(report))
         .components(4, &[code.value, code.meaning, code.scheme.designator()])
-        .text(7, &time(first))
-        .text(8, &time(last))
-        .text(22, &time(report.as_of))
+        .text(7, &time(report, first))
+        .text(8, &time(report, last))
+        .text(22, &time(report, report.as_of))
         .text(24, "RAD")
         // Preliminary: a model said it and nobody signed it.
         .text(25, "P")
@@ -83,7 +84,8 @@ fn filler(report: &Report) -> [String; 2] {
     [report.study_id.to_string(), APPLICATION.to_owned()]
 }
 
-/// To the second, in UTC.
-fn time(at: Timestamp) -> String {
-    at.strftime("%Y%m%d%H%M%S+0000").to_string()
+/// To the second, on the site's clocks if it has a time zone, else in UTC; always with the offset.
+fn time(report: &Report, at: Timestamp) -> String {
+    let offset = report.utc_offset(at).unwrap_or(UtcOffset::UTC);
+    format!("{}{}", offset.local(at).strftime("%Y%m%d%H%M%S"), offset.without_colon())
 }

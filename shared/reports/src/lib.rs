@@ -22,7 +22,8 @@ pub use check::{Flaw, ImageFlaw, check};
 pub use document::{
     ChangeEntry, ChangeKind, ComparedFinding, Comparison, Completeness, DISCLAIMER, Doubt, DoubtCode,
     EventEntry, FORMAT, FlagEntry, HeaderField, ImageEntry, ImageStatus, Missing, ModelEntry, ModelKey,
-    ObjectEntry, Provenance, ReadError, ReadingEntry, Report, Summary, UNTRAINED_NOTICE,
+    ObjectEntry, OffsetEntry, Provenance, ReadError, ReadingEntry, Report, Summary, TimeZoneEntry,
+    UNTRAINED_NOTICE,
 };
 pub use form::Form;
 pub use pictures::{Choice, Picture, Pictures, reduced};

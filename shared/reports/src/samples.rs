@@ -136,6 +136,7 @@ fn report(facts: &[Envelope], summary: Summary, images: Vec<ImageEntry>) -> Repo
         study_id: events::study_id(),
         study_ref: Some("S-1".parse().expect("fits the rule")),
         site: events::site(),
+        time_zone: None,
         revision: 1,
         as_of: cause.occurred_at,
         cause: ReportCause::QuietTime,

@@ -9,7 +9,6 @@ mod tests;
 mod told;
 
 use hilum_events::ReportCause;
-use jiff::Timestamp;
 
 use crate::document::{ChangeKind, FlagEntry, ImageEntry, ImageStatus, Missing, Report, Summary};
 pub(crate) use told::Told;
@@ -84,7 +83,11 @@ impl Language {
         };
         let numbers = (words.flag_numbers)(flag.score, flag.probability, flag.threshold);
         let untrained = if flag.untrained { format!("; {}", words.untrained) } else { String::new() };
-        format!(": {numbers}; {}; {image}, {}{untrained}", (words.flagged_by)(&flag.rule), time(flag.at))
+        format!(
+            ": {numbers}; {}; {image}, {}{untrained}",
+            (words.flagged_by)(&flag.rule),
+            report.local_time(flag.at)
+        )
     }
 
     /// How an image ended, where there is room for a line only.
@@ -253,9 +256,4 @@ pub(crate) struct Words {
     pub(crate) recorded: &'static str,
     pub(crate) id: &'static str,
     pub(crate) further_events: fn(usize) -> String,
-}
-
-/// To the second, which is what people want to see.
-pub(crate) fn time(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }

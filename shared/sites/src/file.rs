@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use hilum_events::{SeriesName, Site};
+use hilum_zones::Zone;
 use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
 use toml::Spanned;
@@ -41,6 +42,7 @@ struct Table {
     time_limit_s: Option<Spanned<f64>>,
     expected_series: Option<Spanned<Vec<SeriesName>>>,
     pictures_join_patients: Option<bool>,
+    time_zone: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -50,6 +52,7 @@ struct SiteTable {
     time_limit_s: Option<Spanned<f64>>,
     expected_series: Option<Spanned<Vec<SeriesName>>>,
     pictures_join_patients: Option<bool>,
+    time_zone: Option<Spanned<String>>,
     series: Option<Vec<Spanned<SeriesTable>>>,
 }
 
@@ -74,7 +77,14 @@ pub(crate) fn parse(text: &str) -> Result<Sites, Fault> {
         SiteRules { studies: reader.studies(&file.default, &StudyRules::default(), &series)?, series };
     let mut by_site = BTreeMap::new();
     for (site, table) in file.site {
-        let SiteTable { quiet_time_s, time_limit_s, expected_series, pictures_join_patients, series } = table;
+        let SiteTable {
+            series,
+            quiet_time_s,
+            time_limit_s,
+            expected_series,
+            pictures_join_patients,
+            time_zone,
+        } = table;
         if let (Some(own), None) = (&series, &expected_series) {
             reader.check_inherited(&default.studies.expected_series, own)?;
         }
@@ -82,7 +92,7 @@ pub(crate) fn parse(text: &str) -> Result<Sites, Fault> {
             Some(own) => reader.series(own)?,
             None => default.series.clone(),
         };
-        let table = Table { quiet_time_s, time_limit_s, expected_series, pictures_join_patients };
+        let table = Table { quiet_time_s, time_limit_s, expected_series, pictures_join_patients, time_zone };
         let studies = reader.studies(&table, &default.studies, &series)?;
         by_site.insert(site, SiteRules { studies, series });
     }
@@ -123,7 +133,11 @@ impl Reader<'_> {
             None => inherited.expected_series.clone(),
         };
         let pictures_join_patients = table.pictures_join_patients.unwrap_or(inherited.pictures_join_patients);
-        Ok(StudyRules { quiet_time, time_limit, expected_series, pictures_join_patients })
+        let time_zone = match &table.time_zone {
+            Some(name) => Some(self.time_zone(name)?),
+            None => inherited.time_zone.clone(),
+        };
+        Ok(StudyRules { quiet_time, time_limit, expected_series, pictures_join_patients, time_zone })
     }
 
     fn seconds(&self, key: &str, seconds: &Spanned<f64>, max: f64) -> Result<Duration, Fault> {
@@ -132,6 +146,11 @@ impl Reader<'_> {
             return Ok(Duration::from_secs_f64(value));
         }
         Err(self.fault(&seconds.span(), format!("{key} must be a number of seconds from 0 to {max}")))
+    }
+
+    fn time_zone(&self, name: &Spanned<String>) -> Result<Zone, Fault> {
+        let zone = name.get_ref().parse::<Zone>();
+        zone.map_err(|error| self.fault(&name.span(), format!("time_zone {error}")))
     }
 
     fn expected(

@@ -1,5 +1,5 @@
-//! What the sites of an installation ask of their studies: when one is complete, and to which of the site's series an
-//! image belongs. One TOML file for all services. Knows no study, no log and no clock.
+//! What the sites of an installation ask of their studies: when one is complete, to which of the site's series an image
+//! belongs, and in which time zone it is told of. One TOML file for all services. Knows no study, no log and no clock.
 
 mod error;
 mod file;
@@ -11,6 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use hilum_events::{SeriesName, Site};
+use hilum_zones::Zone;
 
 pub use error::{Fault, SitesError};
 pub use pause::{LONGEST_PAUSE, pause_after};
@@ -29,6 +30,8 @@ pub struct StudyRules {
     pub expected_series: Vec<SeriesName>,
     /// Whether pictures that name no patient (PNG, JPEG) may join studies whose images do.
     pub pictures_join_patients: bool,
+    /// That of the clocks on its walls, in which its reports tell times; `None` for UTC.
+    pub time_zone: Option<Zone>,
 }
 
 /// The rules of all sites. The default is an installation without such a file: no rules at all.

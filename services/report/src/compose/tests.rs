@@ -59,6 +59,26 @@ fn what_a_rule_pointed_out_stands_in_the_report_that_comes_after_it() {
 }
 
 #[test]
+fn a_report_has_the_time_zone_that_its_site_has_when_it_is_made() {
+    let zone_by = |sites: &str| {
+        let (brief, story) = brief_by(sites, &one_of_each());
+        let made = || compose(&brief, &story, &previews(), &BTreeSet::new(), None).unwrap();
+        let report = made();
+        // A copy with the same file makes the same bytes.
+        assert_eq!(report.to_json().unwrap(), made().to_json().unwrap());
+        hilum_reports::check(&report).unwrap();
+        (report.time_zone.as_ref().map(|zone| zone.name.clone()), report.local_time(report.as_of))
+    };
+    let utc = "2026-01-01 00:00:07 UTC".to_owned();
+    assert_eq!(zone_by(""), (None, utc.clone()));
+    let seoul = (Some("Asia/Seoul".to_owned()), "2026-01-01 09:00:07 KST (UTC+09:00)".to_owned());
+    assert_eq!(zone_by("[default]\ntime_zone = \"Asia/Seoul\"\n"), seoul);
+    let own =
+        format!("[default]\ntime_zone = \"Asia/Seoul\"\n[site.{}]\ntime_zone = \"UTC\"\n", samples::site());
+    assert_eq!(zone_by(&own), (Some("UTC".to_owned()), utc));
+}
+
+#[test]
 fn every_image_tells_its_outcome() {
     let report = report_of(&one_of_each());
     let told: Vec<_> = report

@@ -2,6 +2,7 @@
 //! how things stood at the position of the cause, so that every copy makes the same report of the same cause.
 
 use hilum_events::{JobId, ReadingId, ReportCause, SeriesName, Site, StudyId};
+use hilum_zones::Zone;
 use jiff::Timestamp;
 
 use super::State;
@@ -56,6 +57,8 @@ pub(crate) struct Brief {
     pub(crate) prior_report_seq: Option<u64>,
     /// Whether pictures without a patient may join studies that have one.
     pub(crate) pictures_join_patients: bool,
+    /// The time zone of the site.
+    pub(crate) time_zone: Option<Zone>,
     /// Positions of the flags of the study.
     pub(crate) flag_seqs: Vec<u64>,
     /// Those that were taken out of the study.
@@ -154,6 +157,7 @@ impl State {
             },
             prior_report_seq: self.prior_report(study, due.cause_seq),
             pictures_join_patients: rules.of(&study.site).pictures_join_patients,
+            time_zone: rules.of(&study.site).time_zone.cloned(),
             flag_seqs: study.flag_seqs.iter().copied().filter(|seq| *seq <= due.cause_seq).collect(),
             taken_out: taken_out(study, due.cause_seq),
             images,

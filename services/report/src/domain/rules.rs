@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hilum_events::{SeriesName, Site};
 use hilum_sites::{Sites, pause_after};
+use hilum_zones::Zone;
 use jiff::SignedDuration;
 
 /// The rules of all sites.
@@ -24,6 +25,8 @@ pub(super) struct SiteRules<'a> {
     pub(super) series: &'a [SeriesName],
     /// Whether pictures without a patient may join studies that have one.
     pub(super) pictures_join_patients: bool,
+    /// That in which reports tell times.
+    pub(super) time_zone: Option<&'a Zone>,
 }
 
 impl SiteRules<'_> {
@@ -48,6 +51,7 @@ impl Rules {
             time_limit: studies.time_limit.map(signed),
             series: &studies.expected_series,
             pictures_join_patients: studies.pictures_join_patients,
+            time_zone: studies.time_zone.as_ref(),
         }
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn image(subject: &Subject<'_>, image: &Image<'_>) -> String {
 /// Which report it is.
 pub(super) fn report(subject: &Subject<'_>) -> String {
     let report = subject.report;
-    let as_of = report.as_of.strftime("%Y-%m-%d %H:%M:%S UTC");
+    let as_of = report.local_time(report.as_of);
     format!("Study {}, revision {}, as of {as_of}", report.study_name(), report.revision)
 }
 

@@ -60,10 +60,6 @@ fn every_object_belongs_to_the_patient_and_study_of_the_images() {
             (tags::STUDY_ID, "CANARY-S"),
             (tags::REFERRING_PHYSICIAN_NAME, "CANARY^DOCTOR"),
             (tags::STUDY_DESCRIPTION, "CANARY chest"),
-            (tags::TIMEZONE_OFFSET_FROM_UTC, "+0000"),
-            (tags::CONTENT_DATE, "20260101"),
-            // When the first reading was requested.
-            (tags::CONTENT_TIME, "000001.000000"),
             (tags::SOP_INSTANCE_UID, &instance.sop_instance_uid),
             (tags::SERIES_INSTANCE_UID, &instance.series_instance_uid),
             (tags::SOP_CLASS_UID, instance.sop_class_uid),
@@ -76,6 +72,99 @@ fn every_object_belongs_to_the_patient_and_study_of_the_images() {
         assert_eq!(text(&device[0], tags::MANUFACTURER_MODEL_NAME), "densenet121-demo");
         assert!(text(&device[0], tags::DEVICE_UID).starts_with("2.25."));
         assert!(text(&device[0], tags::CONTRIBUTION_DESCRIPTION).contains("was not trained"));
+    }
+}
+
+/// What an object says of when it was made, `None` where it has no such element: offset, content, series and creation.
+fn times(object: &InMemDicomObject) -> [Option<String>; 7] {
+    [
+        tags::TIMEZONE_OFFSET_FROM_UTC,
+        tags::CONTENT_DATE,
+        tags::CONTENT_TIME,
+        tags::SERIES_DATE,
+        tags::SERIES_TIME,
+        tags::INSTANCE_CREATION_DATE,
+        tags::INSTANCE_CREATION_TIME,
+    ]
+    .map(|tag| object.get(tag).map(|_| text(object, tag)))
+}
+
+/// The first reading was requested at 00:00:01 UTC, the report is of 00:00:07.
+fn told(offset: Option<&str>, date: &str, content: &str, made: &str) -> [Option<String>; 7] {
+    [offset, Some(date), Some(content), Some(date), Some(made), Some(date), Some(made)]
+        .map(|value| value.map(str::to_owned))
+}
+
+#[test]
+fn copied_times_of_an_unknown_zone_have_no_offset_and_none_of_ours_beside_them() {
+    for (name, instance) in Story::new().files() {
+        let object = read(&instance);
+        assert_eq!(text(&object, tags::STUDY_TIME), "235900");
+        // A structured report must say when, a secondary capture and a PDF need not.
+        let content = if name == "sr.dcm" { ["20260101", "000001.000000"] } else { ["", ""] };
+        let [date, time] = content.map(|value| Some(value.to_owned()));
+        assert_eq!(times(&object), [None, date, time, None, None, None, None], "{name}");
+        if name == "sr.dcm" {
+            assert_eq!(text(&object, tags::OBSERVATION_DATE_TIME), "20260101000007+0000");
+        }
+    }
+}
+
+#[test]
+fn in_the_zone_of_a_site_all_times_have_the_offset_of_the_study_s_day() {
+    let made = |zone: &str, study_date: &str| {
+        let mut story = Story::new();
+        story.report.set_time_zone(&zone.parse().unwrap());
+        let header = StudyHeader { study_date: study_date.to_owned(), ..header(0) };
+        story.sources = [(Sha256Digest::of(b"a"), header)].into_iter().collect();
+        story.files()
+    };
+    let cases = [
+        (
+            made("Asia/Seoul", "20251231"),
+            told(Some("+0900"), "20260101", "090001.000000", "090007.000000"),
+            "20260101090007",
+        ),
+        // In summer an hour more: one offset for the whole object, and with it every time is right.
+        (
+            made("Europe/Berlin", "20250701"),
+            told(Some("+0200"), "20260101", "020001.000000", "020007.000000"),
+            "20260101020007",
+        ),
+        // The clocks of the site, and a study that they can't have shown: it is of tomorrow there.
+        (
+            made("America/New_York", "20251231"),
+            told(None, "20251231", "190001.000000", "190007.000000"),
+            "20251231190007-0500",
+        ),
+    ];
+    for (files, expected, moment) in &cases {
+        for (name, instance) in files {
+            let object = read(instance);
+            assert_eq!(times(&object), *expected, "{name}");
+            if name == "sr.dcm" {
+                assert_eq!(text(&object, tags::OBSERVATION_DATE_TIME), *moment);
+            }
+        }
+    }
+    // Other rules of a zone would write other bytes, and these are another object.
+    let winter = made("Europe/Berlin", "20251230");
+    assert!(
+        winter.iter().zip(&cases[1].0).all(|(one, other)| one.1.sop_instance_uid != other.1.sop_instance_uid)
+    );
+}
+
+#[test]
+fn where_nothing_is_copied_all_times_are_ours_and_their_offset_is_stated() {
+    let mut story = Story::png();
+    for (name, instance) in story.files() {
+        let expected = told(Some("+0000"), "20260101", "000001.000000", "000007.000000");
+        assert_eq!(times(&read(&instance)), expected, "{name}");
+    }
+    story.report.set_time_zone(&"Asia/Seoul".parse().unwrap());
+    for (name, instance) in story.files() {
+        let expected = told(Some("+0900"), "20260101", "090001.000000", "090007.000000");
+        assert_eq!(times(&read(&instance)), expected, "{name}");
     }
 }
 

@@ -111,6 +111,12 @@ impl Story {
         story
     }
 
+    /// At a site with a time zone.
+    pub(crate) fn in_seoul(mut self) -> Self {
+        self.report.set_time_zone(&"Asia/Seoul".parse().unwrap());
+        self
+    }
+
     pub(crate) fn hash(&self) -> Sha256Digest {
         Sha256Digest::of(&self.report.to_json().unwrap())
     }

@@ -13,10 +13,16 @@ use crate::story::{PDF, Story};
 const OF_ITSELF: [&str; 2] =
     ["", "W: The VR checker does not support this Specific Character Set: ISO_IR 192"];
 
-/// All objects of two reports as files.
+/// Its grammar has no offset +0000, which the standard has; it is written where nobody knows the zone of the images.
+const OF_UTC: (&str, &str) =
+    ("dicom", "W: ObservationDateTime (0040,a032) violates VR definition in SR document");
+
+/// All objects of three reports as files.
 pub(crate) fn written() -> TempDir {
     let folder = TempDir::new().unwrap();
-    for (name, story) in [("dicom", Story::radiograph()), ("png", Story::png()), ("full", Story::full())] {
+    for (name, story) in
+        [("dicom", Story::radiograph()), ("png", Story::png()), ("full", Story::full().in_seoul())]
+    {
         let folder = folder.path().join(name);
         std::fs::create_dir(&folder).unwrap();
         for (name, instance) in story.files() {
@@ -71,7 +77,8 @@ fn dcmtk_reads_everything_without_a_word_of_complaint() {
         {
             let run = Command::new(&program).arg(folder.path().join(kind).join(file)).output().unwrap();
             let said = String::from_utf8_lossy(&run.stderr);
-            let complaints: Vec<_> = said.lines().filter(|line| !OF_ITSELF.contains(line)).collect();
+            let complaints: Vec<_> =
+                said.lines().filter(|line| !OF_ITSELF.contains(line) && (kind, *line) != OF_UTC).collect();
             assert!(run.status.success() && complaints.is_empty(), "{file} of {kind}: {complaints:?}");
             assert!(run.stdout.len() > 500, "{file} of {kind}");
         }

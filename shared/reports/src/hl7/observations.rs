@@ -20,7 +20,7 @@ const ORDER_DETAIL: &str = "O";
 pub(super) fn of(report: &Report) -> Vec<Segment> {
     let mut segments = of_study(report);
     for (number, image) in (1..).zip(&report.images).take(sentences::IMAGES) {
-        segments.extend(of_image(number, image));
+        segments.extend(of_image(report, number, image));
     }
     segments
 }
@@ -47,7 +47,7 @@ fn of_study(report: &Report) -> Vec<Segment> {
     segments
 }
 
-fn of_image(number: usize, image: &ImageEntry) -> Vec<Segment> {
+fn of_image(report: &Report, number: usize, image: &ImageEntry) -> Vec<Segment> {
     let place = number.to_string();
     let mut segments = vec![named("job", "Job", &place, &image.job_id.to_string())];
     if let Some(dicom) = &image.dicom {
@@ -59,7 +59,8 @@ fn of_image(number: usize, image: &ImageEntry) -> Vec<Segment> {
     match &image.reading {
         Some(reading) => {
             let said = reading.findings.iter().flat_map(|one| finding(reading, one, &place));
-            segments.extend(said.map(|segment| by_model(segment, image, reading)));
+            let received_at = time(report, image.received_at);
+            segments.extend(said.map(|segment| by_model(segment, &received_at, reading)));
         }
         None if image.status == ImageStatus::Pending => segments.push(without_reading(&place, PENDING)),
         None => segments.extend(failure(image, &place)),
@@ -94,12 +95,12 @@ fn number(code: &[impl AsRef<str>], place: &str, value: f32) -> Segment {
 }
 
 /// Which model said it, and of an image that came when.
-fn by_model(segment: Segment, image: &ImageEntry, reading: &ReadingEntry) -> Segment {
+fn by_model(segment: Segment, received_at: &str, reading: &ReadingEntry) -> Segment {
     let key = &reading.model;
     let model = sentences::model(&key.name, &key.version);
     let device = identity::oid(identity::of_device(key));
     segment
-        .text(14, &time(image.received_at))
+        .text(14, received_at)
         .components(17, &[model.as_str(), &sentences::method(reading), LOCAL_DESIGNATOR])
         .components(18, &[model.as_str(), "", &device, "ISO"])
 }

@@ -11,7 +11,7 @@ use super::{Writer, bars};
 use crate::document::{ImageEntry, ImageStatus, ReadingEntry};
 use crate::overlay::Overlay;
 use crate::sight::Sight;
-use crate::words::{Told, time};
+use crate::words::Told;
 
 /// Draws the card. `drawn` are the pictures of the cards before it: each is sent only once.
 pub(super) fn card(
@@ -148,7 +148,7 @@ fn identity(writer: &Writer<'_>, image: &ImageEntry) -> Markup {
     let words = writer.words;
     html! {
         dl.facts.identity {
-            div { dt { (words.received) } dd { (time(image.received_at)) } }
+            div { dt { (words.received) } dd { (writer.report.local_time(image.received_at)) } }
             div {
                 dt { (words.file_type) }
                 dd { (image.media_type.as_mime()) ", " ((words.bytes)(image.size_bytes)) }

@@ -4,7 +4,6 @@ use maud::{Markup, html};
 
 use super::Writer;
 use crate::document::{ComparedFinding, Comparison};
-use crate::words::time;
 
 pub(super) fn comparison(writer: &Writer<'_>) -> Markup {
     let Writer { report, words, .. } = writer;
@@ -13,7 +12,7 @@ pub(super) fn comparison(writer: &Writer<'_>) -> Markup {
     html! {
         section.comparison {
             h2 { (words.comparison) }
-            p { ((words.compared_with)(&comparison.study_name(), *revision, &time(*as_of))) }
+            p { ((words.compared_with)(&comparison.study_name(), *revision, &report.local_time(*as_of))) }
             @if !same_model {
                 p { (words.other_model) }
             } @else if findings.is_empty() {

@@ -3,7 +3,6 @@
 use maud::{Markup, html};
 
 use super::Writer;
-use crate::words::time;
 
 pub(super) fn head(writer: &Writer<'_>) -> Markup {
     let Writer { report, words, language, .. } = writer;
@@ -22,7 +21,7 @@ pub(super) fn head(writer: &Writer<'_>) -> Markup {
             @if report.completeness.as_ref().is_some_and(|completeness| completeness.complete) {
                 div.wide { dt { (words.completeness) } dd { (words.complete) } }
             }
-            div { dt { (words.as_of) } dd { (time(report.as_of)) } }
+            div { dt { (words.as_of) } dd { (report.local_time(report.as_of)) } }
             div { dt { (words.site) } dd { (report.site) } }
             div.wide { dt { (words.issued_because) } dd { ((words.cause)(report.cause)) } }
             div.wide { dt { (words.study_id) } dd { code { (report.study_id) } } }

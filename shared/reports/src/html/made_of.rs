@@ -3,7 +3,6 @@
 use maud::{Markup, html};
 
 use super::Writer;
-use crate::words::time;
 
 /// Events listed on the page; all are in the document.
 const EVENTS: usize = 60;
@@ -56,7 +55,7 @@ pub(super) fn provenance(writer: &Writer<'_>) -> Markup {
                 tbody {
                     @for event in &provenance.events[..shown] {
                         tr {
-                            td { (event.stream_seq) } td { (event.name) } td { (time(event.stored_at)) }
+                            td { (event.stream_seq) } td { (event.name) } td { (report.short_local_time(event.stored_at)) }
                             td { code { (event.event_id) } }
                         }
                     }

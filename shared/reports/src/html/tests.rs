@@ -256,6 +256,26 @@ fn what_a_rule_pointed_out_says_which_rule_and_which_image() {
 }
 
 #[test]
+fn every_time_is_that_of_the_site_with_its_zone() {
+    let mut report = incomplete();
+    let utc = page(&report);
+    assert!(utc.contains("2026-01-01 00:00:31 UTC") && !utc.contains("UTC+"));
+    report.set_time_zone(&"Asia/Seoul".parse().unwrap());
+    for page in [page(&report), in_korean(&report)] {
+        for at in [
+            "<dd>2026-01-01 09:00:31 KST (UTC+09:00)</dd>",
+            "2026-01-01 09:00:03 KST (UTC+09:00)",
+            "<dd>2026-01-01 09:00:06 KST (UTC+09:00)</dd>",
+            "2025-12-31 09:00:00 KST (UTC+09:00)",
+            "<td>2026-01-01 09:00:31 +09:00</td>",
+        ] {
+            assert!(page.contains(at), "{at}");
+        }
+        assert_eq!([" UTC", "00:00:"].map(|utc| count(&page, utc)), [0, 0]);
+    }
+}
+
+#[test]
 fn an_earlier_study_stands_beside_this_one() {
     let mut report = incomplete();
     let compared = page(&report);

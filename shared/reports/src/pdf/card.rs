@@ -9,7 +9,7 @@ use super::text::Run;
 use super::{Writer, figures, findings};
 use crate::document::{ImageEntry, ImageStatus};
 use crate::sight::{Sight, sight};
-use crate::words::{Told, time};
+use crate::words::Told;
 
 pub(super) fn card(writer: &Writer<'_>, sheets: &mut Sheets<'_>, number: usize, image: &ImageEntry) {
     sheets.within(Role::Section, |sheets| {
@@ -102,7 +102,7 @@ fn identity(writer: &Writer<'_>, sheets: &mut Sheets<'_>, image: &ImageEntry) {
     let words = writer.words;
     let size = (words.bytes)(image.size_bytes);
     let mut first = vec![
-        (words.received, time(image.received_at)),
+        (words.received, writer.report.local_time(image.received_at)),
         (words.file_type, format!("{}, {size}", image.media_type.as_mime())),
     ];
     let mut ids = vec![(words.job, image.job_id.to_string())];

@@ -6,7 +6,6 @@ use super::sheets::{Setting, Sheets};
 use super::table::{Cell, Column, Table};
 use super::text::Run;
 use crate::document::{ComparedFinding, Comparison};
-use crate::words::time;
 
 pub(super) fn comparison(writer: &Writer<'_>, sheets: &mut Sheets<'_>) {
     let Some(comparison) = &writer.report.comparison else { return };
@@ -16,7 +15,11 @@ pub(super) fn comparison(writer: &Writer<'_>, sheets: &mut Sheets<'_>) {
 fn filled(writer: &Writer<'_>, sheets: &mut Sheets<'_>, comparison: &Comparison) {
     let words = writer.words;
     sheets.heading(2, &[Run::bold(words.comparison)]);
-    let with = (words.compared_with)(&comparison.study_name(), comparison.revision, &time(comparison.as_of));
+    let with = (words.compared_with)(
+        &comparison.study_name(),
+        comparison.revision,
+        &writer.report.local_time(comparison.as_of),
+    );
     sheets.paragraph(&[Run::plain(with)], Setting::BODY);
     if !comparison.same_model {
         return sheets.paragraph(&[Run::plain(words.other_model)], Setting::BODY);

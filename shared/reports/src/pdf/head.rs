@@ -6,7 +6,6 @@ use super::sheets::{Setting, Sheets};
 use super::structure::Role;
 use super::table::{Cell, Table};
 use super::text::Run;
-use crate::words::time;
 
 pub(super) fn head(writer: &Writer<'_>, sheets: &mut Sheets<'_>) {
     let Writer { report, words, .. } = writer;
@@ -22,7 +21,7 @@ pub(super) fn head(writer: &Writer<'_>, sheets: &mut Sheets<'_>) {
     let fact = |name: &str, is: String| vec![Cell::Text(vec![Run::coloured(name, GREY)]), Cell::text(is)];
     let mut facts = vec![
         fact(words.status, (words.counts)(report.summary)),
-        fact(words.as_of, time(report.as_of)),
+        fact(words.as_of, report.local_time(report.as_of)),
         fact(words.site, report.site.to_string()),
         fact(words.issued_because, (words.cause)(report.cause).to_owned()),
         fact(words.study_id, report.study_id.to_string()),

@@ -7,7 +7,6 @@ use super::structure::Role;
 use super::table::{Cell, Column, Table};
 use super::text::Run;
 use crate::document::{ImageEntry, ModelEntry};
-use crate::words::time;
 
 /// Events listed; all are in the document.
 const EVENTS: usize = 60;
@@ -104,7 +103,8 @@ pub(super) fn provenance(writer: &Writer<'_>, sheets: &mut Sheets<'_>) {
     ];
     let rows = provenance.events[..shown].iter().map(|event| {
         let position = event.stream_seq.to_string();
-        let [name, at, id] = [event.name.clone(), time(event.stored_at), event.event_id.to_string()];
+        let [name, at, id] =
+            [event.name.clone(), writer.report.short_local_time(event.stored_at), event.event_id.to_string()];
         vec![Cell::text(position), Cell::text(name), Cell::text(at), Cell::text(id)]
     });
     Table { columns, size: Setting::SMALL.size }.draw(sheets, rows.collect());

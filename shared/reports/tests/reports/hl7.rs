@@ -59,6 +59,26 @@ fn the_head_says_what_it_is_and_names_no_patient() {
 }
 
 #[test]
+fn its_times_are_those_of_the_site_with_their_offset_or_else_utc() {
+    let times = |report: &Report| {
+        let written = hl7::oru_r01(report);
+        let message = Message::parse(&written).unwrap();
+        let (header, request) = (message.segment("MSH").unwrap(), message.segment("OBR").unwrap());
+        let observed: Vec<_> =
+            message.segments().map(|segment| (segment.name, text(&message, segment, 14))).collect();
+        let observed = observed.into_iter().find(|(name, at)| *name == "OBX" && !at.is_empty()).unwrap().1;
+        let [begun, ended, reported] = [7, 8, 22].map(|number| text(&message, request, number));
+        [text(&message, header, 7), begun, ended, reported, observed]
+    };
+    let mut report = samples::revised();
+    let utc = |second: &str| format!("202601010000{second}+0000");
+    assert_eq!(times(&report), ["31", "00", "30", "31", "00"].map(utc));
+    report.set_time_zone(&"Asia/Seoul".parse().unwrap());
+    let local = |second: &str| format!("202601010900{second}+0900");
+    assert_eq!(times(&report), ["31", "00", "30", "31", "00"].map(local));
+}
+
+#[test]
 fn a_finding_is_a_number_with_its_codes_and_the_device_of_its_weights() {
     let written = hl7::oru_r01(&trained());
     let message = Message::parse(&written).unwrap();

@@ -111,6 +111,20 @@ fn in_korean_it_says_the_same_and_keeps_the_words_of_the_document() {
 }
 
 #[test]
+fn every_time_is_that_of_the_site_with_its_zone() {
+    let mut report = samples::incomplete();
+    report.set_time_zone(&"America/St_Johns".parse().unwrap());
+    for language in Language::ALL {
+        let text = text(&rendered(&report, language));
+        for at in ["2025-12-31 20:30:31 NST (UTC-03:30)", "2025-12-30 20:30:00 NST (UTC-03:30)"] {
+            assert_says(&text, at);
+        }
+        assert_says(&text, "2025-12-31 20:30:31 -03:30");
+        assert!(!text.contains("2026-01-01") && !text.contains("00UTC") && !text.contains("31UTC"));
+    }
+}
+
+#[test]
 fn what_is_missing_flagged_and_earlier_is_said_in_both_languages() {
     let report = samples::incomplete();
     let english = pages(&rendered(&report, Language::English));

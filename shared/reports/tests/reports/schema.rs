@@ -22,7 +22,9 @@ fn errors(document: &Value) -> Vec<String> {
 }
 
 fn document() -> Value {
-    serde_json::from_slice(&samples::incomplete().to_json().unwrap()).unwrap()
+    let mut report = samples::incomplete();
+    report.set_time_zone(&"Asia/Seoul".parse().unwrap());
+    serde_json::from_slice(&report.to_json().unwrap()).unwrap()
 }
 
 #[test]
@@ -42,7 +44,12 @@ fn the_documents_of_the_story_and_those_of_earlier_releases_fit() {
         Doubt::instance_twice(&images),
         Doubt::taken_out(vec![images[0].1]),
     ];
-    let reports = reports.into_iter().chain([doubtful]);
+    let zones = ["Asia/Seoul", "Europe/Berlin", "America/Sao_Paulo", "UTC"].map(|zone| {
+        let mut report = samples::incomplete();
+        report.set_time_zone(&zone.parse().unwrap());
+        report
+    });
+    let reports = reports.into_iter().chain([doubtful]).chain(zones);
     let documents: Vec<_> = reports.map(|report| report.to_json().unwrap()).collect();
     for bytes in documents.iter().map(Vec::as_slice).chain([&earlier[..]]) {
         let document = serde_json::from_slice(bytes).unwrap();
@@ -143,6 +150,8 @@ fn every_field_that_is_left_out_is_missed() {
         "/images/0/reading/findings/0/probability",
         "/images/0/reading/region/side",
         "/images/0/preview/sha256",
+        "/time_zone/name",
+        "/time_zone/offsets/0/utc_offset",
         "/provenance/cause_event_id",
     ] {
         let mut document = document();
@@ -183,6 +192,10 @@ fn every_value_outside_of_its_range_is_refused() {
         ("/flags/0/threshold", json!(1.5)),
         ("/comparison/findings/0/earlier_probability", json!("low")),
         ("/comparison/same_model", json!(false)),
+        ("/time_zone/offsets", json!([])),
+        ("/time_zone/offsets/0/from", json!("in summer")),
+        ("/time_zone/offsets/0/utc_offset", json!("+0900")),
+        ("/time_zone/offsets/0/abbreviation", json!("")),
         ("/provenance/events", json!([])),
     ] {
         let mut document = document();

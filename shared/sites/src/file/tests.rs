@@ -9,11 +9,13 @@ const WHOLE: &str = r#"
 quiet_time_s = 20
 expected_series = ["frontal", "lateral"]
 pictures_join_patients = true
+time_zone = "Asia/Seoul"
 
 [site.north]
 quiet_time_s = 0.5
 time_limit_s = 600
 pictures_join_patients = false
+time_zone = "america/New_York"
 
 [site.south]
 time_limit_s = 0
@@ -59,11 +61,13 @@ fn a_site_has_what_it_says_and_the_rest_from_the_default() {
     let rules = |name| sites.studies(&site(name)).clone();
     let both = names(&["frontal", "lateral"]);
     let seconds = |seconds| Some(Duration::from_secs_f64(seconds));
+    let zone = |name: &str| Some(name.parse::<Zone>().unwrap());
     let expected = StudyRules {
         quiet_time: seconds(20.0),
         time_limit: None,
         expected_series: both.clone(),
         pictures_join_patients: true,
+        time_zone: zone("Asia/Seoul"),
     };
     assert_eq!(rules("elsewhere"), expected);
     let north = StudyRules {
@@ -71,6 +75,7 @@ fn a_site_has_what_it_says_and_the_rest_from_the_default() {
         time_limit: seconds(600.0),
         expected_series: both,
         pictures_join_patients: false,
+        time_zone: zone("America/New_York"),
     };
     assert_eq!(rules("north"), north);
     let south = StudyRules {
@@ -78,6 +83,7 @@ fn a_site_has_what_it_says_and_the_rest_from_the_default() {
         time_limit: None,
         expected_series: Vec::new(),
         pictures_join_patients: true,
+        time_zone: zone("Asia/Seoul"),
     };
     assert_eq!(rules("south"), south);
 }
@@ -168,6 +174,14 @@ fn a_value_that_cannot_be_is_refused_with_its_line_and_key() {
             "time_limit_s must be a number of seconds from 0 to 2592000",
         ),
         ("[default]\nquiet_time_s = \"ten\"\n", 2, "expected f64"),
+        (
+            "[default]\ntime_zone = \"Asia/Seoul\"\n[site.north]\ntime_zone = \"KST\"\n",
+            4,
+            "time_zone must be the IANA name of a place, such as \"Asia/Seoul\"",
+        ),
+        ("[default]\ntime_zone = \"+09:00\"\n", 2, "time_zone must be"),
+        ("[default]\ntime_zone = \"\"\n", 2, "time_zone must be"),
+        ("[default]\ntime_zone = 9\n", 2, "expected a string"),
         ("[site.NORTH]\nquiet_time_s = 1\n", 1, "site must be 1 to 32"),
         ("[default]\nexpected_series = [\"a\"]\n", 2, "no [[series]] rule of that name"),
         ("[[series]]\nname = \"A b\"\nmodality = [\"CR\"]\n", 2, "series must be 1 to 32"),
