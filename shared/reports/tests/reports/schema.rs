@@ -41,7 +41,9 @@ fn the_documents_of_the_story_and_those_of_earlier_releases_fit() {
         Doubt::without_patient(&images),
         Doubt::instance_twice(&images),
     ];
-    let reports = reports.into_iter().chain([doubtful]);
+    let mut named = samples::revised();
+    named.provenance.previous_document = Some(samples::made_preview());
+    let reports = reports.into_iter().chain([doubtful, named]);
     let documents: Vec<_> = reports.map(|report| report.to_json().unwrap()).collect();
     for bytes in documents.iter().map(Vec::as_slice).chain([&earlier[..]]) {
         let document = serde_json::from_slice(bytes).unwrap();
