@@ -22,7 +22,7 @@ use hilum_reports::Form;
 pub use capture::{choice, secondary_captures};
 pub use pdf::encapsulated_pdf;
 pub use sources::Sources;
-pub use sr::sr;
+pub use sr::{Predecessor, sr};
 
 /// The structured report as a form of the report.
 pub const SR: Form = form("dicom-sr");
@@ -35,7 +35,7 @@ pub const ENCAPSULATED_PDF: Form = form("dicom-pdf");
 pub const IMAGES_MAX: usize = 200;
 
 const fn form(name: &'static str) -> Form {
-    Form { name, media_type: "application/dicom", version: 2 }
+    Form { name, media_type: "application/dicom", version: 3 }
 }
 
 /// A DICOM file. Its bytes name a patient.
