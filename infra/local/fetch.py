@@ -50,6 +50,7 @@ OPENVINO_LIBRARIES = (
 TEST_WHEELS = ("pydicom==3.0.2", "highdicom==0.28.2", "fhir.resources==8.3.0")
 TEST_WHEELS_MB = 35
 DCMTK_PROGRAMS = ("dcmdump", "dsrdump", "echoscu", "getscu", "storescp", "storescu")
+DICOM3TOOLS_PROGRAMS = ("dciodvfy", "dcentvfy")
 # A picture archive that receives what Hilum delivers, by DICOM and by DICOMweb; for tests.
 DICOMWEB_PLUGIN = "usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 # Of the C and C++ of all crates, in all profiles.
@@ -314,6 +315,23 @@ def dcmtk(cache):
     return str(target / "bin")
 
 
+def dicom3tools(cache):
+    """The folder of the programs that compare DICOM objects with the standard."""
+    on_path = shutil.which("dcentvfy")
+    if on_path and shutil.which("dciodvfy"):
+        return str(Path(on_path).parent)
+    target = cache / "dicom3tools"
+    try:
+        install(target, lambda folder: debian(folder, "dicom3tools"))
+        if not all((target / "usr/bin" / program).exists() for program in DICOM3TOOLS_PROGRAMS):
+            raise NoPackage("dicom3tools")
+    except NoPackage:
+        say("no dicom3tools is to be had here: the tests that compare DICOM objects with the standard are skipped; "
+            "install dicom3tools for them")
+        return None
+    return str(target / "usr/bin")
+
+
 def orthanc(cache):
     """The program and its DICOMweb plugin."""
     on_path, plugin = shutil.which("Orthanc"), Path("/") / DICOMWEB_PLUGIN
@@ -353,6 +371,7 @@ def for_tests(cache):
     archive, plugin = orthanc(cache)
     settings = {
         "HILUM_TEST_PYTHONPATH": test_wheels(cache), "HILUM_DCMTK_BIN": dcmtk(cache),
+        "HILUM_DICOM3TOOLS_BIN": dicom3tools(cache),
         "HILUM_ORTHANC": archive, "HILUM_ORTHANC_DICOMWEB": plugin, "HILUM_FAKETIME": faketime(cache),
     }
     return {name: value for name, value in settings.items() if value}

@@ -56,9 +56,10 @@ pub enum MakeError {
     /// It can't be made.
     #[error(transparent)]
     Form(#[from] FormError),
-    /// A picture or an image that the document names can't be had.
+    /// A picture, an image or an earlier document that the document names can't be had.
     #[error(
-        "a picture or an image of the report is missing in storage, so the form {form} would not be whole"
+        "a picture, an image or the earlier document of the report is missing in storage, so the form {form} would not \
+         be whole"
     )]
     NotWhole {
         /// Which form.

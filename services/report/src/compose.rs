@@ -69,7 +69,8 @@ pub(crate) fn needed(brief: &Brief) -> BTreeSet<u64> {
     let of_image = |image: &BriefImage| {
         [Some(image.image_seq), image.link_seq, image.outcome.map(|outcome| outcome.seq)]
     };
-    let of_study = [Some(brief.cause_seq), brief.expected.manifest_seq, brief.prior_report_seq];
+    let reports = [brief.previous_report_seq, brief.prior_report_seq];
+    let of_study = [Some(brief.cause_seq), brief.expected.manifest_seq].into_iter().chain(reports);
     let taken_out = brief.taken_out.iter().flat_map(|image| [image.image_seq, image.seq]).map(Some);
     let facts = brief.images.iter().flat_map(of_image).chain(of_study).chain(taken_out).flatten();
     facts.chain(brief.flag_seqs.iter().copied()).collect()
@@ -109,9 +110,12 @@ pub(crate) fn prior_report<'a>(
     brief: &Brief,
     story: &'a Story,
 ) -> Result<Option<&'a ReportIssued>, ComposeError> {
-    let Some(seq) = brief.prior_report_seq else { return Ok(None) };
+    brief.prior_report_seq.map(|seq| report_at(story, seq)).transpose()
+}
+
+fn report_at(story: &Story, seq: u64) -> Result<&ReportIssued, ComposeError> {
     match &fact(story, seq)?.envelope.event {
-        Event::ReportIssued(e) => Ok(Some(e)),
+        Event::ReportIssued(e) => Ok(e),
         other => Err(ComposeError::Unexpected { seq, found: other.name() }),
     }
 }
@@ -160,6 +164,8 @@ pub(crate) fn compose(
         };
         Some(ChangeEntry { job_id: image.job_id, change })
     };
+    let previous = brief.previous_report_seq.map(|seq| report_at(story, seq)).transpose()?;
+    let facts = story.values().filter(|fact| Some(fact.seq) != brief.previous_report_seq);
     let mut report = Report {
         format: FORMAT.to_owned(),
         disclaimer: DISCLAIMER.to_owned(),
@@ -181,7 +187,9 @@ pub(crate) fn compose(
         provenance: Provenance {
             cause_event_id: cause.envelope.event_id,
             previous_revision: brief.previous_revision,
-            events: story.values().map(|fact| event_entry(fact)).collect(),
+            previous_document: previous.map(|previous| previous.json.clone()),
+            // The report before is named, and nothing in this one is made of it: it can be newer than the cause.
+            events: facts.map(|fact| event_entry(fact)).collect(),
             objects: objects.into_iter().collect(),
         },
     };

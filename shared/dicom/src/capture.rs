@@ -22,8 +22,8 @@ use canvas::Canvas;
 /// Longest side of a picture here, pixels: none that Hilum stores is longer.
 const SIDE_MAX_PX: u32 = 512;
 
-/// Images that get a picture, 115 MB in all at most: a structured report tells of further ones.
-const CAPTURES_MAX: usize = 48;
+/// Images that get a picture, some 115 MB in all: a structured report tells of further ones.
+const CAPTURES_MAX: usize = 32;
 
 /// The pictures that [`secondary_captures`] wants of those that the document names.
 pub fn choice(report: &Report) -> Choice {
@@ -39,8 +39,9 @@ pub fn choice(report: &Report) -> Choice {
     Choice::Shown { previews: previews.take(CAPTURES_MAX).cloned().collect(), max_side_px: SIDE_MAX_PX }
 }
 
-/// Makes a picture, 1024 × 768 pixels of RGB, for each of the first 48 images of the document that were read, one after
-/// the other: each takes 2.4 MB. An image whose picture is not there gets one that says so, which is another object.
+/// Makes a picture, 1552 pixels of RGB wide and as high as its words need, for each of the first 32 images of the document
+/// that were read, one after the other: each takes some 3.6 MB, 6.5 MB at most. An image whose picture is not there gets one
+/// that says so, which is another object.
 ///
 /// # Errors
 /// When the images name several patients, or none of them tells whose it is.
@@ -75,7 +76,7 @@ fn capture(
         sop_class_uid: uids::SECONDARY_CAPTURE_IMAGE_STORAGE,
         modality: "OT",
         series_number: 9002,
-        series_description: "AI result as pictures, not a diagnosis",
+        series_description: "AI pictures, not a diagnosis",
         role: format!("image/{}/{shown}", image.number),
         instance_number: image.number,
     };
@@ -114,14 +115,14 @@ fn derivation(reading: &ReadingEntry) -> String {
     let untrained =
         if reading.trained { "" } else { " The network was not trained: its numbers mean nothing." };
     format!(
-        "Small grey picture of the source with the activation map and the numbers of the network {} {} drawn into it. \
-         Not for diagnosis.{untrained}",
+        "At the left a small grey picture of the source with nothing drawn over it, beside it the same with the activation \
+         map, at the right the numbers of the network {} {}. Not for diagnosis.{untrained}",
         reading.model.name, reading.model.version
     )
 }
 
 fn pixels(canvas: Canvas) -> DataSet {
-    let [columns, rows] = [canvas::WIDTH, canvas::HEIGHT].map(|side| side as u16);
+    let [columns, rows] = [canvas::WIDTH, canvas.height()].map(|side| side as u16);
     DataSet::new()
         .short(tags::SAMPLES_PER_PIXEL, 3)
         .text(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "RGB")

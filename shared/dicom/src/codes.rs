@@ -61,6 +61,7 @@ pub(crate) const NO_UNITS: Term = Term("1", "UCUM", "no units");
 pub(crate) const PIXELS: Term = Term("{pixels}", "UCUM", "Pixels");
 
 pub(crate) const DISCLAIMER: Term = Term("disclaimer", LOCAL, "Disclaimer");
+pub(crate) const REPORT: Term = Term("report", LOCAL, "Which report this is");
 pub(crate) const UNTRAINED: Term = Term("untrained", LOCAL, "Network that was not trained");
 pub(crate) const NOT_READ: Term = Term("not-read", LOCAL, "Image without a reading");
 pub(crate) const DOUBT: Term = Term("doubt", LOCAL, "Doubt about whose the images are");

@@ -23,7 +23,7 @@ use hilum_reports::Form;
 pub use capture::{choice, secondary_captures};
 pub use pdf::encapsulated_pdf;
 pub use sources::Sources;
-pub use sr::sr;
+pub use sr::{Predecessor, sr};
 
 /// The structured report as a form of the report.
 pub const SR: Form = form("dicom-sr");

@@ -17,12 +17,23 @@ pub(crate) struct Plan<'a> {
     pub(crate) form: Form,
     pub(crate) sop_class_uid: &'static str,
     pub(crate) modality: &'a str,
-    /// An archive sorts by it; far from the numbers of the images' own series.
+    /// Of the first revision. An archive sorts by it; far from the numbers of the images' own series.
     pub(crate) series_number: u32,
+    /// What it is: in at most 31 characters, so that what follows is never cut off.
     pub(crate) series_description: &'a str,
     /// Tells it from other objects of the same form and document.
     pub(crate) role: String,
     pub(crate) instance_number: usize,
+}
+
+/// Between the series numbers of one revision and the next.
+const FORMS: u32 = 10;
+/// An integer string holds no larger one.
+const SERIES_NUMBER_MAX: u32 = i32::MAX as u32;
+
+/// The series of the objects of one form and document.
+pub(crate) fn series_uid(subject: &Subject<'_>, form: Form) -> String {
+    subject.uid(form, "series")
 }
 
 /// The file with `content` beside the shared modules.
@@ -32,12 +43,16 @@ pub(crate) fn instance(
     content: DataSet,
 ) -> Result<Instance, DicomError> {
     let sop_instance_uid = subject.uid(plan.form, &plan.role);
-    let series_instance_uid = subject.uid(plan.form, "series");
+    let series_instance_uid = series_uid(subject, plan.form);
+    let revision = subject.report.revision;
+    let incomplete = if subject.is_incomplete() { ", INCOMPLETE" } else { "" };
+    let description = format!("{}{incomplete}, revision {revision}", plan.series_description);
+    let number = revision.saturating_sub(1).saturating_mul(FORMS).saturating_add(plan.series_number);
     let series = DataSet::new()
         .text(tags::MODALITY, VR::CS, plan.modality)
         .text(tags::SERIES_INSTANCE_UID, VR::UI, &series_instance_uid)
-        .text(tags::SERIES_NUMBER, VR::IS, plan.series_number.to_string())
-        .text(tags::SERIES_DESCRIPTION, VR::LO, plan.series_description)
+        .text(tags::SERIES_NUMBER, VR::IS, number.min(SERIES_NUMBER_MAX).to_string())
+        .text(tags::SERIES_DESCRIPTION, VR::LO, description)
         .text(tags::INSTANCE_NUMBER, VR::IS, plan.instance_number.to_string());
     let data_set = content
         .and(patient(subject))
@@ -105,12 +120,16 @@ fn study(subject: &Subject<'_>) -> DataSet {
 
 /// Hilum, and the models as devices that contributed.
 fn equipment(subject: &Subject<'_>, form: Form) -> DataSet {
-    DataSet::new()
+    let data_set = DataSet::new()
         .text(tags::MANUFACTURER, VR::LO, "Hilum")
         .text(tags::MANUFACTURER_MODEL_NAME, VR::LO, "Hilum")
         .text(tags::DEVICE_SERIAL_NUMBER, VR::LO, subject.report.site.as_str())
-        .text(tags::SOFTWARE_VERSIONS, VR::LO, format!("{} {}", form.name, form.version))
-        .items(tags::CONTRIBUTING_EQUIPMENT_SEQUENCE, subject.report.models.iter().map(contribution))
+        .text(tags::SOFTWARE_VERSIONS, VR::LO, format!("{} {}", form.name, form.version));
+    match subject.report.models.as_slice() {
+        // The standard knows no empty one.
+        [] => data_set,
+        models => data_set.items(tags::CONTRIBUTING_EQUIPMENT_SEQUENCE, models.iter().map(contribution)),
+    }
 }
 
 /// A model that was trained again is another device.

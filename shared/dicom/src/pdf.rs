@@ -32,13 +32,14 @@ pub fn encapsulated_pdf(
         sop_class_uid: uids::ENCAPSULATED_PDF_STORAGE,
         modality: "DOC",
         series_number: 9003,
-        series_description: "AI result as PDF, not a diagnosis",
+        series_description: "AI result PDF, not a diagnosis",
         role: Sha256Digest::of(pdf).to_string(),
         instance_number: 1,
     };
     let mut padded = pdf.to_vec();
     padded.resize(pdf.len().next_multiple_of(2), 0);
-    let title = format!("AI result, revision {}. {}", report.revision, report.disclaimer);
+    let incomplete = if subject.is_incomplete() { "INCOMPLETE, " } else { "" };
+    let title = format!("AI result, {incomplete}revision {}. {}", report.revision, report.disclaimer);
     let content = DataSet::new()
         .text(tags::CONVERSION_TYPE, VR::CS, "WSD")
         .empty(tags::ACQUISITION_DATE_TIME, VR::DT)

@@ -30,7 +30,7 @@ impl Sources {
     }
 
     /// The header of the file with this hash.
-    pub(crate) fn of(&self, sha256: &Sha256Digest) -> Option<&StudyHeader> {
+    pub fn of(&self, sha256: &Sha256Digest) -> Option<&StudyHeader> {
         self.headers.get(sha256)
     }
 

@@ -2,6 +2,7 @@
 
 mod groups;
 mod library;
+mod predecessor;
 mod remarks;
 
 use dicom_core::VR;
@@ -15,23 +16,36 @@ use crate::evidence::evidence;
 use crate::modules::{Plan, instance, moment, required_content_time};
 use crate::subject::Subject;
 use crate::{DicomError, Instance, SR, Sources, codes, uid};
+pub use predecessor::Predecessor;
 
-/// Makes the structured report of the document whose bytes have the hash `json_sha256`.
+/// What tells a structured report from other objects of its document.
+const ROLE: &str = "instance";
+const CLASS: &str = uids::COMPREHENSIVE3_DSR_STORAGE;
+
+/// Makes the structured report of the document whose bytes have the hash `json_sha256`. `predecessor` is the revision
+/// before, if the document names one; without it the object is another one and refers to none.
 ///
 /// # Errors
 /// When the images name several patients, or none of them tells whose it is.
-pub fn sr(report: &Report, json_sha256: &Sha256Digest, sources: &Sources) -> Result<Instance, DicomError> {
+pub fn sr(
+    report: &Report,
+    json_sha256: &Sha256Digest,
+    sources: &Sources,
+    predecessor: Option<&Predecessor<'_>>,
+) -> Result<Instance, DicomError> {
     let subject = Subject::new(report, json_sha256, sources)?;
+    let lacks_predecessor = report.provenance.previous_document.is_some() && predecessor.is_none();
     let plan = Plan {
         form: SR,
-        sop_class_uid: uids::COMPREHENSIVE3_DSR_STORAGE,
+        sop_class_uid: CLASS,
         modality: "SR",
         series_number: 9001,
         series_description: "AI result, not a diagnosis",
-        role: "instance".to_owned(),
+        role: if lacks_predecessor { format!("{ROLE}/alone") } else { ROLE.to_owned() },
         instance_number: 1,
     };
-    instance(&subject, &plan, document(&subject).and(tree(&subject)))
+    let predecessor = predecessor.map_or_else(DataSet::new, Predecessor::reference);
+    instance(&subject, &plan, document(&subject).and(predecessor).and(tree(&subject)))
 }
 
 /// The general part: what the document is, not what it says.

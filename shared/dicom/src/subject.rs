@@ -62,6 +62,12 @@ impl<'a> Subject<'a> {
         images
     }
 
+    /// Whether an image has no reading, or anything that was expected is missing.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        let lacks_something = self.report.completeness.as_ref().is_some_and(|it| !it.complete);
+        lacks_something || self.report.images.iter().any(|image| image.reading.is_none())
+    }
+
     pub(crate) fn study_instance_uid(&self) -> String {
         self.header
             .map_or_else(|| uid::of_study(self.report.study_id), |header| header.study_instance_uid.clone())

@@ -71,7 +71,7 @@ def images(item):
 def check_capture(folder):
     capture = pydicom.dcmread(folder / "sc-1.dcm")
     pixels = capture.pixel_array
-    assert pixels.shape == (768, 1024, 3) and pixels.std() > 10
+    assert pixels.shape[1:] == (1552, 3) and pixels.shape[0] > 600 and pixels.std() > 10
     assert capture.SOPClassUID == pydicom.uid.SecondaryCaptureImageStorage
     print(f"capture: {pixels.shape}")
 

@@ -16,7 +16,7 @@ pub(crate) struct Headers {
     pub(crate) is_whole: bool,
 }
 
-/// Those that the DICOM forms of `report` want, one file in memory at a time.
+/// Those that the DICOM forms of `report` want, one file in memory at a time; what is `known` is not read again.
 ///
 /// # Errors
 /// The storage is away, or the decoder can't work.
@@ -24,9 +24,14 @@ pub(crate) async fn of(
     blobs: &BlobStore,
     decoder: &DecoderPool,
     report: &Report,
+    known: &Sources,
 ) -> Result<Headers, FormError> {
     let (mut headers, mut is_whole) = (Vec::new(), true);
     for image in Sources::wanted(report) {
+        if let Some(header) = known.of(&image.sha256) {
+            headers.push((image.sha256, header.clone()));
+            continue;
+        }
         let Some(object) = report.provenance.objects.iter().find(|object| object.sha256 == image.sha256)
         else {
             is_whole = false;

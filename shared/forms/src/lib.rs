@@ -1,6 +1,7 @@
 //! Makes any form of a stored report: fetches the document and the pictures it names, verified, and calls the pure
 //! functions of `shared/reports` away from the threads that answer. Knows no HTTP, no log and nobody who asks.
 
+mod before;
 mod error;
 mod format;
 mod headers;

@@ -5,11 +5,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use hilum_blobs::{BlobStore, GetError};
-use hilum_dicom::{DicomError, Instance, encapsulated_pdf, secondary_captures, sr};
+use hilum_dicom::{DicomError, Instance, Sources, encapsulated_pdf, secondary_captures, sr};
 use hilum_events::BlobRef;
 use hilum_imaging::DecoderPool;
 use hilum_reports::{Choice, Language, Picture, Pictures, Report, check, fhir, hl7, html, pdf};
 
+use crate::before::Before;
 use crate::error::FormError;
 use crate::format::Format;
 use crate::headers::{self, Headers};
@@ -32,7 +33,7 @@ pub struct Maker {
 pub struct Made {
     /// Its files: one, or for a form of several objects each of them.
     pub files: Vec<Bytes>,
-    /// Whether every picture and image that it should be made of was to be had: only then are its bytes those that [`Format::tag`] names.
+    /// Whether every picture, image and earlier document that it should be made of was to be had: only then are its bytes those that [`Format::tag`] names.
     pub is_whole: bool,
 }
 
@@ -115,10 +116,15 @@ impl Maker {
                 Format::Hl7 => checked(&turn, document, |report| hl7::oru_r01(report).into()).await,
                 Format::DicomSr => {
                     let whose = self.whose(&turn, document, no_pictures).await?;
-                    let file = move |whose: &Whose| {
-                        one(sr(&whose.sight.report, &json_sha256, &whose.headers.sources)?)
+                    let sources = &whose.headers.sources;
+                    let before =
+                        Before::of(&self.blobs, &self.decoder, &turn, &whose.sight.report, sources).await?;
+                    let is_whole = before.is_whole;
+                    let file = move |Whose { sight, headers }: &Whose| {
+                        one(sr(&sight.report, &json_sha256, &headers.sources, before.predecessor().as_ref())?)
                     };
-                    whose.made(&turn, file).await
+                    let made = whose.made(&turn, file).await?;
+                    Ok(Made { is_whole: made.is_whole && is_whole, ..made })
                 }
                 Format::DicomSc => {
                     let whose = self.whose(&turn, document, hilum_dicom::choice).await?;
@@ -156,7 +162,7 @@ impl Maker {
     ) -> Result<Whose, FormError> {
         let sight = self.sight(turn, document, choice).await?;
         check(&sight.report).map_err(FormError::Flawed)?;
-        let headers = headers::of(&self.blobs, &self.decoder, &sight.report).await?;
+        let headers = headers::of(&self.blobs, &self.decoder, &sight.report, &Sources::default()).await?;
         Ok(Whose { sight, headers })
     }
 

@@ -1,6 +1,11 @@
 //! Forms of a document in a real store.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+#[path = "making/revised.rs"]
+mod revised;
+#[path = "making/standard.rs"]
+mod standard;
+
 use std::path::PathBuf;
 
 use hilum_blobs::{BlobStore, StoreConfig};
@@ -189,6 +194,11 @@ async fn a_document_with_a_flaw_or_of_a_newer_release_leaves_as_it_is_only() {
     }
 }
 
+/// The path of a file of the field.
+fn field(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/field").join(name)
+}
+
 /// The stored report of a study with these files of the field, in this order, all of them read.
 async fn study_of(store: &Store, files: &[&str]) -> BlobRef {
     let (mut report, _) = store.story().await;
@@ -196,11 +206,13 @@ async fn study_of(store: &Store, files: &[&str]) -> BlobRef {
     report.images.clear();
     report.provenance.objects.clear();
     for (number, name) in (1..).zip(files) {
-        let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/field").join(name);
-        let stored = store.blobs.put(std::fs::read(file).unwrap().into()).await.unwrap();
+        let stored = store.blobs.put(std::fs::read(field(name)).unwrap().into()).await.unwrap();
         let mut image = read.clone();
         image.job_id = hilum_events::samples::job_id(number);
         (image.sha256, image.size_bytes) = (stored.sha256, stored.size_bytes);
+        if name.ends_with(".png") {
+            (image.media_type, image.dicom) = (MediaType::Png, None);
+        }
         report.images.push(image);
         report.provenance.objects.push(ObjectEntry { sha256: stored.sha256, key: stored.key });
     }

@@ -143,6 +143,9 @@ pub struct Provenance {
     /// The revision before, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous_revision: Option<u32>,
+    /// The document of the revision before. Documents of earlier releases do not name it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_document: Option<BlobRef>,
     /// All events used, in the order of the log.
     pub events: Vec<EventEntry>,
     /// The stored objects of the images, each once, by SHA-256.

@@ -21,7 +21,7 @@ use crate::sight::sight;
 use crate::words::{Language, Words};
 
 /// The page as a form of the report.
-pub const FORM: Form = Form { name: "html", media_type: "text/html; charset=utf-8", version: 2 };
+pub const FORM: Form = Form { name: "html", media_type: "text/html; charset=utf-8", version: 3 };
 
 const STYLE: &str = include_str!("html/style.css");
 /// The page asks nothing of anybody, and a browser shall hold it to that.

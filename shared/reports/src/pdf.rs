@@ -37,7 +37,7 @@ use face::Faces;
 use sheets::Sheets;
 
 /// The PDF as a form of the report.
-pub const FORM: Form = Form { name: "pdf", media_type: "application/pdf", version: 1 };
+pub const FORM: Form = Form { name: "pdf", media_type: "application/pdf", version: 2 };
 
 /// Images shown in full; further ones get a line each.
 const CARDS: usize = 200;

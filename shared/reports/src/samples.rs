@@ -155,6 +155,7 @@ fn report(facts: &[Envelope], summary: Summary, images: Vec<ImageEntry>) -> Repo
         provenance: Provenance {
             cause_event_id: cause.event_id,
             previous_revision: None,
+            previous_document: None,
             events: used.map(|(seq, fact)| event_entry(seq, fact)).collect(),
             objects,
         },

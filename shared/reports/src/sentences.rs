@@ -17,7 +17,7 @@ pub(crate) const IMAGES: usize = 200;
 pub(crate) const AT_OPERATING_POINT: f32 = 0.5;
 
 /// What was reported: which study and revision, how many images, how they ended.
-pub(crate) fn summary(report: &Report) -> String {
+pub fn summary(report: &Report) -> String {
     let summary = report.summary;
     let images =
         if summary.images == 1 { "1 image".to_owned() } else { format!("{} images", summary.images) };
@@ -36,20 +36,23 @@ pub(crate) fn summary(report: &Report) -> String {
 /// What was expected and is not in the report; empty if nothing was or all is.
 pub fn missing(report: &Report) -> Vec<String> {
     let missing = report.completeness.iter().flat_map(|completeness| &completeness.missing);
-    missing
-        .map(|missing| match missing {
-            Missing::Images { expected, arrived } => {
-                format!("Incomplete: {expected} images were expected and {arrived} arrived.")
-            }
-            Missing::Series { name } => format!("Incomplete: the series {name} did not arrive."),
-            Missing::Beyond { most } => {
-                format!("Incomplete: more than {most} images arrived, and only the first {most} are told of.")
-            }
-            Missing::Outcome { job_id } => {
-                format!("Incomplete: the image of job {job_id} has no outcome yet.")
-            }
-        })
-        .collect()
+    missing.map(lack).collect()
+}
+
+/// One thing that was expected and is not in the report.
+pub fn lack(missing: &Missing) -> String {
+    match missing {
+        Missing::Images { expected, arrived } => {
+            format!("Incomplete: {expected} images were expected and {arrived} arrived.")
+        }
+        Missing::Series { name } => format!("Incomplete: the series {name} did not arrive."),
+        Missing::Beyond { most } => {
+            format!("Incomplete: more than {most} images arrived, and only the first {most} are told of.")
+        }
+        Missing::Outcome { job_id } => {
+            format!("Incomplete: the image of job {job_id} has no outcome yet.")
+        }
+    }
 }
 
 /// That there are images which are not told of; `None` if there are none.

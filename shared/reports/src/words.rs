@@ -107,12 +107,16 @@ impl Language {
     }
 }
 
+/// What a report is called, in every language: who has it in two knows that it is one. It claims no use.
+pub(crate) const NAME: &str = "Hilum image report";
+
 /// Sentences with something of the document in between: what stands before it, and after.
 pub(crate) type Around = [&'static str; 2];
 
 /// All sentences. Those that take something of the document are functions.
 pub(crate) struct Words {
     // What the report is, and is not.
+    /// [`NAME`], and what that means.
     pub(crate) kicker: &'static str,
     pub(crate) study: &'static str,
     pub(crate) revision: fn(u32) -> String,

@@ -117,6 +117,24 @@ fn a_revision_says_what_changed_and_names_its_events() {
 }
 
 #[test]
+fn a_revision_names_the_document_that_it_takes_the_place_of() {
+    assert_eq!(report_of(&one_of_each()).provenance.previous_document, None);
+    let mut facts = revised();
+    assert_eq!(report_of(&facts).provenance.previous_document, Some(samples::image("json").blob));
+    // The newest of them, though it was issued after the fact that the next one is made of was stored.
+    let mut issued = samples::report_issued(2, &[1, 2, 3, 4, 5], 41);
+    issued.causation_id = facts.last().map(|fact| fact.event_id);
+    let Event::ReportIssued(e) = &mut issued.event else { unreachable!("it is that event") };
+    e.json = samples::image("second").blob;
+    facts.extend([samples::image_stored(6, "a", 40), issued, samples::duplicate_linked(6, 1, "a", 42)]);
+    let report = report_of(&facts);
+    assert_eq!((report.revision, report.provenance.previous_revision), (3, Some(2)));
+    assert_eq!(report.provenance.previous_document, Some(samples::image("second").blob));
+    assert!(report.provenance.events.iter().all(|event| event.name != "report-issued"));
+    hilum_reports::check(&report).unwrap();
+}
+
+#[test]
 fn findings_without_an_operating_point_rank_last() {
     let report = report_of(&one_of_each());
     let reading = report.images[0].reading.as_ref().expect("read");
@@ -129,6 +147,8 @@ fn the_samples_of_the_library_are_what_is_made_of_their_facts() {
     // All samples of files have one instance UID, which these documents keep to themselves.
     let made = |facts: &[Envelope]| {
         let mut report = report_of(facts);
+        // Documents of earlier releases do not name the one before.
+        report.provenance.previous_document = None;
         let doubts: Vec<_> = std::mem::take(&mut report.doubts).iter().map(|doubt| doubt.code).collect();
         assert_eq!(doubts, [DoubtCode::InstanceTwice]);
         report

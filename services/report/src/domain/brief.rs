@@ -51,6 +51,8 @@ pub(crate) struct Brief {
     pub(crate) limit_at: Option<Timestamp>,
     /// The report before this one.
     pub(crate) previous_revision: Option<u32>,
+    /// Position of the fact that tells of it.
+    pub(crate) previous_report_seq: Option<u64>,
     /// What was expected of the study.
     pub(crate) expected: Expected,
     /// Position of the last report of the earlier study of the same patient, if it had any.
@@ -151,6 +153,7 @@ impl State {
             cause_seq: due.cause_seq,
             limit_at: due.limit_at,
             previous_revision: study.issued.map(|issued| issued.revision),
+            previous_report_seq: study.last_report_seq(),
             expected: Expected {
                 most: self.most_images.filter(|_| study.is_beyond_at(due.cause_seq)),
                 ..expected(study, due.cause_seq, rules)

@@ -227,6 +227,11 @@ impl Study {
         self.report_seqs.iter().rev().find(|issued| **issued <= seq).copied()
     }
 
+    /// Position of its last report.
+    pub(super) fn last_report_seq(&self) -> Option<u64> {
+        self.report_seqs.last().copied()
+    }
+
     /// Revision of the last report, 0 for none.
     pub(super) fn revision(&self) -> u32 {
         self.issued.map_or(0, |issued| issued.revision)

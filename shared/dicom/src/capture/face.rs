@@ -2,6 +2,8 @@
 
 use ab_glyph::{Font as _, FontRef, PxScale, ScaleFont as _};
 
+#[cfg(test)]
+use super::canvas::Rect;
 use super::canvas::{Canvas, Rgb};
 
 static REGULAR: &[u8] = include_bytes!("../../../reports/fonts/HilumSans-Regular.otf");
@@ -35,9 +37,19 @@ impl Face {
         text.chars().map(|char| scaled.h_advance(self.glyph(char))).sum()
     }
 
+    /// From the top of a line to that of the next, pixels.
+    pub(super) fn line_height(&self) -> i32 {
+        (self.scale.y * 1.1).ceil() as i32
+    }
+
     /// Draws a line whose top left corner is at `x`, `y`.
     pub(super) fn draw(&self, canvas: &mut Canvas, x: i32, y: i32, colour: Rgb, text: &str) {
         let scaled = self.font.as_scaled(self.scale);
+        #[cfg(test)]
+        canvas.written.push((
+            Rect { x, y, width: self.width(text).ceil() as i32, height: self.line_height() },
+            text.to_owned(),
+        ));
         let (mut pen, baseline) = (x as f32, y as f32 + scaled.ascent());
         for char in text.chars() {
             let id = self.glyph(char);
@@ -54,35 +66,25 @@ impl Face {
         }
     }
 
-    /// Lines of at most `width_px`, broken between words.
-    pub(super) fn lines(&self, text: &str, width_px: f32) -> Vec<String> {
+    /// Lines of at most `width_px`, broken between words, and within a word that is longer than a line. Nothing is left out.
+    pub(super) fn lines(&self, text: &str, width_px: i32) -> Vec<String> {
+        let fits = |text: &str| self.width(text) <= width_px as f32;
         let mut lines: Vec<String> = Vec::new();
         for word in text.split_whitespace() {
-            match lines.last_mut() {
-                Some(line) if self.width(&format!("{line} {word}")) <= width_px => {
-                    line.push(' ');
-                    line.push_str(word);
+            if let Some(line) = lines.last_mut().filter(|line| fits(&format!("{line} {word}"))) {
+                line.push(' ');
+                line.push_str(word);
+                continue;
+            }
+            lines.push(String::new());
+            for char in word.chars() {
+                match lines.last_mut() {
+                    Some(line) if line.is_empty() || fits(&format!("{line}{char}")) => line.push(char),
+                    _ => lines.push(char.to_string()),
                 }
-                _ => lines.push(word.to_owned()),
             }
         }
-        lines.into_iter().map(|line| self.shortened(&line, width_px)).collect()
-    }
-
-    /// The line, with its end left out if it is too long.
-    pub(super) fn shortened(&self, text: &str, width_px: f32) -> String {
-        if self.width(text) <= width_px {
-            return text.to_owned();
-        }
-        let mut kept = String::new();
-        for char in text.chars() {
-            if self.width(&format!("{kept}{char}…")) > width_px {
-                break;
-            }
-            kept.push(char);
-        }
-        kept.push('…');
-        kept
+        lines
     }
 
     fn glyph(&self, char: char) -> ab_glyph::GlyphId {
@@ -109,9 +111,11 @@ mod tests {
         assert_eq!(ink(" "), 0);
         let face = Face::regular(18.0);
         let text = "one two three four five six seven eight nine ten unbreakable-unbreakable-unbreakable-unbreakable";
-        let lines = face.lines(text, 150.0);
+        let lines = face.lines(text, 150);
         assert!(lines.len() > 3 && lines.iter().all(|line| face.width(line) <= 150.0), "{lines:?}");
-        assert!(lines.last().is_some_and(|line| line.ends_with('…')));
+        let letters = |text: &str| text.split_whitespace().collect::<String>();
+        assert_eq!(letters(&lines.concat()), letters(text), "nothing is left out");
+        assert_eq!(face.lines("", 150), [""; 0]);
     }
 
     #[test]

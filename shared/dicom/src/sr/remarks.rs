@@ -1,6 +1,6 @@
 //! What the report says in sentences: what it is not, what was not read and why.
 
-use hilum_reports::{Comparison, ImageEntry, UNTRAINED_NOTICE, sentences};
+use hilum_reports::{Comparison, ImageEntry, Report, UNTRAINED_NOTICE, sentences};
 
 use crate::codes::{self, Term};
 use crate::content::{Relation, text};
@@ -10,7 +10,8 @@ use crate::subject::{Image, Subject};
 pub(super) fn remarks(subject: &Subject<'_>) -> Vec<DataSet> {
     let report = subject.report;
     let remark = |name: Term, words: String| text(Relation::Contains, name, words);
-    let mut remarks = vec![remark(codes::DISCLAIMER, report.disclaimer.clone())];
+    let mut remarks =
+        vec![remark(codes::DISCLAIMER, report.disclaimer.clone()), remark(codes::REPORT, which(report))];
     if report.is_untrained() {
         remarks.push(remark(codes::UNTRAINED, UNTRAINED_NOTICE.to_owned()));
     }
@@ -40,6 +41,13 @@ pub(super) fn remarks(subject: &Subject<'_>) -> Vec<DataSet> {
         ));
     }
     remarks
+}
+
+/// Study, revision and counts, and which revision it takes the place of.
+fn which(report: &Report) -> String {
+    let before = report.provenance.previous_revision;
+    let before = before.map(|revision| format!(" It takes the place of revision {revision}."));
+    format!("{}{}", sentences::summary(report), before.unwrap_or_default())
 }
 
 /// The numbers of an earlier study beside those of this one.

@@ -9,7 +9,7 @@ use dicom_dictionary_std::tags;
 use dicom_object::mem::InMemElement;
 use dicom_object::{InMemDicomObject, Tag, open_file};
 
-use crate::tools::{dcmtk, written};
+use crate::tools::{KINDS, dcmtk, written};
 
 /// A namespace of this test's own, whose only interface is its loopback.
 const ALONE: [&str; 3] = ["--map-root-user", "--net", "--"];
@@ -42,9 +42,9 @@ fn an_archive_keeps_each_object_once_and_gives_it_back_as_it_was() {
     if !is_there(&orthanc, &["--version"]) || !is_there("unshare", &alone) {
         return;
     }
-    let folder = written();
+    let folder = written(&KINDS);
     let mut sent = BTreeMap::new();
-    for kind in ["dicom", "full", "png"] {
+    for kind in KINDS {
         for file in ["report.pdf", "report.json"] {
             std::fs::remove_file(folder.path().join(kind).join(file)).unwrap();
         }

@@ -5,7 +5,7 @@ use dicom_object::{DefaultDicomObject, InMemDicomObject, Tag, from_reader};
 use hilum_dicom::{DicomError, IMAGES_MAX, Instance, Sources, choice, secondary_captures, sr};
 use hilum_events::Sha256Digest;
 use hilum_imaging::{HeaderText, StudyHeader};
-use hilum_reports::{Choice, Pictures};
+use hilum_reports::{Choice, Doubt, HeaderField, Pictures};
 
 use crate::story::{PDF, Story, header};
 
@@ -230,6 +230,99 @@ fn the_structured_report_says_what_the_document_says() {
     assert_eq!(texts(&object, "112039")[0], "Image 1 = image 2, Atelectasis");
 }
 
+/// Study, series and instance of the structured report that this one takes the place of.
+fn predecessor(object: &InMemDicomObject) -> Option<[String; 4]> {
+    let [study] = object.get(tags::PREDECESSOR_DOCUMENTS_SEQUENCE)?.items()? else { panic!("not one") };
+    let [series] = items(study, tags::REFERENCED_SERIES_SEQUENCE) else { panic!("not one") };
+    let [instance] = items(series, tags::REFERENCED_SOP_SEQUENCE) else { panic!("not one") };
+    Some([
+        text(study, tags::STUDY_INSTANCE_UID),
+        text(series, tags::SERIES_INSTANCE_UID),
+        text(instance, tags::REFERENCED_SOP_CLASS_UID),
+        text(instance, tags::REFERENCED_SOP_INSTANCE_UID),
+    ])
+}
+
+#[test]
+fn a_revised_structured_report_names_the_one_before_and_its_study() {
+    let first = Story::new().sr();
+    assert_eq!(predecessor(&read(&first)), None);
+    let says = texts(&read(&first), "report");
+    let summary =
+        "Study S-1, revision 1: 4 images, 2 read, 2 without a reading, 1 with the content of another.";
+    assert_eq!(says, [summary]);
+
+    let second = Story { report: hilum_reports::samples::revised(), ..Story::new() }.after(Story::new());
+    let object = read(&second.sr());
+    let Instance { study_instance_uid, series_instance_uid, sop_class_uid, sop_instance_uid, .. } = first;
+    let named = [study_instance_uid, series_instance_uid, sop_class_uid.to_owned(), sop_instance_uid];
+    assert_eq!(predecessor(&object), Some(named));
+    assert_eq!(
+        texts(&object, "report"),
+        [
+            "Study S-1, revision 2: 5 images, 3 read, 2 without a reading, 2 with the content of another. It takes the place \
+          of revision 1."
+        ]
+    );
+    let (once, again) = (second.sr(), second.sr());
+    assert_eq!(once, again);
+
+    // Without the one before it is another object, and the third names the second as it is with it.
+    let alone = sr(&second.report, &second.hash(), &second.sources, None).unwrap();
+    assert_eq!(predecessor(&read(&alone)), None);
+    assert_ne!(alone.sop_instance_uid, once.sop_instance_uid);
+    let third = Story::new().after(second);
+    assert_eq!(predecessor(&read(&third.sr())).unwrap()[3], once.sop_instance_uid);
+}
+
+#[test]
+fn a_revision_of_which_no_structured_report_was_made_is_not_named() {
+    let mut first = Story::new();
+    first.report.doubts = vec![Doubt::headers_differ(vec![HeaderField::PatientName])];
+    let second = Story::new().after(first);
+    assert_eq!(predecessor(&read(&second.sr())), None);
+    assert_eq!(
+        texts(&read(&second.sr()), "report")[0].matches("It takes the place of revision 1.").count(),
+        1
+    );
+}
+
+#[test]
+fn series_tell_kinds_and_revisions_apart_and_say_what_is_incomplete() {
+    let described = |story: &Story| -> Vec<[String; 2]> {
+        let objects = story.files().into_iter().map(|(_, file)| read(&file));
+        objects.map(|it| [text(&it, tags::SERIES_DESCRIPTION), text(&it, tags::SERIES_NUMBER)]).collect()
+    };
+    let said = |number: u32, what: &str| [what.to_owned(), number.to_string()];
+    assert_eq!(
+        described(&Story::new()),
+        [
+            said(9001, "AI result, not a diagnosis, INCOMPLETE, revision 1"),
+            said(9003, "AI result PDF, not a diagnosis, INCOMPLETE, revision 1"),
+            said(9002, "AI pictures, not a diagnosis, INCOMPLETE, revision 1"),
+        ]
+    );
+    let whole = Story::whole().after(Story::new());
+    assert_eq!(
+        described(&whole)[..3],
+        [
+            said(9011, "AI result, not a diagnosis, revision 2"),
+            said(9013, "AI result PDF, not a diagnosis, revision 2"),
+            said(9012, "AI pictures, not a diagnosis, revision 2"),
+        ]
+    );
+    assert!(
+        text(&read(&Story::new().pdf()), tags::DOCUMENT_TITLE)
+            .starts_with("AI result, INCOMPLETE, revision 1.")
+    );
+    let mut last = Story::new();
+    last.report.revision = u32::MAX;
+    for [description, number] in described(&last) {
+        assert!(description.ends_with(", revision 4294967295"), "not cut off: {description}");
+        assert_eq!(number, i32::MAX.to_string());
+    }
+}
+
 #[test]
 fn numbers_are_those_of_the_document_and_say_how_they_stand_to_the_operating_point() {
     let mut story = Story::radiograph();
@@ -343,10 +436,10 @@ fn images_of_two_patients_make_no_object_and_the_error_names_neither() {
     let other = StudyHeader { patient_id: HeaderText::new(b"CANARY-OTHER"), ..header(1) };
     story.sources =
         [(Sha256Digest::of(b"a"), header(0)), (Sha256Digest::of(b"b"), other)].into_iter().collect();
-    let error = sr(&story.report, &story.hash(), &story.sources).unwrap_err();
+    let error = sr(&story.report, &story.hash(), &story.sources, None).unwrap_err();
     assert!(matches!(error, DicomError::SeveralPatients));
     assert!(!format!("{error} {error:?} {:?}", story.sources).contains("CANARY"));
-    let error = sr(&story.report, &story.hash(), &Sources::default()).unwrap_err();
+    let error = sr(&story.report, &story.hash(), &Sources::default(), None).unwrap_err();
     assert!(matches!(error, DicomError::NoHeader), "{error}");
 }
 
@@ -371,23 +464,12 @@ fn a_capture_is_a_picture_of_its_source() {
     let source = &items(&object, tags::SOURCE_IMAGE_SEQUENCE)[0];
     assert_eq!(text(source, tags::REFERENCED_SOP_INSTANCE_UID), "2.25.30");
     let pixels = object.element(tags::PIXEL_DATA).unwrap().to_bytes().unwrap();
-    assert_eq!(pixels.len(), 1024 * 768 * 3);
+    let sides =
+        [tags::ROWS, tags::COLUMNS].map(|tag| object.element(tag).unwrap().to_int::<usize>().unwrap());
+    assert_eq!((sides[1], pixels.len()), (1552, sides[0] * 1552 * 3));
+    assert!(text(&object, tags::DERIVATION_DESCRIPTION).contains("with nothing drawn over it"));
     let Choice::Shown { previews, max_side_px: 512 } = choice(&story.report) else { panic!("no picture") };
     assert_eq!(previews.len(), 1);
-}
-
-#[test]
-fn an_untrained_network_is_told_in_the_picture_itself() {
-    let mut story = Story::new();
-    let banner = |story: &Story| {
-        let object = read(&story.captures()[0]);
-        let pixels = object.element(tags::PIXEL_DATA).unwrap().to_bytes().unwrap().into_owned();
-        // The row of the second banner, left of its words.
-        pixels[(60 * 1024 + 4) * 3..][..3].to_vec()
-    };
-    assert_eq!(banner(&story), [255, 170, 40]);
-    story.report.images[0].reading.as_mut().unwrap().trained = true;
-    assert_eq!(banner(&story), [0, 0, 0]);
 }
 
 #[test]

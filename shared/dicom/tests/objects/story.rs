@@ -1,15 +1,17 @@
 //! A report, the headers of its images and their pictures, as the tests have them.
 
-use hilum_dicom::{Instance, Sources, encapsulated_pdf, secondary_captures, sr};
-use hilum_events::{ActivationMap, AnalysedRegion, Finding, Sha256Digest};
+use hilum_dicom::{Instance, Predecessor, Sources, encapsulated_pdf, secondary_captures, sr};
+use hilum_events::{ActivationMap, AnalysedRegion, BlobRef, Finding, MediaType, Sha256Digest};
 use hilum_imaging::{HeaderText, StudyHeader};
-use hilum_reports::{Picture, Pictures, Report, reduced, samples};
+use hilum_reports::{Doubt, ImageStatus, Picture, Pictures, Report, reduced, samples};
 
 /// Everything that the objects are made of.
 pub(crate) struct Story {
     pub(crate) report: Report,
     pub(crate) sources: Sources,
     pub(crate) pictures: Pictures,
+    /// The revision before.
+    pub(crate) before: Option<Box<Self>>,
 }
 
 pub(crate) const PDF: &[u8] = b"%PDF-1.7\nnot a whole one, but an odd number of bytes\n";
@@ -49,7 +51,7 @@ impl Story {
             .collect();
         let preview = report.images[0].preview.as_ref().unwrap().sha256;
         let picture = Picture::Shown { png: samples::picture(512, 419) };
-        Self { report, sources, pictures: Pictures::from([(preview, picture)]) }
+        Self { report, sources, pictures: Pictures::from([(preview, picture)]), before: None }
     }
 
     /// A radiograph, read by a network with the labels of torchxrayvision.
@@ -90,7 +92,7 @@ impl Story {
 
     /// With all that a document can say, by a network that was trained and has a label outside ASCII.
     pub(crate) fn full() -> Self {
-        let mut story = Self { report: samples::incomplete(), ..Self::new() };
+        let mut story = Self { report: samples::incomplete(), ..Self::new() }.after(Self::new());
         for model in &mut story.report.models {
             (model.identity.trained, model.notice) = (true, None);
         }
@@ -101,11 +103,46 @@ impl Story {
         story
     }
 
+    /// This, as the revision after another one.
+    pub(crate) fn after(mut self, before: Self) -> Self {
+        let (json, provenance) = (before.report.to_json().unwrap(), &mut self.report.provenance);
+        let sha256 = Sha256Digest::of(&json);
+        provenance.previous_document =
+            Some(BlobRef { key: format!("sha256/{sha256}"), sha256, size_bytes: json.len() as u64 });
+        provenance.previous_revision = Some(before.report.revision);
+        self.report.revision = before.report.revision + 1;
+        Self { before: Some(Box::new(before)), ..self }
+    }
+
+    /// As [`Self::new`], and each of the images read.
+    pub(crate) fn whole() -> Self {
+        let mut story = Self::new();
+        let reading = story.report.images[0].reading.clone();
+        for image in &mut story.report.images {
+            (image.reading, image.status) = (reading.clone(), ImageStatus::Completed);
+            (image.reason_code, image.reason, image.what_to_do) = (None, None, None);
+        }
+        (story.report.summary.completed, story.report.summary.failed) = (4, 0);
+        story
+    }
+
+    /// As [`Self::new`], with every doubt that a report with objects can have.
+    pub(crate) fn doubtful() -> Self {
+        let mut story = Self::new();
+        story.report.images[3].media_type = MediaType::Png;
+        story.report.images[3].dicom = None;
+        let jobs: Vec<_> = (1..).zip(story.report.images.iter().map(|image| image.job_id)).collect();
+        story.report.doubts = vec![Doubt::without_patient(&jobs[3..]), Doubt::instance_twice(&jobs[..3])];
+        story.sources =
+            [(Sha256Digest::of(b"a"), header(0)), (Sha256Digest::of(b"b"), header(0))].into_iter().collect();
+        story
+    }
+
     /// As [`Self::new`], of a PNG.
     pub(crate) fn png() -> Self {
         let mut story = Self::new();
         for image in &mut story.report.images {
-            (image.media_type, image.dicom) = (hilum_events::MediaType::Png, None);
+            (image.media_type, image.dicom) = (MediaType::Png, None);
         }
         story.sources = Sources::default();
         story
@@ -122,7 +159,13 @@ impl Story {
     }
 
     pub(crate) fn sr(&self) -> Instance {
-        sr(&self.report, &self.hash(), &self.sources).unwrap()
+        let hash = self.before.as_ref().map(|before| before.hash());
+        let predecessor = self.before.as_ref().zip(hash.as_ref()).map(|(before, json_sha256)| Predecessor {
+            report: &before.report,
+            json_sha256,
+            sources: &before.sources,
+        });
+        sr(&self.report, &self.hash(), &self.sources, predecessor.as_ref()).unwrap()
     }
 
     pub(crate) fn captures(&self) -> Vec<Instance> {

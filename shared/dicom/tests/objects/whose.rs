@@ -78,10 +78,11 @@ fn story(all: &[Said]) -> Story {
 
 fn objects(report: &Report, sources: &Sources, pictures: &Pictures) -> Vec<Instance> {
     let hash = Sha256Digest::of(&report.to_json().unwrap());
-    let mut made: Vec<Instance> = [sr(report, &hash, sources), encapsulated_pdf(report, &hash, sources, PDF)]
-        .into_iter()
-        .filter_map(Result::ok)
-        .collect();
+    let mut made: Vec<Instance> =
+        [sr(report, &hash, sources, None), encapsulated_pdf(report, &hash, sources, PDF)]
+            .into_iter()
+            .filter_map(Result::ok)
+            .collect();
     if let Ok(captures) = secondary_captures(report, pictures, &hash, sources) {
         made.extend(captures.map(Result::unwrap));
     }
@@ -152,7 +153,8 @@ fn a_report_that_says_that_its_headers_differ_names_nobody_though_a_file_is_gone
 fn one_instance_with_two_contents_is_referred_to_by_nothing() {
     let said = [[1, 1, 1, 1], [1, 1, 1, 1], [1, 1, 1, 1]];
     let mut story = story(&said);
-    let uid = |number| header_of(number, said[0]).sop_instance_uid;
+    // As a file writes one of odd length: others may begin with it.
+    let uid = |number| format!("{}\0", header_of(number, said[0]).sop_instance_uid);
     let refers = |story: &Story, uid: &str| {
         let objects = objects(&story.report, &story.sources, &story.pictures);
         objects
@@ -163,7 +165,8 @@ fn one_instance_with_two_contents_is_referred_to_by_nothing() {
     assert_eq!(refers(&story, &uid(1)), 3, "structured report, its picture, sheets");
     // Images 1 and 2 have one instance UID.
     let content = |number: u32| Sha256Digest::of(&number.to_be_bytes());
-    let same = StudyHeader { sop_instance_uid: uid(0), ..header_of(1, said[1]) };
+    let same =
+        StudyHeader { sop_instance_uid: header_of(0, said[0]).sop_instance_uid, ..header_of(1, said[1]) };
     story.sources =
         [(content(0), header_of(0, said[0])), (content(1), same), (content(2), header_of(2, said[2]))]
             .into_iter()

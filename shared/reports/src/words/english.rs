@@ -2,11 +2,11 @@
 
 use hilum_events::ReportCause;
 
-use super::Words;
+use super::{NAME, Words};
 use crate::document::{ChangeKind, DISCLAIMER, ImageStatus, UNTRAINED_NOTICE};
 
 pub(super) static WORDS: Words = Words {
-    kicker: "Hilum image report",
+    kicker: NAME,
     study: "Study",
     revision: |number| format!("revision {number}"),
     title: |study, revision| format!("Study {study}, revision {revision}"),

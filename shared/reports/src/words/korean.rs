@@ -7,7 +7,7 @@ use super::Words;
 use crate::document::{ChangeKind, ImageStatus};
 
 pub(super) static WORDS: Words = Words {
-    kicker: "Hilum 영상 판독 보조 보고서",
+    kicker: "Hilum image report (영상 보고서)",
     study: "검사",
     revision: |number| format!("개정 {number}"),
     title: |study, revision| format!("검사 {study}, 개정 {revision}"),

@@ -22,6 +22,15 @@ fn a_language_is_found_by_its_tag_and_by_narrower_ones() {
 }
 
 #[test]
+fn a_report_has_one_name_in_all_languages() {
+    for language in Language::ALL {
+        let kicker = language.words().kicker;
+        assert!(kicker.starts_with(NAME), "{language:?}: {kicker}");
+        assert_eq!(is_korean(kicker), language == Language::Korean, "{kicker}");
+    }
+}
+
+#[test]
 fn labels_have_their_korean_name_beside_the_english_one() {
     let korean = |label| Language::Korean.label(label);
     assert_eq!(korean("Pneumothorax"), "기흉 (Pneumothorax)");

@@ -49,7 +49,9 @@ fn the_documents_of_the_story_and_those_of_earlier_releases_fit() {
         report.set_time_zone(&zone.parse().unwrap());
         report
     });
-    let reports = reports.into_iter().chain([doubtful]).chain(zones);
+    let mut named = samples::revised();
+    named.provenance.previous_document = Some(samples::made_preview());
+    let reports = reports.into_iter().chain([doubtful, named]).chain(zones);
     let documents: Vec<_> = reports.map(|report| report.to_json().unwrap()).collect();
     for bytes in documents.iter().map(Vec::as_slice).chain([&earlier[..]]) {
         let document = serde_json::from_slice(bytes).unwrap();
