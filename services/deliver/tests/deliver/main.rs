@@ -4,6 +4,7 @@
 mod bench;
 mod canary;
 mod dicom;
+mod fhir_server;
 mod field;
 mod given_up;
 mod lost;
