@@ -3,8 +3,10 @@
 use bytes::Bytes;
 use hilum_blobs::BlobStore;
 use hilum_events::{DeliveredObject, ReportIssued, Sha256Digest};
-use hilum_forms::{FormError, Format, Language};
+use hilum_forms::{FormError, Format};
 use hilum_imaging::DecoderPool;
+
+use crate::targets::Target;
 
 /// Longest document, bytes.
 const DOCUMENT_MAX: u64 = 64 << 20;
@@ -94,18 +96,21 @@ impl Maker {
         self.store.probe().await.map_err(|error| format!("object storage is away: {error}"))
     }
 
-    /// The report in this form: one object, or for a form of several each of them.
+    /// The report in this form for this target: one object, or for a form of several each of them.
     pub(crate) async fn make(
         &self,
         report: &ReportIssued,
         format: Format,
-        language: Language,
+        target: &Target,
     ) -> Result<Vec<Object>, MakeError> {
         let document = &report.json;
         if document.size_bytes > DOCUMENT_MAX {
             return Err(MakeError::TooLong { size_bytes: document.size_bytes });
         }
-        let made = self.forms.make(document, format, language).await?;
+        let made = match format {
+            Format::Hl7 => self.forms.message(document, &target.message).await?,
+            _ => self.forms.make(document, format, target.language).await?,
+        };
         if !made.is_whole {
             return Err(MakeError::NotWhole { form: format.name() });
         }

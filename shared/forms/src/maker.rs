@@ -13,6 +13,7 @@ use hilum_reports::{Choice, Language, Picture, Pictures, Report, check, fhir, hl
 use crate::error::FormError;
 use crate::format::Format;
 use crate::headers::{self, Headers};
+use crate::message::Message;
 use crate::pictures;
 use crate::turn::{Turn, Turns};
 
@@ -65,6 +66,33 @@ impl Maker {
             }
             let turn = self.turn().await?;
             self.make_at(turn, json, format, language).await
+        })
+    }
+
+    /// The HL7 message for a receiver that wants more said than the form does. As [`Self::make`] otherwise.
+    ///
+    /// # Errors
+    /// See [`FormError`].
+    pub fn message<'a>(
+        &'a self,
+        json: &'a BlobRef,
+        message: &'a Message,
+    ) -> BoxFuture<'a, Result<Made, FormError>> {
+        Box::pin(async move {
+            let turn = self.turn().await?;
+            let document = self.document(json).await?;
+            let message = message.clone();
+            if !message.names_patient {
+                let make = move |report: &Report| hl7::oru_r01_to(report, &message.heading, None).into();
+                return checked(&turn, document, make).await;
+            }
+            let whose = self.whose(&turn, document, no_pictures).await?;
+            let make = move |whose: &Whose| {
+                let report = &whose.sight.report;
+                let patient = message.patient(report, &whose.headers.sources)?;
+                Ok(vec![hl7::oru_r01_to(report, &message.heading, Some(&patient)).into()])
+            };
+            whose.made(&turn, make).await
         })
     }
 
@@ -147,7 +175,7 @@ impl Maker {
         })
     }
 
-    /// What a DICOM form is made of. It is for programs too: of a document without flaws only.
+    /// What a form that names its patient is made of. It is for programs too: of a document without flaws only.
     async fn whose(
         &self,
         turn: &Turn,
@@ -224,7 +252,11 @@ fn one(instance: Instance) -> Result<Vec<Bytes>, FormError> {
 }
 
 /// A form for programs, which take what it says at its word: one of a document without flaws only.
-async fn checked(turn: &Turn, document: Bytes, make: fn(&Report) -> Bytes) -> Result<Made, FormError> {
+async fn checked(
+    turn: &Turn,
+    document: Bytes,
+    make: impl FnOnce(&Report) -> Bytes + Send + 'static,
+) -> Result<Made, FormError> {
     let made = move || {
         let report = Report::from_json(&document).map_err(FormError::Unreadable)?;
         check(&report).map_err(FormError::Flawed)?;

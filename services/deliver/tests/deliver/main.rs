@@ -8,6 +8,7 @@ mod fhir_server;
 mod field;
 mod given_up;
 mod lost;
+mod patients;
 mod protocols;
 mod receiver;
 mod scp;

@@ -16,9 +16,15 @@ const NO_RESULT: &str = "X";
 const PENDING: &str = "I";
 const ORDER_DETAIL: &str = "O";
 
+const NAME_UNREAD: &str =
+    "The images name their patient in characters that can't be told for certain, so the name is left out.";
+
 /// All segments, those of the study first, then image by image.
-pub(super) fn of(report: &Report) -> Vec<Segment> {
+pub(super) fn of(report: &Report, is_name_unread: bool) -> Vec<Segment> {
     let mut segments = of_study(report);
+    if is_name_unread {
+        segments.extend(text("patient-name", "Name of the patient", "", NAME_UNREAD));
+    }
     for (number, image) in (1..).zip(&report.images).take(sentences::IMAGES) {
         segments.extend(of_image(number, image));
     }
