@@ -16,7 +16,7 @@ pub use heading::{Heading, Patient, System};
 use segment::Segment;
 
 /// The message as a form of the report.
-pub const FORM: Form = Form { name: "hl7", media_type: "application/hl7-v2; charset=utf-8", version: 1 };
+pub const FORM: Form = Form { name: "hl7", media_type: "application/hl7-v2; charset=utf-8", version: 2 };
 
 /// Who sends the message and names the study.
 const APPLICATION: &str = "HILUM";

@@ -36,6 +36,8 @@ fn of_study(report: &Report) -> Vec<Segment> {
     let mut segments = text("disclaimer", "Disclaimer", "", &report.disclaimer);
     segments.extend(untrained.into_iter().flatten());
     segments.extend(text("summary", "Summary", "", &sentences::summary(report)));
+    segments.push(named("study", "Study", "", &report.study_name()));
+    segments.push(revision(report));
     let untold = sentences::untold(report).map(|said| text("untold", "Not told", "", &said));
     segments.extend(untold.into_iter().flatten());
     let doubts: Vec<_> = report.doubts.iter().map(|doubt| doubt.text.clone()).collect();
@@ -97,6 +99,11 @@ fn finding(reading: &ReadingEntry, finding: &Finding, place: &str) -> Vec<Segmen
 fn number(code: &[impl AsRef<str>], place: &str, value: f32) -> Segment {
     let segment = observation("NM", code, place).text(5, &value.to_string());
     segment.components(6, &["1", "", "UCUM"]).text(11, PRELIMINARY)
+}
+
+fn revision(report: &Report) -> Segment {
+    let segment = observation("NM", &["revision", "Revision", LOCAL_DESIGNATOR], "");
+    segment.text(5, &report.revision.to_string()).text(11, PRELIMINARY)
 }
 
 /// Which model said it, and of an image that came when.

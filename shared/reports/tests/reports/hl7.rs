@@ -63,6 +63,18 @@ fn the_head_says_what_it_is_and_names_no_patient() {
 }
 
 #[test]
+fn programs_find_the_study_and_the_revision_by_codes() {
+    for report in [samples::one_of_each(), samples::revised()] {
+        let written = hl7::oru_r01(&report);
+        let message = Message::parse(&written).unwrap();
+        let revision = observations(&message, "revision")[0];
+        let told = [2, 5, 11].map(|number| text(&message, revision, number));
+        assert_eq!(told, ["NM".to_owned(), report.revision.to_string(), "P".to_owned()]);
+        assert_eq!(text(&message, observations(&message, "study")[0], 5), "S-1");
+    }
+}
+
+#[test]
 fn a_finding_is_a_number_with_its_codes_and_the_device_of_its_weights() {
     let written = hl7::oru_r01(&trained());
     let message = Message::parse(&written).unwrap();
