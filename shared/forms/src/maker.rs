@@ -1,5 +1,6 @@
 //! From a stored document to the files of a form.
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -28,13 +29,19 @@ pub struct Maker {
     turns: Turns,
 }
 
-/// A form that was made.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A form that was made. Its files may name a patient: `Debug` shows none of them.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Made {
     /// Its files: one, or for a form of several objects each of them.
     pub files: Vec<Bytes>,
     /// Whether every picture and image that it should be made of was to be had: only then are its bytes those that [`Format::tag`] names.
     pub is_whole: bool,
+}
+
+impl fmt::Debug for Made {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Made({} files, is_whole: {})", self.files.len(), self.is_whole)
+    }
 }
 
 impl Made {
