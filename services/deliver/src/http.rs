@@ -12,8 +12,8 @@ use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use crate::secret::Secret;
 use crate::transport::SendError;
 
-/// Longest answer that is read, bytes.
-const ANSWER_MAX: usize = 1 << 20;
+/// Longest answer that is read, bytes: a FHIR server's to a report of 200 images has thousands of entries.
+const ANSWER_MAX: usize = 16 << 20;
 /// How long a connection may take to be made.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// No target is left alone for longer, whatever it asks for.

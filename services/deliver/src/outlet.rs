@@ -34,7 +34,7 @@ impl Outlet for Stored {
     async fn make(&self, report: &ReportIssued, target: &Target) -> Result<Vec<Object>, MakeError> {
         let mut objects = Vec::new();
         for form in &target.forms {
-            objects.extend(self.maker.make(report, *form, target.language).await?);
+            objects.extend(self.maker.make(report, *form, target).await?);
         }
         Ok(objects)
     }

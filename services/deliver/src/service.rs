@@ -14,7 +14,7 @@ use crate::begin::{Begun, begin};
 use crate::forms::Maker;
 use crate::outlet::Stored;
 use crate::shell::Courier;
-use crate::targets::{TRIAGE, Target, Targets};
+use crate::targets::{Address, TRIAGE, Target, Targets};
 use crate::transport::{PrepareError, Transport};
 use crate::triage::Triage;
 
@@ -22,7 +22,7 @@ use crate::triage::Triage;
 const CONSUMERS: &str = "consumers";
 /// Note of readiness: a consumer was lost.
 const LOST: &str = "lost consumers";
-/// Parcels for one target in hand at a time.
+/// Parcels for one target in hand at a time, unless its protocol wants one after the other.
 const AT_ONCE: usize = 4;
 /// Workers that may take a message and never answer before it is parked as poison.
 const MAX_UNANSWERED: u64 = 3;
@@ -187,7 +187,12 @@ fn spawn<H: Handle>(
 fn target_config(target: &Target, drain_limit: Duration) -> WorkConfig {
     // Each object has the target's time, and what holds on to one longer is let go there.
     let handle_limit = target.timeout.saturating_mul(OBJECTS_MAX).saturating_add(OWN_TIME);
-    work_config(target.name.as_str(), handle_limit, target.tries, drain_limit)
+    let config = work_config(target.name.as_str(), handle_limit, target.tries, drain_limit);
+    match target.address {
+        // A conditional request first looks whether something is there: of two at once each could find nothing and make it.
+        Address::Fhir { .. } => WorkConfig { concurrency: 1, ..config },
+        _ => config,
+    }
 }
 
 fn work_config(name: &str, handle_limit: Duration, max_tries: usize, drain_limit: Duration) -> WorkConfig {

@@ -3,6 +3,7 @@
 
 mod address;
 mod keys;
+mod message;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -14,7 +15,7 @@ use std::time::Duration;
 use hilum_events::{DeliveryTarget, Site};
 use serde::Deserialize;
 
-use hilum_forms::{Format, Language};
+use hilum_forms::{Format, Language, Message};
 
 pub use address::Address;
 pub use rules::Rule;
@@ -50,6 +51,8 @@ pub struct Target {
     pub forms: Vec<Format>,
     /// In which language forms for people are given.
     pub language: Language,
+    /// What HL7 messages say besides the report.
+    pub message: Message,
     /// Tries of one delivery before it is given up, 1 to 10,000.
     pub tries: usize,
     /// How long it may take to answer, 1 s to 600 s.
@@ -177,6 +180,7 @@ impl Target {
             name: target,
             sites: Sites::read(keys.sites.clone())?,
             language: language(keys.language.as_deref(), &forms)?,
+            message: message::read(&keys)?,
             forms,
             tries: within("tries", keys.tries.unwrap_or(TRIES), 1..=TRIES_MAX)?,
             timeout: Duration::from_secs(within(

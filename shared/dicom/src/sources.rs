@@ -29,6 +29,11 @@ impl Sources {
         dicom.filter(|image| seen.insert(image.sha256)).take(IMAGES_MAX).collect()
     }
 
+    /// All headers.
+    pub fn headers(&self) -> impl Iterator<Item = &StudyHeader> {
+        self.headers.values()
+    }
+
     /// The header of the file with this hash.
     pub fn of(&self, sha256: &Sha256Digest) -> Option<&StudyHeader> {
         self.headers.get(sha256)
@@ -39,7 +44,7 @@ impl Sources {
     ///
     /// # Errors
     /// When DICOM images have no header at all, or what they say can't be of one patient, now or when the report was issued.
-    pub(crate) fn patient(&self, report: &Report) -> Result<Option<&StudyHeader>, DicomError> {
+    pub fn patient(&self, report: &Report) -> Result<Option<&StudyHeader>, DicomError> {
         if report.may_be_of_several_patients() {
             return Err(DicomError::SeveralPatients);
         }

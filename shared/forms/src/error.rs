@@ -7,6 +7,8 @@ use hilum_reports::pdf::PdfError;
 use hilum_reports::{Flaw, ReadError};
 use tokio::task::JoinError;
 
+use crate::message::PatientError;
+
 /// A form could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum FormError {
@@ -28,6 +30,9 @@ pub enum FormError {
     /// There is no such DICOM object.
     #[error(transparent)]
     Dicom(#[from] DicomError),
+    /// A message can't name its patient.
+    #[error(transparent)]
+    Patient(#[from] PatientError),
     /// Whose the images are can't be told at this moment.
     #[error("the headers of the study's images can't be read at this moment; try again")]
     Header(#[source] DecodeError),

@@ -1,4 +1,4 @@
-//! Whose the images of a report are, for DICOM objects: asked of the decoder's child processes, since the files were
+//! Whose the images of a report are, for DICOM objects and for messages that name a patient: asked of the decoder's child processes, since the files were
 //! uploaded. What comes back names patients.
 
 use hilum_blobs::BlobStore;
@@ -16,7 +16,7 @@ pub(crate) struct Headers {
     pub(crate) is_whole: bool,
 }
 
-/// Those that the DICOM forms of `report` want, one file in memory at a time; what is `known` is not read again.
+/// Those that forms of `report` want that name a patient, one file in memory at a time; what is `known` is not read again.
 ///
 /// # Errors
 /// The storage is away, or the decoder can't work.

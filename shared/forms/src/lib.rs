@@ -6,6 +6,7 @@ mod error;
 mod format;
 mod headers;
 mod maker;
+mod message;
 mod pictures;
 mod turn;
 
@@ -13,5 +14,7 @@ pub use error::FormError;
 pub use format::{Format, UnknownFormat};
 pub use hilum_dicom::DicomError;
 pub use hilum_reports::Language;
+pub use hilum_reports::hl7::{Heading, System};
 pub use maker::{Made, Maker};
+pub use message::{Message, PatientError};
 pub use turn::Turn;

@@ -1,5 +1,6 @@
 //! From a stored document to the files of a form.
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use crate::before::Before;
 use crate::error::FormError;
 use crate::format::Format;
 use crate::headers::{self, Headers};
+use crate::message::Message;
 use crate::pictures;
 use crate::turn::{Turn, Turns};
 
@@ -28,13 +30,19 @@ pub struct Maker {
     turns: Turns,
 }
 
-/// A form that was made.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A form that was made. Its files may name a patient: `Debug` shows none of them.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Made {
     /// Its files: one, or for a form of several objects each of them.
     pub files: Vec<Bytes>,
     /// Whether every picture, image and earlier document that it should be made of was to be had: only then are its bytes those that [`Format::tag`] names.
     pub is_whole: bool,
+}
+
+impl fmt::Debug for Made {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Made({} files, is_whole: {})", self.files.len(), self.is_whole)
+    }
 }
 
 impl Made {
@@ -66,6 +74,33 @@ impl Maker {
             }
             let turn = self.turn().await?;
             self.make_at(turn, json, format, language).await
+        })
+    }
+
+    /// The HL7 message for a receiver that wants more said than the form does. As [`Self::make`] otherwise.
+    ///
+    /// # Errors
+    /// See [`FormError`].
+    pub fn message<'a>(
+        &'a self,
+        json: &'a BlobRef,
+        message: &'a Message,
+    ) -> BoxFuture<'a, Result<Made, FormError>> {
+        Box::pin(async move {
+            let turn = self.turn().await?;
+            let document = self.document(json).await?;
+            let message = message.clone();
+            if !message.names_patient {
+                let make = move |report: &Report| hl7::oru_r01_to(report, &message.heading, None).into();
+                return checked(&turn, document, make).await;
+            }
+            let whose = self.whose(&turn, document, no_pictures).await?;
+            let make = move |whose: &Whose| {
+                let report = &whose.sight.report;
+                let patient = message.patient(report, &whose.headers.sources)?;
+                Ok(vec![hl7::oru_r01_to(report, &message.heading, Some(&patient)).into()])
+            };
+            whose.made(&turn, make).await
         })
     }
 
@@ -153,7 +188,7 @@ impl Maker {
         })
     }
 
-    /// What a DICOM form is made of. It is for programs too: of a document without flaws only.
+    /// What a form that names its patient is made of. It is for programs too: of a document without flaws only.
     async fn whose(
         &self,
         turn: &Turn,
@@ -230,7 +265,11 @@ fn one(instance: Instance) -> Result<Vec<Bytes>, FormError> {
 }
 
 /// A form for programs, which take what it says at its word: one of a document without flaws only.
-async fn checked(turn: &Turn, document: Bytes, make: fn(&Report) -> Bytes) -> Result<Made, FormError> {
+async fn checked(
+    turn: &Turn,
+    document: Bytes,
+    make: impl FnOnce(&Report) -> Bytes + Send + 'static,
+) -> Result<Made, FormError> {
     let made = move || {
         let report = Report::from_json(&document).map_err(FormError::Unreadable)?;
         check(&report).map_err(FormError::Flawed)?;

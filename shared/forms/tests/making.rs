@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use hilum_blobs::{BlobStore, StoreConfig};
 use hilum_events::{BlobRef, MediaType, Sha256Digest};
-use hilum_forms::{DicomError, FormError, Format, Language, Made, Maker};
+use hilum_forms::{DicomError, FormError, Format, Language, Made, Maker, Message, PatientError};
 use hilum_imaging::{DecoderConfig, DecoderPool};
 use hilum_reports::{Choice, ObjectEntry, Pictures, Report, Summary, fhir, hl7, html, pdf, reduced, samples};
 
@@ -245,6 +245,32 @@ fn patient_id(file: &[u8]) -> String {
     let at = file.windows(head.len()).position(|window| window == head).unwrap() + head.len();
     let length = usize::from(u16::from_le_bytes([file[at], file[at + 1]]));
     String::from_utf8_lossy(&file[at + 2..at + 2 + length]).trim_end().to_owned()
+}
+
+#[tokio::test]
+async fn a_message_names_the_patient_of_its_images_and_its_debug_nobody() {
+    let store = Store::new();
+    let json = study_of(&store, &["noname1.dcm", "noname2.dcm"]).await;
+    let message = Message { names_patient: true, ..Message::default() };
+    let made = store.maker.message(&json, &message).await.unwrap();
+    assert!(made.is_whole && has(&made.files[0], b"\rPID|1||P-99||SMITH^JANE||19700101|M\r"));
+    assert_eq!(format!("{made:?}"), "Made(1 files, is_whole: true)");
+    // Without being told to it is the form, and that names nobody.
+    let unnamed = store.maker.message(&json, &Message::default()).await.unwrap();
+    assert_eq!(unnamed, store.made(&json, Format::Hl7).await);
+    assert!(!has(&unnamed.files[0], b"SMITH"));
+    for files in [["twoA.dcm", "twoB.dcm"], ["twoB.dcm", "twoA.dcm"]] {
+        let refused = store.maker.message(&study_of(&store, &files).await, &message).await.unwrap_err();
+        assert!(matches!(refused, FormError::Patient(PatientError::Several)), "{refused}");
+    }
+    // A file that is gone may be the one that contradicts.
+    let lost = store.blobs.put("of nobody".into()).await.unwrap();
+    let mut report = Report::from_json(&store.blobs.get(&json).await.unwrap()).unwrap();
+    (report.images[0].sha256, report.images[0].size_bytes) = (lost.sha256, lost.size_bytes);
+    report.provenance.objects[0] = ObjectEntry { sha256: lost.sha256, key: lost.key.clone() };
+    std::fs::remove_file(store.path(&lost)).unwrap();
+    let json = store.blobs.put(report.to_json().unwrap().into()).await.unwrap();
+    assert!(!store.maker.message(&json, &message).await.unwrap().is_whole);
 }
 
 #[tokio::test]

@@ -157,7 +157,7 @@ fn decoded(bytes: &[u8], character_set: &str) -> (String, bool) {
 }
 
 /// By the terms of a character set, and by the escape sequences that switch between them (PS3.3 C.12.1.1.2, ISO 2022).
-fn read(bytes: &[u8], character_set: &str) -> Option<String> {
+pub(crate) fn read(bytes: &[u8], character_set: &str) -> Option<String> {
     const ESCAPE: u8 = 0x1B;
     let codec = |term: &str| match term.trim() {
         "" => Some(SpecificCharacterSet::ISO_IR_6),

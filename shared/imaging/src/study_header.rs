@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::patient::read;
+
 /// The longest value that is taken over, bytes. The standard allows 64 characters, in a name three times as many.
 const TEXT_MAX_BYTES: usize = 1024;
 
@@ -71,6 +73,20 @@ impl HeaderText {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The text in Unicode, where `character_set` says beyond doubt which it is: `None` if the set is not known, a byte is
+    /// none of its characters, or bytes of a Latin set are UTF-8, as of a device that sets the wrong one. A text with a
+    /// backslash is several values, or has a sign that some sets have in its place.
+    pub fn in_unicode(&self, character_set: &str) -> Option<String> {
+        const LATIN: [&str; 5] = ["100", "101", "109", "110", "148"];
+        let first = character_set.split('\\').next().unwrap_or_default().trim();
+        let is_utf8 = !self.0.is_ascii() && str::from_utf8(&self.0).is_ok();
+        if is_utf8 && LATIN.iter().any(|number| first.ends_with(number)) {
+            return None;
+        }
+        let is_plain = |char: char| !char.is_control() && !"\\\u{fffd}".contains(char);
+        read(&self.0, character_set).filter(|text| text.chars().all(is_plain))
     }
 }
 
@@ -167,6 +183,31 @@ mod tests {
             assert!(HeaderText::new(bad).is_empty());
         }
         assert_eq!(HeaderText::new(&[b'x'; TEXT_MAX_BYTES]).as_bytes().len(), TEXT_MAX_BYTES);
+    }
+
+    #[test]
+    fn a_text_is_read_where_its_set_says_beyond_doubt_which_it_is() {
+        for (set, bytes, text) in [
+            ("", &b"Doe^Jane"[..], Some("Doe^Jane")),
+            ("ISO_IR 100", b"M\xfcller^J\xf6rg", Some("Müller^Jörg")),
+            ("ISO_IR 192", "홍^길동".as_bytes(), Some("홍^길동")),
+            (
+                "\\ISO 2022 IR 149",
+                b"Hong^Gildong=\x1b$)C\xfb\xf3^\x1b$)C\xd1\xce\xd4\xd7=\x1b$)C\xc8\xab^\x1b$)C\xb1\xe6\xb5\xbf",
+                Some("Hong^Gildong=洪^吉洞=홍^길동"),
+            ),
+            ("", b"M\xfcller", None),
+            ("ISO_IR 999", b"M\xfcller", None),
+            ("ISO_IR 100", "Müller".as_bytes(), None),
+            ("ISO_IR 100", b"M\x81ller", None),
+            ("ISO_IR 192", b"M\xfcller", None),
+            ("\\ISO 2022 IR 149", b"\xc8\xab", None),
+            ("ISO 2022 IR 149", b"\xc8", None),
+            ("", b"Doe\\Jane", None),
+            ("ISO 2022 IR 149", b"\x1b$)Z\xc8\xab", None),
+        ] {
+            assert_eq!(HeaderText::new(bytes).in_unicode(set).as_deref(), text, "{set}: {bytes:?}");
+        }
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! A report as a FHIR R4 Bundle: a DiagnosticReport, the ImagingStudy that it is of, a Device for each model and an
-//! Observation for each finding of each image. No extensions, and no Patient: Hilum knows none. Ids name the thing and not
-//! the revision, so that a newer bundle replaces what an older one said.
+//! Observation for each image and each finding. No extensions, and no Patient: Hilum knows none. It is a transaction of
+//! conditional requests (ADR 0045): whoever posts it twice, or a newer revision after it, has one DiagnosticReport.
 
 mod device;
 mod diagnostic_report;
 mod imaging_study;
 mod observation;
+mod request;
 mod types;
 
 use serde::Serialize;
@@ -17,16 +18,16 @@ use device::Device;
 use diagnostic_report::DiagnosticReport;
 use imaging_study::ImagingStudy;
 use observation::Observation;
+use request::Request;
 use types::{Identifier, urn};
 
 /// The bundle as a form of the report.
-pub const FORM: Form = Form { name: "fhir", media_type: "application/fhir+json", version: 1 };
+pub const FORM: Form = Form { name: "fhir", media_type: "application/fhir+json", version: 2 };
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Bundle {
     resource_type: &'static str,
-    id: String,
     identifier: Identifier,
     r#type: &'static str,
     timestamp: String,
@@ -38,8 +39,10 @@ struct Bundle {
 struct Entry {
     full_url: String,
     resource: Resource,
+    request: Request,
 }
 
+/// None has an id: that is the server's to give, and one of ours could be refused or be another resource's.
 #[derive(Serialize)]
 #[serde(tag = "resourceType")]
 #[expect(clippy::large_enum_variant, reason = "the largest one is the usual one")]
@@ -50,14 +53,19 @@ enum Resource {
     Observation(Observation),
 }
 
-impl Resource {
-    fn id(&self) -> &str {
-        match self {
-            Self::DiagnosticReport(resource) => &resource.id,
-            Self::ImagingStudy(resource) => &resource.id,
-            Self::Device(resource) => &resource.id,
-            Self::Observation(resource) => &resource.id,
-        }
+impl Entry {
+    fn of(resource: Resource) -> Self {
+        let (place, request) = match &resource {
+            Resource::DiagnosticReport(report) => {
+                (&report.place, Request::update(diagnostic_report::TYPE, &report.identifier))
+            }
+            Resource::ImagingStudy(study) => (&study.place, study.request()),
+            Resource::Device(device) => (&device.place, Request::create(device::TYPE, &device.identifier)),
+            Resource::Observation(observation) => {
+                (&observation.place, Request::update(observation::TYPE, &observation.identifier))
+            }
+        };
+        Self { full_url: urn(place), request, resource }
     }
 }
 
@@ -74,11 +82,10 @@ pub fn bundle(report: &Report) -> Vec<u8> {
     let id = identity::of_study(report.study_id, &format!("fhir/bundle/{}", report.revision));
     let bundle = Bundle {
         resource_type: "Bundle",
-        id: id.to_string(),
         identifier: Identifier::uuid(id),
-        r#type: "collection",
+        r#type: "transaction",
         timestamp: report.as_of.to_string(),
-        entry: resources.map(|resource| Entry { full_url: urn(resource.id()), resource }).collect(),
+        entry: resources.map(Entry::of).collect(),
     };
     // Structs and no `json!`: the order of the fields is theirs, whatever other crates want of serde_json.
     let mut json = serde_json::to_vec_pretty(&bundle).expect("structs of text and numbers have a JSON form");

@@ -1,6 +1,8 @@
-//! A report as an HL7 v2.5.1 message ORU^R01: the findings as numbers, the rest as lines of text. It names no patient,
-//! because Hilum knows none: whoever receives it finds the study by its UID or by the sender's name for it.
+//! A report as an HL7 v2.5.1 message ORU^R01: the findings as numbers, the rest as lines of text. The form of the report
+//! names no patient, because Hilum knows none: whoever receives it finds the study by its UID or by the sender's name for it.
+//! A message for a receiver of its own says who that is and, where somebody asked the images, whose they are (ADR 0045).
 
+mod heading;
 mod observations;
 mod segment;
 
@@ -11,10 +13,11 @@ use crate::codes::IMAGING_REPORT;
 use crate::document::Report;
 use crate::form::Form;
 use crate::{identity, sentences};
+pub use heading::{Heading, Patient, System};
 use segment::Segment;
 
 /// The message as a form of the report.
-pub const FORM: Form = Form { name: "hl7", media_type: "application/hl7-v2; charset=utf-8", version: 1 };
+pub const FORM: Form = Form { name: "hl7", media_type: "application/hl7-v2; charset=utf-8", version: 2 };
 
 /// Who sends the message and names the study.
 const APPLICATION: &str = "HILUM";
@@ -23,20 +26,31 @@ const CONTROL_ID_CHARACTERS: usize = 20;
 
 /// Makes the message of a report that [`crate::check`] finds no flaw in. Segments end with a carriage return.
 pub fn oru_r01(report: &Report) -> String {
+    oru_r01_to(report, &Heading::default(), None)
+}
+
+/// As [`oru_r01`], for the receiver that the heading names. `patient` is whose all of its images are.
+pub fn oru_r01_to(report: &Report, heading: &Heading, patient: Option<&Patient>) -> String {
     let mut message = String::new();
-    for segment in [header(report), patient(), order(report), request(report)] {
+    let accession_number = patient.map_or("", |patient| &patient.accession_number);
+    let patient_segment = patient.map_or_else(no_patient, Patient::segment);
+    let request = request(report, accession_number);
+    for segment in [header(report, heading), patient_segment, order(report), request] {
         segment.write(&mut message);
     }
-    for (number, observation) in (1_u32..).zip(observations::of(report)) {
+    let is_name_unread = patient.is_some_and(|patient| patient.is_name_unread);
+    for (number, observation) in (1_u32..).zip(observations::of(report, is_name_unread)) {
         observation.text(1, &number.to_string()).write(&mut message);
     }
     message
 }
 
-fn header(report: &Report) -> Segment {
+fn header(report: &Report, heading: &Heading) -> Segment {
     Segment::header()
-        .text(3, APPLICATION)
-        .text(4, report.site.as_str())
+        .components(3, &heading.sending_application.or(APPLICATION))
+        .components(4, &heading.sending_facility.or(report.site.as_str()))
+        .components(5, &heading.receiving_application.or(""))
+        .components(6, &heading.receiving_facility.or(""))
         .text(7, &time(report, report.as_of))
         .components(9, &["ORU", "R01", "ORU_R01"])
         .text(10, &control_id(report))
@@ -57,7 +71,7 @@ fn processing_id(report: &Report) -> &'static str {
 }
 
 /// Its required fields, the patient's identifiers and name, are empty.
-fn patient() -> Segment {
+fn no_patient() -> Segment {
     Segment::new("PID").text(1, "1").text(5, "")
 }
 
@@ -65,7 +79,7 @@ fn order(report: &Report) -> Segment {
     Segment::new("ORC").text(1, "RE").components(3, &filler(report))
 }
 
-fn request(report: &Report) -> Segment {
+fn request(report: &Report, accession_number: &str) -> Segment {
     let (first, last) = sentences::received(report);
     let code = IMAGING_REPORT;
     Segment::new("OBR")
@@ -74,6 +88,8 @@ fn request(report: &Report) -> Segment {
         .components(4, &[code.value, code.meaning, code.scheme.designator()])
         .text(7, &time(report, first))
         .text(8, &time(report, last))
+        // Where IHE Radiology has it.
+        .text(18, accession_number)
         .text(22, &time(report, report.as_of))
         .text(24, "RAD")
         // Preliminary: a model said it and nobody signed it.

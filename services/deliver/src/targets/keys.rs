@@ -50,6 +50,12 @@ pub(super) struct Keys {
     pub(super) region: Option<String>,
     pub(super) access_key_id_env: Option<String>,
     pub(super) secret_access_key_env: Option<String>,
+    pub(super) sending_application: Option<String>,
+    pub(super) sending_facility: Option<String>,
+    pub(super) receiving_application: Option<String>,
+    pub(super) receiving_facility: Option<String>,
+    pub(super) name_patient: Option<bool>,
+    pub(super) assigning_authority: Option<String>,
 }
 
 /// Keys of every kind.
@@ -100,7 +106,17 @@ impl Kind {
             Self::Dicom => &["host", "port", "called_ae", "calling_ae"],
             Self::Stow => &["url", "token_env", "token_file", "token_over_http"],
             Self::Fhir => &["url", "token_env", "token_file", "token_over_http", "every_revision"],
-            Self::Hl7 => &["host", "port", "every_revision"],
+            Self::Hl7 => &[
+                "host",
+                "port",
+                "every_revision",
+                "sending_application",
+                "sending_facility",
+                "receiving_application",
+                "receiving_facility",
+                "name_patient",
+                "assigning_authority",
+            ],
             Self::Webhook => &[
                 "url",
                 "token_env",

@@ -127,6 +127,32 @@ fn each_kind_has_its_keys() {
     }
 }
 
+#[test]
+fn a_target_of_hl7_says_what_its_messages_say() {
+    let file = |kind: &str, keys: &str| {
+        let read = Targets::parse(&format!("[target.t]\n{kind}\n{keys}\n"));
+        read.map(|targets| targets.targets[0].message.clone()).map_err(|error| error.to_string())
+    };
+    const HL7: &str = "kind='hl7'\nhost='h'\nport=2575";
+    let usual = file(HL7, "").unwrap();
+    assert!(!usual.names_patient, "only where somebody asked for it");
+    let keys = "sending_application='READER'\nsending_facility='NORTH^1.2^ISO'\nreceiving_application='RIS'\n\
+                receiving_facility='KLINIK'\nname_patient=true\nassigning_authority='KLINIK'";
+    let told = file(HL7, keys).unwrap();
+    assert!(told.names_patient && told.heading != usual.heading);
+    assert_eq!(told.assigning_authority, "KLINIK");
+    for (kind, keys, said) in [
+        (HL7, "receiving_application='a|b'", "`receiving_application` must be a name"),
+        (HL7, "sending_facility=''", "`sending_facility` must be a name"),
+        (HL7, "assigning_authority='KLINIK'", "`name_patient` is not true"),
+        (HL7, "name_patient=true\nassigning_authority='a^b'", "`assigning_authority` must be a name"),
+        ("kind='fhir'\nurl='http://h/fhir'", "name_patient=true", "has no key `name_patient`"),
+    ] {
+        let error = file(kind, keys).unwrap_err();
+        assert!(error.contains(said), "{keys}: {error}");
+    }
+}
+
 /// A PACS that is away for a day gets everything by itself.
 #[test]
 fn the_usual_tries_take_more_than_a_day() {

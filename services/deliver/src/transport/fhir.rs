@@ -1,11 +1,12 @@
-//! FHIR: a bundle by HTTP POST, and what the answer says of it.
+//! FHIR: a transaction by HTTP POST to the base address (R4, 3.1.0.11), and what the answer says of it.
 
 mod outcome;
 
 use std::time::Duration;
 
-use reqwest::{Url, header};
+use reqwest::{StatusCode, Url, header};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::SendError;
 use crate::forms::Object;
@@ -13,6 +14,8 @@ use crate::http::{self, Answer, Caller};
 use crate::secret::Secret;
 
 const MEDIA_TYPE: &str = "application/fhir+json";
+/// RFC 7240.
+const PREFER: &str = "prefer";
 
 /// A FHIR service.
 #[derive(Debug)]
@@ -21,11 +24,11 @@ pub(super) struct Endpoint {
     base: Url,
 }
 
-/// As much of a bundle as tells where it goes.
+/// As much of a bundle as its answer is compared with.
 #[derive(Deserialize)]
 struct Bundle {
-    #[serde(rename = "type")]
-    kind: String,
+    #[serde(default)]
+    entry: Vec<IgnoredAny>,
 }
 
 impl Endpoint {
@@ -33,50 +36,68 @@ impl Endpoint {
         Ok(Self { caller: Caller::new(token, limit)?, base })
     }
 
-    /// Posts the bundle.
+    /// Posts the bundle, a transaction.
     pub(super) async fn post(&self, object: &Object) -> Result<String, SendError> {
-        let place = place_of(&self.base, &object.bytes)?;
+        let bundle: Result<Bundle, _> = serde_json::from_slice(&object.bytes);
+        let bundle =
+            bundle.map_err(|error| SendError::refused(format!("what was made is no bundle: {error}")))?;
         let request = |client: &reqwest::Client| {
             client
-                .post(place.clone())
+                .post(self.base.clone())
                 .header(header::CONTENT_TYPE, MEDIA_TYPE)
                 .header(header::ACCEPT, MEDIA_TYPE)
+                // What was stored need not come back.
+                .header(PREFER, "return=minimal")
                 .body(object.bytes.clone())
         };
-        taken(&self.caller.send(request).await?)
+        taken(&self.caller.send(request).await?, bundle.entry.len())
     }
 }
 
-/// Whether the bundle was taken. A success with an error in it is none (R4, 3.1.0.4 and 3.2): of an outcome only the codes
-/// of its issues are told.
-fn taken(answer: &Answer) -> Result<String, SendError> {
+/// Whether the transaction with so many entries was taken. A success with an error in it is none (R4, 3.1.0.4 and 3.2), nor
+/// is one that does not say of each entry that it was done: of an outcome only the codes of its issues are told.
+fn taken(answer: &Answer, entries: usize) -> Result<String, SendError> {
     let code = answer.status.as_u16();
     if !answer.is_success() {
-        let codes = outcome::read(&answer.body).unwrap_or_default();
-        return Err(http::not_taken(answer, outcome::sentence(&codes).as_deref()));
+        return Err(not_taken(answer));
     }
     if answer.body.trim_ascii().is_empty() {
         return Ok(format!("HTTP {code}"));
     }
-    let errors = outcome::read(&answer.body);
-    let errors = errors
+    let outcome = outcome::read(&answer.body);
+    let outcome = outcome
         .ok_or_else(|| SendError::failed(format!("it answered HTTP {code} and something else than FHIR")))?;
-    match outcome::sentence(&errors) {
-        None => Ok(format!("HTTP {code}")),
-        Some(codes) => Err(SendError::failed(format!(
-            "it answered HTTP {code} with an outcome that is an error: {codes}"
+    if let Some(codes) = outcome::sentence(&outcome.codes) {
+        let what = format!("it answered HTTP {code} with an outcome that is an error: {codes}");
+        return Err(SendError::failed(what));
+    }
+    match outcome.bundle {
+        Some(bundle) if !bundle.is_response => Err(SendError::failed(format!(
+            "it answered HTTP {code} with a bundle that is no transaction-response; is `url` the base of the service?"
         ))),
+        Some(bundle) if bundle.done < entries => Err(SendError::failed(format!(
+            "it answered HTTP {code} and says of {} of {entries} entries that they are done",
+            bundle.done
+        ))),
+        _ => Ok(format!("HTTP {code}")),
     }
 }
 
-/// A transaction or batch goes to the base address (R4, 3.1.0.11), any other bundle is a resource to be created.
-fn place_of(base: &Url, body: &[u8]) -> Result<Url, SendError> {
-    let bundle: Result<Bundle, _> = serde_json::from_slice(body);
-    let bundle =
-        bundle.map_err(|error| SendError::refused(format!("what was made is no bundle: {error}")))?;
-    match bundle.kind.as_str() {
-        "transaction" | "batch" => Ok(base.clone()),
-        _ => Ok(under(base, "Bundle")),
+fn not_taken(answer: &Answer) -> SendError {
+    let outcome = outcome::read(&answer.body).unwrap_or_default();
+    let codes = outcome::sentence(&outcome.codes);
+    match answer.status {
+        // Somebody else wrote at the same time.
+        StatusCode::CONFLICT => SendError::Failed {
+            what: "it answered HTTP 409: another request changed the same at that time".to_owned(),
+            source: None,
+            not_before: answer.retry_after,
+        },
+        StatusCode::PRECONDITION_FAILED => SendError::refused(
+            "it answered HTTP 412: several resources there have an identifier of this report; leave one of each there \
+             and redrive it",
+        ),
+        _ => http::not_taken(answer, codes.as_deref()),
     }
 }
 
@@ -93,15 +114,50 @@ mod tests {
     use super::*;
     use crate::http::tests::answered;
 
+    /// A bundle with an entry for each status.
+    fn response(kind: &str, statuses: &[&str]) -> String {
+        let entry = |status: &&str| format!(r#"{{"response":{{"status":"{status}"}}}}"#);
+        let entries = statuses.iter().map(entry).collect::<Vec<_>>().join(",");
+        format!(r#"{{"resourceType":"Bundle","type":"{kind}","entry":[{entries}]}}"#)
+    }
+
     #[test]
-    fn a_transaction_goes_to_the_base_and_a_collection_is_created() {
-        for base in ["http://h/fhir", "http://h/fhir/"] {
-            let base = Url::parse(base).unwrap();
-            let place = |body: &[u8]| place_of(&base, body).map(|url| url.to_string());
-            assert_eq!(place(br#"{"type":"transaction"}"#).unwrap(), base.to_string());
-            assert_eq!(place(br#"{"type":"collection"}"#).unwrap(), "http://h/fhir/Bundle");
-            assert!(place(b"[]").is_err());
+    fn each_entry_has_to_be_told_as_done() {
+        let taken = |body: &str| taken(&answered(200, MEDIA_TYPE, body), 2);
+        assert!(taken(&response("transaction-response", &["201 Created", "200"])).is_ok());
+        let xml = |second: &str| {
+            format!(
+                r#"<Bundle xmlns="http://hl7.org/fhir"><type value="transaction-response"/><entry><response><status value="201"/></response></entry>{second}</Bundle>"#
+            )
+        };
+        assert!(taken(&xml(r#"<entry><response><status value="200 OK"/></response></entry>"#)).is_ok());
+        for (body, told) in [
+            (response("transaction-response", &["201 Created"]), "1 of 2 entries"),
+            (response("transaction-response", &[]), "0 of 2 entries"),
+            (response("transaction-response", &["201 Created", "404 CANARY"]), "an error: other"),
+            (response("transaction", &["201", "201"]), "no transaction-response"),
+            (
+                r#"{"resourceType":"Bundle","type":"collection","id":"1"}"#.to_owned(),
+                "no transaction-response",
+            ),
+            (xml(""), "1 of 2 entries"),
+            (xml("<entry/>"), "1 of 2 entries"),
+            (xml("").replace("transaction-response", "collection"), "no transaction-response"),
+        ] {
+            let failed = taken(&body).unwrap_err();
+            assert!(matches!(failed, SendError::Failed { .. }), "{body}");
+            assert!(failed.to_string().contains(told), "{body}: {failed}");
         }
+    }
+
+    #[test]
+    fn several_that_match_are_for_people_to_sort_out_and_a_conflict_passes() {
+        let several = r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"multiple-matches","diagnostics":"CANARY"}]}"#;
+        let refused = taken(&answered(412, MEDIA_TYPE, several), 1).unwrap_err();
+        assert!(matches!(refused, SendError::Refused { .. }));
+        assert!(refused.to_string().contains("leave one of each there"), "{refused}");
+        let conflict = taken(&answered(409, MEDIA_TYPE, several), 1).unwrap_err();
+        assert!(matches!(conflict, SendError::Failed { .. }), "{conflict}");
     }
 
     #[test]
@@ -112,7 +168,7 @@ mod tests {
             (422, "it answered HTTP 422: required"),
             (503, "it is busy: it answered HTTP 503: required"),
         ] {
-            let failed = taken(&answered(status, MEDIA_TYPE, error)).unwrap_err();
+            let failed = taken(&answered(status, MEDIA_TYPE, error), 1).unwrap_err();
             assert_eq!(failed.to_string(), told);
             assert_eq!(matches!(failed, SendError::Refused { .. }), status == 422);
         }
@@ -120,12 +176,12 @@ mod tests {
             (201, ""),
             (200, " "),
             (200, &*error.replace("error", "warning")),
-            (201, r#"{"resourceType":"Bundle","type":"collection","id":"1"}"#),
+            (200, &*response("transaction-response", &["201 Created"])),
         ] {
-            assert_eq!(taken(&answered(status, MEDIA_TYPE, body)).unwrap(), format!("HTTP {status}"));
+            assert_eq!(taken(&answered(status, MEDIA_TYPE, body), 1).unwrap(), format!("HTTP {status}"));
         }
         for body in ["ok", "{}", "[]", "{\"message\":\"queued\"}", "<a/>"] {
-            let failed = taken(&answered(200, "", body)).unwrap_err();
+            let failed = taken(&answered(200, "", body), 1).unwrap_err();
             assert!(matches!(&failed, SendError::Failed { .. }), "{failed}");
         }
     }

@@ -4,9 +4,11 @@
 mod bench;
 mod canary;
 mod dicom;
+mod fhir_server;
 mod field;
 mod given_up;
 mod lost;
+mod patients;
 mod protocols;
 mod receiver;
 mod scp;

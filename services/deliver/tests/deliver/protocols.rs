@@ -18,6 +18,7 @@ pub(crate) fn target(address: Address) -> Target {
         sites: Sites::All,
         forms: Vec::new(),
         language: Default::default(),
+        message: Default::default(),
         tries: 3,
         timeout: Duration::from_secs(5),
         is_newest_only: true,
@@ -136,7 +137,7 @@ pub(crate) const MESSAGE: &str =
     "MSH|^~\\&|HILUM|NORTH|RIS|NORTH|20260101||ORU^R01^ORU_R01|42-2|P|2.5.1\rPID|1\r";
 
 /// Reads one framed message from each connection and answers the next of `answers`; what came.
-async fn mllp(answers: &'static [&'static str]) -> (u16, tokio::task::JoinHandle<Vec<Vec<u8>>>) {
+pub(crate) async fn mllp(answers: &'static [&'static str]) -> (u16, tokio::task::JoinHandle<Vec<Vec<u8>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let task = tokio::spawn(async move {

@@ -1,4 +1,4 @@
-//! The models as devices.
+//! The models as devices, which all reports share: nothing stands there that is of one report, such as what ran the model.
 
 use std::collections::BTreeSet;
 
@@ -14,8 +14,9 @@ pub(super) const TYPE: &str = "Device";
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Device {
-    pub(super) id: String,
-    identifier: Vec<Identifier>,
+    #[serde(skip)]
+    pub(super) place: String,
+    pub(super) identifier: Vec<Identifier>,
     status: &'static str,
     device_name: Vec<DeviceName>,
     r#type: CodeableConcept,
@@ -40,11 +41,11 @@ struct Version {
 pub(super) fn of(report: &Report) -> Vec<Device> {
     let mut seen = BTreeSet::new();
     let devices = report.models.iter().map(device);
-    devices.filter(|device| seen.insert(device.id.clone())).collect()
+    devices.filter(|device| seen.insert(device.place.clone())).collect()
 }
 
-/// The id of the device that a model is.
-pub(super) fn id(model: &ModelKey) -> String {
+/// The place of the device that a model is.
+pub(super) fn place(model: &ModelKey) -> String {
     identity::of_device(model).to_string()
 }
 
@@ -52,14 +53,13 @@ fn device(model: &ModelEntry) -> Device {
     let identity = &model.identity;
     let uuid = identity::of_device(&ModelKey::of(identity));
     let version = |what: &str, value: String| Version { r#type: CodeableConcept::text(what), value };
-    let mut versions = vec![
+    let versions = vec![
         version("model", identity.version.clone()),
         version("SHA-256 of the weights", identity.weights_sha256.to_string()),
         version("preprocessing", identity.preprocessing_id.clone()),
     ];
-    versions.extend(model.engines.iter().map(|engine| version("engine", sentences::engine(engine))));
     Device {
-        id: uuid.to_string(),
+        place: uuid.to_string(),
         identifier: vec![Identifier::dicom(&identity::oid(uuid))],
         status: "active",
         device_name: vec![DeviceName { name: identity.name.clone(), r#type: "model-name" }],

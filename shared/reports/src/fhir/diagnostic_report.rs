@@ -10,14 +10,17 @@ use crate::codes::{IMAGING_REPORT, RADIOLOGY};
 use crate::document::{Report, UNTRAINED_NOTICE};
 use crate::{identity, sentences};
 
+/// The name of the resource.
+pub(super) const TYPE: &str = "DiagnosticReport";
 /// Sections of a diagnostic service, HL7 v2 table 0074.
 const SECTIONS: &str = "http://terminology.hl7.org/CodeSystem/v2-0074";
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct DiagnosticReport {
-    pub(super) id: String,
-    identifier: Vec<Identifier>,
+    #[serde(skip)]
+    pub(super) place: String,
+    pub(super) identifier: Vec<Identifier>,
     status: &'static str,
     category: Vec<CodeableConcept>,
     code: CodeableConcept,
@@ -46,7 +49,7 @@ pub(super) fn of(
     let sender = named.map(|name| Identifier::named(name.to_string(), format!("site {}", report.site)));
     let (start, end) = sentences::received(report);
     DiagnosticReport {
-        id: identity::of_study(report.study_id, "fhir/report").to_string(),
+        place: identity::of_study(report.study_id, "fhir/report").to_string(),
         identifier: std::iter::once(Identifier::uuid(report.study_id.as_uuid())).chain(sender).collect(),
         // A model said it and nobody signed it.
         status: "preliminary",
@@ -54,8 +57,8 @@ pub(super) fn of(
         code: CodeableConcept::coded([Coding::standard(IMAGING_REPORT)], IMAGING_REPORT.meaning),
         effective_period: Period { start, end },
         issued: report.as_of,
-        result: observations.iter().map(|one| Reference::to(observation::TYPE, &one.id)).collect(),
-        imaging_study: studies.iter().map(|one| Reference::to(imaging_study::TYPE, &one.id)).collect(),
+        result: observations.iter().map(|one| Reference::to(observation::TYPE, &one.place)).collect(),
+        imaging_study: studies.iter().map(|one| Reference::to(imaging_study::TYPE, &one.place)).collect(),
         conclusion: conclusion(report),
     }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use hilum_events::DicomIdentity;
 use serde::Serialize;
 
+use super::request::Request;
 use super::types::{Annotation, Coding, Identifier, Reference, annotations};
 use crate::document::{ImageEntry, Report};
 use crate::identity;
@@ -17,8 +18,12 @@ const MODALITIES: &str = "http://dicom.nema.org/resources/ontology/DCM";
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ImagingStudy {
-    pub(super) id: String,
-    identifier: Vec<Identifier>,
+    #[serde(skip)]
+    pub(super) place: String,
+    pub(super) identifier: Vec<Identifier>,
+    /// Whether it is a DICOM study.
+    #[serde(skip)]
+    is_dicom: bool,
     status: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     modality: Vec<Coding>,
@@ -50,12 +55,23 @@ pub(super) fn of(report: &Report) -> Vec<ImagingStudy> {
     uids.map(|uid| imaging_study(report, uid)).collect()
 }
 
-/// The id of the study that an image belongs to.
-pub(super) fn id(report: &Report, image: &ImageEntry) -> String {
-    id_of(report, study_uid(image))
+impl ImagingStudy {
+    /// A DICOM study is the archive's, which may have told the server of it, with its patient: that is left as it is and
+    /// referred to. Ours stands in for it only where there is none.
+    pub(super) fn request(&self) -> Request {
+        match self.is_dicom {
+            true => Request::create(TYPE, &self.identifier),
+            false => Request::update(TYPE, &self.identifier),
+        }
+    }
 }
 
-fn id_of(report: &Report, uid: Option<&str>) -> String {
+/// The place of the study that an image belongs to.
+pub(super) fn place(report: &Report, image: &ImageEntry) -> String {
+    place_of(report, study_uid(image))
+}
+
+fn place_of(report: &Report, uid: Option<&str>) -> String {
     let what = match uid {
         Some(uid) => format!("fhir/imaging-study/{uid}"),
         None => "fhir/imaging-study".to_owned(),
@@ -83,8 +99,9 @@ fn imaging_study(report: &Report, uid: Option<&str>) -> ImagingStudy {
     modalities.sort_unstable();
     modalities.dedup();
     ImagingStudy {
-        id: id_of(report, uid),
+        place: place_of(report, uid),
         identifier: vec![identifier],
+        is_dicom: uid.is_some(),
         status: "available",
         modality: modalities.into_iter().map(|code| modality(Some(code))).collect(),
         // R4 wants a subject. None is made up.

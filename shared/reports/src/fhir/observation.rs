@@ -1,4 +1,4 @@
-//! What the models said, one observation for each finding of each image, and one for each image without a reading.
+//! What the models said: one observation for each image, which says what became of it, and one for each of its findings.
 
 use hilum_events::Finding;
 use jiff::Timestamp;
@@ -11,6 +11,8 @@ use crate::{codes, identity, sentences};
 
 /// The name of the resource.
 pub(super) const TYPE: &str = "Observation";
+/// What the observation of the image itself is told from its findings by.
+const READING: &str = "fhir/reading";
 const CATEGORIES: &str = "http://terminology.hl7.org/CodeSystem/observation-category";
 const ABSENT_REASONS: &str = "http://terminology.hl7.org/CodeSystem/data-absent-reason";
 const INTERPRETATIONS: &str = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation";
@@ -18,8 +20,9 @@ const INTERPRETATIONS: &str = "http://terminology.hl7.org/CodeSystem/v3-Observat
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Observation {
-    pub(super) id: String,
-    identifier: Vec<Identifier>,
+    #[serde(skip)]
+    pub(super) place: String,
+    pub(super) identifier: Vec<Identifier>,
     status: &'static str,
     category: Vec<CodeableConcept>,
     code: CodeableConcept,
@@ -36,6 +39,8 @@ pub(super) struct Observation {
     method: Option<CodeableConcept>,
     #[serde(skip_serializing_if = "Option::is_none")]
     device: Option<Reference>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    has_member: Vec<Reference>,
     derived_from: Vec<Reference>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     component: Vec<Component>,
@@ -64,14 +69,17 @@ struct Place<'a> {
     image: &'a ImageEntry,
 }
 
-/// The observations, image by image, findings in the model's order.
+/// The observations, image by image, findings in the model's order behind the image's own.
 pub(super) fn of(report: &Report) -> Vec<Observation> {
     let mut observations = Vec::new();
     for (number, image) in (1..).zip(&report.images).take(sentences::IMAGES) {
         let place = Place { report, number, image };
         match &image.reading {
             Some(reading) => {
-                observations.extend(reading.findings.iter().map(|one| finding(place, reading, one)));
+                let findings: Vec<_> =
+                    reading.findings.iter().map(|one| finding(place, reading, one)).collect();
+                observations.push(with_reading(place, reading, &findings));
+                observations.extend(findings);
             }
             None => observations.push(without_reading(place)),
         }
@@ -88,18 +96,20 @@ fn finding(place: Place<'_>, reading: &ReadingEntry, finding: &Finding) -> Obser
     Observation {
         value_quantity: Some(Quantity::ratio(finding.probability, "probability")),
         interpretation: score.and_then(|score| interpretation(reading, score)).into_iter().collect(),
-        method: Some(CodeableConcept::text(sentences::method(reading))),
-        device: Some(Reference::to(device::TYPE, &device::id(&reading.model))),
         component: components(finding),
-        ..observation(place, &what, CodeableConcept::coded(coding, &label))
+        ..by_model(place, reading, &what, CodeableConcept::coded(coding, &label))
     }
+}
+
+/// Of an image that was read: which findings are its own. One that had none in an earlier revision says so no longer.
+fn with_reading(place: Place<'_>, reading: &ReadingEntry, findings: &[Observation]) -> Observation {
+    let has_member = findings.iter().map(|finding| Reference::to(TYPE, &finding.place)).collect();
+    Observation { has_member, ..by_model(place, reading, READING, reading_code()) }
 }
 
 /// Of an image without a reading: what R4 calls a measurement that was not completed, or one of which nothing is known yet.
 fn without_reading(place: Place<'_>) -> Observation {
     let image = place.image;
-    let what = "Reading of the image";
-    let code = CodeableConcept::coded([Coding::local("reading", what)], what);
     let (status, absent) = match image.status {
         ImageStatus::Pending => {
             let unknown = Coding::new(ABSENT_REASONS, "temp-unknown", "Temporarily Unknown");
@@ -114,9 +124,23 @@ fn without_reading(place: Place<'_>) -> Observation {
     };
     let data_absent_reason = Some(absent);
     let mut observation =
-        Observation { status, data_absent_reason, ..observation(place, "fhir/reading", code) };
+        Observation { status, data_absent_reason, ..observation(place, READING, reading_code()) };
     observation.note.extend(annotations(image.what_to_do.clone()));
     observation
+}
+
+fn reading_code() -> CodeableConcept {
+    let what = "Reading of the image";
+    CodeableConcept::coded([Coding::local("reading", what)], what)
+}
+
+/// What all that a model said of an image has in common.
+fn by_model(place: Place<'_>, reading: &ReadingEntry, what: &str, code: CodeableConcept) -> Observation {
+    Observation {
+        method: Some(CodeableConcept::text(sentences::method(reading))),
+        device: Some(Reference::to(device::TYPE, &device::place(&reading.model))),
+        ..observation(place, what, code)
+    }
 }
 
 /// What all observations of an image have in common. `what` tells this one from the others.
@@ -126,7 +150,8 @@ fn observation(place: Place<'_>, what: &str, code: CodeableConcept) -> Observati
     let notes = std::iter::once(report.disclaimer.clone()).chain(sentences::notes(image));
     let imaging = Coding::new(CATEGORIES, "imaging", "Imaging");
     Observation {
-        id: uuid.to_string(),
+        // Servers put the resource's address wherever its place stands, so that no identifier may be the same.
+        place: identity::of_image(image.job_id, &format!("{what}/place")).to_string(),
         identifier: vec![Identifier::uuid(uuid)],
         // A model said it and nobody signed it.
         status: "preliminary",
@@ -140,6 +165,7 @@ fn observation(place: Place<'_>, what: &str, code: CodeableConcept) -> Observati
         note: annotations(notes),
         method: None,
         device: None,
+        has_member: Vec::new(),
         derived_from: vec![source(place)],
         component: Vec::new(),
     }
@@ -149,7 +175,7 @@ fn observation(place: Place<'_>, what: &str, code: CodeableConcept) -> Observati
 fn source(Place { report, number, image }: Place<'_>) -> Reference {
     let instance = image.dicom.as_ref().map(|dicom| format!(", SOP instance {}", dicom.sop_instance_uid));
     let display = format!("image {number}, job {}{}", image.job_id, instance.unwrap_or_default());
-    let study = imaging_study::id(report, image);
+    let study = imaging_study::place(report, image);
     Reference { display: Some(display), ..Reference::to(imaging_study::TYPE, &study) }
 }
 

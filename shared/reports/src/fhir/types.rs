@@ -106,9 +106,9 @@ impl Identifier {
 }
 
 impl Reference {
-    /// To a resource of the same bundle.
-    pub(super) fn to(resource_type: &'static str, id: &str) -> Self {
-        Self { reference: Some(urn(id)), resource_type: Some(resource_type), display: None }
+    /// To the resource at this place of the same bundle.
+    pub(super) fn to(resource_type: &'static str, place: &str) -> Self {
+        Self { reference: Some(urn(place)), resource_type: Some(resource_type), display: None }
     }
 }
 
@@ -123,7 +123,7 @@ pub(super) fn annotations(texts: impl IntoIterator<Item = String>) -> Vec<Annota
     texts.into_iter().map(|text| Annotation { text }).collect()
 }
 
-/// The UUID as a URI, which is its resource's place in the bundle.
+/// The UUID as a URI: an identifier, or a resource's place in the bundle.
 pub(super) fn urn(uuid: &str) -> String {
     format!("urn:uuid:{uuid}")
 }

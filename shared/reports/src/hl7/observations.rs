@@ -16,9 +16,15 @@ const NO_RESULT: &str = "X";
 const PENDING: &str = "I";
 const ORDER_DETAIL: &str = "O";
 
+const NAME_UNREAD: &str =
+    "The images name their patient in characters that can't be told for certain, so the name is left out.";
+
 /// All segments, those of the study first, then image by image.
-pub(super) fn of(report: &Report) -> Vec<Segment> {
+pub(super) fn of(report: &Report, is_name_unread: bool) -> Vec<Segment> {
     let mut segments = of_study(report);
+    if is_name_unread {
+        segments.extend(text("patient-name", "Name of the patient", "", NAME_UNREAD));
+    }
     for (number, image) in (1..).zip(&report.images).take(sentences::IMAGES) {
         segments.extend(of_image(report, number, image));
     }
@@ -30,6 +36,8 @@ fn of_study(report: &Report) -> Vec<Segment> {
     let mut segments = text("disclaimer", "Disclaimer", "", &report.disclaimer);
     segments.extend(untrained.into_iter().flatten());
     segments.extend(text("summary", "Summary", "", &sentences::summary(report)));
+    segments.push(named("study", "Study", "", &report.study_name()));
+    segments.push(revision(report));
     let untold = sentences::untold(report).map(|said| text("untold", "Not told", "", &said));
     segments.extend(untold.into_iter().flatten());
     let doubts: Vec<_> = report.doubts.iter().map(|doubt| doubt.text.clone()).collect();
@@ -92,6 +100,11 @@ fn finding(reading: &ReadingEntry, finding: &Finding, place: &str) -> Vec<Segmen
 fn number(code: &[impl AsRef<str>], place: &str, value: f32) -> Segment {
     let segment = observation("NM", code, place).text(5, &value.to_string());
     segment.components(6, &["1", "", "UCUM"]).text(11, PRELIMINARY)
+}
+
+fn revision(report: &Report) -> Segment {
+    let segment = observation("NM", &["revision", "Revision", LOCAL_DESIGNATOR], "");
+    segment.text(5, &report.revision.to_string()).text(11, PRELIMINARY)
 }
 
 /// Which model said it, and of an image that came when.

@@ -25,14 +25,23 @@ impl Segment {
         self.components(field, &[text])
     }
 
-    /// Sets a field. What stands between the components of the text itself is escaped.
+    /// Sets a field. What would stand between components in the text itself is escaped.
     pub(super) fn components(mut self, field: usize, components: &[impl AsRef<str>]) -> Self {
+        *self.at(field) = joined(components);
+        self
+    }
+
+    /// Sets a field that repeats.
+    pub(super) fn repeated(mut self, field: usize, repeats: &[Vec<&str>]) -> Self {
+        *self.at(field) = repeats.iter().map(|repeat| joined(repeat)).collect::<Vec<_>>().join("~");
+        self
+    }
+
+    fn at(&mut self, field: usize) -> &mut String {
         if self.fields.len() < field {
             self.fields.resize(field, String::new());
         }
-        let escaped: Vec<String> = components.iter().map(|component| escaped(component.as_ref())).collect();
-        self.fields[field - 1] = escaped.join("^");
-        self
+        &mut self.fields[field - 1]
     }
 
     pub(super) fn write(&self, message: &mut String) {
@@ -45,6 +54,12 @@ impl Segment {
         }
         message.push('\r');
     }
+}
+
+/// Empty components at the end are left out.
+fn joined(components: &[impl AsRef<str>]) -> String {
+    let escaped: Vec<String> = components.iter().map(|component| escaped(component.as_ref())).collect();
+    escaped.join("^").trim_end_matches('^').to_owned()
 }
 
 /// The text without what would be a separator. Control characters, of which one ends a segment, become spaces.

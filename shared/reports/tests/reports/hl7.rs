@@ -1,5 +1,9 @@
-//! The message as a parser that is not ours takes it.
+//! The message as a parser and a validator that are not ours take it.
 
+use std::path::Path;
+use std::process::Command;
+
+use hilum_reports::hl7::{Heading, Patient, System};
 use hilum_reports::{Report, hl7, samples};
 use hl7_parser::Message;
 use hl7_parser::message::Segment;
@@ -76,6 +80,18 @@ fn its_times_are_those_of_the_site_with_their_offset_or_else_utc() {
     report.set_time_zone(&"Asia/Seoul".parse().unwrap());
     let local = |second: &str| format!("202601010900{second}+0900");
     assert_eq!(times(&report), ["31", "00", "30", "31", "00"].map(local));
+}
+
+#[test]
+fn programs_find_the_study_and_the_revision_by_codes() {
+    for report in [samples::one_of_each(), samples::revised()] {
+        let written = hl7::oru_r01(&report);
+        let message = Message::parse(&written).unwrap();
+        let revision = observations(&message, "revision")[0];
+        let told = [2, 5, 11].map(|number| text(&message, revision, number));
+        assert_eq!(told, ["NM".to_owned(), report.revision.to_string(), "P".to_owned()]);
+        assert_eq!(text(&message, observations(&message, "study")[0], 5), "S-1");
+    }
 }
 
 #[test]
@@ -179,4 +195,77 @@ fn another_revision_is_another_message_and_the_same_one_has_the_same_bytes() {
         text(&message, message.segment("MSH").unwrap(), 10)
     };
     assert_ne!(control_id(&samples::one_of_each()), control_id(&report));
+}
+
+fn heading() -> Heading {
+    let system = |name| System::new(name).unwrap();
+    Heading {
+        sending_application: system("READER"),
+        sending_facility: system("NORTH^1.2.3^ISO"),
+        receiving_application: system("RIS"),
+        receiving_facility: system("KLINIK"),
+    }
+}
+
+fn patient() -> Patient {
+    Patient {
+        id: "P-1".to_owned(),
+        assigner: "KLINIK".to_owned(),
+        name: "Hong^Gildong^^^Jr=洪^吉洞=홍^길동".to_owned(),
+        birth_date: "19500101".to_owned(),
+        sex: "M".to_owned(),
+        accession_number: "A|77".to_owned(),
+        ..Patient::default()
+    }
+}
+
+#[test]
+fn a_message_to_a_receiver_names_it_the_patient_and_the_order() {
+    let written = hl7::oru_r01_to(&samples::revised(), &heading(), Some(&patient()));
+    let message = Message::parse(&written).unwrap();
+    let header = message.segment("MSH").unwrap();
+    let systems = [3, 4, 5, 6].map(|number| text(&message, header, number));
+    assert_eq!(systems, ["READER", "NORTH^1.2.3^ISO", "RIS", "KLINIK"]);
+    let named = message.segment("PID").unwrap();
+    assert_eq!(text(&message, named, 3), "P-1^^^KLINIK");
+    let names: Vec<_> = named.field(5).unwrap().repeats().map(|name| name.raw_value().to_owned()).collect();
+    assert_eq!(names, ["Hong^Gildong^^Jr^^^^A", "洪^吉洞^^^^^^I", "홍^길동^^^^^^P"]);
+    assert_eq!((text(&message, named, 7), text(&message, named, 8)), ("19500101".into(), "M".into()));
+    assert_eq!(text(&message, message.segment("OBR").unwrap(), 18), "A|77");
+    // All else is as in the form, which names nobody.
+    let rest = |written: &str| written.split_once("\rORC|").unwrap().1.replace("A\\F\\77", "");
+    assert_eq!(rest(&written), rest(&hl7::oru_r01(&samples::revised())));
+}
+
+#[test]
+fn a_strict_validator_finds_a_message_with_a_patient_valid() {
+    let Some(packages) =
+        std::env::var_os("HILUM_TEST_PYTHONPATH").filter(|folder| Path::new(folder).is_dir())
+    else {
+        eprintln!("skipped: HILUM_TEST_PYTHONPATH names no folder with hl7apy; `make test` fetches it");
+        return;
+    };
+    let nameless = Patient { name: String::new(), is_name_unread: true, ..patient() };
+    let messages = [samples::one_of_each(), samples::revised(), samples::incomplete(), trained()]
+        .iter()
+        .flat_map(|report| {
+            [&patient(), &nameless].map(|patient| hl7::oru_r01_to(report, &heading(), Some(patient)))
+        })
+        // Without a patient two required fields are empty: the first is told.
+        .chain([hl7::oru_r01(&samples::revised())])
+        .collect::<Vec<_>>();
+    let folder = tempfile::tempdir().unwrap();
+    let files: Vec<_> = (0..messages.len()).map(|number| folder.path().join(number.to_string())).collect();
+    for (message, file) in messages.iter().zip(&files) {
+        std::fs::write(file, message).unwrap();
+    }
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/hl7_validate.py");
+    let output =
+        Command::new("python3").arg(script).args(&files).env("PYTHONPATH", &packages).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8(output.stdout).unwrap();
+    let (last, others) =
+        said.lines().collect::<Vec<_>>().split_last().map(|(last, all)| (*last, all.to_vec())).unwrap();
+    assert_eq!(others, ["valid"; 8]);
+    assert_eq!(last, "Missing required child PID.PID_3");
 }

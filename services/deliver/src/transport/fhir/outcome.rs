@@ -1,5 +1,5 @@
-//! What a FHIR service says of a request: the codes of the issues of its OperationOutcome, or of the entries of its
-//! bundle, in JSON or XML. Its words are not read.
+//! What a FHIR service says of a request: the codes of the issues of its OperationOutcome, and what became of the entries
+//! of a bundle, in JSON or XML. Its words are not read.
 
 use std::collections::BTreeSet;
 
@@ -45,8 +45,28 @@ const CODES: [&str; 33] = [
 ];
 const OTHER: &str = "other";
 
-/// The codes of all errors; `None` if the body is no FHIR.
-pub(super) fn read(body: &[u8]) -> Option<BTreeSet<&'static str>> {
+/// What an answer says.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    /// The codes of all errors.
+    pub(super) codes: BTreeSet<&'static str>,
+    /// What it is, if it is a bundle.
+    pub(super) bundle: Option<Answered>,
+}
+
+/// A bundle as an answer.
+#[derive(Debug, Default)]
+pub(super) struct Answered {
+    /// Whether it is the answer to a transaction.
+    pub(super) is_response: bool,
+    /// Entries that are told as done.
+    pub(super) done: usize,
+}
+
+const RESPONSE: &str = "transaction-response";
+
+/// `None` if the body is no FHIR.
+pub(super) fn read(body: &[u8]) -> Option<Outcome> {
     let text = std::str::from_utf8(body).ok()?.trim_start_matches('\u{feff}').trim();
     if text.starts_with('<') {
         return xml(text);
@@ -55,7 +75,13 @@ pub(super) fn read(body: &[u8]) -> Option<BTreeSet<&'static str>> {
     resource["resourceType"].as_str()?;
     let mut codes = BTreeSet::new();
     json(&resource, &mut codes);
-    Some(codes)
+    let entries = resource["entry"].as_array().map_or(&[][..], Vec::as_slice);
+    let is_done_there = |entry: &&Value| entry["response"]["status"].as_str().is_some_and(is_done);
+    let bundle = (resource["resourceType"] == "Bundle").then(|| Answered {
+        is_response: resource["type"] == RESPONSE,
+        done: entries.iter().filter(is_done_there).count(),
+    });
+    Some(Outcome { codes, bundle })
 }
 
 /// The codes in one line.
@@ -109,9 +135,9 @@ struct Issue {
     code: String,
 }
 
-fn xml(text: &str) -> Option<BTreeSet<&'static str>> {
+fn xml(text: &str) -> Option<Outcome> {
     let mut reader = Reader::from_str(text);
-    let mut codes = BTreeSet::new();
+    let mut outcome = Outcome::default();
     let mut open: Vec<String> = Vec::new();
     let mut issue = Issue::default();
     let mut is_fhir = false;
@@ -120,11 +146,12 @@ fn xml(text: &str) -> Option<BTreeSet<&'static str>> {
             Event::Start(element) => {
                 if open.is_empty() {
                     is_fhir = attribute(&element, "xmlns").as_deref() == Some("http://hl7.org/fhir");
+                    outcome.bundle = (name(&element) == "Bundle").then(Answered::default);
                 }
-                note(&open, &element, &mut issue, &mut codes);
+                note(&open, &element, &mut issue, &mut outcome);
                 open.push(name(&element));
             }
-            Event::Empty(element) => note(&open, &element, &mut issue, &mut codes),
+            Event::Empty(element) => note(&open, &element, &mut issue, &mut outcome),
             Event::End(_) => {
                 let closed = open.pop();
                 if closed.as_deref() == Some("issue")
@@ -132,26 +159,37 @@ fn xml(text: &str) -> Option<BTreeSet<&'static str>> {
                 {
                     let Issue { severity, code } = std::mem::take(&mut issue);
                     if is_error(&severity) {
-                        codes.insert(known(&code));
+                        outcome.codes.insert(known(&code));
                     }
                 }
             }
-            Event::Eof => return (is_fhir && open.is_empty()).then_some(codes),
+            Event::Eof => return (is_fhir && open.is_empty()).then_some(outcome),
             _ => {}
         }
     }
 }
 
-fn note(open: &[String], element: &BytesStart<'_>, issue: &mut Issue, codes: &mut BTreeSet<&'static str>) {
+fn note(open: &[String], element: &BytesStart<'_>, issue: &mut Issue, outcome: &mut Outcome) {
     let value = || attribute(element, "value").unwrap_or_default();
-    let parents: Vec<&str> = open.iter().rev().take(2).map(String::as_str).collect();
-    match (parents.as_slice(), name(element).as_str()) {
-        (["issue", "OperationOutcome"], "severity") => issue.severity = value(),
-        (["issue", "OperationOutcome"], "code") => issue.code = value(),
-        (["response", "entry"], "status") if !is_done(&value()) => {
-            codes.insert(OTHER);
+    let path: Vec<&str> = open.iter().map(String::as_str).collect();
+    let name = name(element);
+    if path.ends_with(&["OperationOutcome", "issue"]) {
+        match name.as_str() {
+            "severity" => issue.severity = value(),
+            "code" => issue.code = value(),
+            _ => {}
         }
-        _ => {}
+    }
+    let is_status = name == "status" && path.ends_with(&["entry", "response"]);
+    if is_status && !is_done(&value()) {
+        outcome.codes.insert(OTHER);
+    }
+    let Some(bundle) = &mut outcome.bundle else { return };
+    if name == "type" && path == ["Bundle"] {
+        bundle.is_response = value() == RESPONSE;
+    }
+    if is_status && path.len() == 3 && is_done(&value()) {
+        bundle.done += 1;
     }
 }
 
@@ -169,7 +207,7 @@ mod tests {
     use super::*;
 
     fn codes(body: &str) -> Vec<&'static str> {
-        read(body.as_bytes()).unwrap().into_iter().collect()
+        read(body.as_bytes()).unwrap().codes.into_iter().collect()
     }
 
     #[test]
@@ -209,10 +247,10 @@ mod tests {
         assert_eq!(codes(bundle), ["other"]);
         let whole = outcome("error");
         for length in 0..whole.len() {
-            assert_eq!(read(&whole.as_bytes()[..length]), None, "{length} bytes");
+            assert!(read(&whole.as_bytes()[..length]).is_none(), "{length} bytes");
         }
         for other in ["<a/>", "<html xmlns=\"http://www.w3.org/1999/xhtml\"></html>", "ok", "{}", "[]", "1"] {
-            assert_eq!(read(other.as_bytes()), None, "{other}");
+            assert!(read(other.as_bytes()).is_none(), "{other}");
         }
     }
 }

@@ -39,7 +39,8 @@ pub(super) fn not_made(json: &BlobRef, error: &FormError) -> Problem {
         FormError::Dicom(refused @ (DicomError::SeveralPatients | DicomError::NoHeader)) => {
             conflict("no-dicom-object", "the report has no DICOM object", refused.to_string())
         }
-        FormError::Dicom(_) | FormError::Pdf(_) | FormError::Broken(_) => {
+        // No form that is asked for here names a patient in a message.
+        FormError::Dicom(_) | FormError::Pdf(_) | FormError::Patient(_) | FormError::Broken(_) => {
             tracing::error!(error = error as &dyn Error, key = json.key, "a report could not be made");
             internal("the report could not be made; ask for ?format=json, and tell the operator")
         }
