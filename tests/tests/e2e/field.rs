@@ -171,8 +171,7 @@ async fn take_out(stack: &Stack, job: &str) {
 async fn no_form_names_a_patient_whom_an_image_contradicts_until_that_image_is_taken_out() {
     let options = StackOptions { quiet_time_s: 3600.0, ..StackOptions::default() };
     let stack = Stack::start(options).await;
-    let [names @ ..] =
-        ["twoA.dcm", "twoB.dcm"].map(|name| patient(&std::fs::read(field(name)).unwrap())[0].clone());
+    let names = ["twoA.dcm", "twoB.dcm"].map(|name| patient(&std::fs::read(field(name)).unwrap())[0].clone());
     assert_ne!(names[0], names[1]);
     let [_, second] = study_of(&stack, "two", ["twoA.dcm", "twoB.dcm"]).await;
     let report = stack.report("two", 1).await;
