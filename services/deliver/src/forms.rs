@@ -76,6 +76,12 @@ pub enum MakeError {
         /// Which form.
         form: &'static str,
     },
+    /// No image tells the patient's id, and the target takes nothing under one of ours.
+    #[error(
+        "no image of the study tells the patient's id, and this target takes no report without one; send the images with \
+         it, or leave `require_patient_id` out of the target"
+    )]
+    NoPatientId,
     /// The document is longer than any.
     #[error("the report's document has {size_bytes} bytes, more than a document can have")]
     TooLong {
@@ -90,7 +96,7 @@ impl MakeError {
         match self {
             Self::Form(error) => error.is_transient(),
             Self::NotWhole { .. } => true,
-            Self::TooLong { .. } => false,
+            Self::NoPatientId | Self::TooLong { .. } => false,
         }
     }
 }
@@ -123,6 +129,9 @@ impl Maker {
         };
         if !made.is_whole {
             return Err(MakeError::NotWhole { form: format.name() });
+        }
+        if made.has_own_id && target.requires_patient_id {
+            return Err(MakeError::NoPatientId);
         }
         let object =
             |(number, bytes)| Object { form: format.name(), file_name: file_name(format, number), bytes };

@@ -59,6 +59,8 @@ pub struct Target {
     pub timeout: Duration,
     /// Whether an older revision of a report is not sent any more once a newer one was delivered.
     pub is_newest_only: bool,
+    /// Whether it takes nothing of a patient without an id, rather than under one of ours.
+    pub requires_patient_id: bool,
     /// How it is reached.
     pub address: Address,
 }
@@ -181,6 +183,7 @@ impl Target {
             sites: Sites::read(keys.sites.clone())?,
             language: language(keys.language.as_deref(), &forms)?,
             message: message::read(&keys)?,
+            requires_patient_id: requires_patient_id(&keys, &forms)?,
             forms,
             tries: within("tries", keys.tries.unwrap_or(TRIES), 1..=TRIES_MAX)?,
             timeout: Duration::from_secs(within(
@@ -215,6 +218,19 @@ fn forms(keys: &keys::Keys) -> Result<Vec<Format>, String> {
         return Err("`forms` names one twice".to_owned());
     }
     Ok(forms)
+}
+
+/// It is asked for only where something names a patient: DICOM objects, and messages that do.
+fn requires_patient_id(keys: &keys::Keys, forms: &[Format]) -> Result<bool, String> {
+    let is_asked = keys.require_patient_id.unwrap_or(false);
+    let names_patient = forms.iter().any(|form| form.names_patient()) || keys.name_patient.unwrap_or(false);
+    if is_asked && !names_patient {
+        return Err(
+            "`require_patient_id` is true, and nothing that it is given names a patient; leave it out"
+                .to_owned(),
+        );
+    }
+    Ok(is_asked)
 }
 
 /// The language of the forms that have one.

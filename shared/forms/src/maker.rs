@@ -37,6 +37,8 @@ pub struct Made {
     pub files: Vec<Bytes>,
     /// Whether every picture, image and earlier document that it should be made of was to be had: only then are its bytes those that [`Format::tag`] names.
     pub is_whole: bool,
+    /// Whether it names its patient by an id of ours, since no image tells one.
+    pub has_own_id: bool,
 }
 
 impl fmt::Debug for Made {
@@ -47,7 +49,7 @@ impl fmt::Debug for Made {
 
 impl Made {
     fn one(file: impl Into<Bytes>) -> Self {
-        Self { files: vec![file.into()], is_whole: true }
+        Self { files: vec![file.into()], is_whole: true, has_own_id: false }
     }
 }
 
@@ -252,7 +254,9 @@ impl Whose {
         make: impl FnOnce(&Self) -> Result<Vec<Bytes>, FormError> + Send + 'static,
     ) -> Result<Made, FormError> {
         let is_whole = self.sight.is_whole() && self.headers.is_whole;
-        Ok(Made { files: turn.work(move || make(&self)).await??, is_whole })
+        let patient = self.headers.sources.patient(&self.sight.report);
+        let has_own_id = !matches!(patient, Ok(Some(header)) if !header.patient_id.is_empty());
+        Ok(Made { files: turn.work(move || make(&self)).await??, is_whole, has_own_id })
     }
 }
 

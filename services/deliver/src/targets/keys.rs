@@ -56,6 +56,7 @@ pub(super) struct Keys {
     pub(super) receiving_facility: Option<String>,
     pub(super) name_patient: Option<bool>,
     pub(super) assigning_authority: Option<String>,
+    pub(super) require_patient_id: Option<bool>,
 }
 
 /// Keys of every kind.
@@ -103,8 +104,8 @@ impl Kind {
     /// Its keys, besides those of every kind.
     fn keys(self) -> &'static [&'static str] {
         match self {
-            Self::Dicom => &["host", "port", "called_ae", "calling_ae"],
-            Self::Stow => &["url", "token_env", "token_file", "token_over_http"],
+            Self::Dicom => &["host", "port", "called_ae", "calling_ae", "require_patient_id"],
+            Self::Stow => &["url", "token_env", "token_file", "token_over_http", "require_patient_id"],
             Self::Fhir => &["url", "token_env", "token_file", "token_over_http", "every_revision"],
             Self::Hl7 => &[
                 "host",
@@ -116,6 +117,7 @@ impl Kind {
                 "receiving_facility",
                 "name_patient",
                 "assigning_authority",
+                "require_patient_id",
             ],
             Self::Webhook => &[
                 "url",
@@ -126,7 +128,14 @@ impl Kind {
                 "secret_file",
                 "every_revision",
             ],
-            Self::S3 => &["url", "endpoint_url", "region", "access_key_id_env", "secret_access_key_env"],
+            Self::S3 => &[
+                "url",
+                "endpoint_url",
+                "region",
+                "access_key_id_env",
+                "secret_access_key_env",
+                "require_patient_id",
+            ],
         }
     }
 }

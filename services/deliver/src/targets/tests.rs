@@ -184,3 +184,17 @@ fn a_token_is_not_sent_over_http_unless_told_to() {
         assert!(file("http://h/fhir", "").is_ok(), "nothing secret is sent");
     }
 }
+
+#[test]
+fn an_id_is_asked_for_only_where_something_names_a_patient() {
+    let read = |keys: &str| {
+        Targets::parse(&format!("[target.t]\n{keys}\n")).map(|file| file.targets[0].requires_patient_id)
+    };
+    let dicom = "kind='dicom'\nhost='h'\nport=104\ncalled_ae='PACS'";
+    assert!(!read(dicom).unwrap());
+    assert!(read(&format!("{dicom}\nrequire_patient_id = true")).unwrap());
+    for keys in ["kind='s3'\nurl='file:///shelf'", "kind='hl7'\nhost='h'\nport=2575"] {
+        let refused = read(&format!("{keys}\nrequire_patient_id = true")).unwrap_err().to_string();
+        assert!(refused.contains("nothing that it is given names a patient"), "{refused}");
+    }
+}

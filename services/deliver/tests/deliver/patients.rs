@@ -1,4 +1,5 @@
-//! HL7 messages in a patient's name: of stored images of the field, to a receiver that may know.
+//! What names a patient to a target: HL7 messages to a receiver that may know, objects of images that tell no id. The images
+//! are those of the field.
 
 use std::path::PathBuf;
 
@@ -81,4 +82,33 @@ async fn a_message_names_the_patient_of_its_images_to_who_may_know_and_never_one
         let fact = format!("{fact:?}");
         assert!(!["SMITH", "P-99", "ACC-77"].iter().any(|canary| fact.contains(canary)), "{fact}");
     }
+}
+
+#[tokio::test]
+async fn what_no_image_tells_an_id_of_leaves_under_one_of_ours_or_not_at_all_as_the_target_wants() {
+    let bench = Bench::new().await;
+    let (port, sent) = mllp(&["MSA|AA|SENT"]).await;
+    let folder = bench.folder.path().join("shelf");
+    std::fs::create_dir(&folder).unwrap();
+    let shelf = format!("kind = 's3'\nurl = 'file://{}'\nforms = ['dicom-sr']", folder.display());
+    let ris = format!("kind = 'hl7'\nhost = '127.0.0.1'\nport = {port}\nname_patient = true");
+    let strict = "require_patient_id = true\nevery_revision = true";
+    let targets = format!(
+        "[target.shelf]\n{shelf}\n[target.strict]\n{shelf}\nrequire_patient_id = true\n[target.ris]\n{ris}\n{strict}\n"
+    );
+    let copy = bench.start(&targets).await;
+    issue(&bench, 1, &["noname1.dcm"]).await;
+    bench.delivered("shelf", 1).await;
+    for target in ["strict", "ris"] {
+        let fact = bench.fact(&format!("evt.delivery-failed.*.*.report-1.{target}.1")).await;
+        let Event::DeliveryFailed(failed) = &fact.event else { panic!("{fact:?}") };
+        assert_eq!(failed.tries, 1, "it does not pass by itself");
+        assert!(failed.reason.contains("tells the patient's id"), "{}", failed.reason);
+    }
+    issue(&bench, 2, &["noname1.dcm", "noname2.dcm"]).await;
+    bench.delivered("strict", 2).await;
+    bench.delivered("ris", 2).await;
+    copy.stop().await;
+    let sent = String::from_utf8(sent.await.unwrap().remove(0)).unwrap();
+    assert!(sent.contains("P-99"), "{sent}");
 }

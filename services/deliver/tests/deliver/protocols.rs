@@ -22,6 +22,7 @@ pub(crate) fn target(address: Address) -> Target {
         tries: 3,
         timeout: Duration::from_secs(5),
         is_newest_only: true,
+        requires_patient_id: false,
         address,
     }
 }
