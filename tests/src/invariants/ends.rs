@@ -94,13 +94,16 @@ pub(super) fn dead_letters_have_their_story(evidence: &Evidence) -> Vec<Violatio
     violations
 }
 
-/// The newest report of each study covers all its images and counts them as they ended.
+/// The newest report of each study covers all its images but those that were taken out, and counts them as they ended.
 pub(super) fn every_study_is_reported(evidence: &Evidence) -> Vec<Violation> {
     let stories = Stories::of(&evidence.facts);
     let mut studies: BTreeMap<StudyId, BTreeSet<JobId>> = BTreeMap::new();
     for (job_id, job) in &stories.jobs {
         if let Some(stored) = job.stored {
-            studies.entry(stored.study_id).or_default().insert(*job_id);
+            let study = studies.entry(stored.study_id).or_default();
+            if !job.taken_out {
+                study.insert(*job_id);
+            }
         }
     }
     let mut newest: BTreeMap<StudyId, &ReportIssued> = BTreeMap::new();
@@ -112,13 +115,19 @@ pub(super) fn every_study_is_reported(evidence: &Evidence) -> Vec<Violation> {
     let mut violations = Vec::new();
     for (study_id, jobs) in studies {
         let Some(report) = newest.get(&study_id) else {
-            violations.push(violation(Harm::Silent, format!("study {study_id} has no report")));
+            if !jobs.is_empty() {
+                violations.push(violation(Harm::Silent, format!("study {study_id} has no report")));
+            }
             continue;
         };
         let covered: BTreeSet<JobId> = report.job_ids.iter().copied().collect();
         for job_id in jobs.difference(&covered) {
             let what = format!("no report of study {study_id} covers job {job_id}");
             violations.push(violation(Harm::Silent, what));
+        }
+        for job_id in covered.difference(&jobs) {
+            let what = format!("the report of study {study_id} tells of job {job_id}, which is not in it");
+            violations.push(violation(Harm::Wrong, what));
         }
         let completed = covered
             .iter()
@@ -179,6 +188,11 @@ mod tests {
             evidence.push(dead);
             evidence.keep_dead_letter(5);
         });
+    }
+
+    #[test]
+    fn an_image_that_was_taken_out_and_is_still_told_of_is_found() {
+        breaks("I2", |evidence| evidence.push(samples::image_taken_out(1, 9)));
     }
 
     #[test]

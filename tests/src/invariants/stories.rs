@@ -16,6 +16,8 @@ pub(super) struct JobStory<'a> {
     pub(super) dead_letters: usize,
     /// Of these, how many were redriven.
     pub(super) redriven: usize,
+    /// Whether it was taken out of its study.
+    pub(super) taken_out: bool,
 }
 
 /// The story of a reading.
@@ -94,8 +96,8 @@ impl<'a> Stories<'a> {
             | Event::ReportDelivered(_)
             | Event::DeliveryFailed(_)
             | Event::DeliveryResolved(_)
-            | Event::LogLossAccepted(_)
-            | Event::ImageTakenOut(_) => {}
+            | Event::LogLossAccepted(_) => {}
+            Event::ImageTakenOut(e) => self.jobs.entry(e.job_id).or_default().taken_out = true,
         }
     }
 

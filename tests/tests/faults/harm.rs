@@ -7,7 +7,7 @@ use async_nats::jetstream::consumer::Info;
 use async_nats::jetstream::stream::Stream;
 use futures::TryStreamExt as _;
 use futures::future::ready;
-use hilum_events::Sha256Digest;
+use hilum_events::{Event, Sha256Digest};
 use hilum_servers::wait_until;
 use hilum_tests::{Answer, Dependency, LIMIT, LoadPlan, S3Mood};
 use nix::sys::signal::Signal;
@@ -15,6 +15,7 @@ use rand::seq::IndexedRandom as _;
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
 
+use crate::chronicle::facts;
 use crate::log_harm::somebody_says;
 use crate::strike::Striker;
 
@@ -101,6 +102,23 @@ impl Striker<'_> {
         let said = json!({ "by": "the fault tests", "why": "the object is back" });
         let answer = self.stack.http.post(url).json(&said).send().await.unwrap();
         assert_eq!(answer.status(), 202);
+    }
+
+    /// An operator takes any image of the load out of its study, as soon as somebody answers.
+    pub(crate) async fn take_out(&mut self) {
+        let facts = facts(self.stack, self.after).await.unwrap_or_default();
+        let jobs = facts.iter().filter_map(|fact| match &fact.envelope.event {
+            Event::ImageStored(e) => Some(e.job_id),
+            _ => None,
+        });
+        let Some(job_id) = jobs.collect::<Vec<_>>().choose(self.random).copied() else { return };
+        let url = format!("{}/v1/jobs/{job_id}/take-out", self.stack.query_url());
+        let said = json!({ "by": "the fault tests", "why": "of another patient" });
+        let is_taken_out = || async {
+            let answer = self.stack.http.post(&url).json(&said).send().await;
+            answer.is_ok_and(|answer| answer.status() == 202)
+        };
+        assert!(wait_until(LIMIT, is_taken_out).await, "{url}");
     }
 
     /// As when the projection of a later release has begun to work beside this one.

@@ -140,13 +140,17 @@ impl Striker<'_> {
         }
     }
 
-    /// What comes long after: the same facts once more, or an operator who has mended what was damaged.
+    /// What comes long after: the same facts once more, an operator who has mended what was damaged, or one who takes an
+    /// image out of its study.
     pub(crate) async fn haunt(&mut self) {
         if self.fault == Fault::Duplicates {
             self.duplicates().await;
         }
         if self.random.random_bool(0.5) {
             self.redrive().await;
+        }
+        if self.random.random_bool(0.3) {
+            self.take_out().await;
         }
     }
 
