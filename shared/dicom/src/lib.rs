@@ -70,7 +70,8 @@ pub enum DicomError {
     /// The images may be of more than one patient, and an object belongs to one.
     #[error(
         "the headers of this study's images differ in what they say of the patient, so no DICOM object can hold their \
-         report; correct the headers, or take the images of other patients out of the study and send them as their own"
+         report; take the images of other patients out of it (`hilum job take-out`), or correct the headers and send the \
+         study anew"
     )]
     SeveralPatients,
     /// The images are DICOM objects, and of none is it known whose it is.

@@ -23,8 +23,8 @@ pub struct Message {
 pub enum PatientError {
     /// The images may be of more than one.
     #[error(
-        "the headers of this study's images differ in what they say of the patient, so no message names one; correct the \
-         headers, or take the images of other patients out of the study and send them as their own"
+        "the headers of this study's images differ in what they say of the patient, so no message names one; take \
+         the images of other patients out of it (`hilum job take-out`), or correct the headers and send the study anew"
     )]
     Several,
     /// Of no image is it known whose it is.
