@@ -36,7 +36,7 @@ def compiled(profile, marks):
 # fast cores and on two slow ones that others use too (docs/performance.md).
 STEPS = {
     "setup": ("fetch what is missing, 660 MB the first time", fetched("libtorch-*"), "half a minute, and the download"),
-    "setup-tests": ("fetch what tests need too, 40 MB the first time", fetched("test-python-*"), "ten seconds"),
+    "setup-tests": ("fetch what tests need too, 90 MB the first time", fetched("test-python-*"), "ten seconds"),
     "build-programs": ("compile the programs", compiled("release", "tokio-*"), "6 to 20 minutes"),
     "run-demo": ("start the stack and have it read the samples", lambda: True, ""),
     "build-tests": ("compile the programs and their tests", compiled("debug", "proptest-*"), "6 to 20 minutes"),

@@ -1,4 +1,4 @@
-//! I10: what a target is to be given it is given, and told of once.
+//! I10: what a target is to be given it is given, and told of once; of a report the newest revision at the least.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,8 +17,11 @@ pub(super) fn each_matter_reaches_its_target(evidence: &Evidence) -> Vec<Violati
             violation(Harm::Silent, format!("nobody says what became of {matter} of study {study_id}"))
         })
         .collect();
+    let superseded = superseded(&evidence.facts);
     for (study_id, matter) in &wanted {
+        let newer = superseded.get(&(*study_id, matter.clone()));
         match desk.told.get(&(*study_id, matter.clone())) {
+            None if newer.is_some_and(|newer| desk.told.contains_key(&(*study_id, newer.clone()))) => {}
             None => violations.push(violation(
                 Harm::Lost,
                 format!("{matter} of study {study_id} never came to its target"),
@@ -53,6 +56,21 @@ fn missing(facts: &[Fact]) -> Vec<(StudyId, String)> {
         *told.entry((study_id, matter.token())).or_default() += 1;
     }
     wanted(facts).into_iter().filter(|matter| !told.contains_key(matter)).collect()
+}
+
+/// What was told as superseded, and by what, a newer revision.
+fn superseded(facts: &[Fact]) -> BTreeMap<(StudyId, String), String> {
+    let told = facts.iter().filter_map(|fact| match &fact.envelope.event {
+        Event::ReportDelivered(e) => Some(e),
+        _ => None,
+    });
+    let told = told.filter_map(|e| match (&e.matter, e.superseded_by) {
+        (Matter::Report(revision), Some(newer)) if newer > *revision => {
+            Some(((e.study_id, e.matter.token()), Matter::Report(newer).token()))
+        }
+        _ => None,
+    });
+    told.collect()
 }
 
 fn wanted(facts: &[Fact]) -> BTreeSet<(StudyId, String)> {
@@ -90,5 +108,33 @@ mod tests {
         breaks("I10", |evidence| {
             evidence.desk.as_mut().unwrap().told.insert((study_id(), "report-9".to_owned()), 1);
         });
+    }
+
+    #[test]
+    fn an_older_revision_need_not_come_when_the_newer_one_did() {
+        let mut evidence = healthy();
+        let settle = |evidence: &mut Evidence, newer: u32| {
+            for fact in &mut evidence.facts {
+                if let Event::ReportDelivered(e) = &mut fact.envelope.event {
+                    e.superseded_by = (e.matter == Matter::Report(1)).then_some(newer);
+                }
+            }
+        };
+        let report = |revision: u32| (study_id(), Matter::Report(revision).token());
+        let found = |evidence: &Evidence| {
+            let found = each_matter_reaches_its_target(evidence);
+            found.iter().any(|violation| violation.what.contains("report-1"))
+        };
+        evidence.desk.as_mut().unwrap().told.remove(&report(1));
+        for (newer, comes, is_missed) in [(2, true, false), (2, false, true), (1, true, true)] {
+            settle(&mut evidence, newer);
+            let told = &mut evidence.desk.as_mut().unwrap().told;
+            if comes {
+                told.insert(report(2), 1)
+            } else {
+                told.remove(&report(2))
+            };
+            assert_eq!(found(&evidence), is_missed, "{newer} {comes}");
+        }
     }
 }
