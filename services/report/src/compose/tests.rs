@@ -389,12 +389,13 @@ fn an_image_that_was_taken_out_is_no_reason_to_wait_and_none_for_a_first_report(
     let mut facts = revised()[..12].to_vec();
     assert!(matches!(facts[11].event, Event::ReportIssued(_)));
     assert_eq!(due(&facts, 40, STRICT), []);
+    facts.push(samples::study_close_requested(1, 30));
     facts.push(samples::image_taken_out(2, 30));
     let taken_out = [ReportCause::ImageTakenOut];
     assert_eq!(
         due(&facts, 31, STRICT),
         taken_out,
-        "whatever the site still expects, and long before it was quiet"
+        "whatever the site still expects, long before it was quiet, and closed before"
     );
     facts.push(samples::image_taken_out(2, 31));
     assert_eq!(due(&facts, 31, STRICT), taken_out, "once more changes nothing");

@@ -25,13 +25,13 @@ impl State {
         if !self.has_news(study) {
             return None;
         }
+        if study.tells_too_much() {
+            return Some(due(ReportCause::ImageTakenOut, None));
+        }
         if self.is_settled_at(study, u64::MAX)
             && let Some(why) = self.ended(study, &site, now)
         {
             return Some(due(why, None));
-        }
-        if study.tells_too_much() {
-            return Some(due(ReportCause::ImageTakenOut, None));
         }
         let limit_at = study.limit_at(&site)?;
         let is_over = limit_at <= now && self.has_more_to_tell(study);

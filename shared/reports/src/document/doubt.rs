@@ -89,10 +89,13 @@ impl Doubt {
             0 => String::new(),
             rest => format!(" and {rest} more"),
         };
-        let (images, are) = if job_ids.len() == 1 { ("image was", "is") } else { ("images were", "are") };
+        let (images, are, them) = match job_ids.len() {
+            1 => ("image was", "is", "it"),
+            _ => ("images were", "are", "them"),
+        };
         let text = format!(
             "{} {images} taken out of this study by an operator and {are} not told of any more (job {}{rest}): an earlier \
-             revision may tell of them.",
+             revision may tell of {them}.",
             job_ids.len(),
             jobs.join(", ")
         );
