@@ -84,7 +84,9 @@ fn flags(writer: &Writer<'_>) -> Markup {
 
 pub(super) fn changes(writer: &Writer<'_>) -> Markup {
     let Writer { report, words, .. } = writer;
-    let Some(previous) = report.provenance.previous_revision else { return html! {} };
+    let Some(previous) = report.provenance.previous_revision.filter(|_| !report.changes.is_empty()) else {
+        return html! {};
+    };
     html! {
         section.changes {
             h2 { ((words.changes_since)(previous)) }

@@ -83,7 +83,9 @@ fn flags(writer: &Writer<'_>, sheets: &mut Sheets<'_>) {
 
 fn changes(writer: &Writer<'_>, sheets: &mut Sheets<'_>) {
     let Writer { report, words, .. } = writer;
-    let Some(previous) = report.provenance.previous_revision else { return };
+    let Some(previous) = report.provenance.previous_revision.filter(|_| !report.changes.is_empty()) else {
+        return;
+    };
     sheets.heading(2, &[Run::bold((words.changes_since)(previous))]);
     sheets.within(Role::List, |sheets| {
         for change in &report.changes {

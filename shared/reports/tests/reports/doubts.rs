@@ -85,9 +85,14 @@ fn a_study_from_which_every_image_was_taken_out_still_has_its_forms() {
     let told = &report.doubts[0].text;
     assert!(told.starts_with("5 images were taken out of this study by an operator"), "{told}");
     for language in Language::ALL {
-        assert!(words(&html::render(&report, &Pictures::new(), &hash, language)).contains(told.as_str()));
-        let sheets = pdf::render(&report, &Pictures::new(), &hash, language).unwrap();
-        assert!(crate::pdf::text(&sheets).contains(&crate::pdf::squeezed(told)));
+        let page = words(&html::render(&report, &Pictures::new(), &hash, language));
+        assert!(page.contains(told.as_str()));
+        let sheets = crate::pdf::text(&pdf::render(&report, &Pictures::new(), &hash, language).unwrap());
+        assert!(sheets.contains(&crate::pdf::squeezed(told)));
+        // No image of it differs from the revision before: nothing stands under that heading, so it is not there.
+        for heading in ["Changes since revision 1", "개정 1 이후 변경 사항"] {
+            assert!(!page.contains(heading) && !sheets.contains(&crate::pdf::squeezed(heading)), "{heading}");
+        }
     }
     assert!(words(&String::from_utf8(fhir::bundle(&report)).unwrap()).contains(told.as_str()));
     // Long sentences go over several segments.
