@@ -86,10 +86,7 @@ impl Api {
         decision: Result<Json<Decision>, JsonRejection>,
     ) -> Result<Response, Problem> {
         let id = dead_letter_id(id)?;
-        let decision = checked(decision)?;
-        if !self.decisions.pass(Instant::now()) {
-            return Err(too_many());
-        }
+        let decision = self.admitted(decision)?;
         let recorded = self.log.at(id).await.map_err(log)?.ok_or_else(no_such_letter)?;
         let letter = recorded.envelope().ok_or_else(no_such_letter)?;
         let ours = letter.next(Timestamp::now(), decided(&letter.event, resolution, decision)?);
@@ -98,6 +95,12 @@ impl Api {
         recorded.continue_trace_in(&span);
         let found = self.settle(&ours).instrument(span).await?;
         answer(id, resolution, &ours, &found)
+    }
+
+    /// What was decided, if it is said as it must be and not too many others are.
+    pub(super) fn admitted(&self, said: Result<Json<Decision>, JsonRejection>) -> Result<Decision, Problem> {
+        let decision = checked(said)?;
+        if self.decisions.pass(Instant::now()) { Ok(decision) } else { Err(too_many()) }
     }
 
     /// Appends the decision; gives what stands in its place, which may be another one's.
@@ -223,7 +226,7 @@ pub(super) fn state_of(resolution: Resolution) -> LetterState {
     }
 }
 
-pub(super) fn checked(decision: Result<Json<Decision>, JsonRejection>) -> Result<Decision, Problem> {
+fn checked(decision: Result<Json<Decision>, JsonRejection>) -> Result<Decision, Problem> {
     let Json(decision) = decision.map_err(|rejection| Problem {
         status: rejection.status().as_u16(),
         ..bad_request(format!(
@@ -257,7 +260,7 @@ pub(super) fn words(field: &str, what: &str, text: &str) -> Result<String, Probl
     ))
 }
 
-pub(super) fn too_many() -> Problem {
+fn too_many() -> Problem {
     let detail = "50 decisions in a second is the most; send the rest a little later";
     let problem =
         Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-decisions", "too many at once", detail);

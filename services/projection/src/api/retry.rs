@@ -1,8 +1,6 @@
 //! `POST /v1/jobs/{id}/retry`: an operator wants a job that failed tried again. The decision is the same fact as that about
 //! a dead letter (ADR 0030), on what the log says of the newest attempt; the tables tell only which reading the job has.
 
-use std::time::Instant;
-
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
@@ -21,7 +19,7 @@ use tracing::Instrument as _;
 use super::Api;
 use super::error::{conflict, log};
 use super::params::job_id;
-use super::resolve::{Decision, checked, decided_before, of_job, too_many};
+use super::resolve::{Decision, decided_before, of_job};
 use crate::job::Job;
 
 /// What was decided.
@@ -51,10 +49,7 @@ pub(super) async fn retry(
     decision: Result<Json<Decision>, JsonRejection>,
 ) -> Result<Response, Problem> {
     let job_id = job_id(&id)?;
-    let decision = checked(decision)?;
-    if !api.decisions.pass(Instant::now()) {
-        return Err(too_many());
-    }
+    let decision = api.admitted(decision)?;
     let job = api.story(job_id).await?.job;
     let failure = match job.reading_id {
         Some(reading_id) => api.failure_of_reading(&job, reading_id).await?,

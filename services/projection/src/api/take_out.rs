@@ -1,8 +1,6 @@
 //! `POST /v1/jobs/{id}/take-out`: an operator takes an image out of its study again. The decision is a fact; the next revision
 //! of the study's report follows from it. The first one counts. Who decided and why stand in the event and the rows alone.
 
-use std::time::Instant;
-
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
@@ -17,7 +15,7 @@ use tracing::Instrument as _;
 use super::Api;
 use super::error::log;
 use super::params::job_id;
-use super::resolve::{Decision, checked, too_many};
+use super::resolve::Decision;
 
 /// What was decided, now or before.
 #[derive(Serialize)]
@@ -37,10 +35,7 @@ pub(super) async fn take_out(
     decision: Result<Json<Decision>, JsonRejection>,
 ) -> Result<Response, Problem> {
     let job_id = job_id(&id)?;
-    let Decision { by, why } = checked(decision)?;
-    if !api.decisions.pass(Instant::now()) {
-        return Err(too_many());
-    }
+    let Decision { by, why } = api.admitted(decision)?;
     let stored = api.log.last(&job_image_filter(job_id)).await.map_err(log)?;
     let known = stored.as_ref().and_then(|stored| match (stored.envelope()?, &stored.envelope()?.event) {
         (envelope, Event::ImageStored(e)) => Some((stored, envelope, e.study_id)),

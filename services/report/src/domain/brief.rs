@@ -122,26 +122,29 @@ impl State {
     pub(crate) fn brief(&self, due: &Due, rules: &Rules) -> Option<Brief> {
         let study = self.studies.get(&due.study_id)?;
         let covered_seq = study.issued.map(|issued| issued.covered_seq);
-        let images = study.images.iter().filter(|image| image.is_in_at(due.cause_seq)).map(|image| {
-            let outcome = self.outcome_at(image, due.cause_seq);
-            let link = image.link_at(due.cause_seq);
-            let change = covered_seq.and_then(|covered_seq| {
-                let before = self.outcome_at(image, covered_seq).map(|outcome| outcome.standing);
-                match () {
-                    () if image.seq > covered_seq => Some(Change::Added),
-                    () if before != outcome.map(|outcome| outcome.standing) => Some(Change::OutcomeChanged),
-                    () => None,
+        let images =
+            study.images.iter().filter(|image| study.is_in_at(image.seq, due.cause_seq)).map(|image| {
+                let outcome = self.outcome_at(image, due.cause_seq);
+                let link = image.link_at(due.cause_seq);
+                let change = covered_seq.and_then(|covered_seq| {
+                    let before = self.outcome_at(image, covered_seq).map(|outcome| outcome.standing);
+                    match () {
+                        () if image.seq > covered_seq => Some(Change::Added),
+                        () if before != outcome.map(|outcome| outcome.standing) => {
+                            Some(Change::OutcomeChanged)
+                        }
+                        () => None,
+                    }
+                });
+                BriefImage {
+                    job_id: image.job_id,
+                    image_seq: image.seq,
+                    reading_id: link.map(|link| link.reading_id),
+                    link_seq: link.map(|link| link.seq),
+                    outcome,
+                    change,
                 }
             });
-            BriefImage {
-                job_id: image.job_id,
-                image_seq: image.seq,
-                reading_id: link.map(|link| link.reading_id),
-                link_seq: link.map(|link| link.seq),
-                outcome,
-                change,
-            }
-        });
         let images: Vec<_> = images.collect();
         let is_settled = images.iter().all(|image| image.outcome.is_some());
         let waits = !matches!(due.why, ReportCause::TimeLimit | ReportCause::ImageTakenOut);
@@ -175,11 +178,11 @@ impl State {
 }
 
 fn taken_out(study: &Study, seq: u64) -> Vec<TakenOut> {
-    let out = study.images.iter().filter(|image| image.is_out_at(seq));
-    let out = out.filter_map(|image| {
-        Some(TakenOut { job_id: image.job_id, image_seq: image.seq, seq: image.taken_out_seq? })
+    let taken_out = study.images.iter().filter_map(|image| {
+        let seq = study.taken_out_at(image.seq, seq)?;
+        Some(TakenOut { job_id: image.job_id, image_seq: image.seq, seq })
     });
-    out.collect()
+    taken_out.collect()
 }
 
 /// What was expected at position `seq`.

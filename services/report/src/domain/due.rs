@@ -72,7 +72,7 @@ impl State {
     /// Whether every image that had come at position `seq` had an outcome then.
     fn is_settled_at(&self, study: &Study, seq: u64) -> bool {
         // Newest first: that is where a missing outcome most likely is.
-        let mut came = study.images.iter().rev().filter(|image| image.is_in_at(seq));
+        let mut came = study.images.iter().rev().filter(|image| study.is_in_at(image.seq, seq));
         came.all(|image| self.outcome_at(image, seq).is_some())
     }
 }

@@ -1,6 +1,6 @@
 //! What senders say a study consists of, as it stood at any position of the log, and how much of it had come.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use hilum_events::{Sha256Digest, StudyManifestReceived};
 
@@ -25,8 +25,6 @@ struct Manifest {
 pub(super) struct Contents {
     sha256: HashMap<Sha256Digest, Positions>,
     sop_instance_uids: HashMap<Box<str>, Positions>,
-    /// Positions of images that were taken out, and where each was.
-    taken_out: BTreeMap<u64, u64>,
 }
 
 /// Positions of the images with one content.
@@ -71,21 +69,9 @@ impl Contents {
         }
     }
 
-    /// Notes that the image that came at `image_seq` was taken out at `seq`.
-    pub(super) fn take_out(&mut self, image_seq: u64, seq: u64) {
-        self.taken_out.entry(image_seq).or_insert(seq);
-    }
-
-    /// Different contents that had come at position `seq` and were not taken out; `None` when nothing was by then.
-    pub(super) fn left_at(&self, seq: u64) -> Option<u32> {
-        let is_less = self.taken_out.values().any(|taken_out| *taken_out <= seq);
-        is_less.then(|| number(self.sha256.values().filter(|came| self.has(came, seq)).count()))
-    }
-
-    /// Whether an image with this content was there at position `seq`.
-    fn has(&self, came: &Positions, seq: u64) -> bool {
-        let is_out = |image_seq| self.taken_out.get(&image_seq).is_some_and(|taken_out| *taken_out <= seq);
-        came.all().any(|image_seq| image_seq <= seq && !is_out(image_seq))
+    /// Different contents of those images, told by where they came, that are in the study.
+    pub(super) fn of_images(&self, is_in: impl Fn(u64) -> bool) -> u32 {
+        number(self.sha256.values().filter(|came| came.all().any(&is_in)).count())
     }
 
     /// Different contents: what is sent twice counts once.
@@ -114,8 +100,15 @@ impl Expectations {
         self.newest_manifest(seq).map(|manifest| manifest.seq)
     }
 
-    /// How much of what was expected at position `seq` had come then; `arrived` contents had. `None` when nothing was.
-    pub(super) fn awaited_at(&self, seq: u64, contents: &Contents, arrived: u32) -> Option<Awaited> {
+    /// How much of what was expected at position `seq` had come then: of images, told by where they came, those that were in
+    /// the study; `arrived` contents were. `None` when nothing was expected.
+    pub(super) fn awaited_at(
+        &self,
+        seq: u64,
+        contents: &Contents,
+        arrived: u32,
+        is_in: impl Fn(u64) -> bool,
+    ) -> Option<Awaited> {
         let (_, count) = self.counts.iter().rev().find(|(said, _)| *said <= seq)?;
         let Some(manifest) = self.newest_manifest(seq) else {
             return Some(Awaited { expected: *count, arrived });
@@ -123,7 +116,7 @@ impl Expectations {
         let sha256 = manifest.sha256.iter().map(|sha256| contents.sha256.get(sha256));
         let uids = manifest.sop_instance_uids.iter().map(|uid| contents.sop_instance_uids.get(uid.as_str()));
         // One image may be named in both lists.
-        let is_absent = |came: &Option<&Positions>| came.is_none_or(|came| !contents.has(came, seq));
+        let is_absent = |came: &Option<&Positions>| came.is_none_or(|came| !came.all().any(&is_in));
         let absent = sha256.filter(is_absent).count().max(uids.filter(is_absent).count());
         let named = manifest.sha256.len().max(manifest.sop_instance_uids.len());
         let expected = (*count).max(number(named));

@@ -1,5 +1,7 @@
 //! One study: its images, what touched it since its last report, and when it may be reported.
 
+use std::collections::BTreeMap;
+
 use hilum_events::{EventId, ImageStored, JobId, ReadingId, SeriesName, Site, StudyId};
 use jiff::Timestamp;
 
@@ -20,6 +22,8 @@ pub(super) struct Study {
     first_at: Timestamp,
     contents: Contents,
     pub(super) expectations: Expectations,
+    /// Images that were taken out: where each came, and where it was taken out.
+    taken_out: BTreeMap<u64, u64>,
     /// Earlier studies of the same patient, as senders said, by position.
     priors: Vec<(u64, StudyId)>,
     /// Positions of its flags.
@@ -60,8 +64,6 @@ pub(super) struct Image {
     pub(super) links: Vec<Link>,
     /// Where it was said that no reading will be asked for.
     pub(super) given_up_seq: Option<u64>,
-    /// Where it was taken out of the study.
-    pub(super) taken_out_seq: Option<u64>,
 }
 
 /// Where it was said that an image has or shares a reading.
@@ -72,16 +74,6 @@ pub(super) struct Link {
 }
 
 impl Image {
-    /// Whether it had come at position `seq`, and was not taken out by then.
-    pub(super) fn is_in_at(&self, seq: u64) -> bool {
-        self.seq <= seq && !self.is_out_at(seq)
-    }
-
-    /// Whether it was taken out at position `seq`.
-    pub(super) fn is_out_at(&self, seq: u64) -> bool {
-        self.taken_out_seq.is_some_and(|taken_out| taken_out <= seq)
-    }
-
     /// The reading it had at position `seq`.
     pub(super) fn link_at(&self, seq: u64) -> Option<Link> {
         self.links.iter().rev().find(|link| link.seq <= seq).copied()
@@ -97,6 +89,7 @@ impl Study {
             first_at: at,
             contents: Contents::default(),
             expectations: Expectations::default(),
+            taken_out: BTreeMap::new(),
             priors: Vec::new(),
             flag_seqs: Vec::new(),
             stirred_seq: seq,
@@ -131,20 +124,26 @@ impl Study {
             series: e.series.clone(),
             links: Vec::new(),
             given_up_seq: None,
-            taken_out_seq: None,
         });
         self.stir(seq, at);
     }
 
     /// Notes that an image was taken out at `seq`; `false` when it was before.
     pub(super) fn take_out(&mut self, index: usize, seq: u64) -> bool {
-        let image = &mut self.images[index];
-        let is_new = image.taken_out_seq.is_none();
-        if is_new {
-            image.taken_out_seq = Some(seq);
-            self.contents.take_out(image.seq, seq);
-        }
+        let image_seq = self.images[index].seq;
+        let is_new = !self.taken_out.contains_key(&image_seq);
+        self.taken_out.entry(image_seq).or_insert(seq);
         is_new
+    }
+
+    /// Where the image that came at `image_seq` was taken out, if it was at position `seq`.
+    pub(super) fn taken_out_at(&self, image_seq: u64, seq: u64) -> Option<u64> {
+        self.taken_out.get(&image_seq).copied().filter(|taken_out| *taken_out <= seq)
+    }
+
+    /// Whether the image that came at `image_seq` had come at position `seq`, and was not taken out by then.
+    pub(super) fn is_in_at(&self, image_seq: u64, seq: u64) -> bool {
+        image_seq <= seq && self.taken_out_at(image_seq, seq).is_none()
     }
 
     /// Notes that an image came that no report tells of; `true` for the first.
@@ -164,13 +163,13 @@ impl Study {
 
     /// Whether it has any image that was not taken out.
     pub(super) fn has_images(&self) -> bool {
-        self.images.iter().any(|image| image.is_in_at(u64::MAX))
+        self.images.iter().any(|image| self.is_in_at(image.seq, u64::MAX))
     }
 
     /// Whether its last report tells of an image that was taken out since: nobody shall read that for longer than it must be.
     pub(super) fn tells_too_much(&self) -> bool {
         let Some(Issued { covered_seq, .. }) = self.issued else { return false };
-        self.images.iter().any(|image| image.is_in_at(covered_seq) && image.is_out_at(u64::MAX))
+        self.taken_out.iter().any(|(came, taken_out)| *came <= covered_seq && *taken_out > covered_seq)
     }
 
     /// Whether the sender closed it and nothing stirred since.
@@ -204,15 +203,18 @@ impl Study {
     /// announced.
     pub(super) fn awaited_at(&self, seq: u64) -> Option<Awaited> {
         let came = self.images.partition_point(|image| image.seq <= seq);
-        let arrived = || came.checked_sub(1).map_or(0, |last| self.images[last].contents);
-        let arrived = self.contents.left_at(seq).unwrap_or_else(arrived);
-        self.expectations.awaited_at(seq, &self.contents, arrived)
+        let is_in = |image_seq| self.is_in_at(image_seq, seq);
+        let arrived = match self.taken_out.values().any(|taken_out| *taken_out <= seq) {
+            true => self.contents.of_images(is_in),
+            false => came.checked_sub(1).map_or(0, |last| self.images[last].contents),
+        };
+        self.expectations.awaited_at(seq, &self.contents, arrived, is_in)
     }
 
     /// Which of these series had no image at position `seq`.
     pub(super) fn absent_series(&self, seq: u64, expected: &[SeriesName]) -> Vec<SeriesName> {
         let came = self.images.partition_point(|image| image.seq <= seq);
-        let in_it = || self.images[..came].iter().filter(|image| image.is_in_at(seq));
+        let in_it = || self.images[..came].iter().filter(|image| self.is_in_at(image.seq, seq));
         let has = |name: &&SeriesName| in_it().any(|image| image.series.contains(name));
         expected.iter().filter(|name| !has(name)).cloned().collect()
     }
@@ -290,8 +292,8 @@ impl State {
         // Newest first: late images are at the end.
         study.images.iter().rev().any(|image| {
             let standing_at = |seq| self.outcome_at(image, seq).map(|outcome| outcome.standing);
-            if image.is_out_at(u64::MAX) {
-                return image.is_in_at(covered_seq);
+            if study.taken_out_at(image.seq, u64::MAX).is_some() {
+                return study.is_in_at(image.seq, covered_seq);
             }
             image.seq > covered_seq || differs(standing_at(covered_seq), standing_at(u64::MAX))
         })
