@@ -2,12 +2,7 @@
 //! risked once more nothing else is in hand, and nothing is asked for until it has ended. What would die with it each
 //! time would else be taken for poison, too.
 
-use std::time::Duration;
-
 use tokio::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, watch};
-
-/// What the server had sent before the gate was closed has come by then.
-pub(super) const ON_THE_WAY: Duration = Duration::from_millis(100);
 
 /// What a message holds while it is handled.
 pub(super) enum Place<'a> {
@@ -21,18 +16,20 @@ pub(super) struct Calm {
     room: RwLock<()>,
     /// Held by the one suspect that waits for the room or has it.
     suspect: Mutex<()>,
-    /// Messages in hand, also those that are not handled but put off.
-    in_hand: watch::Sender<usize>,
-    /// Whether messages are asked for.
+    /// Whether messages are asked for, and what was asked for or has come.
     gate: Gate,
 }
 
 /// Open while messages are asked for.
 #[derive(Clone)]
-pub(super) struct Gate(watch::Sender<bool>);
+pub(super) struct Gate {
+    is_open: watch::Sender<bool>,
+    /// Requests that the server has, and messages that have come: those that wait for a slot, are handled, or put off.
+    in_hand: watch::Sender<usize>,
+}
 
-/// Counts a message until it is dropped.
-pub(super) struct InHand<'a>(&'a watch::Sender<usize>);
+/// Counts a message, from the request for it until it has ended.
+pub(super) struct InHand(watch::Sender<usize>);
 
 /// Opens the gate when it is dropped.
 pub(super) struct Closed<'a>(&'a Gate);
@@ -42,15 +39,8 @@ impl Calm {
         Self {
             room: RwLock::default(),
             suspect: Mutex::default(),
-            in_hand: watch::Sender::new(0),
-            gate: Gate(watch::Sender::new(true)),
+            gate: Gate { is_open: watch::Sender::new(true), in_hand: watch::Sender::new(0) },
         }
-    }
-
-    /// Counts a message as in hand.
-    pub(super) fn count(&self) -> InHand<'_> {
-        self.in_hand.send_modify(|count| *count += 1);
-        InHand(&self.in_hand)
     }
 
     pub(super) fn gate(&self) -> &Gate {
@@ -62,14 +52,12 @@ impl Calm {
         self.room.try_read().ok().map(|room| Place::BesideOthers { _room: room })
     }
 
-    /// Waits until nothing else is in hand or on its way, which takes as long as `on_the_way`; `None` while another suspect
-    /// is in hand.
-    pub(super) async fn alone(&self, on_the_way: impl Future<Output = ()>) -> Option<Place<'_>> {
+    /// Waits until nothing else is in hand or on its way; `None` while another suspect is in hand.
+    pub(super) async fn alone(&self) -> Option<Place<'_>> {
         let suspect = self.suspect.try_lock().ok()?;
         let gate = self.gate.close();
         let room = self.room.write().await;
-        on_the_way.await;
-        let mut in_hand = self.in_hand.subscribe();
+        let mut in_hand = self.gate.in_hand.subscribe();
         let others_ended = in_hand.wait_for(|count| *count == 1).await;
         others_ended.expect("what counts is here");
         Some(Place::Alone { _suspect: suspect, _gate: gate, _room: room })
@@ -77,9 +65,22 @@ impl Calm {
 }
 
 impl Gate {
-    /// Waits until it is open.
-    pub(super) async fn opened(&self) {
-        self.is(true).await;
+    /// Counts a message that is asked for or in hand.
+    pub(super) fn count(&self) -> InHand {
+        self.in_hand.send_modify(|count| *count += 1);
+        InHand(self.in_hand.clone())
+    }
+
+    /// Counts a message that may be asked for now; waits until the gate is open.
+    pub(super) async fn pass(&self) -> InHand {
+        loop {
+            self.is(true).await;
+            // Counted first: who closes the gate after this look sees the count.
+            let counted = self.count();
+            if *self.is_open.borrow() {
+                return counted;
+            }
+        }
     }
 
     /// Waits until it is closed.
@@ -88,23 +89,23 @@ impl Gate {
     }
 
     async fn is(&self, open: bool) {
-        let mut state = self.0.subscribe();
+        let mut state = self.is_open.subscribe();
         state.wait_for(|is_open| *is_open == open).await.expect("who opens and closes it is here");
     }
 
     fn close(&self) -> Closed<'_> {
-        self.0.send_replace(false);
+        self.is_open.send_replace(false);
         Closed(self)
     }
 }
 
 impl Drop for Closed<'_> {
     fn drop(&mut self) {
-        self.0.0.send_replace(true);
+        self.0.is_open.send_replace(true);
     }
 }
 
-impl Drop for InHand<'_> {
+impl Drop for InHand {
     fn drop(&mut self) {
         self.0.send_modify(|count| *count -= 1);
     }
@@ -115,22 +116,26 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_suspect_waits_for_all_that_is_in_hand_and_nothing_begins_beside_it() {
+    async fn a_suspect_waits_for_all_that_is_in_hand_or_asked_for_and_nothing_begins_beside_it() {
         let calm = Calm::new();
-        let (_own, other) = (calm.count(), calm.count());
+        let (_own, other) = (calm.gate().count(), calm.gate().count());
+        let asked = calm.gate().pass().await;
         let beside = calm.beside_others().unwrap();
-        let mut alone = Box::pin(calm.alone(tokio::time::sleep(ON_THE_WAY)));
+        let mut alone = Box::pin(calm.alone());
         assert!(futures::poll!(&mut alone).is_pending());
         calm.gate().closed().await;
         assert!(calm.beside_others().is_none(), "what comes now is put off");
-        assert!(calm.alone(async {}).await.is_none(), "and so is another suspect");
+        assert!(calm.alone().await.is_none(), "and so is another suspect");
+        let mut next = Box::pin(calm.gate().pass());
+        assert!(futures::poll!(&mut next).is_pending(), "nothing more is asked for");
         drop(beside);
-        let too_early = tokio::time::timeout(2 * ON_THE_WAY, &mut alone).await;
-        assert!(too_early.is_err(), "one message is still in hand");
+        assert!(futures::poll!(&mut alone).is_pending(), "one message is still in hand");
         drop(other);
+        assert!(futures::poll!(&mut alone).is_pending(), "one is on its way");
+        drop(asked);
         let place = alone.await.unwrap();
         drop(place);
-        calm.gate().opened().await;
+        let _next = next.await;
         assert!(calm.beside_others().is_some());
     }
 }

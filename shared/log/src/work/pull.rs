@@ -13,7 +13,7 @@ use futures::{Stream, StreamExt as _, stream};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::calm::Gate;
+use super::calm::{Gate, InHand};
 use crate::connection::{Log, UnavailableError};
 
 pub(super) const PULL: &str = "pull from a consumer";
@@ -30,6 +30,7 @@ struct Request {
     inbox: String,
     answers: Subscriber,
     over_at: Instant,
+    counted: InHand,
 }
 
 struct Pull {
@@ -40,51 +41,57 @@ struct Pull {
     request: Option<Request>,
 }
 
-/// The messages of a consumer, each of which is asked for when the one before was taken, and only while the gate is open. When
+/// The messages of a consumer, each of which is asked for when the one before was taken, and only while the gate is open: a
+/// request that is open when the gate closes is taken back, so that what counts as in hand is all that can come. When
 /// `closing` comes nothing more is asked for: what was still on its way is the end of the stream.
 pub(super) fn one_by_one(
     log: Log,
     consumer: Consumer<pull::Config>,
     gate: Gate,
     closing: CancellationToken,
-) -> impl Stream<Item = Result<Message, UnavailableError>> {
+) -> impl Stream<Item = Result<(Message, InHand), UnavailableError>> {
     let pull = Pull { log, consumer, gate, closing, request: None };
     stream::try_unfold(pull, async |mut pull| Ok(pull.next().await?.map(|message| (message, pull))))
 }
 
 impl Pull {
-    async fn next(&mut self) -> Result<Option<Message>, UnavailableError> {
+    async fn next(&mut self) -> Result<Option<(Message, InHand)>, UnavailableError> {
         loop {
             let request = match &mut self.request {
                 Some(request) => request,
                 None => {
-                    tokio::select! {
+                    let counted = tokio::select! {
                         biased;
                         () = self.closing.cancelled() => return Ok(None),
-                        () = self.gate.opened() => {}
-                    }
-                    let request = ask(&self.log, &self.consumer).await?;
+                        counted = self.gate.pass() => counted,
+                    };
+                    let request = ask(&self.log, &self.consumer, counted).await?;
                     self.request.insert(request)
                 }
             };
             let answer = tokio::select! {
                 answer = request.answer(&self.log) => answer?,
                 () = self.closing.cancelled() => request.take_back(&self.log, &self.consumer).await?,
+                () = self.gate.closed() => request.take_back(&self.log, &self.consumer).await?,
             };
-            self.request = None;
-            if answer.is_some() {
-                return Ok(answer);
+            let counted = self.request.take().map(|request| request.counted);
+            if let Some(message) = answer {
+                return Ok(counted.map(|counted| (message, counted)));
             }
         }
     }
 }
 
-async fn ask(log: &Log, consumer: &Consumer<pull::Config>) -> Result<Request, UnavailableError> {
+async fn ask(
+    log: &Log,
+    consumer: &Consumer<pull::Config>,
+    counted: InHand,
+) -> Result<Request, UnavailableError> {
     let inbox = log.client.new_inbox();
     let mut answers = log.client.subscribe(inbox.clone()).await.map_err(UnavailableError::new(PULL))?;
     answers.unsubscribe_after(1).await.map_err(UnavailableError::new(PULL))?;
     send(consumer, &inbox, EXPIRES).await?;
-    Ok(Request { inbox, answers, over_at: Instant::now() + EXPIRES + SAID_WITHIN })
+    Ok(Request { inbox, answers, over_at: Instant::now() + EXPIRES + SAID_WITHIN, counted })
 }
 
 async fn send(

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::attempt::LOOK_AGAIN;
-use super::calm::{Calm, ON_THE_WAY};
+use super::calm::Calm;
 use super::choice::Kind;
 use super::handle::{AnyHandle, Failure};
 use super::source::{Taken, nak, report_progress};
@@ -100,8 +100,7 @@ impl Bench {
     /// Decides what becomes of one message.
     pub(super) async fn settle(&self, handler: &dyn AnyHandle, taken: Taken) {
         let begun = Instant::now();
-        let _in_hand = self.calm.count();
-        let Taken { message, kind, consumer, beat, hold: _hold } = taken;
+        let Taken { message, counted: _counted, kind, consumer, beat, hold: _hold } = taken;
         let placed = tokio::select! {
             placed = self.place(&message, kind, &consumer) => placed,
             () = self.hand_back.cancelled() => return nak(&message).await,
@@ -229,11 +228,7 @@ impl Bench {
     pub(super) async fn see_through(&self, handler: &dyn AnyHandle, placed: &Placed) -> Ended {
         let seq = placed.recorded.seq;
         // What workers took and never answered may have been their end: it is handled alone.
-        let place = if self.is_suspect(placed) {
-            self.calm.alone(self.log.pause(ON_THE_WAY)).await
-        } else {
-            self.calm.beside_others()
-        };
+        let place = if self.is_suspect(placed) { self.calm.alone().await } else { self.calm.beside_others() };
         let Some(_place) = place else {
             // In hand it would die with the suspect that is being handled, and be taken for another poison.
             let wait = self.log.wait_before(redelivery(handler), 2);

@@ -63,7 +63,7 @@ impl Worker {
         deliveries: u64,
     ) -> Reply {
         let Self(bench) = self;
-        let _in_hand = bench.calm.count();
+        let _in_hand = bench.calm.gate().count();
         let content = match handed {
             Handed::Fact(recorded) => Content::Fact(recorded),
             Handed::Ticket(ticket) => Content::Ticket(ticket),

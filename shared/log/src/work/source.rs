@@ -13,7 +13,7 @@ use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use hilum_events::Site;
 use tokio_util::sync::CancellationToken;
 
-use super::calm::Gate;
+use super::calm::{Gate, InHand};
 use super::choice::{Among, Kind, Place, next_place};
 use super::pull::{PULL, one_by_one};
 use super::turns::{Hold, Turns};
@@ -35,8 +35,9 @@ pub(super) struct Taken {
     pub(super) consumer: String,
     /// How often to report progress.
     pub(super) beat: Duration,
-    /// To be kept as long as the message is in hand.
+    /// Both are kept as long as the message is in hand.
     pub(super) hold: Hold,
+    pub(super) counted: InHand,
 }
 
 struct Source {
@@ -50,7 +51,7 @@ struct Source {
     beat: Duration,
     /// Whether its sites are told apart.
     has_lanes: bool,
-    messages: Option<BoxStream<'static, Result<Message, UnavailableError>>>,
+    messages: Option<BoxStream<'static, Result<(Message, InHand), UnavailableError>>>,
     waiting: Option<Waiting>,
     gate: Gate,
     closing: CancellationToken,
@@ -58,6 +59,7 @@ struct Source {
 
 struct Waiting {
     message: Message,
+    counted: InHand,
     /// Whose it is, as its subject says.
     site: Option<Site>,
     seq: u64,
@@ -137,8 +139,8 @@ impl Sources {
                 let Some(messages) = &mut source.messages else { continue };
                 let Poll::Ready(message) = messages.poll_next_unpin(context) else { continue };
                 let ended = || Err(UnavailableError::new(PULL)("the server ended the pull"));
-                return Poll::Ready(message.unwrap_or_else(ended).map(|message| {
-                    source.waiting = Some(Waiting::new(message));
+                return Poll::Ready(message.unwrap_or_else(ended).map(|(message, counted)| {
+                    source.waiting = Some(Waiting::new(message, counted));
                 }));
             }
             Poll::Pending
@@ -159,6 +161,7 @@ impl Sources {
         let hold = self.turns.take(waiting.site.as_ref().filter(|_| source.has_lanes));
         Some(Taken {
             message: waiting.message,
+            counted: waiting.counted,
             kind: source.kind,
             consumer: source.consumer.clone(),
             beat: source.beat,
@@ -211,8 +214,8 @@ impl Source {
             return;
         }
         let came = self.messages.as_mut().and_then(|messages| messages.next().now_or_never());
-        if let Some(Some(Ok(message))) = came {
-            self.waiting = Some(Waiting::new(message));
+        if let Some(Some(Ok((message, counted)))) = came {
+            self.waiting = Some(Waiting::new(message, counted));
         }
     }
 
@@ -222,7 +225,7 @@ impl Source {
         }
         let Some(mut messages) = self.messages else { return };
         let rest = async {
-            while let Some(Ok(message)) = messages.next().await {
+            while let Some(Ok((message, _))) = messages.next().await {
                 nak(&message).await;
             }
         };
@@ -249,10 +252,10 @@ impl Source {
 }
 
 impl Waiting {
-    fn new(message: Message) -> Self {
+    fn new(message: Message, counted: InHand) -> Self {
         let site = message.subject.split('.').nth(2).and_then(|site| site.parse().ok());
         let seq = message.info().map_or(0, |info| info.stream_sequence);
-        Self { message, site, seq, reported_at: Instant::now() }
+        Self { message, counted, site, seq, reported_at: Instant::now() }
     }
 }
 

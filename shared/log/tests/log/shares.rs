@@ -8,9 +8,10 @@ use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
 use futures::StreamExt as _;
 use hilum_events::{Site, samples};
 use hilum_log::{StreamDefinition, apply, apply_definitions, definitions, drift};
+use hilum_servers::wait_until;
 
 use crate::lanes::{CONSUMERS, Reader, config, request};
-use crate::{Bench, bare_bench, bench, work_until};
+use crate::{Bench, LIMIT, bare_bench, bench, work_until};
 
 const ROUTINE: &str = "infer-routine";
 
@@ -106,8 +107,12 @@ async fn an_installation_with_a_consumer_for_each_site_is_taken_over_within_the_
     let before = names(&bench).await;
     apply_definitions(&bench.log, 1).await.unwrap();
     assert_eq!(names(&bench).await, before);
-    let depths = bench.log.queue_depths().await.unwrap();
-    assert!(depths.iter().all(|depth| depth.waiting + depth.in_hand == 0), "{depths:?}");
+    // The server takes the last answers in a while later.
+    let is_empty = async || {
+        let depths = bench.log.queue_depths().await.unwrap();
+        depths.iter().all(|depth| depth.waiting + depth.in_hand == 0)
+    };
+    assert!(wait_until(LIMIT, is_empty).await, "{:?}", bench.log.queue_depths().await);
 }
 
 #[tokio::test]

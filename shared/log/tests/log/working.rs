@@ -1,7 +1,7 @@
 //! Handing out work: done, parked, stopped, handed back, and what becomes of messages whose workers die.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hilum_events::{Envelope, Event, samples};
@@ -42,6 +42,10 @@ struct Poisoned {
 }
 
 impl Poisoned {
+    fn has_begun(&self) -> bool {
+        self.in_hand.load(Ordering::SeqCst) > 0
+    }
+
     /// Only job 1 is left, and in hand.
     fn is_stuck(&self) -> bool {
         let seen = |counter: &AtomicU64| counter.load(Ordering::SeqCst);
@@ -126,6 +130,37 @@ async fn messages_that_were_in_hand_beside_a_poisoned_one_are_not_parked_with_it
 #[tokio::test]
 async fn messages_that_waited_behind_a_poisoned_one_are_not_parked_with_it() {
     die_of_the_first_of_four(1).await;
+}
+
+/// Counts the requests that the server could answer with another message while one is risked again.
+struct Risky {
+    jetstream: async_nats::jetstream::Context,
+    beside: Mutex<Option<usize>>,
+}
+
+impl Handle for Risky {
+    async fn handle(&self, delivery: &Delivery) -> Result<(), Failure> {
+        assert_eq!(delivery.deliveries, 2);
+        let mut beside = 0;
+        for (stream, consumer) in [("EVENTS", "dedupe"), ("RETRIES", "dedupe-retry")] {
+            let stream = self.jetstream.get_stream_no_info(stream).await.unwrap();
+            beside += stream.consumer_info(consumer).await.unwrap().num_waiting;
+        }
+        *self.beside.lock().unwrap() = Some(beside);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn while_a_suspect_is_risked_the_server_has_no_request_that_it_could_answer() {
+    let bench = bench_with_ack_wait(1).await;
+    bench.log.append(&samples::image_stored(1, "a", 0)).await.unwrap();
+    let url = bench.server.url();
+    let die = move || live_and_die(&url, 4, Arc::new(Poisoned::default()), Poisoned::has_begun);
+    tokio::task::spawn_blocking(die).await.unwrap();
+    let handler = Arc::new(Risky { jetstream: bench.jetstream().await, beside: Mutex::default() });
+    work_until(&bench.log, handler.clone(), &work_config("dedupe"), async || settled(&bench.log).await).await;
+    assert_eq!(*handler.beside.lock().unwrap(), Some(0));
 }
 
 async fn die_of_the_first_of_four(concurrency: usize) {
