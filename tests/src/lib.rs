@@ -6,6 +6,7 @@
 mod api;
 mod desk;
 mod dicom;
+mod http;
 pub mod invariants;
 mod journal;
 mod load;
@@ -17,6 +18,7 @@ mod stack;
 pub use api::{Upload, sample};
 pub use desk::{Desk, Got};
 pub use dicom::with_elements;
+pub use http::{Http, Request};
 pub use journal::{Answer, Attempt, Journal};
 pub use load::{Load, LoadPlan, Sender, Shipment};
 pub use otlp::{OtlpReceiver, Span};

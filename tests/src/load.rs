@@ -17,6 +17,7 @@ use serde_json::Value;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use crate::http::Http;
 use crate::journal::{Answer, Attempt, Journal};
 
 const SITES: [&str; 3] = ["north", "south", "west"];
@@ -81,14 +82,14 @@ pub struct Sender {
     pub doors: Vec<String>,
     /// Where answers are noted.
     pub journal: Arc<Journal>,
-    http: reqwest::Client,
+    http: Http,
     turns: Arc<AtomicUsize>,
 }
 
 impl Sender {
     /// Sends to `doors`, notes in `journal`.
     pub fn new(doors: Vec<String>, journal: Arc<Journal>) -> Self {
-        let http = hilum_runtime::http_client().timeout(PATIENCE).build().unwrap();
+        let http = Http::through(hilum_runtime::http_client().timeout(PATIENCE).build().unwrap());
         Self { doors, journal, http, turns: Arc::default() }
     }
 

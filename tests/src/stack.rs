@@ -22,8 +22,8 @@ pub use links::Dependency;
 pub use options::{Network, StackOptions, StoreKind};
 pub use peaks::Peak;
 
-use crate::LIMIT;
 use crate::s3::S3Server;
+use crate::{Http, LIMIT};
 use links::Links;
 use servers::Servers;
 
@@ -43,7 +43,7 @@ pub struct Stack {
     /// The object storage.
     pub store: BlobStore,
     /// Asks its services.
-    pub http: reqwest::Client,
+    pub http: Http,
     services: BTreeMap<String, Service>,
     environment: Vec<(String, String)>,
     links: Links,
@@ -95,7 +95,7 @@ impl Stack {
         let mut stack = Self {
             log,
             store,
-            http: hilum_runtime::http_client().build().unwrap(),
+            http: Http::default(),
             services: BTreeMap::new(),
             environment,
             links: Links::default(),

@@ -12,11 +12,11 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
     BTreeMap::from([
         ("hilum-events", &[][..]),
         ("hilum-headers", &[]),
-        ("hilum-runtime", &[]),
+        ("hilum-runtime", &["hilum-api"]),
         ("hilum-servers", &[]),
         ("hilum-zones", &[]),
         ("hilum-log", &["hilum-events"]),
-        ("hilum-answers", &["hilum-events"]),
+        ("hilum-api", &["hilum-events"]),
         ("hilum-blobs", &["hilum-events"]),
         ("hilum-imaging", &["hilum-events", "hilum-headers"]),
         ("hilum-models", &["hilum-events", "hilum-headers"]),

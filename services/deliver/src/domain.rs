@@ -1,7 +1,6 @@
 //! The decisions: what a fact means to a target, which rules a reading matches, what a webhook is told of a flag. Pure:
 //! no clock, network or storage.
 
-use hilum_answers::UNTRAINED;
 use hilum_events::{
     Envelope, Event, FlagAction, InferenceCompleted, JobId, Matter, Measure, ReadingId, Site, StudyFlagged,
     StudyId,
@@ -124,7 +123,7 @@ pub(crate) fn notice(fact: &Envelope, flag: &StudyFlagged) -> Result<Vec<u8>, se
         value: flag.value,
         threshold: flag.threshold,
         actions: &flag.actions,
-        notice: flag.untrained.then_some(UNTRAINED),
+        notice: flag.untrained.then_some(untrained::IN_ANSWERS),
     })
 }
 

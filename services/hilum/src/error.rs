@@ -4,7 +4,7 @@ use std::io;
 use std::panic::PanicHookInfo;
 use std::path::PathBuf;
 
-use hilum_runtime::Problem;
+use hilum_api::Problem;
 use hilum_servers::ServerError;
 
 /// A command could not do its work.

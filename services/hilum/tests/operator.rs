@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use hilum_runtime::Problem;
+use hilum_api::{Problem, ProblemType};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -67,12 +67,12 @@ async fn decide(
     Json(said): Json<Value>,
 ) -> Response {
     if id == 5 && std::mem::replace(&mut *api.busy.lock().unwrap(), 1) == 0 {
-        let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-decisions", "too many", "later");
+        let problem = Problem::new(ProblemType::TooManyDecisions, "later");
         return Problem { retry_after_s: Some(0), ..problem }.into_response();
     }
     if id == 4 || id > 5 {
         let detail = "it was discarded by eve; a decision is made once and stands";
-        return Problem::new(StatusCode::CONFLICT, "already-decided", "no", detail).into_response();
+        return Problem::new(ProblemType::AlreadyDecided, detail).into_response();
     }
     api.decided.lock().unwrap().push((id, said.clone()));
     let already = id == 3;
@@ -108,7 +108,7 @@ async fn retry(State(api): State<Api>, Path(id): Path<String>, Json(said): Json<
     match id.as_str() {
         "job-3" => {
             let detail = "it was redriven by eve at 2026-01-02T00:00:00Z (mended)";
-            Problem::new(StatusCode::CONFLICT, "already-decided", "no", detail).into_response()
+            Problem::new(ProblemType::AlreadyDecided, detail).into_response()
         }
         "job-9" => Problem::not_found("there is no such job").into_response(),
         _ => {
@@ -133,8 +133,7 @@ async fn report(
     said.sort();
     api.asked.lock().unwrap().push(format!("{id} {}", said.join(" ")));
     if id == "none" {
-        let problem =
-            Problem::new(StatusCode::CONFLICT, "report-not-issued", "no", "the report is not issued yet");
+        let problem = Problem::new(ProblemType::ReportNotIssued, "the report is not issued yet");
         return problem.into_response();
     }
     if query.get("revision").is_some_and(|revision| revision != "2") {

@@ -6,46 +6,63 @@ use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Multipart, Path, Query, RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use axum::routing::post;
 use axum::{Json, Router};
-use hilum_answers::JobResult;
-use hilum_events::{Envelope, Event, JobId, Sha256Digest, Site, StudyId, StudyRef};
+use hilum_api::{Accepted, JobStatus, Manifest, StudyNoted, UploadForm, problems, samples};
+use hilum_events::{Envelope, Event, Site, StudyRef};
 use hilum_runtime::{BodyFault, linger};
-use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde::Deserialize;
 use tracing::Instrument as _;
+use utoipa::IntoParams;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
+use utoipa_axum::routes;
 
-use crate::manifest::{self, Manifest};
+use crate::manifest;
 use crate::refusal::{CountsIfBrokenOff, Refusal};
-use crate::upload::{Accepted, Door};
+use crate::upload::{Door, DurableUpload};
 
 pub(crate) fn router(door: Door) -> Router {
-    Router::new()
-        .route("/v1/jobs", post(submit))
-        .route("/v1/studies/{id}/close", post(close))
-        // The door counts bytes itself while they stream.
-        .layer(DefaultBodyLimit::disable())
-        .route("/v1/studies/{id}/manifest", post(expect).layer(DefaultBodyLimit::max(manifest::MAX_BYTES)))
-        // A sender that is refused early learns why, and its connection serves the next upload.
-        .layer(axum::middleware::map_request(linger))
-        .with_state(door)
+    let (router, _) = described();
+    // A sender that is refused early learns why, and its connection serves the next upload.
+    router.layer(axum::middleware::map_request(linger)).with_state(door)
 }
 
-/// The body of a 202.
-#[derive(Serialize)]
-struct Taken {
-    job_id: JobId,
-    status: &'static str,
-    sha256: Sha256Digest,
-    study_id: StudyId,
-    site: Site,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    duplicate_of: Option<JobId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    result: Option<JobResult>,
+/// The routes, and what their handlers say of themselves.
+fn described() -> (Router<Door>, OpenApi) {
+    // The door counts bytes itself while they stream.
+    let streams = DefaultBodyLimit::disable();
+    OpenApiRouter::new()
+        .routes(routes!(submit).layer(streams))
+        .routes(routes!(close).layer(streams))
+        .routes(routes!(expect).layer(DefaultBodyLimit::max(manifest::MAX_BYTES)))
+        .split_for_parts()
 }
 
-/// `POST /v1/jobs`: 202 once object and event are durable.
+problems!(
+    SubmitProblems: BrokenOff, Stalled, TooLarge, UnsupportedType, UnreadableImage, StudyFull, Busy, Full, LongWait,
+    TooManySites, DiskFull
+);
+
+/// Sends an image in
+///
+/// The answer comes when the image is durable; its reading follows.
+#[utoipa::path(
+    post,
+    path = "/v1/jobs",
+    operation_id = "submitImage",
+    tag = "images",
+    request_body(content = UploadForm, content_type = "multipart/form-data"),
+    responses(
+        (
+            status = 202,
+            description = "taken in, and answered if it was read before",
+            body = Accepted,
+            headers(("Location" = String, description = "the job")),
+            example = json!(samples::accepted())
+        ),
+        SubmitProblems,
+    )
+)]
 async fn submit(
     State(door): State<Door>,
     RawQuery(query): RawQuery,
@@ -63,27 +80,30 @@ async fn submit(
     let outcome = door.accept(form).instrument(span).await;
     counts.answered();
     door.gate.note(&outcome);
-    let Accepted { stored: Envelope { event, site, .. }, result } = outcome?;
+    let DurableUpload { stored: Envelope { event, site, .. }, result } = outcome?;
     metrics::histogram!("hilum_ingest_upload_seconds").record(begun.elapsed());
     let Event::ImageStored(image) = event else { unreachable!("the door makes no other fact of an upload") };
     let location = format!("/v1/jobs/{}", image.job_id);
-    let body = Taken {
+    let body = Accepted {
         job_id: image.job_id,
-        status: if result.is_some() { "COMPLETED" } else { "QUEUED" },
+        status: if result.is_some() { JobStatus::Completed } else { JobStatus::Queued },
         sha256: image.image.blob.sha256,
         study_id: image.study_id,
         site,
-        duplicate_of: result.as_ref().and_then(JobResult::duplicate_of),
+        duplicate_of: result.as_ref().and_then(|result| result.duplicate_of),
         result,
     };
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(body)))
 }
 
 /// What the query of a request about a study may say.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct AtSite {
+    /// The study's site, if the study is given by a name; `default` when absent.
     #[serde(default)]
+    #[param(value_type = Option<Site>)]
     site: Option<String>,
 }
 
@@ -96,7 +116,24 @@ impl AtSite {
     }
 }
 
-/// `POST /v1/studies/{id}/manifest`: 202 once it is in the log.
+problems!(ExpectProblems: BrokenOff, Stalled, NotFound);
+
+/// Says what a study consists of
+///
+/// Its report is issued as soon as that is there and read. The newest manifest of a study counts. It may come before the first
+/// image if it names the study as its images will.
+#[utoipa::path(
+    post,
+    path = "/v1/studies/{id}/manifest",
+    operation_id = "expectStudy",
+    tag = "studies",
+    params(("id" = String, Path, description = "the study's id, or the name its sender gives it"), AtSite),
+    request_body(content = Manifest, content_type = "application/json", example = json!(samples::manifest())),
+    responses(
+        (status = 202, description = "noted", body = StudyNoted, example = json!(samples::study_noted())),
+        ExpectProblems,
+    )
+)]
 async fn expect(
     State(door): State<Door>,
     Path(named): Path<String>,
@@ -112,16 +149,31 @@ async fn expect(
             "the body broke off or is longer than {limit} bytes; send a shorter manifest"
         ))
     })?;
-    let manifest = Manifest::read(&body, door.sizes.most)?;
+    let manifest = manifest::read(&body, door.sizes.most)?;
     let site = AtSite::site(at)?;
     // What is no name of a study would never be met by an image.
     StudyRef::given(&named)?;
     let span = tracing::info_span!("expect study", otel.kind = "server");
     let study_id = door.expect(&named, site, manifest).instrument(span).await?;
-    Ok((StatusCode::ACCEPTED, Json(json!({ "study_id": study_id }))))
+    Ok((StatusCode::ACCEPTED, Json(StudyNoted { study_id })))
 }
 
-/// `POST /v1/studies/{id}/close`: 202 once the request is in the log.
+problems!(CloseProblems: NotFound);
+
+/// Says that no more images of a study will come
+///
+/// Its report is then issued as soon as all its images have an outcome.
+#[utoipa::path(
+    post,
+    path = "/v1/studies/{id}/close",
+    operation_id = "closeStudy",
+    tag = "studies",
+    params(("id" = String, Path, description = "the study's id, or the name its sender gave it"), AtSite),
+    responses(
+        (status = 202, description = "noted", body = StudyNoted, example = json!(samples::study_noted())),
+        CloseProblems,
+    )
+)]
 async fn close(
     State(door): State<Door>,
     Path(named): Path<String>,
@@ -129,7 +181,7 @@ async fn close(
 ) -> Result<impl IntoResponse, Refusal> {
     let span = tracing::info_span!("close study", otel.kind = "server");
     let study_id = door.close(&named, &AtSite::site(at)?).instrument(span).await?;
-    Ok((StatusCode::ACCEPTED, Json(json!({ "study_id": study_id }))))
+    Ok((StatusCode::ACCEPTED, Json(StudyNoted { study_id })))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::error::Error;
 use std::path::Path;
 use std::time::Duration;
 
-use hilum_answers::JobResult;
+use hilum_api::JobResult;
 use hilum_events::{
     DuplicateLinked, Envelope, Event, InferenceCompleted, InferenceRequested, ReadingId, Sha256Digest,
     claim_filter, completed_filter,

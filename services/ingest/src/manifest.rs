@@ -1,9 +1,7 @@
 //! What a sender says a study consists of, and the bounds of it. Knows no log.
 
-use std::collections::BTreeSet;
-
-use hilum_events::{Sha256Digest, StudyId, StudyManifestReceived};
-use serde::Deserialize;
+use hilum_api::Manifest;
+use hilum_events::{StudyId, StudyManifestReceived};
 use uuid::Uuid;
 
 use crate::refusal::Refusal;
@@ -13,61 +11,46 @@ pub(crate) const MAX_BYTES: usize = 1 << 20;
 /// Images that one list may name. Twice as many, written out, fit into an event.
 const MAX_NAMED: usize = 4096;
 
-/// The body of `POST /v1/studies/{id}/manifest`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Manifest {
-    images: u32,
-    #[serde(default)]
-    sha256: BTreeSet<Sha256Digest>,
-    #[serde(default)]
-    sop_instance_uids: BTreeSet<String>,
+/// Reads the body of `POST /v1/studies/{id}/manifest`; a study may have `most` images.
+pub(crate) fn read(body: &[u8], most: u32) -> Result<Manifest, Refusal> {
+    let manifest: Manifest = serde_json::from_slice(body).map_err(|error| {
+        let example = r#"{"images": 2, "sha256": [], "sop_instance_uids": []}"#;
+        Refusal::Malformed(format!("the body must be JSON such as {example}, both lists optional: {error}"))
+    })?;
+    match fault(&manifest, most) {
+        None => Ok(manifest),
+        Some(fault) => Err(Refusal::Malformed(fault)),
+    }
 }
 
-impl Manifest {
-    /// Reads the body; a study may have `most` images.
-    pub(crate) fn read(body: &[u8], most: u32) -> Result<Self, Refusal> {
-        let manifest: Self = serde_json::from_slice(body).map_err(|error| {
-            let example = r#"{"images": 2, "sha256": [], "sop_instance_uids": []}"#;
-            Refusal::Malformed(format!(
-                "the body must be JSON such as {example}, both lists optional: {error}"
-            ))
-        })?;
-        match manifest.fault(most) {
-            None => Ok(manifest),
-            Some(fault) => Err(Refusal::Malformed(fault)),
-        }
+fn fault(manifest: &Manifest, most: u32) -> Option<String> {
+    let Manifest { images, sha256, sop_instance_uids } = manifest;
+    let named = sha256.len().max(sop_instance_uids.len());
+    if !(1..=most).contains(images) {
+        Some(format!("images must be a number from 1 to {most}, the most that one report tells of"))
+    } else if named > MAX_NAMED {
+        Some(format!(
+            "a list names more than {MAX_NAMED} images; leave it out and say only how many there are"
+        ))
+    } else if named > *images as usize {
+        Some(format!(
+            "images is {images}, and a list names {named}; say how many images the study has in all"
+        ))
+    } else if !sop_instance_uids.iter().all(|uid| is_uid(uid)) {
+        Some("an entry of sop_instance_uids is no UID: 1 to 64 digits and dots".to_owned())
+    } else {
+        None
     }
+}
 
-    fn fault(&self, most: u32) -> Option<String> {
-        let named = self.sha256.len().max(self.sop_instance_uids.len());
-        if !(1..=most).contains(&self.images) {
-            Some(format!("images must be a number from 1 to {most}, the most that one report tells of"))
-        } else if named > MAX_NAMED {
-            Some(format!(
-                "a list names more than {MAX_NAMED} images; leave it out and say only how many there are"
-            ))
-        } else if named > self.images as usize {
-            Some(format!(
-                "images is {}, and a list names {named}; say how many images the study has in all",
-                self.images
-            ))
-        } else if !self.sop_instance_uids.iter().all(|uid| is_uid(uid)) {
-            Some("an entry of sop_instance_uids is no UID: 1 to 64 digits and dots".to_owned())
-        } else {
-            None
-        }
-    }
-
-    /// The fact that it was received.
-    pub(crate) fn received(self, study_id: StudyId, request_id: Uuid) -> StudyManifestReceived {
-        StudyManifestReceived {
-            study_id,
-            request_id,
-            images: self.images,
-            sha256: self.sha256.into_iter().collect(),
-            sop_instance_uids: self.sop_instance_uids.into_iter().collect(),
-        }
+/// The fact that a manifest was received.
+pub(crate) fn received(manifest: Manifest, study_id: StudyId, request_id: Uuid) -> StudyManifestReceived {
+    StudyManifestReceived {
+        study_id,
+        request_id,
+        images: manifest.images,
+        sha256: manifest.sha256.into_iter().collect(),
+        sop_instance_uids: manifest.sop_instance_uids.into_iter().collect(),
     }
 }
 
@@ -77,7 +60,7 @@ fn is_uid(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use hilum_events::{Envelope, Event, samples};
+    use hilum_events::{Envelope, Event, Sha256Digest, samples};
     use serde_json::json;
 
     use super::*;
@@ -85,18 +68,18 @@ mod tests {
     const MOST: u32 = 10_000;
 
     fn said(body: &serde_json::Value) -> String {
-        Manifest::read(body.to_string().as_bytes(), MOST).unwrap_err().to_string()
+        read(body.to_string().as_bytes(), MOST).unwrap_err().to_string()
     }
 
     #[test]
     fn a_manifest_may_name_its_images_or_only_count_them() {
         let digest = Sha256Digest::of(b"a");
         let body = json!({ "images": 2, "sha256": [digest, digest], "sop_instance_uids": ["1.2.3"] });
-        let manifest = Manifest::read(body.to_string().as_bytes(), MOST).unwrap();
-        let event = manifest.received(samples::study_id(), Uuid::from_u128(1));
+        let manifest = read(body.to_string().as_bytes(), MOST).unwrap();
+        let event = received(manifest, samples::study_id(), Uuid::from_u128(1));
         assert_eq!((event.images, event.sha256.as_slice()), (2, &[digest][..]));
         assert_eq!(event.sop_instance_uids, ["1.2.3"]);
-        let counted = Manifest::read(br#"{"images": 10000}"#, MOST).unwrap();
+        let counted = read(br#"{"images": 10000}"#, MOST).unwrap();
         assert_eq!((counted.images, counted.sha256.len()), (10_000, 0));
     }
 
@@ -111,7 +94,7 @@ mod tests {
         assert!(said(&json!({ "images": 1, "sop_instance_uids": ["1.2", "1.3"] })).contains("names 2"));
         let many: Vec<_> = (0..=MAX_NAMED).map(|number| format!("1.{number}")).collect();
         assert!(said(&json!({ "images": 9999, "sop_instance_uids": many })).contains("more than 4096"));
-        assert!(Manifest::read(b"{", MOST).is_err());
+        assert!(read(b"{", MOST).is_err());
     }
 
     #[test]
@@ -120,8 +103,7 @@ mod tests {
         let uids: Vec<_> = (0..MAX_NAMED).map(|number| format!("{number:064}")).collect();
         let body = json!({ "images": MAX_NAMED, "sha256": digests, "sop_instance_uids": uids }).to_string();
         assert!(body.len() < MAX_BYTES);
-        let event =
-            Manifest::read(body.as_bytes(), MOST).unwrap().received(samples::study_id(), Uuid::from_u128(1));
+        let event = received(read(body.as_bytes(), MOST).unwrap(), samples::study_id(), Uuid::from_u128(1));
         let event = Event::StudyManifestReceived(event);
         let envelope = Envelope::first(Uuid::from_u128(1), samples::site(), samples::at(0), event);
         assert_eq!(Envelope::decode(&envelope.encode()), Ok(envelope));

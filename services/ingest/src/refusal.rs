@@ -4,18 +4,15 @@
 use std::error::Error;
 use std::time::Duration;
 
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use hilum_api::{Problem, ProblemType};
 use hilum_blobs::PutError;
 use hilum_events::NameError;
 use hilum_imaging::DecodeError;
 use hilum_log::{AppendError, UnavailableError};
-use hilum_runtime::{BodyFault, Problem};
+use hilum_runtime::BodyFault;
 
 use crate::admission::{Cause, Declined};
-
-/// The word for an upload whose sender is gone.
-const BROKEN_OFF: &str = "broken-off";
 
 /// Counts an upload whose sender is gone before there was an answer for it, unless it is kept from that.
 pub(crate) struct CountsIfBrokenOff(bool);
@@ -35,8 +32,9 @@ impl CountsIfBrokenOff {
 impl Drop for CountsIfBrokenOff {
     fn drop(&mut self) {
         if self.0 {
-            tracing::info!(refusal = BROKEN_OFF, "request refused");
-            count_refused(BROKEN_OFF);
+            let word = ProblemType::BrokenOff.slug();
+            tracing::info!(refusal = word, "request refused");
+            count_refused(word);
         }
     }
 }
@@ -183,42 +181,24 @@ impl Refusal {
         }
     }
 
-    /// Word for metrics and for the problem's type.
-    pub(crate) fn word(&self) -> &'static str {
+    /// The problem that it is for the sender; its word also counts it.
+    pub(crate) fn kind(&self) -> ProblemType {
         match self {
-            Self::Malformed(_) | Self::Name(_) => "malformed",
-            Self::Stalled(_) => "stalled",
-            Self::BrokenOff => BROKEN_OFF,
-            Self::Encoded => "unsupported-encoding",
-            Self::TooLong { .. } => "too-large",
-            Self::UnknownType | Self::NotMultipart => "unsupported-type",
-            Self::Unreadable { .. } => "unreadable-image",
-            Self::UnknownStudy(_) => "not-found",
-            Self::StudyFull { .. } => "study-full",
-            Self::Busy => "busy",
-            Self::Full { .. } => "full",
-            Self::LongWait { .. } => "long-wait",
-            Self::TooManySites { .. } => "too-many-sites",
-            Self::DiskFull(_) => "disk-full",
-            Self::Unavailable(..) => "unavailable",
-        }
-    }
-
-    fn status(&self) -> StatusCode {
-        match self {
-            Self::Malformed(_) | Self::Name(_) | Self::BrokenOff => StatusCode::BAD_REQUEST,
-            Self::Stalled(_) => StatusCode::REQUEST_TIMEOUT,
-            Self::TooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnknownType | Self::NotMultipart | Self::Encoded => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Unreadable { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::UnknownStudy(_) => StatusCode::NOT_FOUND,
-            Self::StudyFull { .. } => StatusCode::CONFLICT,
-            Self::Busy
-            | Self::Full { .. }
-            | Self::LongWait { .. }
-            | Self::TooManySites { .. }
-            | Self::DiskFull(_)
-            | Self::Unavailable(..) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Malformed(_) | Self::Name(_) => ProblemType::Malformed,
+            Self::Stalled(_) => ProblemType::Stalled,
+            Self::BrokenOff => ProblemType::BrokenOff,
+            Self::Encoded => ProblemType::UnsupportedEncoding,
+            Self::TooLong { .. } => ProblemType::TooLarge,
+            Self::UnknownType | Self::NotMultipart => ProblemType::UnsupportedType,
+            Self::Unreadable { .. } => ProblemType::UnreadableImage,
+            Self::UnknownStudy(_) => ProblemType::NotFound,
+            Self::StudyFull { .. } => ProblemType::StudyFull,
+            Self::Busy => ProblemType::Busy,
+            Self::Full { .. } => ProblemType::Full,
+            Self::LongWait { .. } => ProblemType::LongWait,
+            Self::TooManySites { .. } => ProblemType::TooManySites,
+            Self::DiskFull(_) => ProblemType::DiskFull,
+            Self::Unavailable(..) => ProblemType::Unavailable,
         }
     }
 
@@ -239,20 +219,23 @@ impl IntoResponse for Refusal {
         match &self {
             // The gate says once that something is away.
             Self::Unavailable(_, source) | Self::DiskFull(source) => {
-                tracing::debug!(error = &**source as &dyn Error, refusal = self.word(), "request refused");
+                tracing::debug!(
+                    error = &**source as &dyn Error,
+                    refusal = self.kind().slug(),
+                    "request refused"
+                );
             }
             // Also of this: senders that are refused come again and again.
             Self::Full { .. } | Self::LongWait { .. } => {
-                tracing::debug!(refusal = self.word(), "request refused");
+                tracing::debug!(refusal = self.kind().slug(), "request refused");
             }
-            Self::Unreadable { code, .. } => tracing::info!(code, refusal = self.word(), "request refused"),
-            _ => tracing::info!(refusal = self.word(), "request refused"),
+            Self::Unreadable { code, .. } => {
+                tracing::info!(code, refusal = self.kind().slug(), "request refused")
+            }
+            _ => tracing::info!(refusal = self.kind().slug(), "request refused"),
         }
-        count_refused(self.word());
-        let status = self.status();
-        let title = status.canonical_reason().unwrap_or("refused");
-        let mut problem = Problem::new(status, self.word(), title, self.to_string());
-        problem.retry_after_s = self.retry_after_s();
-        problem.into_response()
+        count_refused(self.kind().slug());
+        let retry_after_s = self.retry_after_s();
+        Problem { retry_after_s, ..Problem::new(self.kind(), self.to_string()) }.into_response()
     }
 }

@@ -13,7 +13,7 @@ use axum::http::header::CONTENT_ENCODING;
 use bytes::BytesMut;
 use futures::future::OptionFuture;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use hilum_answers::JobResult;
+use hilum_api::{JobResult, Manifest};
 use hilum_blobs::{BlobStore, Received};
 use hilum_events::{
     DicomIdentity, Envelope, Event, JobId, MediaType, Priority, SeriesName, Site, StoredImage,
@@ -32,7 +32,7 @@ use crate::domain::{Arrival, Wishes, image_stored, studies_meant, study_named};
 use crate::gate::{Admitted, Gate};
 use crate::inspection::Inspector;
 use crate::known::Readings;
-use crate::manifest::Manifest;
+use crate::manifest;
 use crate::refusal::Refusal;
 use crate::slots::{Slot, Slots};
 use crate::study_sizes::StudySizes;
@@ -60,7 +60,7 @@ pub(crate) struct Door {
 }
 
 /// An upload that was taken in.
-pub(crate) struct Accepted {
+pub(crate) struct DurableUpload {
     /// The fact that it is stored.
     pub(crate) stored: Envelope,
     /// What a model said of the same content before, once the job is linked to that.
@@ -96,7 +96,7 @@ const TEXT_FIELDS: [&str; 5] = ["site", "study", "priority", "expected_images", 
 
 impl Door {
     /// Takes one upload in.
-    pub(crate) async fn accept(&self, form: Multipart) -> Result<Accepted, Refusal> {
+    pub(crate) async fn accept(&self, form: Multipart) -> Result<DurableUpload, Refusal> {
         self.gate.pass()?;
         self.disk.check()?;
         if !self.log.is_connected() {
@@ -138,7 +138,7 @@ impl Door {
         }
         metrics::counter!("hilum_ingest_accepted_total", "type" => media_type.as_mime()).increment(1);
         tracing::info!(%job_id, media_type = media_type.as_mime(), known = result.is_some(), "image stored");
-        Ok(Accepted { stored, result })
+        Ok(DurableUpload { stored, result })
     }
 
     /// The study that a caller means by `named`: the one with that id if there is one, so that no name hides an id; else the
@@ -184,7 +184,7 @@ impl Door {
         let Meant { study_id, site: of_images } = self.study_meant(named, &site).await?;
         let site = of_images.unwrap_or(site);
         let request_id = Uuid::now_v7();
-        let event = Event::StudyManifestReceived(manifest.received(study_id, request_id));
+        let event = Event::StudyManifestReceived(manifest::received(manifest, study_id, request_id));
         self.log.append(&Envelope::first(request_id, site, Timestamp::now(), event)).await?;
         Ok(study_id)
     }

@@ -3,9 +3,9 @@
 
 mod dead_letters;
 mod error;
-mod event_json;
 mod jobs;
 mod live;
+mod logged_event;
 mod lookup;
 mod losses;
 mod ops;
@@ -24,17 +24,20 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request};
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::middleware::{Next, map_request};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{MethodRouter, get, post};
 use axum::{Router, middleware};
+use hilum_api::{Problem, ProblemType};
 use hilum_blobs::BlobStore;
 use hilum_forms::Maker;
 use hilum_log::Log;
-use hilum_runtime::{Problem, held_at_once, no_query};
+use hilum_runtime::{held_at_once, no_query};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
+use utoipa_axum::routes;
 
 use self::throttle::Throttle;
 use self::unserved::Unserved;
@@ -45,9 +48,6 @@ use crate::queries::Queries;
 const WAITING_MAX: usize = 4096;
 /// Files and connections that are kept for what does not wait: the database, the log, storage, other requests.
 const RESERVED_FILES: u64 = 256;
-
-/// The description of the whole API, also of what other services serve under the same base URL.
-const OPENAPI: &str = include_str!("../openapi.json");
 
 /// What all answers are made from. Cheap to clone.
 #[derive(Clone)]
@@ -89,44 +89,50 @@ impl Api {
 
 /// All routes.
 pub fn router(api: Api) -> Router {
-    let mut router = Router::new();
-    for (_, path, methods) in routes() {
-        router = router.route(path, methods);
-    }
+    let (router, _) = described();
     router
         .route_layer(middleware::from_fn(measure))
         .method_not_allowed_fallback(|| async {
             let detail = "this page is not called this way; /openapi.json lists all calls";
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "method not allowed", detail)
+            Problem::new(ProblemType::MethodNotAllowed, detail)
         })
         .fallback(|| async { Problem::not_found("there is no such page; /openapi.json lists all calls") })
         .with_state(api)
 }
 
-fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Api>)> {
-    vec![
-        ("get", "/v1/jobs", get(jobs::list)),
-        ("get", "/v1/jobs/{id}", get(jobs::show)),
-        ("get", "/v1/jobs/{id}/result", get(result::show)),
-        ("get", "/v1/jobs/{id}/events", get(live::stream)),
-        ("post", "/v1/jobs/{id}/retry", post(retry::retry).layer(map_request(no_query))),
-        ("post", "/v1/jobs/{id}/take-out", post(take_out::take_out).layer(map_request(no_query))),
-        ("get", "/v1/studies", get(worklist::list)),
-        ("get", "/v1/studies/{id}", get(studies::show)),
-        ("get", "/v1/studies/{id}/report", get(report::show)),
-        ("get", "/v1/ops/metrics", get(ops::metrics)),
-        ("get", "/v1/ops/dlq", get(dead_letters::list)),
-        ("get", "/v1/ops/dlq/{id}", get(dead_letters::show)),
-        ("post", "/v1/ops/dlq/{id}/redrive", post(resolve::redrive).layer(map_request(no_query))),
-        ("post", "/v1/ops/dlq/{id}/discard", post(resolve::discard).layer(map_request(no_query))),
-        ("get", "/v1/ops/log/losses", get(losses::list)),
-        ("post", "/v1/ops/log/losses", post(losses::accept).layer(map_request(no_query))),
-        ("get", "/openapi.json", get(openapi)),
-    ]
+/// The routes, and what their handlers say of themselves.
+fn described() -> (Router<Api>, OpenApi) {
+    let router = OpenApiRouter::new()
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::show))
+        .routes(routes!(result::show))
+        .routes(routes!(live::stream))
+        .routes(routes!(retry::retry).layer(map_request(no_query)))
+        .routes(routes!(take_out::take_out).layer(map_request(no_query)))
+        .routes(routes!(worklist::list))
+        .routes(routes!(studies::show))
+        .routes(routes!(report::show))
+        .routes(routes!(ops::metrics))
+        .routes(routes!(dead_letters::list))
+        .routes(routes!(dead_letters::show))
+        .routes(routes!(resolve::redrive).layer(map_request(no_query)))
+        .routes(routes!(resolve::discard).layer(map_request(no_query)))
+        .routes(routes!(losses::list))
+        .routes(routes!(losses::accept).layer(map_request(no_query)))
+        .routes(routes!(openapi));
+    router.split_for_parts()
 }
 
+/// This description
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    operation_id = "openapi",
+    tag = "pages",
+    responses((status = 200, description = "this description", body = Object, content_type = "application/json"))
+)]
 async fn openapi() -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], OPENAPI).into_response()
+    ([(header::CONTENT_TYPE, "application/json")], hilum_api::openapi::DOCUMENT).into_response()
 }
 
 async fn measure(route: MatchedPath, request: Request, next: Next) -> Response {
@@ -147,66 +153,23 @@ mod tests {
 
     use super::*;
 
-    /// Served under the same base URL by others.
-    const ELSEWHERE: [&str; 6] = [
-        "post /v1/jobs",
-        "post /v1/studies/{id}/close",
-        "post /v1/studies/{id}/manifest",
-        "get /livez",
-        "get /readyz",
-        "get /metrics",
-    ];
-
-    fn described() -> Value {
-        serde_json::from_str(OPENAPI).unwrap()
-    }
-
     #[test]
-    fn every_route_is_described_and_every_description_has_a_route() {
-        let document = described();
-        let operations = document["paths"].as_object().unwrap().iter().flat_map(|(path, methods)| {
-            methods.as_object().unwrap().keys().map(move |method| format!("{method} {path}"))
-        });
-        let served = routes().into_iter().map(|(method, path, _)| format!("{method} {path}"));
-        let expected: BTreeSet<String> = served.chain(ELSEWHERE.map(str::to_owned)).collect();
-        assert_eq!(operations.collect::<BTreeSet<String>>(), expected);
+    fn the_description_says_of_every_call_what_its_handler_says() {
+        hilum_api::openapi::check_part("projection", &described().1)
+            .unwrap_or_else(|error| panic!("{error}"));
     }
 
     #[test]
     fn every_form_of_a_report_is_described() {
-        let document = described();
+        let document: Value = serde_json::from_str(hilum_api::openapi::DOCUMENT).unwrap();
         let show = &document["paths"]["/v1/studies/{id}/report"]["get"];
         let format = show["parameters"].as_array().unwrap().iter().find(|it| it["name"] == "format").unwrap();
         let words: BTreeSet<&str> =
             format["schema"]["enum"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
         assert_eq!(words, BTreeSet::from(Format::ALL.map(Format::name)));
-        let content = show["responses"]["200"]["content"].as_object().unwrap();
+        let content = &show["responses"]["200"]["content"];
         let essence = |format: Format| format.media_type().split(';').next().unwrap();
-        let types: BTreeSet<&str> = content.keys().map(String::as_str).collect();
+        let types: BTreeSet<&str> = content.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(types, BTreeSet::from(Format::ALL.map(essence)));
-    }
-
-    #[test]
-    fn every_reference_of_the_description_leads_somewhere() {
-        fn references(value: &Value, found: &mut Vec<String>) {
-            match value {
-                Value::Object(fields) => {
-                    if let Some(Value::String(reference)) = fields.get("$ref") {
-                        found.push(reference.clone());
-                    }
-                    fields.values().for_each(|value| references(value, found));
-                }
-                Value::Array(values) => values.iter().for_each(|value| references(value, found)),
-                _ => {}
-            }
-        }
-        let document = described();
-        let mut found = Vec::new();
-        references(&document, &mut found);
-        assert!(!found.is_empty());
-        for reference in found {
-            let pointer = reference.strip_prefix('#').unwrap();
-            assert!(document.pointer(pointer).is_some(), "{reference}");
-        }
     }
 }

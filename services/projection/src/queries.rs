@@ -1,16 +1,13 @@
 //! Reading the tables. Rows come as JSON, so that ids, hashes and times are checked types from here on.
 
-use hilum_events::{
-    BlobRef, InferenceCompleted, JobId, Notice, ReadingId, ReportCause, Site, StudyId, StudyRef,
-};
+use hilum_api::{Job, JobStatus, JobWithHistory, ReportRevision, StudySummary};
+use hilum_events::{BlobRef, InferenceCompleted, JobId, ReadingId, Site, StudyId};
 use jiff::Timestamp;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgPool;
 use sqlx::types::Json;
-
-use crate::job::{Job, Status, Story};
 
 mod dead_letters;
 mod deliveries;
@@ -18,11 +15,8 @@ mod flags;
 mod losses;
 mod taken_out;
 
-pub use dead_letters::{DeadLetter, DeadLetterFilter, LetterState};
-pub use deliveries::Delivery;
-pub use flags::{Flag, Flagged, FlaggedFilter};
-pub use losses::Loss;
-pub use taken_out::TakenOut;
+pub use dead_letters::DeadLetterFilter;
+pub use flags::{FlaggedFilter, FlaggedRow};
 
 /// Jobs told with their study at most, where no other number is asked for.
 pub const STUDY_JOBS_MAX: u32 = 1000;
@@ -37,57 +31,20 @@ pub struct Queries {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Sighting {
     /// The job.
-    pub story: Option<Story>,
+    pub story: Option<JobWithHistory>,
     /// Position in the log up to which events were folded; `None` before the first fold.
     pub folded_seq: Option<u64>,
 }
 
-/// A study without its jobs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Study {
-    /// Its id.
-    pub study_id: StudyId,
-    /// The sender's name for it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub study_ref: Option<StudyRef>,
-    /// Where it came from.
-    pub site: Site,
-    /// When its first image came.
-    pub created_at: Timestamp,
-    /// When its newest image came.
-    pub last_image_at: Timestamp,
-    /// When the sender last said that no more images come.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub closed_at: Option<Timestamp>,
-    /// How many jobs it has.
-    pub job_count: u64,
-}
-
-/// A revision of a report.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Report {
-    /// 1 for the first.
-    pub revision: u32,
-    /// When it was issued.
-    pub issued_at: Timestamp,
-    /// Why it was issued then.
-    pub cause: ReportCause,
-    /// Images with a reading.
-    pub completed: u32,
-    /// Images without.
-    pub failed: u32,
-    /// Images that had no outcome yet.
-    pub pending: u32,
-    /// Whether nothing that was expected is missing.
-    pub complete: bool,
-    /// What makes it doubtful whose the images are.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub doubts: Vec<Notice>,
+/// A revision of a report, and where its bytes are.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct StoredReport {
+    /// What the API answers of it.
+    #[serde(flatten)]
+    pub revision: ReportRevision,
     /// The document.
-    #[serde(skip_serializing)]
     pub json: BlobRef,
     /// The page for people, as reports of the first version kept it.
-    #[serde(skip_serializing)]
     pub html: Option<BlobRef>,
 }
 
@@ -97,7 +54,7 @@ pub struct JobFilter {
     /// Of this site.
     pub site: Option<Site>,
     /// In this state.
-    pub status: Option<Status>,
+    pub status: Option<JobStatus>,
     /// With this code of a reason, or with these words in the reason, in capitals or not.
     pub reason: Option<String>,
     /// Whose image was failed by a release earlier than this one: numbers with dots between them. Not those that were given up.
@@ -188,7 +145,7 @@ impl Queries {
         );
         let rows = sqlx::query_scalar(AssertSqlSafe(sql))
             .bind(filter.site.as_ref().map(Site::as_str))
-            .bind(filter.status.map(Status::as_str))
+            .bind(filter.status.map(JobStatus::as_str))
             .bind(filter.after.map(JobId::as_uuid))
             .bind(i64::from(filter.limit))
             .bind(filter.reason.as_deref())
@@ -213,7 +170,11 @@ impl Queries {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn studies(&self, ids: &[StudyId], study_ref: Option<&str>) -> Result<Vec<Study>, sqlx::Error> {
+    pub async fn studies(
+        &self,
+        ids: &[StudyId],
+        study_ref: Option<&str>,
+    ) -> Result<Vec<StudySummary>, sqlx::Error> {
         let sql = "SELECT to_jsonb(s) || jsonb_build_object(
                 'job_count', (SELECT count(*) FROM jobs j WHERE j.study_id = s.study_id),
                 'closed_at', (SELECT max(occurred_at) FROM history h
@@ -256,7 +217,7 @@ impl Queries {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn reports(&self, study_id: StudyId) -> Result<Vec<Report>, sqlx::Error> {
+    pub async fn reports(&self, study_id: StudyId) -> Result<Vec<StoredReport>, sqlx::Error> {
         let sql = "SELECT to_json(r) FROM reports r WHERE study_id = $1 ORDER BY revision";
         let rows = sqlx::query_scalar(sql).bind(study_id.as_uuid()).fetch_all(&self.pool).await?;
         Ok(unwrapped(rows))
@@ -290,18 +251,18 @@ impl Queries {
 
 /// Which jobs may be in a state, told by indexes alone: walking all jobs until enough of a rare state are
 /// found takes minutes in a year's worth of them. The view has the last word.
-fn candidates(status: Status) -> &'static str {
+fn candidates(status: JobStatus) -> &'static str {
     match status {
-        Status::Queued => "NOT EXISTS (SELECT FROM links c WHERE c.job_id = j.job_id)",
-        Status::InProgress => {
+        JobStatus::Queued => "NOT EXISTS (SELECT FROM links c WHERE c.job_id = j.job_id)",
+        JobStatus::InProgress => {
             "job_id IN (SELECT c.job_id FROM links c WHERE NOT EXISTS
                 (SELECT FROM outcomes o WHERE o.reading_id = c.reading_id AND o.state = 'completed'))"
         }
-        Status::Failed => {
+        JobStatus::Failed => {
             "job_id IN (SELECT c.job_id FROM links c JOIN outcomes o USING (reading_id) WHERE o.state <> 'completed'
                 UNION SELECT job_id FROM job_failures)"
         }
-        Status::Completed => "true",
+        JobStatus::Completed => "true",
     }
 }
 

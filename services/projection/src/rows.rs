@@ -1,6 +1,7 @@
 //! The rows of the tables as the fold writes them. Field names are column names; rows travel to Postgres as
 //! JSON, so a row's struct is the only list of its columns besides the migration.
 
+use hilum_api::DeliveryState;
 use hilum_events::{
     BlobRef, DeliveredObject, DeliveryTarget, FlagAction, InferenceCompleted, JobId, Measure, Notice,
     Priority, ReaderIdentity, ReadingId, ReportCause, Resolution, RuleName, Sha256Digest, Site, StudyId,
@@ -184,20 +185,6 @@ pub struct FlagRow {
     pub actions: Vec<FlagAction>,
     pub targets: Vec<DeliveryTarget>,
     pub flagged_at: Timestamp,
-}
-
-/// What is told of a delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DeliveryState {
-    /// The target took it.
-    Delivered,
-    /// It was given up.
-    Failed,
-    /// It was given up and is tried once more.
-    Redriven,
-    /// It was given up and is not tried again.
-    Discarded,
 }
 
 /// A fact about a delivery.

@@ -15,6 +15,7 @@ macro_rules! uuid_newtype {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
         #[serde(transparent)]
         pub struct $name(Uuid);
 
@@ -107,6 +108,7 @@ impl PictureId {
 
 /// SHA-256 of an object's bytes, written as 64 lowercase hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(value_type = String, pattern = "^[0-9a-f]{64}$"))]
 pub struct Sha256Digest([u8; 32]);
 
 impl Sha256Digest {
@@ -171,9 +173,10 @@ pub struct NameError {
 }
 
 macro_rules! checked_name {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $rule:literal, $check:expr) => {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $rule:literal, $pattern:literal, $check:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(pattern = $pattern))]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
 
@@ -226,6 +229,7 @@ checked_name!(
     Site,
     "site",
     "1 to 32 of a-z, 0-9 and '-', starting with a letter or digit",
+    "^[a-z0-9][a-z0-9-]{0,31}$",
     is_token
 );
 checked_name!(
@@ -233,6 +237,7 @@ checked_name!(
     DeliveryTarget,
     "target",
     "1 to 32 of a-z, 0-9 and '-', starting with a letter or digit",
+    "^[a-z0-9][a-z0-9-]{0,31}$",
     is_token
 );
 checked_name!(
@@ -240,6 +245,7 @@ checked_name!(
     RuleName,
     "rule",
     "1 to 32 of a-z, 0-9 and '-', starting with a letter or digit",
+    "^[a-z0-9][a-z0-9-]{0,31}$",
     is_token
 );
 checked_name!(
@@ -247,6 +253,7 @@ checked_name!(
     SeriesName,
     "series",
     "1 to 32 of a-z, 0-9 and '-', starting with a letter or digit",
+    "^[a-z0-9][a-z0-9-]{0,31}$",
     is_token
 );
 checked_name!(
@@ -254,6 +261,7 @@ checked_name!(
     StudyRef,
     "study",
     "1 to 64 of letters, digits, '.', '_' and '-'",
+    "^[A-Za-z0-9._-]{1,64}$",
     |text| {
         (1..=64).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))

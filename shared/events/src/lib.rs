@@ -11,6 +11,7 @@ mod objects;
 mod reading;
 pub mod samples;
 mod subject;
+pub mod untrained;
 
 pub use envelope::{DecodeError, Envelope};
 pub use event::{

@@ -8,6 +8,7 @@ use crate::ids::Sha256Digest;
 
 /// What makes two readings of the same bytes comparable.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ModelIdentity {
     /// Model name.
     pub name: String,
@@ -24,6 +25,7 @@ pub struct ModelIdentity {
 /// What judged an image: which release of the decoder and the rules' code, which model, and the model's rules of what it
 /// reads.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ReaderIdentity {
     /// Release of Hilum, such as `0.1.0`.
     pub release: String,
@@ -55,20 +57,24 @@ fn release_order(release: &str) -> Vec<u64> {
 
 /// What the model says of one label.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Finding {
     /// The model's name for it.
     pub label: String,
     /// The network's raw output.
     pub logit: f32,
     /// `1 / (1 + exp(-logit))`, 0 to 1.
+    #[cfg_attr(feature = "schema", schema(minimum = 0, maximum = 1))]
     pub probability: f32,
     /// Piecewise linear in the probability, 0.5 at the label's operating point, 0 to 1; `None` if the model
     /// has no threshold for the label.
+    #[cfg_attr(feature = "schema", schema(required, minimum = 0, maximum = 1))]
     pub operating_point_score: Option<f32>,
 }
 
 /// Where in the picture a label's logit comes from: its mean plus the label's bias is the logit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ActivationMap {
     /// The label.
     pub label: String,
@@ -82,6 +88,7 @@ pub struct ActivationMap {
 
 /// The square of the original picture that the model saw; pixels outside were not analysed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct AnalysedRegion {
     /// Width of the whole picture, pixels.
     pub picture_width: u32,
@@ -110,6 +117,7 @@ pub struct EngineIdentity {
 
 /// Where the time of a reading went, milliseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ReadingTimes {
     /// Fetching and verifying the object.
     pub fetch_ms: f32,
@@ -124,6 +132,7 @@ pub struct ReadingTimes {
 /// What whoever reads the findings should know about the image, such as that its header names another body part
 /// than the model was made for. Words of ours only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Notice {
     /// Stable word for programs, such as `other_view`.
     pub code: String,

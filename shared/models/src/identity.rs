@@ -1,10 +1,7 @@
 //! What a reading says about the model that made it. Two readings with the same key came from the same numbers.
 
+pub use hilum_events::untrained::IN_MODEL_FILES as UNTRAINED_NOTICE;
 use serde::{Deserialize, Serialize};
-
-/// Shown wherever a model with random weights is named, so that nobody takes its output for a finding.
-pub const UNTRAINED_NOTICE: &str =
-    "UNTRAINED: random weights for tests and demonstrations; its scores mean nothing";
 
 /// Name, version and content of a model together with the preprocessing it was trained for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

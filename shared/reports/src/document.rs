@@ -23,6 +23,7 @@ pub use comparison::{ComparedFinding, Comparison};
 pub use completeness::{Completeness, Missing};
 pub use doubt::{Doubt, DoubtCode, HeaderField};
 pub use flag::FlagEntry;
+pub use hilum_events::untrained::IN_DOCUMENTS as UNTRAINED_NOTICE;
 pub use image::{ImageEntry, ImageStatus, ModelKey, ReadingEntry};
 pub use json::ReadError;
 pub use local_time::{OffsetEntry, TimeZoneEntry};
@@ -31,8 +32,6 @@ pub use local_time::{OffsetEntry, TimeZoneEntry};
 pub const FORMAT: &str = "hilum-report/1";
 /// Stands on every report.
 pub const DISCLAIMER: &str = "For research use only. Not a diagnosis.";
-/// Stands beside every model that was not trained.
-pub const UNTRAINED_NOTICE: &str = "UNTRAINED demonstration network: these numbers mean nothing";
 
 /// A revision of a study's report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

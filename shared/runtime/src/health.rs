@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde::{Deserialize, Serialize};
+use hilum_api::{Progress, Readiness};
 
 /// What a service needs before it can work, each named once at start, and its notes. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -17,30 +17,6 @@ pub struct Health {
 struct Unmet {
     reason: String,
     progress: Option<Progress>,
-}
-
-/// How far something is that comes to its end by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Progress {
-    /// So much is done.
-    pub done: u64,
-    /// Of so much.
-    pub of: u64,
-}
-
-/// The answer of `/readyz`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Readiness {
-    /// All conditions hold.
-    pub ready: bool,
-    /// Conditions that do not hold, with the reason.
-    pub waiting_for: BTreeMap<String, String>,
-    /// How far those of them are that come to hold by themselves.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub progress: BTreeMap<String, Progress>,
-    /// What somebody has to look at, though the service does its work.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub notes: BTreeMap<String, String>,
 }
 
 impl Health {

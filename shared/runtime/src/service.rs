@@ -6,11 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::IntoResponse;
-use axum::routing::get;
-use axum::{Json, Router};
+use axum::Router;
 use futures::future::BoxFuture;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
@@ -19,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::health::Health;
 use crate::open_files::{few_open_files, raise_open_files};
+use crate::pages::{self, Pages};
 use crate::serving::{ConnectionBounds, serve_http};
 use crate::settings::ServiceSettings;
 use crate::strictness::strict;
@@ -192,35 +189,10 @@ impl Service {
     }
 
     fn pages(&self) -> Router {
-        let pages = Pages {
-            health: self.health.clone(),
-            metrics: self.metrics.clone(),
-            telemetry: self.telemetry.clone(),
-        };
-        Router::new()
-            .route("/livez", get(|| async { "ok\n" }))
-            .route("/readyz", get(readyz))
-            .route("/metrics", get(metrics_page))
-            .with_state(pages)
+        let (health, metrics, telemetry) =
+            (self.health.clone(), self.metrics.clone(), self.telemetry.clone());
+        pages::router(Pages { health, metrics, telemetry })
     }
-}
-
-#[derive(Clone)]
-struct Pages {
-    health: Health,
-    metrics: PrometheusHandle,
-    telemetry: Arc<Telemetry>,
-}
-
-async fn readyz(State(pages): State<Pages>) -> impl IntoResponse {
-    let readiness = pages.health.readiness();
-    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(readiness))
-}
-
-async fn metrics_page(State(pages): State<Pages>) -> String {
-    metrics::counter!("hilum_log_lines_dropped_total").absolute(pages.telemetry.dropped_lines());
-    pages.metrics.render()
 }
 
 async fn after(shutdown: &CancellationToken, limit: Duration) {

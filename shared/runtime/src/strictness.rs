@@ -10,8 +10,8 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
+use hilum_api::{Problem, ProblemType};
 
-use crate::problem::Problem;
 use crate::watched_body::{Stall, WatchedBody};
 
 /// The same pages, for requests that keep to the rules. A body of which no byte comes for `silence_limit` while the page
@@ -23,7 +23,7 @@ pub fn strict(router: Router, silence_limit: Duration) -> Router {
 async fn keep_to_rules(request: Request, next: Next, silence_limit: Duration) -> Response {
     if has_control_characters(request.uri()) {
         let detail = "the address has an encoded control character, such as %00; names and ids have none";
-        return Problem::new(StatusCode::BAD_REQUEST, "malformed", "Bad Request", detail).into_response();
+        return Problem::new(ProblemType::Malformed, detail).into_response();
     }
     if is_encoded(request.headers(), &header::CONTENT_ENCODING) {
         return encoded();
@@ -47,7 +47,7 @@ pub fn no_query(request: Request) -> Ready<Result<Request, Problem>> {
         return ready(Ok(request));
     }
     let detail = "this request takes no query parameters; say it in the body as /openapi.json tells";
-    ready(Err(Problem::new(StatusCode::BAD_REQUEST, "malformed", "Bad Request", detail)))
+    ready(Err(Problem::new(ProblemType::Malformed, detail)))
 }
 
 /// Whether the header `name`, such as Content-Encoding, names anything but `identity`.
@@ -61,9 +61,7 @@ pub fn is_encoded(headers: &HeaderMap, name: &HeaderName) -> bool {
 fn encoded() -> Response {
     let detail =
         "the body is compressed, as its Content-Encoding says; send it as it is, without that header";
-    let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-    let mut response =
-        Problem::new(status, "unsupported-encoding", "Unsupported Media Type", detail).into_response();
+    let mut response = Problem::new(ProblemType::UnsupportedEncoding, detail).into_response();
     response.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     response
 }

@@ -84,7 +84,16 @@ impl Stack {
     /// Starts nats-server again with room for so many bytes more than it holds.
     pub async fn restart_nats_with_room_for(&mut self, bytes: u64) {
         let url = format!("{}/jsz", self.servers.monitor_url(0));
-        let page: Value = self.http.get(url).send().await.unwrap().json().await.unwrap();
+        let page: Value = hilum_runtime::http_client()
+            .build()
+            .unwrap()
+            .get(url)
+            .send()
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap();
         let used = page["storage"].as_u64().unwrap();
         self.kill_nats().await;
         self.servers.launch_nats_within(0, |options| options.max_file_store_bytes = Some(used + bytes));

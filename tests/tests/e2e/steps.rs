@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use hilum_events::Event;
 use hilum_servers::wait_until;
-use hilum_tests::{LIMIT, Stack, Upload, sample};
+use hilum_tests::{Http, LIMIT, Stack, Upload, sample};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ pub(crate) fn upload(name: &str, mark: impl std::fmt::Display, study: &str) -> U
 pub(crate) async fn send_to(url: &str, bytes: &[u8], study: &str) -> Result<Response, reqwest::Error> {
     let part = Part::bytes(bytes.to_vec()).file_name("image");
     let form = Form::new().text("study", study.to_owned()).part("image", part);
-    hilum_runtime::http_client().build().unwrap().post(format!("{url}/v1/jobs")).multipart(form).send().await
+    Http::default().post(format!("{url}/v1/jobs")).multipart(form).send().await
 }
 
 /// Sends one content so many times at once, by turns to all doors and in turn into `studies`; the job ids.

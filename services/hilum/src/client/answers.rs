@@ -2,24 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use hilum_events::Finding;
+pub(crate) use hilum_api::JobStatus;
+use hilum_events::{Finding, untrained};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-
-/// How far a job is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(crate) enum JobStatus {
-    /// Stored, nobody has begun.
-    Queued,
-    /// Being read.
-    InProgress,
-    /// Has a reading.
-    Completed,
-    /// Has none, for good.
-    Failed,
-}
 
 /// 202 of an upload.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -95,23 +82,6 @@ pub(crate) struct Reading {
     pub(crate) rest: BTreeMap<String, Value>,
 }
 
-impl JobStatus {
-    /// As the API writes it.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Queued => "QUEUED",
-            Self::InProgress => "IN_PROGRESS",
-            Self::Completed => "COMPLETED",
-            Self::Failed => "FAILED",
-        }
-    }
-
-    /// Nothing more will happen.
-    pub(crate) fn is_final(self) -> bool {
-        matches!(self, Self::Completed | Self::Failed)
-    }
-}
-
 impl Accepted {
     /// The job as far as this answer tells.
     pub(crate) fn job(&self) -> Job {
@@ -164,7 +134,7 @@ impl Reading {
 
     /// What to know before the numbers are looked at, set for a model with random weights.
     pub(crate) fn notice(&self) -> Option<&str> {
-        let untrained = (!self.model.trained).then_some(hilum_models::UNTRAINED_NOTICE);
+        let untrained = (!self.model.trained).then_some(untrained::IN_ANSWERS);
         self.model.notice.as_deref().or(untrained)
     }
 }

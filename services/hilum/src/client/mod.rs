@@ -9,13 +9,12 @@ mod upload;
 
 use std::time::Duration;
 
-use hilum_runtime::Problem;
+use hilum_api::{Problem, StackReadiness};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::error::Error;
-use crate::stack::StackReadiness;
 
 pub(crate) use answers::{Accepted, Job, JobStatus, Reading};
 pub(crate) use dead_letters::Decision;
@@ -178,7 +177,13 @@ impl Client {
 fn problem_in(text: &str, status: StatusCode) -> Problem {
     serde_json::from_str(text).unwrap_or_else(|_| {
         let title = status.canonical_reason().unwrap_or("refused");
-        Problem::new(status, "refused", title, format!("the answer was {status}"))
+        Problem {
+            kind: "about:blank".to_owned(),
+            title: title.to_owned(),
+            status: status.as_u16(),
+            detail: format!("the answer was {status}"),
+            retry_after_s: None,
+        }
     })
 }
 

@@ -4,13 +4,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use hilum_api::ProblemType;
 use reqwest::{Method, Response, header};
 
 use super::{Client, of_site, waiting};
 use crate::error::Error;
 
-/// The kind of problem that says that a report will come later.
-const NOT_ISSUED: &str = "/problems/report-not-issued";
 /// Names the revision in an answer.
 const REVISION: &str = "hilum-report-revision";
 /// Tells how many files a form has.
@@ -151,7 +150,7 @@ impl Client {
                 let revision = revision.and_then(|revision| revision.parse().ok());
                 Ok(Some(FetchedReport { bytes: bytes.into(), media_type, revision, parts }))
             }
-            Err(Error::Refused { problem }) if problem.kind == NOT_ISSUED => Ok(None),
+            Err(Error::Refused { problem }) if problem.is(ProblemType::ReportNotIssued) => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -75,7 +75,7 @@ async fn followed(client: &Client, id: &str, limit: Duration) -> Result<Job, Err
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let job = client.job(id, Some(left.min(WAIT))).await?;
-        if job.status.is_final() || left.is_zero() {
+        if job.status.has_ended() || left.is_zero() {
             return Ok(job);
         }
     }

@@ -4,9 +4,10 @@ use std::error::Error;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, StatusCode, Uri, Version, header};
+use axum::http::{HeaderMap, HeaderName, Uri, Version, header};
 use axum::response::{IntoResponse as _, Response};
-use hilum_runtime::{Problem, holding, with_causes};
+use hilum_api::{Problem, ProblemType};
+use hilum_runtime::{holding, with_causes};
 
 use super::Gateway;
 use crate::stack::PortCell;
@@ -54,7 +55,7 @@ impl Gateway {
                 metrics::counter!("hilum_gateway_requests_total", "service" => service, "status" => "broken-off")
                     .increment(1);
                 let detail = "the request broke off before its end; send it again";
-                Problem::new(StatusCode::BAD_REQUEST, "broken-off", "Bad Request", detail).into_response()
+                Problem::new(ProblemType::BrokenOff, detail).into_response()
             }
             Err(error) => {
                 tracing::warn!(service, error = with_causes(&error), "no answer");

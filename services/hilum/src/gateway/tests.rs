@@ -8,7 +8,7 @@ use axum::extract::Request;
 use axum::response::IntoResponse as _;
 use axum::routing::{any, post};
 use futures::{Stream, StreamExt as _, stream};
-use hilum_runtime::Problem;
+use hilum_api::Problem;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::future::join_all;
-use hilum_runtime::{Progress, Readiness, http_client};
+pub(crate) use hilum_api::{PartReadiness, StackReadiness};
+use hilum_api::{Progress, Readiness};
+use hilum_runtime::http_client;
 use hilum_servers::http_status;
-use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -58,35 +59,6 @@ impl Default for Probes {
     }
 }
 
-/// One part.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct PartReadiness {
-    /// It can do its work.
-    pub(crate) ready: bool,
-    /// What it waits for, with the reason.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) waiting_for: BTreeMap<String, String>,
-    /// How far those of it are that come by themselves.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) progress: BTreeMap<String, Progress>,
-    /// What somebody has to look at, though it does its work.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) notes: BTreeMap<String, String>,
-}
-
-/// The answer of the base URL's `/readyz`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct StackReadiness {
-    /// All parts are ready.
-    pub(crate) ready: bool,
-    /// Uploads are taken: the log and the storage take facts, whatever else is missing.
-    pub(crate) takes_uploads: bool,
-    /// What is missing, by `part/condition`.
-    pub(crate) waiting_for: BTreeMap<String, String>,
-    /// Each part.
-    pub(crate) parts: BTreeMap<String, PartReadiness>,
-}
-
 impl Probes {
     /// Adds a part that is asked at `port`.
     pub(crate) fn add(&mut self, name: &str, kind: ProbeKind, port: PortCell, vitals: Vitals) {
@@ -114,21 +86,6 @@ impl Probes {
             Some(probe) => probe.readiness(&self.http).await.ready,
             None => false,
         }
-    }
-}
-
-impl PartReadiness {
-    /// It is not ready, and nobody has to do anything about that.
-    pub(crate) fn comes_by_itself(&self) -> bool {
-        !self.ready && self.waiting_for.keys().all(|what| self.progress.contains_key(what))
-    }
-}
-
-impl StackReadiness {
-    /// What is missing, in one line.
-    pub(crate) fn words(&self) -> String {
-        let words: Vec<_> = self.waiting_for.iter().map(|(what, why)| format!("{what} ({why})")).collect();
-        words.join(", ")
     }
 }
 

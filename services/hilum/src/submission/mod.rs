@@ -89,7 +89,7 @@ async fn outcome_of(client: &Client, job_id: &str, deadline: Instant) -> Result<
             let reading = client.reading(job_id, None).await?;
             return Ok(Outcome::Read { job, reading });
         }
-        if job.status.is_final() {
+        if job.status.has_ended() {
             return Ok(Outcome::Failed(job));
         }
         if left.is_zero() {

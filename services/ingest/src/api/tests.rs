@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hilum_blobs::{BlobStore, StoreConfig};
-use hilum_events::samples;
+use hilum_events::{JobId, StudyId, samples};
 use hilum_imaging::{DecoderConfig, DecoderPool};
 use hilum_runtime::{ConnectionBounds, serve_http, strict};
 use reqwest::multipart::{Form, Part};
@@ -284,3 +284,8 @@ async fn a_study_has_as_many_images_as_a_report_tells_of_and_lone_images_are_not
 }
 
 mod clients;
+
+#[test]
+fn the_description_says_of_every_call_what_its_handler_says() {
+    hilum_api::openapi::check_part("ingest", &described().1).unwrap_or_else(|error| panic!("{error}"));
+}

@@ -70,7 +70,7 @@ async fn the_reading_is_shared_with_the_job_that_asked_last_even_if_an_earlier_a
     let stored = samples::image_stored(2, "a", 5);
     bench.append(&stored).await;
     let answer = readings.link(&stored, known).await.unwrap();
-    assert_eq!(answer.duplicate_of(), Some(samples::job_id(3)));
+    assert_eq!(answer.duplicate_of, Some(samples::job_id(3)));
 }
 
 #[tokio::test]

@@ -1,127 +1,100 @@
 //! `GET /v1/ops/dlq` and `GET /v1/ops/dlq/{id}`: what was given up, and the whole story of one.
 
-use std::collections::BTreeMap;
-
 use axum::Json;
 use axum::extract::{Path, State};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hilum_events::{Envelope, Site};
-use hilum_log::Try;
-use hilum_runtime::Problem;
+use hilum_api::{
+    DeadLetterList, DeadLetterStory, LetterFilter, ParkedMessage, Problem, Try, problems, samples,
+};
+use hilum_events::{Envelope, JobId, Site};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::Api;
 use super::error::{bad_request, database, log};
-use super::event_json::event_json;
+use super::logged_event::logged;
 use super::params::{Limit, Params, dead_letter_id, job_id};
-use crate::queries::{DeadLetter, DeadLetterFilter, LetterState};
+use crate::queries::DeadLetterFilter;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Listing {
+    /// Only what this service gave up: dedupe, infer, deliver, sweep.
     service: Option<String>,
+    /// By default only what nobody has decided about.
     #[serde(default)]
-    state: Wanted,
+    #[param(value_type = Option<LetterFilter>, inline)]
+    state: LetterFilter,
+    /// Only with these words in the reason, in capitals or not.
     reason: Option<String>,
+    /// Only of this job.
+    #[param(value_type = Option<JobId>)]
     job: Option<String>,
+    /// Only of this site.
+    #[param(value_type = Option<Site>)]
     site: Option<String>,
+    /// Only what was given up then or later.
     since: Option<Timestamp>,
+    /// Only what was given up before then.
     until: Option<Timestamp>,
+    /// Only dead letters older than this one: `next` of the page before.
     after: Option<u64>,
+    /// How many dead letters a page has.
     #[serde(default)]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 500, default = 50)]
     limit: Limit,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Wanted {
-    #[default]
-    Open,
-    Redriven,
-    Discarded,
-    All,
-}
+problems!(ListProblems: BadRequest);
 
-#[derive(Serialize)]
-pub(super) struct DeadLetters {
-    dead_letters: Vec<DeadLetter>,
-    /// Give it as `after` to go on; absent at the end.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<u64>,
-    /// Messages of the log that this release can't fold; they may be about more.
-    unreadable: u64,
-}
-
-#[derive(Serialize)]
-pub(super) struct WholeStory {
-    #[serde(flatten)]
-    letter: DeadLetter,
-    /// The message that was given up and its tries; absent if it can't be found any more.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    dead_letter: Option<Stored>,
-    /// Earlier dead letters of the job, oldest first.
-    earlier: Vec<u64>,
-}
-
-/// An entry of the dead-letter stream.
-#[derive(Serialize)]
-struct Stored {
-    subject: String,
-    headers: BTreeMap<String, String>,
-    /// Bytes.
-    payload_size: usize,
-    /// The event, if this release can read it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    event: Option<Value>,
-    /// Else the bytes, and why not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    payload_base64: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    unreadable: Option<String>,
-    tries: Vec<ToldTry>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    trace_id: Option<String>,
-    service_version: String,
-    parked_at: Timestamp,
-}
-
-#[derive(Serialize)]
-struct ToldTry {
-    at: Timestamp,
-    deliveries: u64,
-    /// The error and its causes, outermost first.
-    errors: Vec<String>,
-    service_version: String,
-    /// How often in a row it was so.
-    #[serde(skip_serializing_if = "is_once")]
-    times: u64,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
-fn is_once(times: &u64) -> bool {
-    *times == 1
-}
-
+/// Work that was given up, newest first
+#[utoipa::path(
+    get,
+    path = "/v1/ops/dlq",
+    operation_id = "listDeadLetters",
+    tag = "operation",
+    params(Listing),
+    responses(
+        (status = 200, description = "the dead letters", body = DeadLetterList, example = json!(samples::dead_letter_list())),
+        ListProblems,
+    )
+)]
 pub(super) async fn list(
     State(api): State<Api>,
     Params(listing): Params<Listing>,
-) -> Result<Json<DeadLetters>, Problem> {
+) -> Result<Json<DeadLetterList>, Problem> {
     let filter = listing.filter()?;
     let dead_letters = api.queries.dead_letters(&filter).await.map_err(database)?;
     let unreadable = api.queries.unreadable().await.map_err(database)?;
     let full = dead_letters.len() == filter.limit as usize;
     let next = dead_letters.last().filter(|_| full).map(|letter| letter.id);
-    Ok(Json(DeadLetters { dead_letters, next, unreadable }))
+    Ok(Json(DeadLetterList { dead_letters, next, unreadable }))
 }
 
+problems!(ShowProblems: BadRequest, NotFound);
+
+/// The whole story of a dead letter
+///
+/// The message that was given up, each try with its errors, and what was decided.
+#[utoipa::path(
+    get,
+    path = "/v1/ops/dlq/{id}",
+    operation_id = "showDeadLetter",
+    tag = "operation",
+    params(("id" = u64, Path, minimum = 1, description = "the dead letter's id, as listed")),
+    responses(
+        (status = 200, description = "the story", body = DeadLetterStory, example = json!(samples::dead_letter_story())),
+        ShowProblems,
+    )
+)]
 pub(super) async fn show(
     State(api): State<Api>,
     Path(id): Path<String>,
-) -> Result<Json<WholeStory>, Problem> {
+) -> Result<Json<DeadLetterStory>, Problem> {
     let id = dead_letter_id(&id)?;
-    // Who just decided something wants to see it.
+    // An operator who has just decided something wants to see it.
     let caught_up = api.caught_up().await?;
     let letter = match api.queries.dead_letter(id).await.map_err(database)? {
         Some(letter) => letter,
@@ -130,7 +103,7 @@ pub(super) async fn show(
     };
     let stored = api.log.dead_letter(&letter.consumer, letter.stream_seq).await.map_err(log)?;
     let earlier = api.queries.earlier_dead_letters(&letter).await.map_err(database)?;
-    Ok(Json(WholeStory { letter, dead_letter: stored.map(Stored::from), earlier }))
+    Ok(Json(DeadLetterStory { letter, dead_letter: stored.map(parked), earlier }))
 }
 
 /// 404.
@@ -159,41 +132,27 @@ impl Listing {
     }
 }
 
-impl Wanted {
-    fn state(self) -> Option<LetterState> {
-        match self {
-            Self::Open => Some(LetterState::Open),
-            Self::Redriven => Some(LetterState::Redriven),
-            Self::Discarded => Some(LetterState::Discarded),
-            Self::All => None,
-        }
+/// A message as the dead-letter stream keeps it, for people.
+fn parked(letter: hilum_log::DeadLetter) -> ParkedMessage {
+    let (event, unreadable) = match Envelope::decode(&letter.payload) {
+        Ok(envelope) => (Some(logged(&envelope)), None),
+        Err(error) => (None, Some(error.to_string())),
+    };
+    ParkedMessage {
+        payload_size: letter.payload.len(),
+        payload_base64: unreadable.is_some().then(|| STANDARD.encode(&letter.payload)),
+        event,
+        unreadable,
+        subject: letter.subject,
+        headers: letter.headers,
+        tries: letter.tries.into_iter().map(tried).collect(),
+        trace_id: letter.trace_id,
+        service_version: letter.service_version,
+        parked_at: letter.parked_at,
     }
 }
 
-impl From<hilum_log::DeadLetter> for Stored {
-    fn from(letter: hilum_log::DeadLetter) -> Self {
-        let (event, unreadable) = match Envelope::decode(&letter.payload) {
-            Ok(envelope) => (Some(event_json(&envelope)), None),
-            Err(error) => (None, Some(error.to_string())),
-        };
-        Self {
-            payload_size: letter.payload.len(),
-            payload_base64: unreadable.is_some().then(|| STANDARD.encode(&letter.payload)),
-            event,
-            unreadable,
-            subject: letter.subject,
-            headers: letter.headers,
-            tries: letter.tries.into_iter().map(ToldTry::from).collect(),
-            trace_id: letter.trace_id,
-            service_version: letter.service_version,
-            parked_at: letter.parked_at,
-        }
-    }
-}
-
-impl From<Try> for ToldTry {
-    fn from(tried: Try) -> Self {
-        let Try { at, deliveries, errors, service_version, times } = tried;
-        Self { at, deliveries, errors, service_version, times }
-    }
+fn tried(tried: hilum_log::Try) -> Try {
+    let hilum_log::Try { at, deliveries, errors, service_version, times } = tried;
+    Try { at, deliveries, errors, service_version, times }
 }

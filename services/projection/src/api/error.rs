@@ -2,9 +2,8 @@
 
 use std::error::Error;
 
-use axum::http::StatusCode;
+use hilum_api::{Problem, ProblemType};
 use hilum_log::UnavailableError;
-use hilum_runtime::Problem;
 
 /// The database did not answer, or not as it should.
 pub(super) fn database(error: sqlx::Error) -> Problem {
@@ -26,15 +25,10 @@ pub(super) fn log(error: UnavailableError) -> Problem {
 
 /// 500.
 pub(super) fn internal(detail: &str) -> Problem {
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "internal error", detail)
+    Problem::new(ProblemType::Internal, detail)
 }
 
 /// 400.
 pub(super) fn bad_request(detail: impl Into<String>) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "bad-request", "bad request", detail)
-}
-
-/// 409.
-pub(super) fn conflict(kind: &str, title: &str, detail: impl Into<String>) -> Problem {
-    Problem::new(StatusCode::CONFLICT, kind, title, detail)
+    Problem::new(ProblemType::BadRequest, detail)
 }

@@ -9,14 +9,13 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures::Stream;
+use hilum_api::{JobEvent, JobWithHistory, Problem, problems};
 use hilum_events::JobId;
-use hilum_runtime::Problem;
-use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::Api;
 use super::params::job_id;
-use crate::job::{Status, Story};
+use crate::job;
 use crate::progress::Changes;
 
 /// Often enough for proxies that cut silent connections.
@@ -25,6 +24,28 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Ends the id of the last event, so that a client that comes again with it needs no further one.
 const ENDED: &str = "-ended";
 
+problems!(FollowProblems: BadRequest, NotFound, Lost);
+
+/// The life of a job as server-sent events
+///
+/// One event per step, named like the step, with its position in the log as id and {event, at, status} as data; live
+/// until the job has ended, then a last event `ended` with {at, status}. A client that comes again with Last-Event-ID gets what
+/// it missed; with the id of `ended`, 204.
+#[utoipa::path(
+    get,
+    path = "/v1/jobs/{id}/events",
+    operation_id = "followJob",
+    tag = "images",
+    params(
+        ("id" = JobId, Path, description = "the job's id, a UUID"),
+        ("Last-Event-ID" = Option<String>, Header, description = "the id of the last event that the client has seen")
+    ),
+    responses(
+        (status = 200, description = "the steps", body = String, content_type = "text/event-stream"),
+        (status = 204, description = "the job has ended and the client knows all of it"),
+        FollowProblems,
+    )
+)]
 pub(super) async fn stream(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -45,7 +66,7 @@ pub(super) async fn stream(
     let mut life =
         Life { api, job_id, changes, after_seq, ready: VecDeque::new(), done: false, _place: place };
     life.take(&story);
-    let life = life.into_stream(story.job.watched());
+    let life = life.into_stream(job::watched(&story.job));
     Ok(Sse::new(life).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
 }
 
@@ -58,14 +79,6 @@ struct Life {
     ready: VecDeque<Event>,
     done: bool,
     _place: OwnedSemaphorePermit,
-}
-
-#[derive(Serialize)]
-struct Told<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    event: Option<&'a str>,
-    at: jiff::Timestamp,
-    status: Status,
 }
 
 impl Life {
@@ -85,30 +98,30 @@ impl Life {
                 }
                 let story = life.api.story(life.job_id).await.ok()?;
                 life.take(&story);
-                watched = story.job.watched();
+                watched = job::watched(&story.job);
             }
         })
     }
 
     /// Takes in what is new.
-    fn take(&mut self, story: &Story) {
-        for (step, status) in story.history.iter().zip(story.statuses()) {
+    fn take(&mut self, story: &JobWithHistory) {
+        for (step, status) in story.history.iter().zip(job::statuses(story)) {
             if step.seq > self.after_seq {
                 self.after_seq = step.seq;
-                let told = Told { event: Some(&step.event), at: step.at, status };
-                self.ready.extend(sse(step.seq.to_string(), &step.event, &told));
+                let data = JobEvent { event: Some(step.event.clone()), at: step.at, status };
+                self.ready.extend(sse(step.seq.to_string(), &step.event, &data));
             }
         }
         if story.job.status.has_ended() {
             let at = story.job.ended_at.unwrap_or(story.job.created_at);
-            let told = Told { event: None, at, status: story.job.status };
-            self.ready.extend(sse(format!("{}{ENDED}", self.after_seq), "ended", &told));
+            let data = JobEvent { event: None, at, status: story.job.status };
+            self.ready.extend(sse(format!("{}{ENDED}", self.after_seq), "ended", &data));
             self.done = true;
         }
     }
 }
 
-fn sse(id: String, name: &str, told: &Told<'_>) -> Option<Event> {
+fn sse(id: String, name: &str, data: &JobEvent) -> Option<Event> {
     // Plain structs of names and times always have a JSON form.
-    Event::default().id(id).event(name).json_data(told).ok()
+    Event::default().id(id).event(name).json_data(data).ok()
 }

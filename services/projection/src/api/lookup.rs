@@ -2,17 +2,15 @@
 
 use std::time::Duration;
 
-use axum::http::StatusCode;
+use hilum_api::{JobStatus, JobStep, JobWithHistory, Loss, Problem, ProblemType, StudySummary};
 use hilum_events::{JobId, Site, StudyId, completed_filter, job_image_filter, job_link_filter};
-use hilum_runtime::Problem;
 use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
 use super::Api;
-use super::error::{bad_request, conflict, database, log};
+use super::error::{bad_request, database, log};
 use super::params::Wait;
-use crate::job::{Job, Status, Step, Story};
-use crate::queries::{Loss, Study};
+use crate::job;
 
 /// How long an id that is not in the tables is looked for.
 const CATCH_UP_LIMIT: Duration = Duration::from_secs(2);
@@ -22,11 +20,11 @@ impl Api {
     ///
     /// # Errors
     /// 404 only if the log has no such job; 503 when that can't be told.
-    pub(super) async fn story(&self, job_id: JobId) -> Result<Story, Problem> {
+    pub(super) async fn story(&self, job_id: JobId) -> Result<JobWithHistory, Problem> {
         let sighting = self.queries.story(job_id).await.map_err(database)?;
         match sighting.story {
             // The door may have answered more than the tables say by now: known content is linked right behind it.
-            Some(story) if story.job.status == Status::Queued => {
+            Some(story) if story.job.status == JobStatus::Queued => {
                 let caught_up = self.caught_up().await.unwrap_or(false);
                 let story = self.queries.story(job_id).await.map_err(database)?.story.unwrap_or(story);
                 // Without the log the tables are still an answer.
@@ -41,7 +39,7 @@ impl Api {
     ///
     /// # Errors
     /// As for [`Self::story`].
-    pub(super) async fn ended_story(&self, job_id: JobId, wait: Wait) -> Result<Story, Problem> {
+    pub(super) async fn ended_story(&self, job_id: JobId, wait: Wait) -> Result<JobWithHistory, Problem> {
         if wait.0.is_zero() {
             return self.story(job_id).await;
         }
@@ -51,7 +49,7 @@ impl Api {
         while Instant::now() < deadline && !self.shutdown.is_cancelled() {
             let watched = match self.queries.story(job_id).await.map_err(database)?.story {
                 Some(story) if story.job.status.has_ended() => return Ok(story),
-                Some(story) => story.job.watched(),
+                Some(story) => job::watched(&story.job),
                 // Taken in a moment ago; the tables will say how it went on.
                 None if self.is_in_log(job_id).await? => vec![job_id.as_uuid()],
                 None => return self.story(job_id).await,
@@ -65,7 +63,7 @@ impl Api {
     }
 
     /// A job that was not in the tables a moment ago.
-    async fn story_of_late(&self, job_id: JobId) -> Result<Story, Problem> {
+    async fn story_of_late(&self, job_id: JobId) -> Result<JobWithHistory, Problem> {
         let last_seq = self.log.position().await.map_err(log)?.last_seq;
         self.progress.reached(last_seq, CATCH_UP_LIMIT).await;
         let sighting = self.queries.story(job_id).await.map_err(database)?;
@@ -117,7 +115,7 @@ impl Api {
     ///
     /// # Errors
     /// 400 for a bad site, 404 if there is none, 409 if several sites have one of that name.
-    pub(super) async fn study(&self, name: &str, site: Option<&str>) -> Result<Study, Problem> {
+    pub(super) async fn study(&self, name: &str, site: Option<&str>) -> Result<StudySummary, Problem> {
         let site: Option<Site> = site.map(str::parse).transpose().map_err(|e| bad_request(format!("{e}")))?;
         if let Some(study) = self.study_in_tables(name, site.as_ref()).await? {
             return Ok(study);
@@ -132,7 +130,11 @@ impl Api {
         }
     }
 
-    async fn study_in_tables(&self, name: &str, site: Option<&Site>) -> Result<Option<Study>, Problem> {
+    async fn study_in_tables(
+        &self,
+        name: &str,
+        site: Option<&Site>,
+    ) -> Result<Option<StudySummary>, Problem> {
         // With the site the id follows from the name, also from a DICOM Study Instance UID.
         let named = site.map(|site| StudyId::named(site, name));
         let with_id = name.parse::<StudyId>().ok();
@@ -148,13 +150,13 @@ impl Api {
         if found.len() > 1 {
             let sites: Vec<&str> = found.iter().map(|study| study.site.as_str()).collect();
             let detail = format!("sites {} have a study of this name; add ?site=", sites.join(", "));
-            return Err(conflict("ambiguous-study", "several studies have this name", detail));
+            return Err(Problem::new(ProblemType::AmbiguousStudy, detail));
         }
         Ok(found.pop())
     }
 
     /// The tables hold all that the log held when we asked, and not this job.
-    async fn no_such_job(&self, job_id: JobId) -> Result<Story, Problem> {
+    async fn no_such_job(&self, job_id: JobId) -> Result<JobWithHistory, Problem> {
         if self.queries.is_set_aside(job_id).await.map_err(database)? {
             return Err(Problem::unavailable("this release can't read the job's events; they are kept"));
         }
@@ -165,39 +167,40 @@ impl Api {
     }
 
     /// The tables are too far behind: the log itself tells that the job is queued, or whose reading it shares.
-    async fn story_from_log(&self, job_id: JobId) -> Result<Story, Problem> {
+    async fn story_from_log(&self, job_id: JobId) -> Result<JobWithHistory, Problem> {
         let found = self.log.last(&job_image_filter(job_id)).await.map_err(log)?;
         let Some(recorded) = found else {
             return Err(Problem::not_found("there is no such job"));
         };
         let queued = recorded.envelope().and_then(|envelope| {
-            let job = Job::queued(envelope, recorded.stored_at, recorded.trace_id())?;
+            let job = job::queued(envelope, recorded.stored_at, recorded.trace_id())?;
             Some((job, envelope.occurred_at))
         });
         let Some((job, at)) = queued else {
             return Err(Problem::unavailable("this release can't read the job's events; they are kept"));
         };
         let event = "image-stored".to_owned();
-        let step = Step { seq: recorded.seq, event, at, resolution: None };
-        let (story, asked) = self.linked_by_log(Story { job, history: vec![step], losses: Vec::new() }).await;
+        let step = JobStep { seq: recorded.seq, event, at, resolution: None };
+        let (story, asked) =
+            self.linked_by_log(JobWithHistory { job, history: vec![step], losses: Vec::new() }).await;
         asked.map(|()| story)
     }
 
     /// A job that the tables know as queued at most, with the reading that the log says it shares. The job as it was,
     /// with the problem, when the log does not answer.
-    async fn linked_by_log(&self, mut story: Story) -> (Story, Result<(), Problem>) {
+    async fn linked_by_log(&self, mut story: JobWithHistory) -> (JobWithHistory, Result<(), Problem>) {
         let asked = async {
             let Some(link) = self.log.last(&job_link_filter(story.job.job_id)).await.map_err(log)? else {
                 return Ok(());
             };
             let Some(reading_id) =
-                link.envelope().and_then(|fact| story.link(link.seq, fact, link.stored_at))
+                link.envelope().and_then(|fact| job::link(&mut story, link.seq, fact, link.stored_at))
             else {
                 return Ok(());
             };
             let read = self.log.last(&completed_filter(reading_id)).await.map_err(log)?;
             if let Some((read, fact)) = read.as_ref().and_then(|read| Some((read, read.envelope()?))) {
-                story.complete(read.seq, read.stored_at, fact.occurred_at);
+                job::complete(&mut story, read.seq, read.stored_at, fact.occurred_at);
             }
             Ok(())
         };
@@ -213,5 +216,5 @@ fn lost(loss: &Loss) -> Problem {
         "the event log has lost this job's {event} at position {lost_seq}, which {accepted_by} accepted at {accepted_at} \
          ({accepted_why}); send the image again"
     );
-    Problem::new(StatusCode::GONE, "lost", "the log has lost this job", detail)
+    Problem::new(ProblemType::Lost, detail)
 }

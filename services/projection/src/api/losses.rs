@@ -6,58 +6,70 @@ use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
+use hilum_api::{LossAcceptance, Losses, Positions, Problem, ProblemType, problems, samples};
 use hilum_events::{Envelope, Event, LogLossAccepted};
 use hilum_log::{AppendError, Gap, StreamPosition};
-use hilum_runtime::Problem;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use super::Api;
-use super::error::{bad_request, conflict, database, log};
+use super::error::{bad_request, database, log};
 use super::resolve::words;
 
-/// What an operator says.
-#[derive(Deserialize)]
-pub(super) struct Acceptance {
-    first_seq: u64,
-    last_seq: u64,
-    #[serde(default)]
-    by: String,
-    #[serde(default)]
-    why: String,
-}
+problems!(ListProblems:);
 
-/// Positions of the log.
-#[derive(Serialize)]
-struct Positions {
-    first_seq: u64,
-    last_seq: u64,
-}
-
-#[derive(Serialize)]
-pub(super) struct Losses {
-    /// Where the projection stands, if it can't go on.
-    hole: Option<Positions>,
-    accepted: Vec<Positions>,
-}
-
-impl From<Gap> for Positions {
-    fn from(Gap { first_seq, last_seq }: Gap) -> Self {
-        Self { first_seq, last_seq }
-    }
-}
-
+/// Where readers of the event log stand at a hole, and which losses were accepted
+#[utoipa::path(
+    get,
+    path = "/v1/ops/log/losses",
+    operation_id = "listLosses",
+    tag = "operation",
+    responses(
+        (
+            status = 200,
+            description = "the hole, if there is one, and the losses in the order in which they were accepted",
+            body = Losses,
+            example = json!(samples::losses())
+        ),
+        ListProblems,
+    )
+)]
 pub(super) async fn list(State(api): State<Api>) -> Result<Json<Losses>, Problem> {
     let accepted = api.log.accepted_losses().await.map_err(log)?;
-    let hole = api.log.hole().map(Positions::from);
-    Ok(Json(Losses { hole, accepted: accepted.into_iter().map(Positions::from).collect() }))
+    let hole = api.log.hole().map(positions);
+    Ok(Json(Losses { hole, accepted: accepted.into_iter().map(positions).collect() }))
 }
 
+fn positions(Gap { first_seq, last_seq }: Gap) -> Positions {
+    Positions { first_seq, last_seq }
+}
+
+problems!(AcceptProblems: BadRequest, BadDecision, BrokenOff, Stalled, NotLost, AlreadyDecided);
+
+/// Has all readers of the log go on without what no server can read any more
+///
+/// Becomes an event of its own, with what the tables still know of the lost facts; each job and study that they were about
+/// shows it. Only what can't be read any more can be given up. At most 4096 positions at a time.
+#[utoipa::path(
+    post,
+    path = "/v1/ops/log/losses",
+    operation_id = "acceptLoss",
+    tag = "operation",
+    request_body(content = LossAcceptance, example = json!(samples::loss_acceptance())),
+    responses(
+        (
+            status = 202,
+            description = "accepted, with what is known of the lost facts",
+            body = LogLossAccepted,
+            example = json!(samples::loss_accepted())
+        ),
+        AcceptProblems,
+    )
+)]
 pub(super) async fn accept(
     State(api): State<Api>,
-    acceptance: Result<Json<Acceptance>, JsonRejection>,
+    acceptance: Result<Json<LossAcceptance>, JsonRejection>,
 ) -> Result<Response, Problem> {
-    let Json(Acceptance { first_seq, last_seq, by, why }) =
+    let Json(LossAcceptance { first_seq, last_seq, by, why }) =
         acceptance.map_err(|rejection| bad_request(rejection.body_text()))?;
     let by = words("by", "who decides", &by)?;
     let why = words("why", "the reason in a few words", &why)?;
@@ -66,7 +78,7 @@ pub(super) async fn accept(
     for seq in gap.first_seq..=gap.last_seq {
         if api.log.at_any_server(seq).await.map_err(log)?.is_some() {
             let detail = format!("the fact at position {seq} can be read; only what is lost can be given up");
-            return Err(conflict("not-lost", "not lost", detail));
+            return Err(Problem::new(ProblemType::NotLost, detail));
         }
     }
     let lost = api.queries.facts_between(first_seq, last_seq).await.map_err(database)?;
@@ -77,7 +89,7 @@ pub(super) async fn accept(
     match api.log.accept_loss(&fact).await {
         Ok(()) => {}
         Err(AppendError::Taken(_)) => {
-            return Err(conflict("already-decided", "accepted before", "this loss was accepted before"));
+            return Err(Problem::new(ProblemType::AlreadyDecided, "this loss was accepted before"));
         }
         Err(error) => {
             tracing::debug!(

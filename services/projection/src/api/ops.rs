@@ -1,14 +1,12 @@
 //! `GET /v1/ops/metrics`.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
+use hilum_api::{Latency, OpsMetrics, Problem, ProjectionPosition, Queue, UnservedNeed, problems, samples};
 use hilum_log::{QueueDepth, SiteQueue, Unmet};
-use hilum_runtime::Problem;
 use jiff::Timestamp;
-use serde::Serialize;
 
 use super::Api;
 use super::error::database;
@@ -16,63 +14,19 @@ use crate::queries::Ended;
 
 const WINDOW: Duration = Duration::from_secs(300);
 
-#[derive(Serialize)]
-pub(super) struct OpsMetrics {
-    window_s: u64,
-    /// Jobs that completed in the window, per second of the whole window.
-    images_per_s: f64,
-    completed: u64,
-    failed: u64,
-    /// Of the jobs that ended, 0 to 1; 0 when none did.
-    failure_rate: f64,
-    latency_ms: Latency,
-    /// `null` when the log is away.
-    queue_depths: Option<Vec<Queue>>,
-    /// Work for which no worker has what it needs.
-    unserved: Vec<Needed>,
-    projection: Fold,
-    unreadable: u64,
-}
+problems!(MetricsProblems:);
 
-#[derive(Default, Serialize)]
-struct Latency {
-    p50: Option<f64>,
-    p95: Option<f64>,
-    p99: Option<f64>,
-}
-
-#[derive(Serialize)]
-struct Queue {
-    consumer: String,
-    waiting: u64,
-    in_hand: u64,
-    /// Where sites are told apart, the messages of each that wait or are in hand.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    by_site: BTreeMap<String, u64>,
-}
-
-#[derive(Serialize)]
-struct Needed {
-    need: String,
-    consumer: String,
-    waiting: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    since: Option<Timestamp>,
-}
-
-impl From<Unmet> for Needed {
-    fn from(Unmet { need, consumer, waiting, since, .. }: Unmet) -> Self {
-        Self { need, consumer, waiting, since }
-    }
-}
-
-#[derive(Serialize)]
-struct Fold {
-    position: u64,
-    log_last_seq: Option<u64>,
-    lag: Option<u64>,
-}
-
+/// How it went in the last 5 minutes
+#[utoipa::path(
+    get,
+    path = "/v1/ops/metrics",
+    operation_id = "showMetrics",
+    tag = "operation",
+    responses(
+        (status = 200, description = "the figures", body = OpsMetrics, example = json!(samples::ops_metrics())),
+        MetricsProblems,
+    )
+)]
 pub(super) async fn metrics(State(api): State<Api>) -> Result<Json<OpsMetrics>, Problem> {
     // By the clock that stamped the facts; without the log's server, its own must do.
     let now = api.log.clock().now().unwrap_or_else(Timestamp::now);
@@ -82,16 +36,16 @@ pub(super) async fn metrics(State(api): State<Api>) -> Result<Json<OpsMetrics>, 
     let log_last_seq = api.log.position().await.ok().map(|log| log.last_seq);
     let position = api.progress.position();
     let lag = log_last_seq.map(|last| last.saturating_sub(position));
-    let projection = Fold { position, log_last_seq, lag };
+    let projection = ProjectionPosition { position, log_last_seq, lag };
     Ok(Json(OpsMetrics {
         window_s: WINDOW.as_secs(),
         images_per_s: ended.completed as f64 / WINDOW.as_secs_f64(),
         completed: ended.completed,
         failed: ended.failed,
         failure_rate: failure_rate(&ended),
-        latency_ms: Latency::of(&ended),
+        latency_ms: latency(&ended),
         queue_depths: queue_depths.map(|depths| queues(&depths, &by_site)),
-        unserved: api.unserved.look(&api.log).await.into_iter().map(Needed::from).collect(),
+        unserved: api.unserved.look(&api.log).await.into_iter().map(unserved).collect(),
         projection,
         unreadable: ended.unreadable,
     }))
@@ -102,14 +56,16 @@ fn failure_rate(ended: &Ended) -> f64 {
     if all == 0 { 0.0 } else { ended.failed as f64 / all as f64 }
 }
 
-impl Latency {
-    fn of(ended: &Ended) -> Self {
-        ended.latency_ms.map_or_else(Self::default, |[p50, p95, p99]| Self {
-            p50: Some(p50),
-            p95: Some(p95),
-            p99: Some(p99),
-        })
-    }
+fn latency(ended: &Ended) -> Latency {
+    ended.latency_ms.map_or_else(Latency::default, |[p50, p95, p99]| Latency {
+        p50: Some(p50),
+        p95: Some(p95),
+        p99: Some(p99),
+    })
+}
+
+fn unserved(Unmet { need, consumer, waiting, since, .. }: Unmet) -> UnservedNeed {
+    UnservedNeed { need, consumer, waiting, since }
 }
 
 /// One for each consumer, whatever lanes it has.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
+use hilum_api::Problem;
 use hilum_events::JobId;
-use hilum_runtime::Problem;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 

@@ -8,28 +8,43 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use hilum_events::{BlobRef, Sha256Digest, StudyId};
+use hilum_api::{Problem, ProblemType, ReportForm, ReportLanguage, problems};
+use hilum_events::{BlobRef, Sha256Digest, Site, StudyId};
 use hilum_forms::{Format, Language};
-use hilum_runtime::Problem;
 use serde::Deserialize;
 use tokio::time::Instant;
+use utoipa::IntoParams;
 
 use super::Api;
-use super::error::{bad_request, conflict, database};
+use super::error::{bad_request, database};
 use super::params::{Params, Wait};
-use crate::queries::Report;
+use crate::queries::StoredReport;
 use accept::accepted;
 use refusal::{not_made, not_stored};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
+    /// Needed when several sites have a study of this name, and for a DICOM Study Instance UID.
+    #[param(value_type = Option<Site>)]
     site: Option<String>,
+    /// The latest when absent.
+    #[param(minimum = 1)]
     revision: Option<u32>,
+    /// Else by the Accept header, else JSON.
+    #[param(value_type = Option<ReportForm>, inline)]
     format: Option<Format>,
+    /// The language of the page and of the PDF, English when absent; other forms are the same in every language.
+    #[param(value_type = Option<ReportLanguage>, inline)]
     lang: Option<String>,
+    /// Which file of a form that has several, from 1; the header hilum-report-parts says how many there are. Only dicom-sc can
+    /// have several: one for each content that was read.
     #[serde(default = "first")]
+    #[param(value_type = Option<u32>, minimum = 1, default = 1)]
     part: usize,
+    /// How long to hold the answer back until there is a report: 30s, 500ms, 1m or 30 (seconds); 60 seconds at most.
     #[serde(default)]
+    #[param(value_type = Option<String>, example = "30s")]
     wait: Wait,
 }
 
@@ -53,6 +68,44 @@ struct Answer {
     parts: usize,
 }
 
+problems!(
+    ShowProblems: BadRequest, NotFound, NotAcceptable, ReportNotIssued, NoDicomObject, NothingRead, AmbiguousStudy
+);
+
+/// The report of a study
+///
+/// The document as it was issued, verified by its hash, which is also its ETag; all other forms are made of it, the page and the
+/// PDF also of the stored pictures, when they are asked for, and their ETag stays the same as long as their bytes do.
+/// docs/reports.md says what stands for what in FHIR and HL7. The header hilum-report-revision names the revision.
+#[utoipa::path(
+    get,
+    path = "/v1/studies/{id}/report",
+    operation_id = "showReport",
+    tag = "studies",
+    params(("id" = String, Path, description = "the study's id, or the name its sender gave it"), Wanted),
+    responses(
+        (
+            status = 200,
+            description = "the report",
+            content(
+                (Object = "application/json"),
+                (String = "text/html"),
+                (Vec<u8> = "application/pdf"),
+                (Object = "application/fhir+json"),
+                (String = "application/hl7-v2"),
+                (Vec<u8> = "application/dicom"),
+            ),
+            headers(
+                ("hilum-report-revision" = u32, description = "the revision"),
+                ("hilum-report-parts" = u32, description = "how many files the form has"),
+                ("ETag" = String, description = "names these bytes"),
+                ("Content-Language" = String, description = "of forms that have a language"),
+            )
+        ),
+        (status = 304, description = "If-None-Match names the ETag that it has"),
+        ShowProblems,
+    )
+)]
 pub(super) async fn show(
     State(api): State<Api>,
     Path(name): Path<String>,
@@ -66,7 +119,7 @@ pub(super) async fn show(
     let shape = Shape { format, language: language(wanted.lang.as_deref())? };
     let study_id = api.study(&name, wanted.site.as_deref()).await?.study_id;
     let report = issued(&api, study_id, &wanted).await?;
-    let revision = (HeaderName::from_static("hilum-report-revision"), report.revision.to_string());
+    let revision = (HeaderName::from_static("hilum-report-revision"), report.revision.revision.to_string());
     let tag = of_part(tag(shape, &report), wanted.part);
     if is_known(&headers, &tag) {
         return Ok((StatusCode::NOT_MODIFIED, [revision, etag(&tag)]).into_response());
@@ -95,13 +148,13 @@ fn language(tag: Option<&str>) -> Result<Language, Problem> {
 }
 
 /// The page that reports of the first version kept, if that is what is wanted.
-fn kept_page(shape: Shape, report: &Report) -> Option<&BlobRef> {
+fn kept_page(shape: Shape, report: &StoredReport) -> Option<&BlobRef> {
     let is_it = shape.format == Format::Html && shape.language == Language::English;
     report.html.as_ref().filter(|_| is_it)
 }
 
 /// Names the bytes of a form without making them.
-fn tag(shape: Shape, report: &Report) -> Sha256Digest {
+fn tag(shape: Shape, report: &StoredReport) -> Sha256Digest {
     let made = || shape.format.tag(&report.json.sha256, shape.language);
     kept_page(shape, report).map_or_else(made, |kept| kept.sha256)
 }
@@ -114,7 +167,7 @@ fn of_part(tag: Sha256Digest, part: usize) -> Sha256Digest {
 async fn answer(
     api: &Api,
     shape: Shape,
-    report: &Report,
+    report: &StoredReport,
     part: usize,
     tag: Sha256Digest,
 ) -> Result<Answer, Problem> {
@@ -151,14 +204,14 @@ fn is_known(headers: &HeaderMap, tag: &Sha256Digest) -> bool {
 }
 
 /// The revision that is wanted, else the latest; waits for it if asked to.
-async fn issued(api: &Api, study_id: StudyId, wanted: &Wanted) -> Result<Report, Problem> {
+async fn issued(api: &Api, study_id: StudyId, wanted: &Wanted) -> Result<StoredReport, Problem> {
     let deadline = Instant::now() + wanted.wait.0;
     let mut changes = api.progress.changes();
     let mut place = None;
     loop {
         let mut reports = api.queries.reports(study_id).await.map_err(database)?;
-        let latest = reports.last().map(|report| report.revision);
-        reports.retain(|report| wanted.revision.is_none_or(|revision| report.revision == revision));
+        let latest = reports.last().map(|report| report.revision.revision);
+        reports.retain(|report| wanted.revision.is_none_or(|revision| report.revision.revision == revision));
         if let Some(report) = reports.pop() {
             return Ok(report);
         }
@@ -174,9 +227,8 @@ async fn issued(api: &Api, study_id: StudyId, wanted: &Wanted) -> Result<Report,
 
 fn no_such_part(parts: usize) -> Problem {
     match parts {
-        0 => conflict(
-            "nothing-read",
-            "there is no picture to show",
+        0 => Problem::new(
+            ProblemType::NothingRead,
             "no image of the study was read; another form tells why: ?format=dicom-sr or ?format=html",
         ),
         1 => Problem::not_found("this form of the report has one file only"),
@@ -186,9 +238,8 @@ fn no_such_part(parts: usize) -> Problem {
 
 fn not_issued(latest: Option<u32>) -> Problem {
     match latest {
-        None => conflict(
-            "report-not-issued",
-            "the report is not issued yet",
+        None => Problem::new(
+            ProblemType::ReportNotIssued,
             "it is issued when all images of the study have an outcome and the study is complete: all that was announced \
              or expected came, it was closed, or no more came for a while; add ?wait=30s to wait for it",
         ),

@@ -8,60 +8,51 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
+use hilum_api::{Decided, Decision, GivenUpDelivery, LetterState, Problem, ProblemType, problems, samples};
 use hilum_events::{
-    DeadLetterResolved, DeliveryFailed, DeliveryResolved, DeliveryTarget, Envelope, Event, JobDeadLettered,
-    JobId, Resolution, StudyId,
+    DeadLetterResolved, DeliveryFailed, DeliveryResolved, Envelope, Event, JobDeadLettered, JobId, Resolution,
 };
 use hilum_log::{AppendError, Appended, Recorded};
-use hilum_runtime::Problem;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use tracing::Instrument as _;
 
 use super::Api;
 use super::dead_letters::no_such_letter;
-use super::error::{bad_request, conflict, log};
+use super::error::{bad_request, log};
 use super::params::dead_letter_id;
-use crate::queries::LetterState;
 
 /// Characters of a name or a reason.
 const WORDS_MAX: usize = 500;
 
-/// What an operator says.
-#[derive(Deserialize)]
-pub(super) struct Decision {
-    #[serde(default)]
-    pub(super) by: String,
-    #[serde(default)]
-    pub(super) why: String,
-}
+problems!(DecideProblems: BadRequest, BadDecision, BrokenOff, Stalled, NotFound, AlreadyDecided, TooManyDecisions);
 
-/// What was decided, now or before.
-#[derive(Serialize)]
-struct Decided {
-    id: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    job_id: Option<JobId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    delivery: Option<Undelivered>,
-    state: LetterState,
-    /// Somebody had decided the same before.
-    already: bool,
-    resolved_by: String,
-    resolved_why: String,
-    resolved_at: Timestamp,
-}
-
-/// A delivery that was given up.
-#[derive(Serialize)]
-struct Undelivered {
-    study_id: StudyId,
-    matter: String,
-    target: DeliveryTarget,
-    /// Which round of tries failed.
-    attempt: u32,
-}
-
+/// Has the work tried once more
+///
+/// A new attempt of the same job, or of the same delivery; jobs that share a reading are healed with it. What fails again is
+/// another dead letter. The decision is an event of its own and is made once: repeating it changes nothing.
+#[utoipa::path(
+    post,
+    path = "/v1/ops/dlq/{id}/redrive",
+    operation_id = "redriveDeadLetter",
+    tag = "operation",
+    params(("id" = u64, Path, minimum = 1, description = "the dead letter's id, as listed")),
+    request_body(content = Decision, example = json!(samples::decision())),
+    responses(
+        (
+            status = 200,
+            description = "the same was decided before, with the operator who did and the reason",
+            body = Decided,
+            example = json!(Decided { already: true, ..samples::decided() })
+        ),
+        (
+            status = 202,
+            description = "decided now; what follows from it comes by itself",
+            body = Decided,
+            example = json!(samples::decided())
+        ),
+        DecideProblems,
+    )
+)]
 pub(super) async fn redrive(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -70,6 +61,33 @@ pub(super) async fn redrive(
     api.decide(&id, Resolution::Redrive, decision).await
 }
 
+/// Says that the work is not to be tried again
+///
+/// The job or the delivery stays failed and the dead letter is no longer open. The decision is an event of its own and is made
+/// once: repeating it changes nothing.
+#[utoipa::path(
+    post,
+    path = "/v1/ops/dlq/{id}/discard",
+    operation_id = "discardDeadLetter",
+    tag = "operation",
+    params(("id" = u64, Path, minimum = 1, description = "the dead letter's id, as listed")),
+    request_body(content = Decision, example = json!(samples::decision())),
+    responses(
+        (
+            status = 200,
+            description = "the same was decided before, with the operator who did and the reason",
+            body = Decided,
+            example = json!(Decided { already: true, state: LetterState::Discarded, ..samples::decided() })
+        ),
+        (
+            status = 202,
+            description = "decided now; what follows from it comes by itself",
+            body = Decided,
+            example = json!(Decided { state: LetterState::Discarded, ..samples::decided() })
+        ),
+        DecideProblems,
+    )
+)]
 pub(super) async fn discard(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -138,7 +156,7 @@ fn answer(id: u64, asked: Resolution, ours: &Envelope, found: &Envelope) -> Resu
     };
     let state = state_of(resolution);
     if resolution != asked {
-        return Err(conflict("already-decided", "something else was decided before", decided_before(found)));
+        return Err(Problem::new(ProblemType::AlreadyDecided, decided_before(found)));
     }
     let already = found != ours;
     if !already {
@@ -171,12 +189,12 @@ pub(super) fn decided_before(found: &Envelope) -> String {
     format!("it was {state} by {by} at {at} ({why}); a decision is made once and stands")
 }
 
-fn subject_of(event: &Event) -> (Option<JobId>, Option<Undelivered>) {
+fn subject_of(event: &Event) -> (Option<JobId>, Option<GivenUpDelivery>) {
     match event {
         Event::DeadLetterResolved(event) => (Some(event.job_id), None),
         Event::DeliveryResolved(event) => {
             let DeliveryResolved { study_id, matter, target, attempt, .. } = event.clone();
-            (None, Some(Undelivered { study_id, matter: matter.token(), target, attempt }))
+            (None, Some(GivenUpDelivery { study_id, matter: matter.token(), target, attempt }))
         }
         _ => (None, None),
     }
@@ -227,12 +245,10 @@ pub(super) fn state_of(resolution: Resolution) -> LetterState {
 }
 
 fn checked(decision: Result<Json<Decision>, JsonRejection>) -> Result<Decision, Problem> {
-    let Json(decision) = decision.map_err(|rejection| Problem {
-        status: rejection.status().as_u16(),
-        ..bad_request(format!(
-            "{}; send {{\"by\": …, \"why\": …}} as application/json",
-            rejection.body_text()
-        ))
+    let Json(decision) = decision.map_err(|rejection| {
+        let form = "send {\"by\": …, \"why\": …} as application/json";
+        let refused = bad_request(format!("{}; {form}", rejection.body_text()));
+        Problem { status: rejection.status().as_u16(), ..refused }
     })?;
     let by = words("by", "who decides", &decision.by)?;
     let why = words("why", "the reason in a few words", &decision.why)?;
@@ -252,19 +268,12 @@ pub(super) fn words(field: &str, what: &str, text: &str) -> Result<String, Probl
         return Ok(text.to_owned());
     };
     let detail = format!("`{field}` {wrong}; it must say {what}, and never a patient's name or number");
-    Err(Problem::new(
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "bad-decision",
-        "the decision is not complete",
-        detail,
-    ))
+    Err(Problem::new(ProblemType::BadDecision, detail))
 }
 
 fn too_many() -> Problem {
     let detail = "50 decisions in a second is the most; send the rest a little later";
-    let problem =
-        Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-decisions", "too many at once", detail);
-    Problem { retry_after_s: Some(1), ..problem }
+    Problem::new(ProblemType::TooManyDecisions, detail).retry_after(1)
 }
 
 #[cfg(test)]

@@ -2,16 +2,28 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use hilum_answers::JobResult;
-use hilum_events::{Event, InferenceCompleted, ReadingId, completed_filter};
-use hilum_runtime::Problem;
+use hilum_api::{Job, JobResult, JobStatus, Problem, ProblemType, problems, samples};
+use hilum_events::{Event, InferenceCompleted, JobId, ReadingId, completed_filter};
 
 use super::Api;
-use super::error::{conflict, database, internal, log};
+use super::error::{database, internal, log};
 use super::jobs::Waiting;
 use super::params::{Params, job_id};
-use crate::job::{Job, Status};
 
+problems!(ShowProblems: BadRequest, NotFound, Lost, JobUnfinished, JobFailed);
+
+/// The reading of a completed job
+#[utoipa::path(
+    get,
+    path = "/v1/jobs/{id}/result",
+    operation_id = "showResult",
+    tag = "images",
+    params(("id" = JobId, Path, description = "the job's id, a UUID"), Waiting),
+    responses(
+        (status = 200, description = "the reading", body = JobResult, example = json!(samples::job_result())),
+        ShowProblems,
+    )
+)]
 pub(super) async fn show(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -37,14 +49,14 @@ async fn from_log(api: &Api, reading_id: ReadingId) -> Result<InferenceCompleted
 
 fn completed_reading(job: &Job) -> Result<ReadingId, Problem> {
     match (job.status, job.reading_id) {
-        (Status::Completed, Some(reading_id)) => Ok(reading_id),
-        (Status::Failed, _) => {
+        (JobStatus::Completed, Some(reading_id)) => Ok(reading_id),
+        (JobStatus::Failed, _) => {
             let reason = job.reason.as_deref().unwrap_or("no reason was given");
-            Err(conflict("job-failed", "the job failed", reason))
+            Err(Problem::new(ProblemType::JobFailed, reason))
         }
         (status, _) => {
             let detail = format!("the job is {}; add ?wait=30s to wait for its end", status.as_str());
-            Err(conflict("job-unfinished", "the job has not ended", detail))
+            Err(Problem::new(ProblemType::JobUnfinished, detail))
         }
     }
 }

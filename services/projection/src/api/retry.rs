@@ -6,34 +6,19 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
+use hilum_api::{Decision, Job, LetterState, Problem, ProblemType, Retried, problems, samples};
 use hilum_events::{
     DeadLetterResolved, Envelope, Event, InferenceRequested, JobId, ReadingId, Resolution, claim_filter,
     completed_filter, dead_letter_filter, failed_filter, job_dead_letters_filter, job_decisions_filter,
 };
 use hilum_log::Recorded;
-use hilum_runtime::Problem;
 use jiff::Timestamp;
-use serde::Serialize;
 use tracing::Instrument as _;
 
 use super::Api;
-use super::error::{conflict, log};
+use super::error::log;
 use super::params::job_id;
-use super::resolve::{Decision, decided_before, of_job};
-use crate::job::Job;
-
-/// What was decided.
-#[derive(Serialize)]
-struct Retried {
-    job_id: JobId,
-    /// Shared by all jobs with its content, which are tried again with it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reading_id: Option<ReadingId>,
-    state: &'static str,
-    resolved_by: String,
-    resolved_why: String,
-    resolved_at: Timestamp,
-}
+use super::resolve::{decided_before, of_job};
 
 /// How a job failed.
 struct Failure {
@@ -43,6 +28,33 @@ struct Failure {
     request: Option<(u64, InferenceRequested)>,
 }
 
+problems!(
+    RetryProblems: BadRequest, BadDecision, BrokenOff, Stalled, NotFound, Lost, AlreadyDecided, JobNotFailed,
+    TooManyDecisions
+);
+
+/// Has a failed job tried once more
+///
+/// For what failed under a decoder, rules or a worker that are better now. A new attempt at its reading, with which all jobs are
+/// healed that share it; or of the job, if it was given up before it had one. The decision is an event of its own and is made
+/// once for each failure: a second one is refused with who made the first, when and why. What fails again can be tried again.
+#[utoipa::path(
+    post,
+    path = "/v1/jobs/{id}/retry",
+    operation_id = "retryJob",
+    tag = "images",
+    params(("id" = JobId, Path, description = "the job's id, a UUID")),
+    request_body(content = Decision, example = json!(samples::decision())),
+    responses(
+        (
+            status = 202,
+            description = "decided; what follows from it comes by itself",
+            body = Retried,
+            example = json!(samples::retried())
+        ),
+        RetryProblems,
+    )
+)]
 pub(super) async fn retry(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -69,7 +81,7 @@ pub(super) async fn retry(
     let answer = Retried {
         job_id,
         reading_id: decided.reading_id,
-        state: "redriven",
+        state: LetterState::Redriven,
         resolved_by: decided.by,
         resolved_why: decided.why,
         resolved_at: ours.occurred_at,
@@ -88,7 +100,7 @@ impl Api {
             return Err(unfinished(job));
         };
         if self.log.last(&completed_filter(reading_id)).await.map_err(log)?.is_some() {
-            return Err(conflict("job-not-failed", "the job did not fail", "its image was read"));
+            return Err(Problem::new(ProblemType::JobNotFailed, "its image was read"));
         }
         let failed = failed_filter(reading_id, request.attempt);
         if let Some(told) = self.log.last(&failed).await.map_err(log)? {
@@ -143,10 +155,10 @@ fn request_in(recorded: &Recorded) -> Option<(u64, &Envelope, &InferenceRequeste
 }
 
 fn decided_already(decision: &Envelope) -> Problem {
-    conflict("already-decided", "it was decided before", decided_before(decision))
+    Problem::new(ProblemType::AlreadyDecided, decided_before(decision))
 }
 
 fn unfinished(job: &Job) -> Problem {
     let detail = format!("the job is {}; only one that failed can be tried again", job.status.as_str());
-    conflict("job-not-failed", "the job did not fail", detail)
+    Problem::new(ProblemType::JobNotFailed, detail)
 }

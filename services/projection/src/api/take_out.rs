@@ -6,29 +6,39 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use hilum_events::{Event, ImageTakenOut, JobId, StudyId, job_image_filter};
-use hilum_runtime::Problem;
+use hilum_api::{Decision, Problem, TakeOutDecided, problems, samples};
+use hilum_events::{Event, ImageTakenOut, JobId, job_image_filter};
 use jiff::Timestamp;
-use serde::Serialize;
 use tracing::Instrument as _;
 
 use super::Api;
 use super::error::log;
 use super::params::job_id;
-use super::resolve::Decision;
 
-/// What was decided, now or before.
-#[derive(Serialize)]
-struct TakenOut {
-    job_id: JobId,
-    study_id: StudyId,
-    /// Somebody had decided it before.
-    already: bool,
-    taken_out_by: String,
-    taken_out_why: String,
-    taken_out_at: Timestamp,
-}
+problems!(TakeOutProblems: BadRequest, BadDecision, BrokenOff, Stalled, NotFound, TooManyDecisions);
 
+/// Takes an image out of its study again
+///
+/// For an image of somebody else, or one that should not be there. The decision is an event of its own, made once: a second one
+/// is answered with the first. The study's report is revised without the image, and says so. What was delivered of it elsewhere
+/// stays there.
+#[utoipa::path(
+    post,
+    path = "/v1/jobs/{id}/take-out",
+    operation_id = "takeImageOut",
+    tag = "images",
+    params(("id" = JobId, Path, description = "the job's id, a UUID")),
+    request_body(content = Decision, example = json!(samples::decision())),
+    responses(
+        (
+            status = 202,
+            description = "decided, now or before; the next revision comes by itself",
+            body = TakeOutDecided,
+            example = json!(samples::take_out_decided())
+        ),
+        TakeOutProblems,
+    )
+)]
 pub(super) async fn take_out(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -58,6 +68,7 @@ pub(super) async fn take_out(
     let Event::ImageTakenOut(ImageTakenOut { by, why, .. }) = found.event else {
         return Err(Problem::unavailable("another fact stands in the place of the decision; look again"));
     };
-    let told = TakenOut { job_id, study_id, already, taken_out_by: by, taken_out_why: why, taken_out_at };
-    Ok((StatusCode::ACCEPTED, Json(told)).into_response())
+    let decided =
+        TakeOutDecided { job_id, study_id, already, taken_out_by: by, taken_out_why: why, taken_out_at };
+    Ok((StatusCode::ACCEPTED, Json(decided)).into_response())
 }

@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use hilum_api::{Job, JobStatus};
 use hilum_events::{Event, claim_filter};
 use hilum_log::{Log, Recorded, Unmet};
 use tokio::sync::Mutex;
-
-use crate::job::{Job, Status};
 
 /// For how long an answer is good.
 const GOOD_FOR: Duration = Duration::from_secs(2);
@@ -31,7 +30,7 @@ impl Unserved {
 
     /// What the job waits for that no worker has, as a sentence.
     pub(super) async fn waited_for_by(&self, log: &Log, job: &Job) -> Option<String> {
-        let reading_id = job.reading_id.filter(|_| job.status == Status::InProgress)?;
+        let reading_id = job.reading_id.filter(|_| job.status == JobStatus::InProgress)?;
         let unmet = self.look(log).await;
         if unmet.is_empty() {
             return None;

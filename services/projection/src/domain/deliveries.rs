@@ -1,11 +1,12 @@
 //! What flags and deliveries do to rows.
 
+use hilum_api::DeliveryState;
 use hilum_events::{
     DeliveryFailed, DeliveryResolved, Matter, ReportDelivered, Resolution, StudyFlagged, StudyId,
 };
 
 use super::{Fact, Rows};
-use crate::rows::{DeadLetterRow, DeliveryRow, DeliveryState, FlagRow};
+use crate::rows::{DeadLetterRow, DeliveryRow, FlagRow};
 
 impl Rows {
     pub(super) fn study_flagged(&mut self, fact: &Fact<'_>, event: &StudyFlagged) {

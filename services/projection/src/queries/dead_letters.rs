@@ -1,85 +1,12 @@
 //! Reading the dead letters and what became of them.
 
-use hilum_events::{DeliveryTarget, JobId, ReadingId, Site, StudyId};
+use hilum_api::{DeadLetter, LetterState};
+use hilum_events::{DeliveryTarget, JobId, Site, StudyId};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use sqlx::AssertSqlSafe;
 use sqlx::types::Json;
 
 use super::{Queries, unwrapped};
-
-/// What became of a dead letter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LetterState {
-    /// Nobody decided yet.
-    Open,
-    /// It is tried once more.
-    Redriven,
-    /// It is not tried again.
-    Discarded,
-}
-
-impl LetterState {
-    /// The word of the API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Redriven => "redriven",
-            Self::Discarded => "discarded",
-        }
-    }
-}
-
-/// Work that was given up, and what was decided about it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DeadLetter {
-    /// Position of the event that says so.
-    pub id: u64,
-    /// The job, unless the work was a delivery.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub job_id: Option<JobId>,
-    /// The study, if the work was a delivery.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub study_id: Option<StudyId>,
-    /// What was to be delivered, such as `report-2`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub matter: Option<String>,
-    /// Where to.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub target: Option<DeliveryTarget>,
-    /// Which round of tries it was.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub attempt: Option<u32>,
-    /// Its reading, if that was the work.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reading_id: Option<ReadingId>,
-    /// Where the image came from.
-    pub site: Site,
-    /// The service that gave up.
-    pub service: String,
-    /// Its consumer.
-    pub consumer: String,
-    /// Position of the message it gave up on.
-    pub stream_seq: u64,
-    /// How often the message was delivered.
-    pub tries: u64,
-    /// Why, in one sentence.
-    pub reason: String,
-    /// When it gave up.
-    pub at: Timestamp,
-    /// What became of it.
-    pub state: LetterState,
-    /// Who decided.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub resolved_by: Option<String>,
-    /// Why.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub resolved_why: Option<String>,
-    /// When.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub resolved_at: Option<Timestamp>,
-}
 
 /// Which dead letters are listed.
 #[derive(Debug, Clone, Default)]

@@ -1,45 +1,9 @@
 //! Reading how deliveries stand.
 
-use hilum_events::{DeliveredObject, DeliveryTarget, StudyId};
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use hilum_api::Delivery;
+use hilum_events::StudyId;
 
 use super::{Queries, unwrapped};
-use crate::rows::DeliveryState;
-
-/// How a delivery of a study stands.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Delivery {
-    /// Such as `report-2` or `flag-effusion`.
-    pub matter: String,
-    /// The target.
-    pub target: DeliveryTarget,
-    /// What was last told of it.
-    pub state: DeliveryState,
-    /// Which round of tries, from 1; if somebody decided about it, the one that failed.
-    pub attempt: u32,
-    /// When it was told.
-    pub at: Timestamp,
-    /// How the target said that it took it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub receipt: Option<String>,
-    /// What was handed over.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub objects: Option<Vec<DeliveredObject>>,
-    /// How often it was tried before it was given up.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tries: Option<u64>,
-    /// Why it was given up.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// Who decided what becomes of it then.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub resolved_by: Option<String>,
-    /// Why.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub resolved_why: Option<String>,
-}
-
 impl Queries {
     /// How the deliveries of a study stand, one for each matter and target, in the order in which that was told. One
     /// that is under way for the first time is not among them: only its target's settings know of it.

@@ -1,51 +1,18 @@
 //! Reading the flags of studies, and the worklist that they make.
 
-use hilum_answers::UNTRAINED;
-use hilum_events::{FlagAction, JobId, Measure, Notice, ReadingId, RuleName, Site, StudyId};
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use hilum_api::{Flag, FlaggedStudy};
+use hilum_events::{RuleName, Site, StudyId, untrained};
+use serde::Deserialize;
 
-use super::{Queries, Study, unwrapped};
+use super::{Queries, unwrapped};
 
-/// The flag of a rule on a study.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Flag {
-    /// The rule.
-    pub rule: RuleName,
-    /// When it matched.
-    pub flagged_at: Timestamp,
-    /// The image that it matched.
-    pub job_id: JobId,
-    /// Its reading.
-    pub reading_id: ReadingId,
-    /// The label.
-    pub label: String,
-    /// What the rule compares.
-    pub measure: Measure,
-    /// What it found, 0 to 1.
-    pub value: f32,
-    /// It matches at this value and above, 0 to 1.
-    pub threshold: f32,
-    /// What it wants done.
-    pub actions: Vec<FlagAction>,
-    /// That it means nothing, when an untrained model made the reading.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub notice: Option<String>,
-}
-
-/// A study of the worklist.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Flagged {
-    /// The study.
+/// A study of the worklist, and where it stands there.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct FlaggedRow {
+    /// What the API answers of it.
     #[serde(flatten)]
-    pub study: Study,
-    /// All its flags, oldest first.
-    pub flags: Vec<Flag>,
-    /// What its last report says makes it doubtful whose its images are.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub doubts: Vec<Notice>,
+    pub study: FlaggedStudy,
     /// Position of the newest flag that put it here.
-    #[serde(skip_serializing)]
     pub flagged_seq: u64,
 }
 
@@ -65,10 +32,11 @@ pub struct FlaggedFilter {
 /// A flag `f` as it is told. Releases that did not look flagged the readings of an untrained model as any other, so the
 /// reading itself is asked.
 fn told() -> String {
+    let notice = untrained::IN_ANSWERS;
     format!(
         "to_jsonb(f) || CASE WHEN EXISTS (SELECT FROM outcomes o WHERE o.reading_id = f.reading_id
             AND o.completed -> 'model' ->> 'trained' = 'false')
-        THEN jsonb_build_object('notice', '{UNTRAINED}') ELSE '{{}}' END"
+        THEN jsonb_build_object('notice', '{notice}') ELSE '{{}}' END"
     )
 }
 
@@ -88,7 +56,7 @@ impl Queries {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn flagged(&self, filter: &FlaggedFilter) -> Result<Vec<Flagged>, sqlx::Error> {
+    pub async fn flagged(&self, filter: &FlaggedFilter) -> Result<Vec<FlaggedRow>, sqlx::Error> {
         let told = told();
         let sql = format!(
             "SELECT to_jsonb(s) || jsonb_build_object(

@@ -1,25 +1,10 @@
 //! Reading what the log has lost, and what stood where it is to be lost.
 
+use hilum_api::Loss;
 use hilum_events::{JobId, LostFact, ReadingId, StudyId};
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::{Queries, unwrapped};
-
-/// A fact that the log has lost, as the tables knew it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Loss {
-    /// Where it stood.
-    pub lost_seq: u64,
-    /// Name of the event.
-    pub event: String,
-    /// When the loss was accepted.
-    pub accepted_at: Timestamp,
-    /// Who did.
-    pub accepted_by: String,
-    /// Why.
-    pub accepted_why: String,
-}
 
 impl Queries {
     /// What the log has lost of a job, or of the reading that it shares.

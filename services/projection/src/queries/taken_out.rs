@@ -1,23 +1,9 @@
 //! Reading which images were taken out of a study.
 
-use hilum_events::{JobId, StudyId};
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use hilum_api::TakenOut;
+use hilum_events::StudyId;
 
 use super::{Queries, unwrapped};
-
-/// An image that was taken out of its study.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TakenOut {
-    /// The upload.
-    pub job_id: JobId,
-    /// When it was taken out.
-    pub taken_out_at: Timestamp,
-    /// Who did.
-    pub taken_out_by: String,
-    /// Why.
-    pub taken_out_why: String,
-}
 
 impl Queries {
     /// The images that were taken out of a study, in the order in which they were.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use hilum_api::openapi::contract::{Answer, check_answer};
 use hilum_blobs::{BlobStore, StoreConfig};
 use hilum_events::Envelope;
 use hilum_forms::Maker;
@@ -200,12 +201,24 @@ impl Copy {
     }
 
     async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
-        let response = request.send().await.unwrap();
+        let (client, request) = request.build_split();
+        let request = request.unwrap();
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let response = client.execute(request).await.unwrap();
         let status = response.status().as_u16();
         let problem = status >= 400;
         let media_type = response.headers()["content-type"].to_str().unwrap().to_owned();
         assert_eq!(media_type == "application/problem+json", problem, "{media_type}");
-        (status, response.json().await.unwrap())
+        let body = response.bytes().await.unwrap();
+        let answer = Answer {
+            method: method.as_str(),
+            path: &path,
+            status,
+            media_type: Some(&media_type),
+            body: &body,
+        };
+        check_answer(answer).unwrap_or_else(|fault| panic!("{fault}"));
+        (status, serde_json::from_slice(&body).unwrap())
     }
 
     /// The answer, which must be a 200.

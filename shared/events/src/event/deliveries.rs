@@ -17,6 +17,7 @@ pub enum Matter {
 
 /// An object as it was handed to a target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct DeliveredObject {
     /// The form, such as `dicom-sr`.
     pub form: String,

@@ -11,6 +11,7 @@ use crate::reading::{
 
 /// How soon a reading is wanted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Priority {
     /// At once; overtakes routine.
@@ -196,6 +197,7 @@ pub struct JobDeadLettered {
 
 /// What an operator decided about a dead letter or a failed reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Resolution {
     /// The work is to be tried once more, as a new attempt.

@@ -8,6 +8,7 @@ use crate::ids::{JobId, ReadingId, Site, StudyId};
 /// Somebody accepted that the log has lost the facts at these positions, which none of its servers can read any more:
 /// who reads the whole log goes on behind them. It belongs to no site, and stands at [`LogLossAccepted::site`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct LogLossAccepted {
     /// The first position that is lost.
     pub first_seq: u64,
@@ -23,6 +24,7 @@ pub struct LogLossAccepted {
 
 /// What is still known of a fact that is lost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct LostFact {
     /// Where it stood.
     pub seq: u64,

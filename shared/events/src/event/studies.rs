@@ -32,6 +32,7 @@ pub struct StudyManifestReceived {
 
 /// What is to be done about a study that a rule flagged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FlagAction {
     /// Its images are read before routine ones.
@@ -44,6 +45,7 @@ pub enum FlagAction {
 
 /// What of a finding a rule compares with its threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Measure {
     /// The probability, 0 to 1.
@@ -83,6 +85,7 @@ pub struct StudyFlagged {
 
 /// Why a report was issued when it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ReportCause {
     /// All known images had an outcome and nothing new came for the quiet time.

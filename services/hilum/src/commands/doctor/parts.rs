@@ -110,7 +110,7 @@ mod tests {
         let mut folding = readiness(false, &[("caught up", "folding the event log, 1 of 2")], &[]);
         let part = part(ProcessId::of(std::process::id()));
         assert!(!check(&part, Some(&folding)).ok);
-        folding.progress.insert("caught up".to_owned(), hilum_runtime::Progress { done: 1, of: 2 });
+        folding.progress.insert("caught up".to_owned(), hilum_api::Progress { done: 1, of: 2 });
         let told = check(&part, Some(&folding));
         assert!(
             told.state() == "warning" && told.seen.ends_with("folding the event log, 1 of 2"),

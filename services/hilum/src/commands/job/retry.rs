@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::process::ExitCode;
 
 use clap::Args;
+use hilum_api::ProblemType;
 use serde_json::{Value, json};
 
 use super::super::StackArgs;
@@ -17,8 +18,6 @@ use crate::output::Output;
 const PAGE: usize = 500;
 /// What was given up is decided about as a dead letter.
 const DEAD_LETTERED: &str = "dead-lettered";
-/// The kind of the refusal of what was decided before.
-const DECIDED: &str = "/problems/already-decided";
 
 #[derive(Debug, Args)]
 pub(super) struct RetryArgs {
@@ -134,7 +133,7 @@ async fn retry(client: &Client, job: &Value, record: &Record) -> Result<Told, Er
     match client.retry(&id, &record.by, &record.why).await {
         Ok(answer) => Ok(Told { outcome: Outcome::Decided, line: format!("{id}  redriven"), object: answer }),
         Err(Error::Refused { problem }) => {
-            let (outcome, word) = match problem.kind == DECIDED {
+            let (outcome, word) = match problem.is(ProblemType::AlreadyDecided) {
                 true => (Outcome::Already, "already"),
                 false => (Outcome::Failed, "failed"),
             };

@@ -1,8 +1,8 @@
 //! Which form of a report a client wants that does not name one.
 
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
+use hilum_api::{Problem, ProblemType};
 use hilum_forms::Format;
-use hilum_runtime::Problem;
 
 /// What the client likes best, JSON if it has no preference.
 pub(super) fn accepted(headers: &HeaderMap) -> Result<Format, Problem> {
@@ -12,7 +12,7 @@ pub(super) fn accepted(headers: &HeaderMap) -> Result<Format, Problem> {
     preferred(accept).ok_or_else(|| {
         let forms = Format::ALL.map(|format| format!("{} (?format={format})", essence(format)));
         let detail = format!("the report comes as {}", forms.join(", "));
-        Problem::new(StatusCode::NOT_ACCEPTABLE, "not-acceptable", "not acceptable", detail)
+        Problem::new(ProblemType::NotAcceptable, detail)
     })
 }
 

@@ -2,12 +2,12 @@
 
 use std::error::Error;
 
+use hilum_api::{Problem, ProblemType};
 use hilum_blobs::GetError;
 use hilum_events::BlobRef;
 use hilum_forms::{DicomError, FormError};
-use hilum_runtime::Problem;
 
-use crate::api::error::{conflict, internal};
+use crate::api::error::internal;
 
 /// A stored page can't be had.
 pub(super) fn not_stored(blob: &BlobRef, error: &GetError) -> Problem {
@@ -37,7 +37,7 @@ pub(super) fn not_made(json: &BlobRef, error: &FormError) -> Problem {
             Problem::unavailable("the headers of the study's images can't be read at this moment; try again")
         }
         FormError::Dicom(refused @ (DicomError::SeveralPatients | DicomError::NoHeader)) => {
-            conflict("no-dicom-object", "the report has no DICOM object", refused.to_string())
+            Problem::new(ProblemType::NoDicomObject, refused.to_string())
         }
         // No form that is asked for here names a patient in a message.
         FormError::Dicom(_) | FormError::Pdf(_) | FormError::Patient(_) | FormError::Broken(_) => {

@@ -1,19 +1,20 @@
 //! A fact as JSON, for people who look into the log. Programs read the CBOR form.
 
-use hilum_events::{Envelope, Event};
+use hilum_api::LoggedEvent;
+use hilum_events::{Envelope, Event, EventId};
 use serde_json::{Value, json};
 
 /// The envelope with its payload, ids and hashes as text.
-pub(super) fn event_json(envelope: &Envelope) -> Value {
-    json!({
-        "event_id": envelope.event_id,
-        "name": envelope.event.name(),
-        "site": envelope.site,
-        "correlation_id": envelope.correlation_id,
-        "causation_id": envelope.causation_id,
-        "occurred_at": envelope.occurred_at,
-        "payload": payload(&envelope.event),
-    })
+pub(super) fn logged(envelope: &Envelope) -> LoggedEvent {
+    LoggedEvent {
+        causation_id: envelope.causation_id.map(EventId::as_uuid),
+        correlation_id: envelope.correlation_id,
+        event_id: envelope.event_id,
+        name: envelope.event.name().to_owned(),
+        occurred_at: envelope.occurred_at,
+        payload: payload(&envelope.event),
+        site: envelope.site.clone(),
+    }
 }
 
 fn payload(event: &Event) -> Value {
@@ -46,11 +47,11 @@ mod tests {
     #[test]
     fn every_fact_has_a_json_form() {
         for envelope in one_of_each() {
-            let value = event_json(&envelope);
+            let value = json!(logged(&envelope));
             assert_eq!(value["name"], envelope.event.name());
             assert!(value["payload"].is_object(), "{value}");
         }
-        let first = event_json(&one_of_each()[0]);
+        let first = json!(logged(&one_of_each()[0]));
         assert_eq!(first["payload"]["job_id"], job_id(1).to_string());
         assert_eq!(first["payload"]["image"]["blob"]["sha256"].as_str().unwrap().len(), 64);
     }

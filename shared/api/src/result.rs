@@ -1,50 +1,61 @@
 //! What a model says of the image of a job: the answer of `GET /v1/jobs/{id}/result`.
 
 use hilum_events::{
-    ActivationMap, AnalysedRegion, EngineIdentity, Finding, InferenceCompleted, JobId, ModelIdentity, Notice,
-    ReadingId, ReadingTimes, Sha256Digest,
+    ActivationMap, AnalysedRegion, Finding, InferenceCompleted, JobId, ModelIdentity, Notice, ReadingId,
+    ReadingTimes, Sha256Digest, untrained,
 };
-use serde::Serialize;
-
-/// Said of what an untrained model says.
-pub const UNTRAINED: &str = "UNTRAINED demonstration network: its outputs mean nothing and must not be used to \
-                         judge an image";
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A completed job's reading.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct JobResult {
-    job_id: JobId,
-    top_label: Option<String>,
-    findings: Vec<Finding>,
-    model: Model,
+    /// The job.
+    pub job_id: JobId,
+    /// The label with the highest operating-point score; if no label has one, the most probable.
+    #[schema(required)]
+    pub top_label: Option<String>,
+    /// All labels in the model's order.
+    pub findings: Vec<Finding>,
+    /// The model, and what computed the reading.
+    pub model: ResultModel,
+    /// The job whose reading it shares.
     #[serde(skip_serializing_if = "Option::is_none")]
-    duplicate_of: Option<JobId>,
-    reading_id: ReadingId,
-    activation_maps: Vec<ActivationMap>,
-    region: AnalysedRegion,
-    pixel_digest: Sha256Digest,
-    times: ReadingTimes,
-    notices: Vec<Notice>,
+    pub duplicate_of: Option<JobId>,
+    /// The reading, shared by all jobs with the same content.
+    pub reading_id: ReadingId,
+    /// Where the logits of the top labels come from.
+    pub activation_maps: Vec<ActivationMap>,
+    /// The square of the picture that the model saw.
+    pub region: AnalysedRegion,
+    /// SHA-256 of the decoded pixels.
+    pub pixel_digest: Sha256Digest,
+    /// Where the time went.
+    pub times: ReadingTimes,
+    /// What a person who reads the findings should know about the image.
+    pub notices: Vec<Notice>,
+    /// The reading of the same pixels in another file, which this one took over.
     #[serde(skip_serializing_if = "Option::is_none")]
-    reused_from: Option<ReadingId>,
+    pub reused_from: Option<ReadingId>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
-struct Model {
+/// The model of a reading, and what computed it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ResultModel {
+    /// The model.
     #[serde(flatten)]
-    identity: ModelIdentity,
-    #[serde(flatten)]
-    engine: Engine,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    notice: Option<&'static str>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize)]
-struct Engine {
-    engine: String,
-    engine_version: String,
-    precision: String,
-    device: String,
+    pub identity: ModelIdentity,
+    /// Such as `tch`.
+    pub engine: String,
+    /// Version of the engine.
+    pub engine_version: String,
+    /// Such as `fp32`.
+    pub precision: String,
+    /// Such as `cpu`.
+    pub device: String,
+    /// Set when the network is untrained: its outputs mean nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<String>,
 }
 
 impl JobResult {
@@ -54,10 +65,13 @@ impl JobResult {
             job_id,
             top_label: top_label(&reading.findings).map(str::to_owned),
             findings: reading.findings,
-            model: Model {
-                notice: (!reading.model.trained).then_some(UNTRAINED),
+            model: ResultModel {
+                notice: (!reading.model.trained).then(|| untrained::IN_ANSWERS.to_owned()),
                 identity: reading.model,
-                engine: Engine::from(reading.engine),
+                engine: reading.engine.engine,
+                engine_version: reading.engine.version,
+                precision: reading.engine.precision,
+                device: reading.engine.device,
             },
             duplicate_of,
             reading_id: reading.reading_id,
@@ -68,11 +82,6 @@ impl JobResult {
             notices: reading.notices,
             reused_from: reading.reused_from,
         }
-    }
-
-    /// The job whose reading it shares.
-    pub fn duplicate_of(&self) -> Option<JobId> {
-        self.duplicate_of
     }
 }
 
@@ -85,17 +94,6 @@ fn top_label(findings: &[Finding]) -> Option<&str> {
     };
     let top = highest(|finding| finding.operating_point_score).or_else(|| highest(|f| Some(f.probability)));
     top.map(|finding| finding.label.as_str())
-}
-
-impl From<EngineIdentity> for Engine {
-    fn from(identity: EngineIdentity) -> Self {
-        Self {
-            engine: identity.engine,
-            engine_version: identity.version,
-            precision: identity.precision,
-            device: identity.device,
-        }
-    }
 }
 
 #[cfg(test)]
