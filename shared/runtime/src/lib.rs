@@ -9,6 +9,7 @@ mod held;
 mod http_client;
 mod lingering;
 mod log_writer;
+mod metrics;
 mod open_files;
 mod problem;
 mod service;
