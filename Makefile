@@ -16,7 +16,7 @@ DENY := $(TOOLS)/bin/cargo-deny
 MACHETE := $(TOOLS)/bin/cargo-machete
 
 .PHONY: build demo test lint setup setup-tests build-programs build-tests run-demo run-tests lint-tools format clippy \
-	docs dependencies reference reference-check faults simulate fuzz bench fmt clean
+	docs dependencies reference reference-check house faults simulate fuzz bench fmt clean
 
 build:
 	$(STEPS) setup build-programs
@@ -67,6 +67,10 @@ clippy:
 
 docs:
 	@$(ENVIRONMENT); RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
+
+# Sizes, documentation, names and circles of the source.
+house:
+	@python3 infra/local/house.py
 
 dependencies: $(DENY) $(MACHETE)
 	@$(MACHETE) && $(DENY) --log-level error check bans licenses sources
