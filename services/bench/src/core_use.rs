@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::processes::{Machine, ProcessUse, Ticks, Use, seconds};
-use crate::output::Output;
+use hilum_terminal::Output;
 
 /// Threads that used less of all cores are not listed by themselves.
 const LEAST_SHARE: f64 = 0.002;

@@ -10,7 +10,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
 use crate::error::Error;
-use crate::stack::{SERVICES, StateFolder};
+use hilum_stack::{SERVICES, StateFolder};
 
 /// Keeps the pipes open: whoever writes waits rather than learns that nobody is there.
 pub(super) struct FullPipes {

@@ -11,8 +11,8 @@ use tokio::process::Command;
 use super::contents::Contents;
 use super::temporary::TemporaryArgs;
 use crate::error::Error;
-use crate::output::Output;
-use crate::stack::sibling;
+use hilum_stack::sibling;
+use hilum_terminal::Output;
 
 /// Whether and how long the ideal is measured.
 #[derive(Debug, Args)]
@@ -70,7 +70,7 @@ impl Ideal {
             return Ok(None);
         }
         output.note(format_args!("measuring {what} …"));
-        let program = sibling("hilum-infer")?;
+        let program = sibling(crate::MODEL_TOOLS)?;
         let mut command = Command::new(&program);
         command.args(["bench", "ideal", "--json", "--seconds", &self.seconds.to_string(), "--images"]);
         command.arg(&self.folder.0).kill_on_drop(true).stderr(Stdio::inherit());

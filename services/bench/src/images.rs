@@ -11,8 +11,8 @@ use tokio::time::MissedTickBehavior;
 use super::contents::Contents;
 use super::load::{Accepted, upload_patiently};
 use super::statistics::Latencies;
-use crate::client::Client;
 use crate::error::Error;
+use hilum_client::Client;
 
 /// Where the benchmarks' images come from, as far as the stack knows.
 pub(super) const SITE: &str = "bench";

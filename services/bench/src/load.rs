@@ -10,8 +10,8 @@ use hilum_events::Priority;
 use super::contents::{Content, Contents};
 use super::images::SITE;
 use super::statistics::Latencies;
-use crate::client::{Client, JobStatus};
 use crate::error::Error;
+use hilum_client::{Client, JobStatus};
 
 /// What one request waits.
 const WAIT: Duration = Duration::from_secs(30);
@@ -106,8 +106,8 @@ async fn upload(client: &Client, content: &Content, began: Instant) -> Result<Op
     let tags = (SITE, content.study.as_str());
     match client.upload_content(content.pieces(), content.len(), tags).await {
         Ok(accepted) => Ok(Some(Accepted { job_id: accepted.job_id, began, upload: began.elapsed() })),
-        Err(Error::Refused { problem }) if problem.status == 503 => Ok(None),
-        Err(error) => Err(error),
+        Err(hilum_client::Error::Refused { problem }) if problem.status == 503 => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

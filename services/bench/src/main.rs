@@ -1,9 +1,10 @@
-//! `hilum bench`: measurements that anybody can run on their own machine, each on a stack of its own that is
+//! `hilum-bench`, which answers `hilum bench`: measurements that anybody can run on their own machine, each on a stack of its own that is
 //! removed afterwards. Knows no measurement itself.
 
 mod capacity;
 mod contents;
 mod core_use;
+mod error;
 mod fairness;
 mod full_pipes;
 mod ideal;
@@ -14,6 +15,7 @@ mod logging;
 mod pipeline;
 mod poison;
 mod processes;
+mod result_writer;
 mod simulated;
 mod statistics;
 mod study;
@@ -25,15 +27,20 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
-use serde_json::Value;
+use clap::{Parser, Subcommand};
+use hilum_stack::become_sibling;
+use hilum_terminal::{Output, PassedOn, run_command};
 
-use super::model::{PassedOn, pass_on};
 use crate::error::Error;
-use crate::output::Output;
+use crate::result_writer::ResultWriter;
 
-#[derive(Debug, Args)]
-pub(super) struct BenchArgs {
+/// Measures on a stack of its own what Hilum promises
+#[derive(Debug, Parser)]
+#[command(name = "hilum-bench", bin_name = "hilum bench", version)]
+struct CommandLine {
+    /// Print one JSON object per line instead of text
+    #[arg(long, global = true)]
+    json: bool,
     /// Write the outcome as JSON to this file as well
     #[arg(long, global = true, value_name = "FILE")]
     save: Option<PathBuf>,
@@ -69,39 +76,33 @@ enum Benchmark {
     Logging(logging::LoggingArgs),
 }
 
-/// Where the outcome of a measurement goes.
-#[derive(Debug, Clone)]
-struct Place {
-    output: Output,
-    save: Option<PathBuf>,
+fn main() -> ExitCode {
+    let CommandLine { json, save, benchmark } = CommandLine::parse();
+    let output = Output::new(json);
+    run_command(output, run(benchmark, ResultWriter { output, save }))
 }
 
-impl Place {
-    /// What `hilum-infer` gets for a measurement of its own.
-    fn passed_on(&self, benchmark: &str) -> Vec<OsString> {
-        let mut words: Vec<OsString> = vec!["bench".into(), benchmark.into()];
-        words.extend(self.save.iter().flat_map(|file| ["--save".into(), file.clone().into()]));
-        words
-    }
-
-    /// The whole outcome as one object, besides what was shown of it to people.
-    fn object(&self, outcome: &Value) -> Result<(), Error> {
-        self.output.object(outcome);
-        let Some(file) = &self.save else { return Ok(()) };
-        std::fs::write(file, format!("{outcome:#}\n")).map_err(Error::file("write", file))
+async fn run(benchmark: Benchmark, writer: ResultWriter) -> Result<ExitCode, Error> {
+    match benchmark {
+        Benchmark::Engine(args) => Err(pass_on("engine", &args, &writer)),
+        Benchmark::Preprocess(args) => Err(pass_on("preprocess", &args, &writer)),
+        Benchmark::Poison(args) => Box::pin(poison::run(args, writer)).await,
+        Benchmark::Pipeline(args) => Box::pin(pipeline::run(args, writer)).await,
+        Benchmark::Capacity(args) => Box::pin(capacity::run(args, writer)).await,
+        Benchmark::Study(args) => Box::pin(study::run(args, writer)).await,
+        Benchmark::Fairness(args) => Box::pin(fairness::run(args, writer)).await,
+        Benchmark::Logging(args) => Box::pin(logging::run(args, writer)).await,
     }
 }
 
-pub(super) async fn run(args: BenchArgs, output: Output) -> Result<ExitCode, Error> {
-    let place = Place { output, save: args.save };
-    match args.benchmark {
-        Benchmark::Engine(args) => pass_on(&place.passed_on("engine"), &args, output),
-        Benchmark::Preprocess(args) => pass_on(&place.passed_on("preprocess"), &args, output),
-        Benchmark::Poison(args) => Box::pin(poison::run(args, place)).await,
-        Benchmark::Pipeline(args) => Box::pin(pipeline::run(args, place)).await,
-        Benchmark::Capacity(args) => Box::pin(capacity::run(args, place)).await,
-        Benchmark::Study(args) => Box::pin(study::run(args, place)).await,
-        Benchmark::Fairness(args) => Box::pin(fairness::run(args, place)).await,
-        Benchmark::Logging(args) => Box::pin(logging::run(args, place)).await,
-    }
+/// Becomes the program that measures the model by itself; returns only if it can't.
+fn pass_on(benchmark: &str, args: &PassedOn, writer: &ResultWriter) -> Error {
+    let mut words: Vec<OsString> = vec!["bench".into(), benchmark.into()];
+    words.extend(writer.save.iter().flat_map(|file| ["--save".into(), file.clone().into()]));
+    words.extend(writer.output.is_json().then(|| "--json".into()));
+    words.extend(args.arguments.iter().cloned());
+    become_sibling(MODEL_TOOLS, &words).into()
 }
+
+/// The program that can load a model.
+pub(crate) const MODEL_TOOLS: &str = "hilum-infer";

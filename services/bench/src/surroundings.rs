@@ -7,7 +7,7 @@ use super::load::{Outcome, read, send};
 use super::processes::Snapshot;
 use super::temporary::Temporary;
 use crate::error::Error;
-use crate::output::Output;
+use hilum_terminal::Output;
 
 /// Images of each file that are read before anything is measured: the first ones find caches cold.
 const ROUNDS: usize = 2;

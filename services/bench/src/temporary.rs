@@ -8,12 +8,11 @@ use hilum_log::Log;
 use nix::sys::signal::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::super::{down, streams, up};
 use super::full_pipes::FullPipes;
-use crate::client::Client;
 use crate::error::Error;
-use crate::output::Output;
-use crate::stack::{ProcessId, StackState, StateFolder, UpSettings};
+use hilum_client::Client;
+use hilum_stack::{News, Observer, ProcessId, StackState, StateFolder, UpSettings, connect, nats_error};
+use hilum_terminal::Output;
 
 /// Where and how a stack for a measurement is started.
 #[derive(Debug, Clone, Args)]
@@ -72,6 +71,16 @@ pub(super) struct Temporary {
     pub(super) state: StackState,
     pub(super) client: Client,
     pub(super) log: Log,
+}
+
+/// What a stack tells goes beside the outcome.
+struct Notes(Output);
+
+impl Observer for Notes {
+    fn notice(&self, news: &News<'_>) {
+        self.0.note(news);
+        news.to_json().iter().for_each(|line| self.0.object(line));
+    }
 }
 
 /// Workers that are held still; they go on when this is dropped.
@@ -133,13 +142,18 @@ async fn end<T>(
 ) -> Result<(), Error> {
     // A stack that did not come up has left its logs, which the error names.
     let is_up = StackState::read(folder).is_ok_and(|state| state.is_some());
-    let stopped = if is_up { down::stop(folder, output).await.map(|_| ()) } else { Ok(()) };
+    let stopped = if is_up { hilum_stack::stop(folder, &Notes(output)).await.map(|_| ()) } else { Ok(()) };
     if args.keep {
         output.note(format_args!("everything is kept in {}", folder.path().display()));
-    } else if stopped.is_ok() && !matches!(measured, Err(Error::NotUp { .. } | Error::Detached { .. })) {
+    } else if stopped.is_ok()
+        && !matches!(
+            measured,
+            Err(Error::Stack(hilum_stack::Error::NotUp { .. } | hilum_stack::Error::Detached { .. }))
+        )
+    {
         remove(folder.path())?;
     }
-    stopped
+    Ok(stopped?)
 }
 
 async fn on_stacks_in<T>(
@@ -155,9 +169,9 @@ async fn on_stacks_in<T>(
         }
         let environment = [args.settings.environment.as_slice(), &variant.environment].concat();
         let settings = UpSettings { environment, all_parts: true, ..args.settings.clone() };
-        let state = up::detached(folder, &settings, output).await?.state;
+        let state = hilum_stack::start_detached(folder, &settings, &Notes(output)).await?.state;
         let client = Client::new(&state.base_url)?;
-        let log = streams::connect(&state.nats_url()).await?;
+        let log = connect(&state.nats_url()).await?;
         stacks.push(Temporary { state, client, log });
     }
     measure(&stacks).await
@@ -193,7 +207,7 @@ impl Temporary {
         E: std::error::Error + Send + Sync + 'static,
     {
         let url = self.state.nats_url();
-        move |error| streams::nats(&url, Box::new(error))
+        move |error| nats_error(&url, Box::new(error)).into()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::stack::StackState;
+use hilum_stack::StackState;
 
 /// Each reading that was made had a forward pass.
 const FORWARD_PASSES: &str = "hilum_stage_seconds_count{stage=\"forward\"}";

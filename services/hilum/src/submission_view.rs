@@ -2,12 +2,38 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
-use super::outcome::{Outcome, Sent};
-use crate::output::Output;
+use hilum_client::{Outcome, Sent, Step};
+use hilum_terminal::Output;
+use indicatif::ProgressBar;
 
 /// Findings named in the table.
 const TOP: usize = 3;
+
+/// How far a submission is, as bars on a terminal.
+pub(crate) struct Bars {
+    output: Output,
+    bar: Mutex<ProgressBar>,
+}
+
+impl Bars {
+    /// No bar before the first step.
+    pub(crate) fn new(output: Output) -> Self {
+        Self { output, bar: Mutex::new(ProgressBar::hidden()) }
+    }
+
+    /// Follows a step.
+    pub(crate) fn show(&self, step: Step) {
+        let mut bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
+        match step {
+            Step::Sending(files) => *bar = self.output.progress(files, "sending"),
+            Step::Reading(files) => *bar = self.output.progress(files, "reading"),
+            Step::One => bar.inc(1),
+            Step::All => bar.finish_and_clear(),
+        }
+    }
+}
 
 /// Shows what became of the files.
 pub(crate) fn show(sent: &[Sent], output: Output) {
@@ -72,7 +98,7 @@ mod tests {
 
     use super::*;
 
-    fn job(id: &str, first: Option<&str>) -> crate::client::Job {
+    fn job(id: &str, first: Option<&str>) -> hilum_client::Job {
         serde_json::from_value(
             json!({ "job_id": id, "status": "FAILED", "reason": "torn", "duplicate_of": first }),
         )

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 /// How far a job is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(crate) enum JobStatus {
+pub enum JobStatus {
     /// Stored, nobody has begun.
     Queued,
     /// Being read.
@@ -23,81 +23,81 @@ pub(crate) enum JobStatus {
 
 /// 202 of an upload.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Accepted {
+pub struct Accepted {
     /// The job.
-    pub(crate) job_id: String,
+    pub job_id: String,
     /// How far it is: of content that was read before the outcome is known already.
-    pub(crate) status: JobStatus,
+    pub status: JobStatus,
     /// Of the bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) sha256: Option<String>,
+    pub sha256: Option<String>,
     /// The study it went to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) study_id: Option<String>,
+    pub study_id: Option<String>,
     /// The site it went to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) site: Option<String>,
+    pub site: Option<String>,
     /// The job whose reading it shares.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) duplicate_of: Option<String>,
+    pub duplicate_of: Option<String>,
     /// What a model said of the same content before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) result: Option<Reading>,
+    pub result: Option<Reading>,
 }
 
 /// A job.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Job {
+pub struct Job {
     /// Its id.
-    pub(crate) job_id: String,
+    pub job_id: String,
     /// How far it is.
-    pub(crate) status: JobStatus,
+    pub status: JobStatus,
     /// The job whose reading it shares.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) duplicate_of: Option<String>,
+    pub duplicate_of: Option<String>,
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) reason: Option<String>,
+    pub reason: Option<String>,
     /// When it was taken in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) created_at: Option<Timestamp>,
+    pub created_at: Option<Timestamp>,
     /// When it was done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) ended_at: Option<Timestamp>,
+    pub ended_at: Option<Timestamp>,
     /// The rest.
     #[serde(flatten)]
-    pub(crate) rest: BTreeMap<String, Value>,
+    pub rest: BTreeMap<String, Value>,
 }
 
 /// The model that made a reading.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Model {
+pub struct Model {
     /// False when its numbers mean nothing.
     #[serde(default = "yes")]
-    pub(crate) trained: bool,
+    pub trained: bool,
     /// What to know before the numbers are looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) notice: Option<String>,
+    pub notice: Option<String>,
     /// The rest.
     #[serde(flatten)]
-    pub(crate) rest: BTreeMap<String, Value>,
+    pub rest: BTreeMap<String, Value>,
 }
 
 /// What a model said of an image.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Reading {
+pub struct Reading {
     /// All labels.
-    pub(crate) findings: Vec<Finding>,
+    pub findings: Vec<Finding>,
     /// The model.
-    pub(crate) model: Model,
+    pub model: Model,
     /// The rest.
     #[serde(flatten)]
-    pub(crate) rest: BTreeMap<String, Value>,
+    pub rest: BTreeMap<String, Value>,
 }
 
 impl JobStatus {
     /// As the API writes it.
-    pub(crate) fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Queued => "QUEUED",
             Self::InProgress => "IN_PROGRESS",
@@ -107,14 +107,14 @@ impl JobStatus {
     }
 
     /// Nothing more will happen.
-    pub(crate) fn is_final(self) -> bool {
+    pub fn is_final(self) -> bool {
         matches!(self, Self::Completed | Self::Failed)
     }
 }
 
 impl Accepted {
     /// The job as far as this answer tells.
-    pub(crate) fn job(&self) -> Job {
+    pub fn job(&self) -> Job {
         let known = [("sha256", &self.sha256), ("study_id", &self.study_id), ("site", &self.site)];
         let known =
             known.into_iter().filter_map(|(name, text)| Some((name.to_owned(), json!(text.as_ref()?))));
@@ -132,7 +132,7 @@ impl Accepted {
 
 impl Job {
     /// From upload to outcome, seconds.
-    pub(crate) fn seconds(&self) -> Option<f64> {
+    pub fn seconds(&self) -> Option<f64> {
         let taken = self.ended_at?.duration_since(self.created_at?);
         Some(taken.as_secs_f64().max(0.0))
     }
@@ -140,13 +140,13 @@ impl Job {
 
 impl Reading {
     /// Whether another job asked for it.
-    pub(crate) fn is_shared(&self) -> bool {
+    pub fn is_shared(&self) -> bool {
         self.rest.contains_key("duplicate_of")
     }
 
     /// The findings with the highest operating-point scores, highest first. Labels without an operating point
     /// come last, most probable first, as in reports.
-    pub(crate) fn ranked(&self) -> Vec<&Finding> {
+    pub fn ranked(&self) -> Vec<&Finding> {
         let mut ranked: Vec<_> = self.findings.iter().collect();
         let score = |finding: &Finding| finding.operating_point_score.unwrap_or(-1.0);
         ranked.sort_by(|a, b| score(b).total_cmp(&score(a)).then(b.probability.total_cmp(&a.probability)));
@@ -154,7 +154,7 @@ impl Reading {
     }
 
     /// The first `count` of [`Self::ranked`] in words.
-    pub(crate) fn top(&self, count: usize) -> String {
+    pub fn top(&self, count: usize) -> String {
         let words = |finding: &&Finding| {
             let score = finding.operating_point_score.unwrap_or(finding.probability);
             format!("{} {score:.2}", finding.label)
@@ -163,7 +163,7 @@ impl Reading {
     }
 
     /// What to know before the numbers are looked at, set for a model with random weights.
-    pub(crate) fn notice(&self) -> Option<&str> {
+    pub fn notice(&self) -> Option<&str> {
         let untrained = (!self.model.trained).then_some(hilum_models::UNTRAINED_NOTICE);
         self.model.notice.as_deref().or(untrained)
     }

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use futures::future::BoxFuture;
 use reqwest::{Method, Response, header};
 
-use super::{Client, of_site, waiting};
+use crate::client::{Client, of_site, waiting};
 use crate::error::Error;
 
 /// The kind of problem that says that a report will come later.
@@ -18,7 +19,7 @@ const PARTS: &str = "hilum-report-parts";
 
 /// The form of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ReportFormat {
+pub enum ReportFormat {
     /// A page for people
     Html,
     /// Sheets for people
@@ -39,7 +40,7 @@ pub(crate) enum ReportFormat {
 
 /// The language of a form for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ReportLanguage {
+pub enum ReportLanguage {
     /// English
     En,
     /// Korean
@@ -48,34 +49,37 @@ pub(crate) enum ReportLanguage {
 
 /// Which report is wanted.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct ReportQuery<'a> {
+pub struct ReportQuery<'a> {
     /// The study's id, or the sender's name for it.
-    pub(crate) study: &'a str,
+    pub study: &'a str,
     /// Its site.
-    pub(crate) site: Option<&'a str>,
+    pub site: Option<&'a str>,
     /// The latest if `None`.
-    pub(crate) revision: Option<u32>,
+    pub revision: Option<u32>,
     /// In which form.
-    pub(crate) format: ReportFormat,
+    pub format: ReportFormat,
     /// English if `None`. Only forms for people have several.
-    pub(crate) language: Option<ReportLanguage>,
+    pub language: Option<ReportLanguage>,
     /// Which of the form's files, from 1.
-    pub(crate) part: usize,
+    pub part: usize,
 }
 
 /// A report as it came.
 #[derive(Debug, Clone)]
-pub(crate) struct FetchedReport {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) media_type: Option<String>,
-    pub(crate) revision: Option<u32>,
+pub struct FetchedReport {
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// As the answer names it.
+    pub media_type: Option<String>,
+    /// Which revision it is, if the answer tells.
+    pub revision: Option<u32>,
     /// How many files the form has.
-    pub(crate) parts: usize,
+    pub parts: usize,
 }
 
 impl ReportFormat {
     /// The API's word for it.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Html => "html",
             Self::Pdf => "pdf",
@@ -89,7 +93,7 @@ impl ReportFormat {
     }
 
     /// Whether it can be shown on a terminal.
-    pub(crate) fn is_text(self) -> bool {
+    pub fn is_text(self) -> bool {
         match self {
             Self::Html | Self::Json | Self::Fhir | Self::Hl7 => true,
             Self::Pdf | Self::DicomSr | Self::DicomSc | Self::DicomPdf => false,
@@ -97,7 +101,7 @@ impl ReportFormat {
     }
 
     /// The form that the file's name stands for.
-    pub(crate) fn of_file(file: &Path) -> Option<Self> {
+    pub fn of_file(file: &Path) -> Option<Self> {
         let name = file.file_name()?.to_str()?.to_ascii_lowercase();
         let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
         match () {
@@ -111,7 +115,7 @@ impl ReportFormat {
     }
 
     /// All that can be typed.
-    pub(crate) fn words() -> String {
+    pub fn words() -> String {
         let names: Vec<&str> = Self::value_variants().iter().map(|format| format.name()).collect();
         names.join("|")
     }
@@ -128,32 +132,34 @@ impl ReportLanguage {
 
 impl Client {
     /// `GET /v1/studies/{id}/report`; `None` while there is none.
-    pub(crate) async fn report(
-        &self,
-        wanted: ReportQuery<'_>,
+    pub fn report<'a>(
+        &'a self,
+        wanted: ReportQuery<'a>,
         wait: Duration,
-    ) -> Result<Option<FetchedReport>, Error> {
-        let mut query = waiting(Some(wait));
-        query.extend(of_site(wanted.site));
-        query.push(("format", wanted.format.name().to_owned()));
-        query.extend(wanted.language.map(|language| ("lang", language.tag().to_owned())));
-        query.extend(wanted.revision.map(|revision| ("revision", revision.to_string())));
-        if wanted.part > 1 {
-            query.push(("part", wanted.part.to_string()));
-        }
-        let path = ["v1", "studies", wanted.study, "report"];
-        match self.send(|| self.request(Method::GET, &path, &query)).await {
-            Ok(response) => {
-                let (media_type, revision) =
-                    (said(&response, header::CONTENT_TYPE.as_str()), said(&response, REVISION));
-                let parts = said(&response, PARTS).and_then(|parts| parts.parse().ok()).unwrap_or(1);
-                let bytes = response.bytes().await.map_err(|source| self.unreachable(source))?;
-                let revision = revision.and_then(|revision| revision.parse().ok());
-                Ok(Some(FetchedReport { bytes: bytes.into(), media_type, revision, parts }))
+    ) -> BoxFuture<'a, Result<Option<FetchedReport>, Error>> {
+        Box::pin(async move {
+            let mut query = waiting(Some(wait));
+            query.extend(of_site(wanted.site));
+            query.push(("format", wanted.format.name().to_owned()));
+            query.extend(wanted.language.map(|language| ("lang", language.tag().to_owned())));
+            query.extend(wanted.revision.map(|revision| ("revision", revision.to_string())));
+            if wanted.part > 1 {
+                query.push(("part", wanted.part.to_string()));
             }
-            Err(Error::Refused { problem }) if problem.kind == NOT_ISSUED => Ok(None),
-            Err(error) => Err(error),
-        }
+            let path = ["v1", "studies", wanted.study, "report"];
+            match self.send(|| self.request(Method::GET, &path, &query)).await {
+                Ok(response) => {
+                    let (media_type, revision) =
+                        (said(&response, header::CONTENT_TYPE.as_str()), said(&response, REVISION));
+                    let parts = said(&response, PARTS).and_then(|parts| parts.parse().ok()).unwrap_or(1);
+                    let bytes = response.bytes().await.map_err(|source| self.unreachable(source))?;
+                    let revision = revision.and_then(|revision| revision.parse().ok());
+                    Ok(Some(FetchedReport { bytes: bytes.into(), media_type, revision, parts }))
+                }
+                Err(Error::Refused { problem }) if problem.kind == NOT_ISSUED => Ok(None),
+                Err(error) => Err(error),
+            }
+        })
     }
 }
 

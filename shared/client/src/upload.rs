@@ -4,12 +4,14 @@
 use std::path::Path;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use hilum_events::Priority;
 use reqwest::Body;
 use reqwest::multipart::{Form, Part};
 use tokio_util::io::ReaderStream;
 
-use super::{Accepted, Client, TRIES, pause};
+use crate::answers::Accepted;
+use crate::client::{Client, TRIES, pause};
 use crate::error::Error;
 
 /// An upload that takes longer has hung.
@@ -17,44 +19,48 @@ const UPLOAD_LIMIT: Duration = Duration::from_secs(600);
 
 /// What goes with every image of a submission.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Tags {
+pub struct Tags {
     /// Hospital or department.
-    pub(crate) site: Option<String>,
+    pub site: Option<String>,
     /// The sender's name for the study.
-    pub(crate) study: Option<String>,
+    pub study: Option<String>,
     /// How soon it is wanted.
-    pub(crate) priority: Option<Priority>,
+    pub priority: Option<Priority>,
     /// How many images the study has.
-    pub(crate) expected_images: Option<u32>,
+    pub expected_images: Option<u32>,
     /// An earlier study of the same patient, by name or id.
-    pub(crate) prior_study: Option<String>,
+    pub prior_study: Option<String>,
 }
 
 /// A file to upload.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Upload<'a> {
+pub struct Upload<'a> {
     /// Where it lies.
-    pub(crate) file: &'a Path,
+    pub file: &'a Path,
     /// What goes with it.
-    pub(crate) tags: &'a Tags,
+    pub tags: &'a Tags,
 }
 
 impl Client {
     /// `POST /v1/jobs`; sent again when the stack is away for the moment, or the bytes came too slowly.
-    pub(crate) async fn upload(&self, upload: Upload<'_>) -> Result<Accepted, Error> {
-        let mut tries = 1;
-        loop {
-            let request = self.request(reqwest::Method::POST, &["v1", "jobs"], &[]);
-            let request = request.timeout(UPLOAD_LIMIT).multipart(form(upload).await?);
-            match self.send_once(request).await {
-                Ok(response) => return self.read(response).await,
-                Err(Error::Refused { problem }) if matches!(problem.status, 408 | 503) && tries < TRIES => {
-                    pause(&problem).await;
-                    tries += 1;
+    pub fn upload<'a>(&'a self, upload: Upload<'a>) -> BoxFuture<'a, Result<Accepted, Error>> {
+        Box::pin(async move {
+            let mut tries = 1;
+            loop {
+                let request = self.request(reqwest::Method::POST, &["v1", "jobs"], &[]);
+                let request = request.timeout(UPLOAD_LIMIT).multipart(form(upload).await?);
+                match self.send_once(request).await {
+                    Ok(response) => return self.read(response).await,
+                    Err(Error::Refused { problem })
+                        if matches!(problem.status, 408 | 503) && tries < TRIES =>
+                    {
+                        pause(&problem).await;
+                        tries += 1;
+                    }
+                    Err(error) => return Err(error),
                 }
-                Err(error) => return Err(error),
             }
-        }
+        })
     }
 }
 

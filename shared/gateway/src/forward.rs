@@ -4,12 +4,13 @@ use std::error::Error;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, StatusCode, Uri, Version, header};
 use axum::response::{IntoResponse as _, Response};
 use hilum_runtime::{Problem, holding, with_causes};
 
-use super::Gateway;
-use crate::stack::PortCell;
+use crate::destination::Destination;
+use crate::gateway::Gateway;
 
 /// Headers that speak of one connection only (RFC 9110, 7.6.1). `expect` is answered by the gateway itself.
 const OF_ONE_CONNECTION: [HeaderName; 8] = [
@@ -24,20 +25,21 @@ const OF_ONE_CONNECTION: [HeaderName; 8] = [
 ];
 
 /// Uploads and what closes a study.
-pub(super) async fn to_ingest(State(gateway): State<Gateway>, request: Request) -> Response {
-    gateway.forward("ingest", &gateway.ingest, request).await
+pub(crate) async fn to_ingest(State(gateway): State<Gateway>, request: Request) -> Response {
+    gateway.forward(&gateway.ingest, request).await
 }
 
 /// Questions.
-pub(super) async fn to_projection(State(gateway): State<Gateway>, request: Request) -> Response {
-    let Ok(place) = gateway.places.clone().try_acquire_owned() else { return full() };
-    let response = gateway.forward("projection", &gateway.projection, request).await;
-    response.map(|body| holding(body, place))
+pub(crate) async fn to_projection(State(gateway): State<Gateway>, request: Request) -> Response {
+    let Ok(question) = gateway.questions.clone().try_acquire_owned() else { return full() };
+    let response = gateway.forward(&gateway.projection, request).await;
+    response.map(|body| holding(body, question))
 }
 
 impl Gateway {
-    async fn forward(&self, service: &'static str, port: &PortCell, request: Request) -> Response {
-        let Some(request) = port.get().and_then(|port| readdressed(request, port)) else {
+    async fn forward(&self, to: &Destination, request: Request) -> Response {
+        let service = to.name();
+        let Some(request) = to.authority().and_then(|authority| readdressed(request, authority)) else {
             return away(service, "has not started yet");
         };
         match self.client.request(request).await {
@@ -70,15 +72,10 @@ fn is_of_the_client(error: &(dyn Error + 'static)) -> bool {
     causes.any(|error| error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_user))
 }
 
-fn readdressed(request: Request, port: u16) -> Option<Request> {
+fn readdressed(request: Request, authority: Authority) -> Option<Request> {
     let (mut head, body) = request.into_parts();
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
-    head.uri = Uri::builder()
-        .scheme("http")
-        .authority(format!("127.0.0.1:{port}"))
-        .path_and_query(path)
-        .build()
-        .ok()?;
+    head.uri = Uri::builder().scheme("http").authority(authority).path_and_query(path).build().ok()?;
     head.version = Version::HTTP_11;
     strip(&mut head.headers);
     Some(Request::from_parts(head, Body::new(hilum_runtime::LingeringBody::new(body))))

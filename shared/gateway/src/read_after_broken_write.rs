@@ -9,18 +9,18 @@ use std::task::{Context, Poll, ready};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 
-/// See above. Once broken it swallows what is written; what becomes of the connection shows when it is read.
-pub(super) struct Patient<T> {
+/// Swallows what is written once a write failed; what becomes of the connection shows when it is read.
+pub(crate) struct ReadAfterBrokenWrite<T> {
     connection: T,
     broken: bool,
 }
 
-impl<T> Patient<T> {
-    pub(super) fn new(connection: T) -> Self {
+impl<T> ReadAfterBrokenWrite<T> {
+    pub(crate) fn new(connection: T) -> Self {
         Self { connection, broken: false }
     }
 
-    fn forgive<V>(&mut self, outcome: io::Result<V>, swallowed: V) -> io::Result<V> {
+    fn swallow<V>(&mut self, outcome: io::Result<V>, swallowed: V) -> io::Result<V> {
         match outcome {
             Err(error) if matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => {
                 self.broken = true;
@@ -31,7 +31,7 @@ impl<T> Patient<T> {
     }
 }
 
-impl<T: Read + Unpin> Read for Patient<T> {
+impl<T: Read + Unpin> Read for ReadAfterBrokenWrite<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -41,7 +41,7 @@ impl<T: Read + Unpin> Read for Patient<T> {
     }
 }
 
-impl<T: Write + Unpin> Write for Patient<T> {
+impl<T: Write + Unpin> Write for ReadAfterBrokenWrite<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -51,7 +51,7 @@ impl<T: Write + Unpin> Write for Patient<T> {
             return Poll::Ready(Ok(bytes.len()));
         }
         let outcome = ready!(Pin::new(&mut self.connection).poll_write(context, bytes));
-        Poll::Ready(self.forgive(outcome, bytes.len()))
+        Poll::Ready(self.swallow(outcome, bytes.len()))
     }
 
     fn poll_write_vectored(
@@ -64,7 +64,7 @@ impl<T: Write + Unpin> Write for Patient<T> {
             return Poll::Ready(Ok(all));
         }
         let outcome = ready!(Pin::new(&mut self.connection).poll_write_vectored(context, slices));
-        Poll::Ready(self.forgive(outcome, all))
+        Poll::Ready(self.swallow(outcome, all))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -76,16 +76,16 @@ impl<T: Write + Unpin> Write for Patient<T> {
             return Poll::Ready(Ok(()));
         }
         let outcome = ready!(Pin::new(&mut self.connection).poll_flush(context));
-        Poll::Ready(self.forgive(outcome, ()))
+        Poll::Ready(self.swallow(outcome, ()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = ready!(Pin::new(&mut self.connection).poll_shutdown(context));
-        Poll::Ready(self.forgive(outcome, ()))
+        Poll::Ready(self.swallow(outcome, ()))
     }
 }
 
-impl<T: Connection> Connection for Patient<T> {
+impl<T: Connection> Connection for ReadAfterBrokenWrite<T> {
     fn connected(&self) -> Connected {
         self.connection.connected()
     }

@@ -1,62 +1,76 @@
-//! `hilum up --detach`: the same program again, in a session of its own, and waiting until uploads are taken.
+//! A stack in the background: `hilum up` in a session of its own, and waiting until uploads are taken.
 
 use std::fs::OpenOptions;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use futures::future::BoxFuture;
+use hilum_client::Client;
+use hilum_runtime::StackReadiness;
 use hilum_servers::tail;
 use nix::unistd::setsid;
 
 use super::folder::StateFolder;
-use super::leftovers::running_parts;
+use super::leftovers::{running, running_parts};
 use super::logs::last_error;
-use super::probe::StackReadiness;
+use super::programs::{HILUM, sibling};
 use super::settings::UpSettings;
 use super::state::{StackState, Status};
-use super::supervisor::{next_word, say_waiting};
-use crate::client::Client;
+use super::supervisor::next_word;
 use crate::error::Error;
-use crate::output::Output;
+use crate::news::{News, Observer};
 
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// A stack that takes uploads.
-pub(crate) struct Up {
-    pub(crate) state: StackState,
+#[derive(Debug)]
+pub struct Up {
+    /// What runs.
+    pub state: StackState,
     /// How its parts are, when not all of them are ready.
-    pub(crate) catching_up: Option<StackReadiness>,
+    pub catching_up: Option<StackReadiness>,
 }
 
 /// Starts a stack in the background and waits until it takes uploads, and a little longer for all its parts; as long as
 /// that takes, for it grows with what is stored.
 ///
 /// # Errors
-/// When it ends.
-pub(crate) async fn start_detached(
-    folder: &StateFolder,
-    settings: &UpSettings,
-    output: Output,
-) -> Result<Up, Error> {
-    folder.create()?;
-    let log = folder.log_of("hilum");
-    let sink = OpenOptions::new().create(true).append(true).open(&log).map_err(Error::file("open", &log))?;
-    let before = sink.metadata().map_or(0, |found| found.len());
-    let program = std::env::current_exe().map_err(Error::file("find", "/proc/self/exe"))?;
-    let mut command = Command::new(program);
-    command.args(["up", "--json", "--background", "--state"]).arg(folder.path());
-    command.args(settings.to_arguments());
-    command.envs(settings.environment.iter().map(|(name, value)| (name, value)));
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(sink);
-    let child = command.spawn();
-    let child =
-        child.map_err(|source| Error::System { operation: "start the background process", source })?;
-    match until_up(folder, settings, child, output).await {
-        Some(up) => Ok(up),
-        None => Err(match last_error(&log, before) {
-            Some(what) => Error::NotUp { what, log },
-            None => Error::Detached { tail: tail(&log, before, 8), log },
-        }),
-    }
+/// When one runs there already, or it ends.
+pub fn start_detached<'a>(
+    folder: &'a StateFolder,
+    settings: &'a UpSettings,
+    observer: &'a dyn Observer,
+) -> BoxFuture<'a, Result<Up, Error>> {
+    Box::pin(async move {
+        if folder.is_locked()? {
+            let path = folder.path().to_owned();
+            return Err(match running(folder) {
+                Ok(state) => Error::AlreadyRuns { folder: path, pid: state.pid, base_url: state.base_url },
+                Err(_) => Error::Busy { folder: path },
+            });
+        }
+        observer.notice(&News::Starting { folder: folder.path() });
+        folder.create()?;
+        let log = folder.log_of("hilum");
+        let sink =
+            OpenOptions::new().create(true).append(true).open(&log).map_err(Error::file("open", &log))?;
+        let before = sink.metadata().map_or(0, |found| found.len());
+        let mut command = Command::new(sibling(HILUM)?);
+        command.args(["up", "--json", "--background", "--state"]).arg(folder.path());
+        command.args(settings.to_arguments());
+        command.envs(settings.environment.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(sink);
+        let child = command.spawn();
+        let child =
+            child.map_err(|source| Error::System { operation: "start the background process", source })?;
+        match until_up(folder, settings, child, observer).await {
+            Some(up) => Ok(up),
+            None => Err(match last_error(&log, before) {
+                Some(what) => Error::NotUp { what, log },
+                None => Error::Detached { tail: tail(&log, before, 8), log },
+            }),
+        }
+    })
 }
 
 /// `None` when the background process has ended.
@@ -64,7 +78,7 @@ async fn until_up(
     folder: &StateFolder,
     settings: &UpSettings,
     mut child: Child,
-    output: Output,
+    observer: &dyn Observer,
 ) -> Option<Up> {
     let patience = Duration::from_secs(settings.ready_limit_s);
     let begun = Instant::now();
@@ -89,10 +103,10 @@ async fn until_up(
         if Instant::now() >= say_at {
             say_at = next_word(begun);
             if let Some(seen) = readiness(own.as_ref()).await {
-                say_waiting(&seen, output);
+                observer.notice(&News::WaitingFor(&seen));
             }
             for (name, _) in earlier.as_ref().map(running_parts).unwrap_or_default() {
-                output.note(format_args!("waiting for {name} of an earlier run to stop"));
+                observer.notice(&News::Leftover { name, pid: None });
             }
         }
         tokio::time::sleep(LOOK_EVERY).await;
@@ -105,7 +119,10 @@ async fn readiness(state: Option<&StackState>) -> Option<StackReadiness> {
 }
 
 /// Called by the background process: leaves the terminal's session.
-pub(crate) fn leave_session() -> Result<(), Error> {
+///
+/// # Errors
+/// When the system does not let it.
+pub fn leave_session() -> Result<(), Error> {
     match setsid() {
         Ok(_) => Ok(()),
         Err(errno) => Err(Error::System { operation: "leave the session", source: errno.into() }),

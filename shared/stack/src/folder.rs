@@ -16,7 +16,7 @@ const LOCK_TRIES: u32 = 10;
 
 /// The state folder of a stack. It need not exist yet.
 #[derive(Debug, Clone)]
-pub(crate) struct StateFolder {
+pub struct StateFolder {
     path: PathBuf,
 }
 
@@ -28,18 +28,18 @@ pub(crate) struct Lock {
 
 impl StateFolder {
     /// The folder at `path`, made absolute.
-    pub(crate) fn at(path: &Path) -> Result<Self, Error> {
+    pub fn at(path: &Path) -> Result<Self, Error> {
         let path = std::path::absolute(path).map_err(Error::file("use", path))?;
         Ok(Self { path })
     }
 
     /// The folder itself.
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// Makes the folders. Images and events are for nobody else's eyes.
-    pub(crate) fn create(&self) -> Result<(), Error> {
+    pub fn create(&self) -> Result<(), Error> {
         for folder in [self.path.clone(), self.logs(), self.objects(), self.nats()] {
             fs::create_dir_all(&folder).map_err(Error::file("make the folder", &folder))?;
         }
@@ -56,7 +56,7 @@ impl StateFolder {
     }
 
     /// JSON lines of a service or of the supervisor.
-    pub(crate) fn log_of(&self, name: &str) -> PathBuf {
+    pub fn log_of(&self, name: &str) -> PathBuf {
         self.logs().join(format!("{name}.jsonl"))
     }
 
@@ -66,17 +66,17 @@ impl StateFolder {
     }
 
     /// Object storage, unless another is given.
-    pub(crate) fn objects(&self) -> PathBuf {
+    pub fn objects(&self) -> PathBuf {
         self.path.join("objects")
     }
 
     /// Streams.
-    pub(crate) fn nats(&self) -> PathBuf {
+    pub fn nats(&self) -> PathBuf {
         self.path.join("nats")
     }
 
     /// Whether nats-server has the files of the event log here.
-    pub(crate) fn has_event_log(&self) -> bool {
+    pub fn has_event_log(&self) -> bool {
         let accounts = fs::read_dir(self.nats().join("jetstream/jetstream"));
         accounts.into_iter().flatten().flatten().any(|account| account.path().join("streams/EVENTS").is_dir())
     }
@@ -116,7 +116,7 @@ impl StateFolder {
     }
 
     /// Whether a stack runs here.
-    pub(crate) fn is_locked(&self) -> Result<bool, Error> {
+    pub fn is_locked(&self) -> Result<bool, Error> {
         let file = match File::open(self.lock_file()) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),

@@ -1,62 +1,23 @@
-//! Which process is meant by a pid: pids are used again, so the time of the process's start goes with it. Reads
-//! /proc, hence Linux only; elsewhere no process is ever recognised.
+//! Which processes of a stack run: its supervisor, its parts, and what an earlier run left.
 
 use std::fs;
 use std::time::Duration;
 
 use hilum_servers::wait_while_working;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use serde::{Deserialize, Serialize};
+use nix::sys::signal::Signal;
 
 use super::folder::StateFolder;
+use super::process_id::ProcessId;
 use super::state::{StackState, Status};
 use crate::error::Error;
-use crate::output::Output;
+use crate::news::{News, Observer};
 
 /// A process of a run that was killed hangs when it does nothing for so long. As long as it works, it writes what spares
 /// the next start to read all that is stored.
 const IDLE_LIMIT: Duration = Duration::from_secs(30);
 
-/// A process, not to be confused with a later one of the same number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct ProcessId {
-    /// Number.
-    pub(crate) pid: u32,
-    /// When it started, in clock ticks since boot.
-    pub(crate) started_ticks: u64,
-}
-
-impl ProcessId {
-    /// The process that has this number now.
-    pub(crate) fn of(pid: u32) -> Option<Self> {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The name, in brackets, may hold anything; what follows it does not. A zombie (Z) runs no more.
-        let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_ascii_whitespace();
-        if fields.next()? == "Z" {
-            return None;
-        }
-        Some(Self { pid, started_ticks: fields.nth(18)?.parse().ok()? })
-    }
-
-    /// Whether it still runs.
-    pub(crate) fn runs(self) -> bool {
-        Self::of(self.pid) == Some(self)
-    }
-
-    /// Sends a signal if it still runs.
-    pub(crate) fn signal(self, signal: Signal) {
-        if self.runs()
-            && let Ok(pid) = i32::try_from(self.pid)
-        {
-            // It may have ended just now; then there is nothing to signal.
-            let _ = kill(Pid::from_raw(pid), signal);
-        }
-    }
-}
-
 /// The supervisor of `folder`: the process that the state file names and that has the lock file open.
-pub(crate) fn holder(folder: &StateFolder, state: &StackState) -> Option<ProcessId> {
+pub fn holder(folder: &StateFolder, state: &StackState) -> Option<ProcessId> {
     let lock = fs::canonicalize(folder.lock_file()).ok()?;
     let mut open_files = fs::read_dir(format!("/proc/{}/fd", state.pid)).ok()?;
     open_files
@@ -64,8 +25,20 @@ pub(crate) fn holder(folder: &StateFolder, state: &StackState) -> Option<Process
         .then(|| ProcessId::of(state.pid))?
 }
 
+/// What runs in `folder`.
+///
+/// # Errors
+/// When nothing runs there.
+pub fn running(folder: &StateFolder) -> Result<StackState, Error> {
+    let not_running = || Error::NotRunning { folder: folder.path().to_owned() };
+    if !folder.is_locked()? {
+        return Err(not_running());
+    }
+    StackState::read(folder)?.filter(|state| state.status != Status::Stopped).ok_or_else(not_running)
+}
+
 /// The parts of `state` whose processes still run, by name.
-pub(crate) fn running_parts(state: &StackState) -> Vec<(&str, ProcessId)> {
+pub fn running_parts(state: &StackState) -> Vec<(&str, ProcessId)> {
     let running = |process: &ProcessId| process.runs();
     let parts = state.parts.iter();
     parts.filter_map(|part| Some((part.name.as_str(), part.process.filter(running)?))).collect()
@@ -73,13 +46,13 @@ pub(crate) fn running_parts(state: &StackState) -> Vec<(&str, ProcessId)> {
 
 /// Waits for the processes of an earlier run whose supervisor was killed: the kernel has told them to stop, and
 /// two servers must not work in one folder.
-pub(crate) async fn await_leftovers(state: &StackState, output: Output) -> Result<(), Error> {
+pub(crate) async fn await_leftovers(state: &StackState, observer: &dyn Observer) -> Result<(), Error> {
     if state.status == Status::Stopped {
         return Ok(());
     }
     for (name, process) in running_parts(state) {
         tracing::warn!(name, pid = process.pid, "waiting for a process of an earlier run");
-        output.note(format_args!("waiting for {name} of an earlier run to stop (process {})", process.pid));
+        observer.notice(&News::Leftover { name, pid: Some(process.pid) });
         // For Postgres: do not wait for clients.
         process.signal(Signal::SIGINT);
         if !wait_while_working(&[process.pid], IDLE_LIMIT, || async move { !process.runs() }).await {
@@ -93,13 +66,7 @@ pub(crate) async fn await_leftovers(state: &StackState, output: Output) -> Resul
 mod tests {
     use super::super::state::sample;
     use super::*;
-
-    #[test]
-    fn a_process_is_told_from_a_later_one_with_its_number() {
-        let me = ProcessId::of(std::process::id()).unwrap();
-        assert!(me.runs());
-        assert!(!ProcessId { started_ticks: me.started_ticks + 1, ..me }.runs());
-    }
+    use crate::news::Unseen;
 
     #[tokio::test]
     async fn only_a_process_that_has_the_lock_open_is_the_holder() {
@@ -119,7 +86,7 @@ mod tests {
         let mut state = sample();
         state.parts[0].process = ProcessId::of(child.id().unwrap());
         assert!(state.parts[0].process.is_some());
-        await_leftovers(&state, Output::new(false)).await.unwrap();
+        await_leftovers(&state, &Unseen).await.unwrap();
         assert!(!child.wait().await.unwrap().success());
     }
 }

@@ -9,9 +9,9 @@ use hilum_servers::{
 use nix::sys::signal::Signal;
 use tokio::process::Command;
 
-use super::leftovers::ProcessId;
 use super::logs::{error_report, told};
 use super::ports::PortCell;
+use super::process_id::ProcessId;
 use super::state::PartState;
 use super::vitals::{STEADY, Vitals};
 

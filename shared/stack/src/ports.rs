@@ -1,5 +1,6 @@
 //! Where the parts of a stack listen on loopback.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -20,6 +21,11 @@ impl PortCell {
     /// The port; `None` while the part was never started.
     pub(crate) fn get(&self) -> Option<u16> {
         Some(self.0.load(Ordering::Relaxed)).filter(|port| *port != 0)
+    }
+
+    /// The same as an address.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        Some((Ipv4Addr::LOCALHOST, self.get()?).into())
     }
 
     /// Tells everybody.

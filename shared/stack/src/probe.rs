@@ -1,12 +1,11 @@
 //! Whether the parts of the stack are ready, asked of each of them, and why not; whether uploads are taken.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures::future::join_all;
-use hilum_runtime::{Progress, Readiness, http_client};
+use futures::future::{BoxFuture, join_all};
+use hilum_gateway::{ReadinessProbe, service_readiness};
+use hilum_runtime::{PartReadiness, StackReadiness, http_client};
 use hilum_servers::http_status;
-use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -58,53 +57,10 @@ impl Default for Probes {
     }
 }
 
-/// One part.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct PartReadiness {
-    /// It can do its work.
-    pub(crate) ready: bool,
-    /// What it waits for, with the reason.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) waiting_for: BTreeMap<String, String>,
-    /// How far those of it are that come by themselves.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) progress: BTreeMap<String, Progress>,
-    /// What somebody has to look at, though it does its work.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) notes: BTreeMap<String, String>,
-}
-
-/// The answer of the base URL's `/readyz`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct StackReadiness {
-    /// All parts are ready.
-    pub(crate) ready: bool,
-    /// Uploads are taken: the log and the storage take facts, whatever else is missing.
-    pub(crate) takes_uploads: bool,
-    /// What is missing, by `part/condition`.
-    pub(crate) waiting_for: BTreeMap<String, String>,
-    /// Each part.
-    pub(crate) parts: BTreeMap<String, PartReadiness>,
-}
-
 impl Probes {
     /// Adds a part that is asked at `port`.
     pub(crate) fn add(&mut self, name: &str, kind: ProbeKind, port: PortCell, vitals: Vitals) {
         self.probes.push(Probe { name: name.to_owned(), kind, port, vitals });
-    }
-
-    /// Asks all parts at once.
-    pub(crate) async fn check(&self) -> StackReadiness {
-        let asked =
-            self.probes.iter().map(|probe| async { (probe.name.clone(), probe.readiness(&self.http).await) });
-        let parts: BTreeMap<_, _> = join_all(asked).await.into_iter().collect();
-        let waiting_for: BTreeMap<_, _> = parts
-            .iter()
-            .flat_map(|(name, part)| part.waiting_for.iter().map(move |(what, why)| (name, what, why)))
-            .map(|(name, what, why)| (format!("{name}/{what}"), why.clone()))
-            .collect();
-        let takes_uploads = parts.get(DOOR).is_some_and(|door| door.ready);
-        StackReadiness { ready: parts.values().all(|part| part.ready), takes_uploads, waiting_for, parts }
     }
 
     /// Whether the server that keeps the log is healthy.
@@ -117,18 +73,15 @@ impl Probes {
     }
 }
 
-impl PartReadiness {
-    /// It is not ready, and nobody has to do anything about that.
-    pub(crate) fn comes_by_itself(&self) -> bool {
-        !self.ready && self.waiting_for.keys().all(|what| self.progress.contains_key(what))
-    }
-}
-
-impl StackReadiness {
-    /// What is missing, in one line.
-    pub(crate) fn words(&self) -> String {
-        let words: Vec<_> = self.waiting_for.iter().map(|(what, why)| format!("{what} ({why})")).collect();
-        words.join(", ")
+impl ReadinessProbe for Probes {
+    fn check(&self) -> BoxFuture<'_, StackReadiness> {
+        Box::pin(async move {
+            let asked = self
+                .probes
+                .iter()
+                .map(|probe| async { (probe.name.clone(), probe.readiness(&self.http).await) });
+            StackReadiness::of(join_all(asked).await.into_iter().collect(), DOOR)
+        })
     }
 }
 
@@ -140,7 +93,7 @@ impl Probe {
                 ProbeKind::Service => STARTING,
                 ProbeKind::Nats | ProbeKind::Postgres => RECOVERING,
             };
-            return not_ready("process", &self.vitals.silence(doing));
+            return PartReadiness::without("process", &self.vitals.silence(doing));
         };
         if let Some(trouble) = self.vitals.trouble() {
             let told = if readiness.ready { &mut readiness.notes } else { &mut readiness.waiting_for };
@@ -153,22 +106,12 @@ impl Probe {
     async fn ask(&self, http: &reqwest::Client) -> Option<PartReadiness> {
         let port = self.port.get()?;
         let answers = match self.kind {
-            ProbeKind::Service => return service_readiness(http, port).await,
+            ProbeKind::Service => return service_readiness(http, &format!("127.0.0.1:{port}")).await,
             ProbeKind::Nats => http_status(port, "/healthz").await == Some(200),
             ProbeKind::Postgres => postgres_lets_in(port).await.unwrap_or(false),
         };
-        answers.then(ready)
+        answers.then(PartReadiness::ready)
     }
-}
-
-async fn service_readiness(http: &reqwest::Client, port: u16) -> Option<PartReadiness> {
-    let answer = http.get(format!("http://127.0.0.1:{port}/readyz")).send().await.ok()?;
-    Some(match answer.json::<Readiness>().await {
-        Ok(Readiness { ready, waiting_for, progress, notes }) => {
-            PartReadiness { ready, waiting_for, progress, notes }
-        }
-        Err(_) => not_ready("process", "answers something else than its readiness"),
-    })
 }
 
 /// While it recovers, a Postgres server answers the login by an error (`E`), later by the question for a password (`R`).
@@ -178,25 +121,12 @@ async fn postgres_lets_in(port: u16) -> std::io::Result<bool> {
     Ok(stream.read_u8().await? == b'R')
 }
 
-fn ready() -> PartReadiness {
-    PartReadiness {
-        ready: true,
-        waiting_for: BTreeMap::new(),
-        progress: BTreeMap::new(),
-        notes: BTreeMap::new(),
-    }
-}
-
-fn not_ready(what: &str, why: &str) -> PartReadiness {
-    PartReadiness {
-        ready: false,
-        waiting_for: BTreeMap::from([(what.to_owned(), why.to_owned())]),
-        ..ready()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use hilum_runtime::{Progress, Readiness};
+
     use super::*;
 
     async fn says(readiness: Readiness) -> PortCell {

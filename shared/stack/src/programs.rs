@@ -2,15 +2,21 @@
 //! be, where `make setup` put them, or on the PATH.
 
 use std::env;
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use hilum_runtime::{cache_folder, newest_version};
 use hilum_servers::{NatsOptions, PostgresOptions};
 
 use crate::error::Error;
 
+/// The operator's commands, which run a stack as well.
+pub(crate) const HILUM: &str = "hilum";
+
 /// Services in the order they are started, with their programs.
-pub(crate) const SERVICES: [(&str, &str); 6] = [
+pub const SERVICES: [(&str, &str); 6] = [
     ("ingest", "hilum-ingest"),
     ("dedupe", "hilum-dedupe"),
     ("infer", "hilum-infer"),
@@ -25,13 +31,24 @@ const CACHE_OF_ROOT: &str = "/var/cache/hilum";
 const DEBIAN_POSTGRES: &str = "/usr/lib/postgresql";
 
 /// The service that is started only when there are targets to deliver to or rules.
-pub(crate) const DELIVER: (&str, &str) = ("deliver", "hilum-deliver");
+pub const DELIVER: (&str, &str) = ("deliver", "hilum-deliver");
 
 /// The program `name` beside this one.
-pub(crate) fn sibling(name: &str) -> Result<PathBuf, Error> {
+///
+/// # Errors
+/// When it is missing.
+pub fn sibling(name: &str) -> Result<PathBuf, Error> {
     let own = env::current_exe().map_err(Error::file("find", "/proc/self/exe"))?;
     let program = own.with_file_name(name);
     if program.is_file() { Ok(program) } else { Err(Error::MissingProgram { program }) }
+}
+
+/// Becomes the program `name` beside this one, called with `arguments`. Returns only if it can't, and says why.
+pub fn become_sibling(name: &str, arguments: &[OsString]) -> Error {
+    match sibling(name) {
+        Ok(program) => Error::file("run", &program)(Command::new(&program).args(arguments).exec()),
+        Err(missing) => missing,
+    }
 }
 
 /// The nats-server to start, everything in `folder`.
@@ -63,7 +80,7 @@ pub(crate) fn postgres(folder: PathBuf) -> PostgresOptions {
 
 /// OpenVINO's library as the setup fetched it, for the service that reads images; `None` when another was named, which
 /// the service learns by itself, or none was fetched.
-pub(crate) fn openvino_library() -> Option<PathBuf> {
+pub fn openvino_library() -> Option<PathBuf> {
     if is_set("HILUM_OPENVINO_LIBRARY") {
         return None;
     }

@@ -7,42 +7,42 @@ use clap::Args;
 
 /// Settings of `hilum up`.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct UpSettings {
+pub struct UpSettings {
     /// Port of the base URL; 0 for any free one; by default that of the last start in this folder
     #[arg(long, value_name = "N")]
-    pub(crate) port: Option<u16>,
+    pub port: Option<u16>,
     /// Processes that read images, each with its own copy of the model
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub(crate) infer_workers: u16,
+    pub infer_workers: u16,
     /// Model folder; by default a demonstration model with random weights is made
     #[arg(long, value_name = "DIR", env = "HILUM_MODEL")]
-    pub(crate) model: Option<PathBuf>,
+    pub model: Option<PathBuf>,
     /// Seconds without a new image after which a study is reported; decimals are allowed
     #[arg(long, value_name = "N")]
-    pub(crate) quiet_time_s: Option<f64>,
+    pub quiet_time_s: Option<f64>,
     /// TOML file with the rules of the sites: when studies are complete, and which series images belong to
     #[arg(long, value_name = "FILE", env = "HILUM_SITES", value_parser = absolute)]
-    pub(crate) sites: Option<PathBuf>,
+    pub sites: Option<PathBuf>,
     /// File of delivery targets and triage rules (docs/delivery.md); nothing is delivered and nothing flagged without it
     #[arg(long, value_name = "FILE", env = "HILUM_TARGETS", value_parser = absolute)]
-    pub(crate) targets: Option<PathBuf>,
+    pub targets: Option<PathBuf>,
     /// Where OpenTelemetry traces go, such as http://127.0.0.1:4318
     #[arg(long, value_name = "URL")]
-    pub(crate) otlp_endpoint: Option<String>,
+    pub otlp_endpoint: Option<String>,
     /// Seconds that `--detach` waits, once uploads are taken, for the other parts to be ready too
     #[arg(long, value_name = "N", default_value_t = 15)]
-    pub(crate) ready_limit_s: u64,
+    pub ready_limit_s: u64,
     /// Wait for all parts however long they catch up, and give up when any of them ends again and again
     #[arg(long)]
-    pub(crate) all_parts: bool,
+    pub all_parts: bool,
     /// Environment variables of a stack in the background, beside those of this program.
     #[arg(skip)]
-    pub(crate) environment: Vec<(&'static str, String)>,
+    pub environment: Vec<(&'static str, String)>,
 }
 
 impl UpSettings {
     /// The same settings as arguments for another `hilum up`.
-    pub(crate) fn to_arguments(&self) -> Vec<OsString> {
+    pub fn to_arguments(&self) -> Vec<OsString> {
         let mut arguments: Vec<OsString> = vec![
             "--infer-workers".into(),
             self.infer_workers.to_string().into(),

@@ -1,12 +1,13 @@
 //! `hilum up`: prepares the state folder, starts the gateway, has the parts supervised until a signal, and stops them.
 
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
+use hilum_gateway::{Destination, Gateway, Limits};
 use hilum_runtime::{ConnectionBounds, serve_http, with_causes};
 use jiff::Timestamp;
-use metrics_exporter_prometheus::PrometheusBuilder;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::folder::{Lock, StateFolder};
 use super::leftovers::{await_leftovers, holder};
 use super::logs;
-use super::plan::Plan;
+use super::plan::{DOOR, Plan};
 use super::ports::pick_port;
 use super::programs::sibling;
 use super::settings::UpSettings;
@@ -24,8 +25,7 @@ use super::supervisor::Supervisor;
 use super::targets::check_targets;
 use super::versions::Versions;
 use crate::error::Error;
-use crate::gateway::Gateway;
-use crate::output::Output;
+use crate::news::{News, Observer};
 
 /// As long as services let theirs be silent when nobody sets another limit.
 const CLIENT_SILENCE_LIMIT: Duration = Duration::from_secs(30);
@@ -34,29 +34,35 @@ const CLIENT_SILENCE_LIMIT: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// When one runs there already, or a part does not come up.
-pub(crate) async fn run(
+pub fn run<'a>(
     folder: StateFolder,
-    settings: &UpSettings,
-    output: Output,
-) -> Result<ExitCode, Error> {
-    folder.create()?;
-    let _lock = take_lock(&folder).await?;
-    logs::to_file(&folder.log_of("hilum"))?;
-    let outcome = run_locked(folder.clone(), settings, output).await;
-    if let Err(error) = &outcome {
-        tracing::error!(error = with_causes(error), "the stack ended");
-    }
-    mark_stopped(&folder);
-    outcome.map(|()| ExitCode::SUCCESS)
+    settings: &'a UpSettings,
+    observer: &'a dyn Observer,
+) -> BoxFuture<'a, Result<(), Error>> {
+    Box::pin(async move {
+        folder.create()?;
+        let _lock = take_lock(&folder).await?;
+        logs::to_file(&folder.log_of("hilum"))?;
+        let outcome = run_locked(folder.clone(), settings, observer).await;
+        if let Err(error) = &outcome {
+            tracing::error!(error = with_causes(error), "the stack ended");
+        }
+        mark_stopped(&folder);
+        outcome
+    })
 }
 
-async fn run_locked(folder: StateFolder, settings: &UpSettings, output: Output) -> Result<(), Error> {
+async fn run_locked(
+    folder: StateFolder,
+    settings: &UpSettings,
+    observer: &dyn Observer,
+) -> Result<(), Error> {
     let shutdown = CancellationToken::new();
     stop_on_signal(&shutdown)?;
     let previous = StackState::read(&folder).ok().flatten();
     if let Some(previous) = &previous {
         tokio::select! {
-            gone = await_leftovers(previous, output) => gone?,
+            gone = await_leftovers(previous, observer) => gone?,
             () = shutdown.cancelled() => return Ok(()),
         }
     }
@@ -68,7 +74,7 @@ async fn run_locked(folder: StateFolder, settings: &UpSettings, output: Output) 
     let state = first_state(&folder, settings, previous.as_ref(), port).await?;
     state.write(&folder)?;
     tracing::info!(base_url = state.base_url, version = state.versions.hilum, "starting");
-    output.note(format_args!("starting the stack in {} …", folder.path().display()));
+    observer.notice(&News::Starting { folder: folder.path() });
 
     if settings.model.is_none() {
         tokio::select! {
@@ -80,15 +86,19 @@ async fn run_locked(folder: StateFolder, settings: &UpSettings, output: Output) 
     let plan = Plan::new(&folder, settings, &state)?;
     let probes = Arc::new(plan.probes);
     let open_files = hilum_runtime::raise_open_files();
-    let gateway = Gateway::new(plan.ingest, plan.projection, probes.clone()).within(open_files);
+    let (ingest, projection) = (plan.ingest, plan.projection);
+    let ingest = Destination::moving(DOOR, move || ingest.address());
+    let projection = Destination::moving("projection", move || projection.address());
+    let gateway = Gateway::new(ingest, projection, probes.clone(), Limits::within(open_files));
     let metrics = PrometheusBuilder::new().install_recorder().ok();
+    let metrics = move || metrics.as_ref().map(PrometheusHandle::render).unwrap_or_default();
     // A client's connection comes with one to a service.
     let bounds = ConnectionBounds::within(open_files, 2, CLIENT_SILENCE_LIMIT);
     let serving =
         tokio::spawn(serve_http(listener, gateway.router(metrics), bounds, CancellationToken::new()));
 
     let state = StackState { untrained, ..state };
-    let mut supervisor = Supervisor { folder, parts: plan.parts, probes, state, output };
+    let mut supervisor = Supervisor { folder, parts: plan.parts, probes, state, observer };
     let outcome = supervisor.supervise(settings, &shutdown).await;
     supervisor.stop().await;
     serving.abort();

@@ -9,14 +9,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::folder::StateFolder;
-use super::leftovers::ProcessId;
+use super::process_id::ProcessId;
 use super::versions::Versions;
 use crate::error::Error;
 
 /// How far the stack is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Status {
+pub enum Status {
     /// Parts are being started.
     Starting,
     /// Uploads are taken; other parts still catch up, or end again and again.
@@ -31,52 +31,52 @@ pub(crate) enum Status {
 
 /// One process of the stack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct PartState {
+pub struct PartState {
     /// `nats-server`, `postgres` or a service, `infer-2` for its second worker.
-    pub(crate) name: String,
+    pub name: String,
     /// The process, while it runs.
     #[serde(flatten)]
-    pub(crate) process: Option<ProcessId>,
+    pub process: Option<ProcessId>,
     /// Its port on loopback; 0 while it was never started.
-    pub(crate) port: u16,
+    pub port: u16,
     /// How often it ended by itself and was started again.
-    pub(crate) restarts: u32,
+    pub restarts: u32,
     /// Its log.
-    pub(crate) log: PathBuf,
+    pub log: PathBuf,
 }
 
 /// The whole stack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct StackState {
+pub struct StackState {
     /// How far it is.
-    pub(crate) status: Status,
+    pub status: Status,
     /// The supervisor.
-    pub(crate) pid: u32,
+    pub pid: u32,
     /// Where the API is.
-    pub(crate) base_url: String,
+    pub base_url: String,
     /// Port of the base URL.
-    pub(crate) port: u16,
+    pub port: u16,
     /// Client port of NATS.
-    pub(crate) nats_port: u16,
+    pub nats_port: u16,
     /// Port of Postgres.
-    pub(crate) postgres_port: u16,
+    pub postgres_port: u16,
     /// Object storage.
-    pub(crate) store_url: String,
+    pub store_url: String,
     /// Model folder.
-    pub(crate) model: PathBuf,
+    pub model: PathBuf,
     /// The model has random weights: what it says means nothing.
-    pub(crate) untrained: bool,
+    pub untrained: bool,
     /// When the supervisor started.
-    pub(crate) started_at: Timestamp,
+    pub started_at: Timestamp,
     /// Of the programs.
-    pub(crate) versions: Versions,
+    pub versions: Versions,
     /// All processes but the supervisor.
-    pub(crate) parts: Vec<PartState>,
+    pub parts: Vec<PartState>,
 }
 
 impl StackState {
     /// The state of the stack that runs or last ran in `folder`; `None` when none ever did.
-    pub(crate) fn read(folder: &StateFolder) -> Result<Option<Self>, Error> {
+    pub fn read(folder: &StateFolder) -> Result<Option<Self>, Error> {
         let path = folder.state_file();
         let text = match fs::read(&path) {
             Ok(text) => text,
@@ -88,7 +88,7 @@ impl StackState {
     }
 
     /// Replaces the state file.
-    pub(crate) fn write(&self, folder: &StateFolder) -> Result<(), Error> {
+    pub fn write(&self, folder: &StateFolder) -> Result<(), Error> {
         let path = folder.state_file();
         let fresh = path.with_extension("json.new");
         let replace = || {
@@ -102,7 +102,7 @@ impl StackState {
     }
 
     /// Address of NATS for clients.
-    pub(crate) fn nats_url(&self) -> String {
+    pub fn nats_url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.nats_port)
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::{join_all, select_all};
+use hilum_gateway::ReadinessProbe as _;
 use hilum_log::Drift;
-use hilum_runtime::with_causes;
-use serde_json::json;
+use hilum_runtime::{StackReadiness, with_causes};
 use tokio_util::sync::CancellationToken;
 
 use super::definitions::define_streams;
@@ -15,11 +15,11 @@ use super::folder::StateFolder;
 use super::logs::last_words;
 use super::part::Part;
 use super::plan::{DOOR, NATS, environment};
-use super::probe::{Probes, StackReadiness};
+use super::probe::Probes;
 use super::settings::UpSettings;
 use super::state::{StackState, Status};
 use crate::error::Error;
-use crate::output::Output;
+use crate::news::{News, Observer};
 
 /// The door, when it ends so often before it was open once, does not open by itself.
 const ENDS_WHILE_STARTING: u32 = 4;
@@ -31,12 +31,12 @@ const SHORTEST_REST: Duration = Duration::from_millis(100);
 const LONGEST_REST: Duration = Duration::from_secs(2);
 
 /// The parts and what is known of them.
-pub(crate) struct Supervisor {
+pub(crate) struct Supervisor<'a> {
     pub(crate) folder: StateFolder,
     pub(crate) parts: Vec<Part>,
     pub(crate) probes: Arc<Probes>,
     pub(crate) state: StackState,
-    pub(crate) output: Output,
+    pub(crate) observer: &'a dyn Observer,
 }
 
 /// How far a start is. Nothing of it has a deadline: what is waited for grows with what is stored.
@@ -52,7 +52,7 @@ enum Stage {
     Ready,
 }
 
-impl Supervisor {
+impl Supervisor<'_> {
     /// Starts everything and keeps it running until `shutdown`.
     ///
     /// # Errors
@@ -150,7 +150,7 @@ impl Supervisor {
     pub(crate) async fn stop(&mut self) {
         self.state.status = Status::Stopping;
         self.save();
-        self.output.say("stopping …");
+        self.observer.notice(&News::Stopping);
         join_all(self.parts.iter_mut().filter(|part| part.is_service()).map(Part::stop)).await;
         for server in self.parts.iter_mut().rev() {
             server.stop().await;
@@ -158,8 +158,7 @@ impl Supervisor {
         self.state.status = Status::Stopped;
         self.save();
         tracing::info!("stopped");
-        self.output.say("stopped");
-        self.output.object(&json!({ "event": "stopped" }));
+        self.observer.notice(&News::Stopped);
     }
 
     /// Writes the state file. A full disk must not stop what runs.
@@ -181,13 +180,7 @@ impl Supervisor {
         let delay_ms = delay.as_millis() as u64;
         metrics::counter!("hilum_part_restarts_total", "part" => part.name().to_owned()).increment(1);
         tracing::error!(part = part.name(), what, delay_ms, "a part ended; it is started again");
-        self.output.say(format_args!(
-            "{} ended ({what}); it is started again in {} s; its log is {}",
-            part.name(),
-            delay.as_secs_f32(),
-            part.log().display()
-        ));
-        self.output.object(&json!({ "event": "ended", "name": part.name(), "what": what }));
+        self.observer.notice(&News::Ended { name: part.name(), what, delay, log: part.log() });
         if ends_the_start(part, stage, settings) {
             return Err(Error::PartFails {
                 name: part.name().to_owned(),
@@ -218,53 +211,26 @@ impl Supervisor {
         self.state.status = Status::Ready;
         self.save();
         tracing::info!(base_url = self.state.base_url, "ready");
-        let StackState { parts, base_url, .. } = &self.state;
-        let pid =
-            |process: Option<super::ProcessId>| process.map(|it| it.pid.to_string()).unwrap_or_default();
-        self.output.table(
-            &["part", "pid", "port", "log"],
-            parts.iter().map(|part| {
-                let log = part.log.display().to_string();
-                vec![part.name.clone(), pid(part.process), part.port.to_string(), log]
-            }),
-        );
-        for part in parts {
-            let pid = part.process.map(|process| process.pid);
-            self.output.object(&json!({ "event": "part", "name": part.name, "pid": pid, "port": part.port }));
-        }
-        if self.state.untrained {
-            self.output.say(hilum_models::UNTRAINED_NOTICE);
-        }
-        self.output.say(format_args!("ready: {base_url}"));
-        let state = self.folder.path();
-        self.output.say(format_args!("stop it with Ctrl-C or `hilum down --state {}`", state.display()));
-        self.output.object(&json!({
-            "event": "ready",
-            "base_url": base_url,
-            "pid": self.state.pid,
-            "state": state,
-            "untrained": self.state.untrained,
-        }));
+        self.observer.notice(&News::Ready { state: &self.state, folder: self.folder.path() });
     }
 
     fn announce_open(&mut self) {
         self.state.status = Status::Open;
         self.save();
-        let base_url = &self.state.base_url;
-        tracing::info!(base_url, "uploads are taken");
-        self.output.say(format_args!("uploads are taken at {base_url}; other parts still get ready"));
-        self.output.object(&json!({ "event": "open", "base_url": base_url, "pid": self.state.pid }));
+        tracing::info!(base_url = self.state.base_url, "uploads are taken");
+        self.observer.notice(&News::Open(&self.state));
     }
 
     fn say_waiting(&self, seen: &StackReadiness) {
         tracing::info!(waiting_for = seen.words(), "waiting");
-        say_waiting(seen, self.output);
+        self.observer.notice(&News::WaitingFor(seen));
     }
 
     fn say_drifted(&self, drifted: &[Drift]) {
-        for Drift { what, difference } in drifted {
+        for drift in drifted {
+            let Drift { what, difference } = drift;
             tracing::warn!(what, difference, "a stream had drifted from its definition");
-            self.output.note(format_args!("{what} had drifted and was set right: {difference}"));
+            self.observer.notice(&News::Drifted(drift));
         }
     }
 }
@@ -272,12 +238,6 @@ impl Supervisor {
 /// When a start that began at `begun` says next what it waits for.
 pub(super) fn next_word(begun: Instant) -> Instant {
     Instant::now() + (begun.elapsed() / 10).clamp(SHORTEST_SILENCE, LONGEST_SILENCE)
-}
-
-/// Says what a start waits for.
-pub(super) fn say_waiting(seen: &StackReadiness, output: Output) {
-    output.note(format_args!("waiting for {}", seen.words()));
-    output.object(&json!({ "event": "waiting", "waiting_for": seen.waiting_for }));
 }
 
 /// Whether a start is given up when this part ends: there is no door without it, or all parts were wanted.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use tokio::process::Command;
 
@@ -11,36 +12,40 @@ use super::programs;
 
 /// What runs, by version. Empty where the program did not say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Versions {
+pub struct Versions {
     /// Of this program.
-    pub(crate) hilum: String,
+    pub hilum: String,
     /// Of nats-server.
-    pub(crate) nats_server: String,
+    pub nats_server: String,
     /// Of Postgres.
-    pub(crate) postgres: String,
+    pub postgres: String,
 }
 
 impl Versions {
     /// Asks the programs that a stack would start.
-    pub(crate) async fn ask() -> Self {
-        let nats = programs::nats(PathBuf::new()).program;
-        let postgres = programs::postgres(PathBuf::new()).programs.join("postgres");
-        let (nats_server, postgres) = tokio::join!(of_program(&nats), of_program(&postgres));
-        Self {
-            hilum: env!("CARGO_PKG_VERSION").to_owned(),
-            nats_server: nats_server.unwrap_or_default(),
-            postgres: postgres.unwrap_or_default(),
-        }
+    pub fn ask() -> BoxFuture<'static, Self> {
+        Box::pin(async move {
+            let nats = programs::nats(PathBuf::new()).program;
+            let postgres = programs::postgres(PathBuf::new()).programs.join("postgres");
+            let (nats_server, postgres) = tokio::join!(of_program(&nats), of_program(&postgres));
+            Self {
+                hilum: env!("CARGO_PKG_VERSION").to_owned(),
+                nats_server: nats_server.unwrap_or_default(),
+                postgres: postgres.unwrap_or_default(),
+            }
+        })
     }
 }
 
 /// What the program says to `--version`, without its name; `None` when it can't be run.
-pub(crate) async fn of_program(program: &Path) -> Option<String> {
-    let mut command = Command::new(program);
-    command.arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-    let output = tokio::time::timeout(Duration::from_secs(10), command.output()).await.ok()?.ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    version_in(&text).map(str::to_owned)
+pub fn of_program<'a>(program: &'a Path) -> BoxFuture<'a, Option<String>> {
+    Box::pin(async move {
+        let mut command = Command::new(program);
+        command.arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+        let output = tokio::time::timeout(Duration::from_secs(10), command.output()).await.ok()?.ok()?;
+        let text = String::from_utf8(output.stdout).ok()?;
+        version_in(&text).map(str::to_owned)
+    })
 }
 
 /// `nats-server: v2.15.1`, `postgres (PostgreSQL) 15.14 (Debian …)`, `hilum-ingest 0.1.0`.

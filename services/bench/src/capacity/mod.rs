@@ -13,12 +13,12 @@ use clap::Args;
 use self::search::Search;
 use self::step::{Step, Steps};
 use self::view::Outcome;
-use super::Place;
 use super::contents::Contents;
 use super::pipeline::PictureArgs;
 use super::temporary::{Temporary, TemporaryArgs, on_temporary_stack};
 use crate::error::Error;
-use crate::output::Output;
+use crate::result_writer::ResultWriter;
+use hilum_terminal::Output;
 
 /// What `--help` says.
 pub(super) const ABOUT: &str = "\
@@ -59,8 +59,8 @@ pub(super) struct CapacityArgs {
     stack: TemporaryArgs,
 }
 
-pub(super) async fn run(args: CapacityArgs, place: Place) -> Result<ExitCode, Error> {
-    let output = place.output;
+pub(super) async fn run(args: CapacityArgs, writer: ResultWriter) -> Result<ExitCode, Error> {
+    let output = writer.output;
     let contents = args.pictures.contents()?;
     let stack = args.stack.reporting_soon();
     let measured = on_temporary_stack(&stack, output, async |stack: &Temporary| {
@@ -68,7 +68,7 @@ pub(super) async fn run(args: CapacityArgs, place: Place) -> Result<ExitCode, Er
     });
     let outcome = Box::pin(measured).await?;
     outcome.show(output);
-    place.object(&outcome.object())?;
+    writer.object(&outcome.object())?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -7,9 +7,9 @@ use tokio::task::JoinSet;
 use super::super::contents::Contents;
 use super::super::load::{Outcome, send};
 use super::super::statistics::Latencies;
-use crate::client::Client;
 use crate::error::Error;
-use crate::output::Output;
+use hilum_client::Client;
+use hilum_terminal::Output;
 
 /// What is promised.
 pub(super) const LIMIT: Duration = Duration::from_secs(1);

@@ -8,7 +8,7 @@ use super::super::contents::Kind;
 use super::super::latency_view::{in_ms, to_json};
 use super::super::statistics::ratio;
 use super::step::{LIMIT, Step};
-use crate::output::Output;
+use hilum_terminal::Output;
 
 /// All that was measured.
 pub(super) struct Outcome {

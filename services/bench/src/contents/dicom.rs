@@ -1,7 +1,7 @@
 //! Other DICOM objects of one: its first pixels differ if they are not compressed, else the picture within. Looks for
 //! the two elements it needs and understands nothing else of the file.
 
-use axum::body::Bytes;
+use bytes::Bytes;
 
 use super::{Kind, Template, find, jpeg, jpeg2000};
 

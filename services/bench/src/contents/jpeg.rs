@@ -1,7 +1,7 @@
 //! Other JPEGs of one: the steps by which the first low frequencies are multiplied are made a little larger, which
 //! changes pixels and costs a decoder nothing.
 
-use axum::body::Bytes;
+use bytes::Bytes;
 
 use super::{Kind, Template};
 

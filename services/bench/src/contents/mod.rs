@@ -11,11 +11,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use axum::body::Bytes;
+use bytes::Bytes;
 use clap::ValueEnum;
 
-use super::super::samples::samples;
 use crate::error::Error;
+use hilum_client::samples;
 
 /// What a file is, as far as its cost is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]

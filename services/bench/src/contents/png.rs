@@ -1,7 +1,7 @@
 //! Other PNGs of one: everything but the last row of pixels is compressed once, in the way the file says it was; the
 //! last row follows as a block and a chunk of its own, which is all that has to be made anew.
 
-use axum::body::Bytes;
+use bytes::Bytes;
 use flate2::{Compress, Compression, Crc, Decompress, FlushCompress, FlushDecompress, Status};
 
 use super::{Kind, Patch, Template, add_digits};

@@ -14,7 +14,6 @@ use hilum_servers::wait_until;
 
 use self::claims::claims_since;
 use self::view::Outcome;
-use super::Place;
 use super::contents::Contents;
 use super::load::upload_as;
 use super::pipeline::PictureArgs;
@@ -22,7 +21,8 @@ use super::simulated::SimulatedArgs;
 use super::statistics::Latencies;
 use super::temporary::{Temporary, TemporaryArgs, on_temporary_stack};
 use crate::error::Error;
-use crate::output::Output;
+use crate::result_writer::ResultWriter;
+use hilum_terminal::Output;
 
 /// What `--help` says.
 pub(super) const ABOUT: &str = "\
@@ -65,8 +65,8 @@ pub(super) struct FairnessArgs {
     stack: TemporaryArgs,
 }
 
-pub(super) async fn run(args: FairnessArgs, place: Place) -> Result<ExitCode, Error> {
-    let output = place.output;
+pub(super) async fn run(args: FairnessArgs, writer: ResultWriter) -> Result<ExitCode, Error> {
+    let output = writer.output;
     // Before a stack is started in vain.
     let contents = args.pictures.cheap_contents()?;
     let stack = args.stack.with_patient_door().with_environment(args.simulated.environment(1));
@@ -76,7 +76,7 @@ pub(super) async fn run(args: FairnessArgs, place: Place) -> Result<ExitCode, Er
     });
     let outcome = Box::pin(measured).await?;
     outcome.show(output);
-    place.object(&outcome.object())?;
+    writer.object(&outcome.object())?;
     Ok(if outcome.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::latency_view::{in_ms, to_json};
 use super::super::statistics::Latencies;
-use crate::output::Output;
+use hilum_terminal::Output;
 
 /// What the machine may take for other things than the readings, since one is idle and the other is not.
 const ALLOWANCE: Duration = Duration::from_millis(100);

@@ -10,7 +10,6 @@ use clap::Args;
 
 use self::ratios::Ratios;
 use self::view::{Outcome, Sink, Sinks};
-use super::Place;
 use super::contents::Contents;
 use super::images::SITE;
 use super::pipeline::PictureArgs;
@@ -18,7 +17,8 @@ use super::statistics::Latencies;
 use super::temporary::{Temporary, TemporaryArgs, Variant, on_temporary_stacks};
 use super::worker_metrics::metric_of;
 use crate::error::Error;
-use crate::output::Output;
+use crate::result_writer::ResultWriter;
+use hilum_terminal::Output;
 
 /// What `--help` says.
 pub(super) const ABOUT: &str = "\
@@ -53,8 +53,8 @@ pub(super) struct LoggingArgs {
     stack: TemporaryArgs,
 }
 
-pub(super) async fn run(args: LoggingArgs, place: Place) -> Result<ExitCode, Error> {
-    let output = place.output;
+pub(super) async fn run(args: LoggingArgs, writer: ResultWriter) -> Result<ExitCode, Error> {
+    let output = writer.output;
     // Before stacks are started in vain.
     args.pictures.contents()?;
     let level = |level: &str| vec![("HILUM_LOG", level.to_owned())];
@@ -70,7 +70,7 @@ pub(super) async fn run(args: LoggingArgs, place: Place) -> Result<ExitCode, Err
     });
     let outcome = Box::pin(measured).await?;
     outcome.show(output);
-    place.object(&outcome.object())?;
+    writer.object(&outcome.object())?;
     Ok(if outcome.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

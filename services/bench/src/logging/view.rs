@@ -7,7 +7,7 @@ use super::super::contents::Kind;
 use super::super::latency_view::{in_ms, to_json};
 use super::super::statistics::Latencies;
 use super::ratios::Ratios;
-use crate::output::Output;
+use hilum_terminal::Output;
 
 /// Times as long as without logs, at most.
 const PROMISED_RATIO: f64 = 1.02;

@@ -8,8 +8,8 @@ use super::super::images::SITE;
 use super::super::load::{ReadImage, Seen, totals, uploads};
 use super::super::statistics::{Latencies, ratio};
 use super::super::temporary::Temporary;
-use crate::client::Client;
 use crate::error::Error;
+use hilum_client::Client;
 
 /// Under load, between one measured upload and the next: the load shall stay what it was.
 const GAP: Duration = Duration::from_millis(100);

@@ -13,7 +13,6 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use self::duplicates::Duplicates;
 use self::view::Outcome;
-use super::Place;
 use super::contents::{Contents, Kind};
 use super::ideal::{Ideal, IdealArgs};
 use super::load::{ReadImage, Seen, upload_patiently};
@@ -21,7 +20,8 @@ use super::processes::Use;
 use super::temporary::{Temporary, TemporaryArgs, on_temporary_stack};
 use super::worker_metrics::{forward_passes, metric_of};
 use crate::error::Error;
-use crate::output::Output;
+use crate::result_writer::ResultWriter;
+use hilum_terminal::Output;
 
 /// What `--help` says.
 pub(super) const ABOUT: &str = "\
@@ -104,8 +104,8 @@ impl PictureArgs {
     }
 }
 
-pub(super) async fn run(args: PipelineArgs, place: Place) -> Result<ExitCode, Error> {
-    let output = place.output;
+pub(super) async fn run(args: PipelineArgs, writer: ResultWriter) -> Result<ExitCode, Error> {
+    let output = writer.output;
     let contents = args.pictures.contents()?;
     let ideal = Ideal::new(&args.ideal, &args.stack, &contents)?;
     let before = ideal.measure(output, "the ideal, before").await?;
@@ -117,7 +117,7 @@ pub(super) async fn run(args: PipelineArgs, place: Place) -> Result<ExitCode, Er
     let after = ideal.measure(output, "the ideal, after").await?;
     outcome.ideals = [before, after].into_iter().flatten().collect();
     outcome.show(output);
-    place.object(&outcome.object())?;
+    writer.object(&outcome.object())?;
     Ok(ExitCode::SUCCESS)
 }
 

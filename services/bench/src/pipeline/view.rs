@@ -13,7 +13,7 @@ use super::super::processes::ProcessUse;
 use super::super::statistics::Latencies;
 use super::Measured;
 use super::duplicates::{Duplicates, Pair};
-use crate::output::Output;
+use hilum_terminal::Output;
 
 /// All that was measured.
 pub(super) struct Outcome {

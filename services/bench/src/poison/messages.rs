@@ -14,7 +14,7 @@ use super::super::images::SITE;
 use super::super::temporary::Temporary;
 use super::CONSUMER;
 use crate::error::Error;
-use crate::output::Output;
+use hilum_terminal::Output;
 
 /// Appends on their way at a time.
 const APPENDS_AT_ONCE: usize = 64;

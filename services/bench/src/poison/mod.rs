@@ -13,14 +13,14 @@ use hilum_servers::wait_until;
 
 use self::messages::Poison;
 use self::view::Outcome;
-use super::Place;
 use super::contents::{Contents, Kind};
 use super::images::Hospital;
 use super::statistics::Latencies;
 use super::temporary::{Temporary, TemporaryArgs, on_temporary_stack};
 use super::worker_metrics::forward_passes;
 use crate::error::Error;
-use crate::output::Output;
+use crate::result_writer::ResultWriter;
+use hilum_terminal::Output;
 
 /// What `--help` says.
 pub(super) const ABOUT: &str = "\
@@ -73,8 +73,8 @@ pub(super) struct PoisonArgs {
     stack: TemporaryArgs,
 }
 
-pub(super) async fn run(args: PoisonArgs, place: Place) -> Result<ExitCode, Error> {
-    let output = place.output;
+pub(super) async fn run(args: PoisonArgs, writer: ResultWriter) -> Result<ExitCode, Error> {
+    let output = writer.output;
     // Before a stack is started in vain.
     let contents = Contents::of(args.samples.as_deref(), &[Kind::Png])?;
     // Reports are written beside all measurements, not only beside the last ones.
@@ -85,7 +85,7 @@ pub(super) async fn run(args: PoisonArgs, place: Place) -> Result<ExitCode, Erro
     });
     let outcome = Box::pin(measured).await?;
     outcome.show(output);
-    place.object(&outcome.object())?;
+    writer.object(&outcome.object())?;
     Ok(if outcome.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

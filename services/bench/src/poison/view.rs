@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::super::statistics::{Latencies, ratio};
-use crate::output::Output;
+use hilum_terminal::Output;
 
 /// How many times the unloaded p95 is promised at most.
 const PROMISED_RATIO: f64 = 3.0;

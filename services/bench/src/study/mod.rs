@@ -12,7 +12,6 @@ use hilum_events::{Event, Priority, ReportIssued, Site, StudyId};
 use hilum_log::Follower;
 
 use self::view::{Outcome, Round, Workers};
-use super::Place;
 use super::contents::Contents;
 use super::images::SITE;
 use super::load::upload_as;
@@ -21,7 +20,8 @@ use super::simulated::SimulatedArgs;
 use super::temporary::{Temporary, TemporaryArgs, Variant, on_temporary_stacks};
 use super::worker_metrics::forward_passes;
 use crate::error::Error;
-use crate::output::Output;
+use crate::result_writer::ResultWriter;
+use hilum_terminal::Output;
 
 /// What `--help` says.
 pub(super) const ABOUT: &str = "\
@@ -56,8 +56,8 @@ pub(super) struct StudyArgs {
     stack: TemporaryArgs,
 }
 
-pub(super) async fn run(args: StudyArgs, place: Place) -> Result<ExitCode, Error> {
-    let output = place.output;
+pub(super) async fn run(args: StudyArgs, writer: ResultWriter) -> Result<ExitCode, Error> {
+    let output = writer.output;
     // Before stacks are started in vain.
     args.pictures.cheap_contents()?;
     let variant = |name, readings_at_once| Variant {
@@ -76,7 +76,7 @@ pub(super) async fn run(args: StudyArgs, place: Place) -> Result<ExitCode, Error
     });
     let outcome = Outcome { workers: Box::pin(measured).await?, reading: args.simulated.reading() };
     outcome.show(output);
-    place.object(&outcome.object())?;
+    writer.object(&outcome.object())?;
     Ok(if outcome.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

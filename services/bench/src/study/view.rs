@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::super::statistics::{Latencies, ratio};
-use crate::output::Output;
+use hilum_terminal::Output;
 
 /// Times one reading, with as many workers as images.
 const PROMISED_OF_PARALLEL: f64 = 1.3;

@@ -1,23 +1,25 @@
-//! Sending images and following them to their outcome. Knows the client; shows nothing but progress.
+//! Sending images and following them to their outcome. Shows nothing: who wants to see its progress is called.
 
 mod outcome;
 mod paths;
-mod view;
+mod samples;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
+use futures::future::BoxFuture;
 use futures::stream;
 use hilum_runtime::with_causes;
 
-use crate::client::{Client, JobStatus, Tags, Upload};
+use crate::answers::JobStatus;
+use crate::client::Client;
 use crate::error::Error;
-use crate::output::Output;
+use crate::upload::{Tags, Upload};
 
-pub(crate) use outcome::{Outcome, Sent};
-pub(crate) use paths::files_in;
-pub(crate) use view::show;
+pub use outcome::{Outcome, Sent};
+pub use paths::files_in;
+pub use samples::samples;
 
 /// Jobs waited for at a time; waiting costs next to nothing.
 const WAITS_AT_ONCE: usize = 64;
@@ -26,37 +28,58 @@ const WAIT: Duration = Duration::from_secs(30);
 
 /// How a submission is made.
 #[derive(Debug, Clone)]
-pub(crate) struct Plan {
+pub struct Plan {
     /// What goes with every image.
-    pub(crate) tags: Tags,
+    pub tags: Tags,
     /// Uploads at a time.
-    pub(crate) uploads_at_once: usize,
+    pub uploads_at_once: usize,
     /// How long outcomes are waited for, counted from the last upload; `None` not to wait.
-    pub(crate) wait: Option<Duration>,
+    pub wait: Option<Duration>,
+}
+
+/// How far a submission is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// So many files are going to be sent.
+    Sending(usize),
+    /// So many outcomes are going to be waited for.
+    Reading(usize),
+    /// One more of them is done.
+    One,
+    /// All of them are done.
+    All,
 }
 
 /// Sends the files and, if the plan says so, waits for the outcomes. One entry per file, in their order.
-pub(crate) async fn submit(client: &Client, files: Vec<PathBuf>, plan: &Plan, output: Output) -> Vec<Sent> {
-    let bar = output.progress(files.len(), "sending");
-    let uploads = files.into_iter().map(|file| async {
-        let sent = send(client, file, &plan.tags).await;
-        bar.inc(1);
-        sent
-    });
-    let sent: Vec<_> = stream::iter(uploads).buffered(plan.uploads_at_once.max(1)).collect().await;
-    bar.finish_and_clear();
+/// `progress` is called at each step.
+pub fn submit<'a>(
+    client: &'a Client,
+    files: Vec<PathBuf>,
+    plan: &'a Plan,
+    progress: &'a (dyn Fn(Step) + Sync),
+) -> BoxFuture<'a, Vec<Sent>> {
+    Box::pin(async move {
+        progress(Step::Sending(files.len()));
+        let uploads = files.into_iter().map(|file| async {
+            let sent = send(client, file, &plan.tags).await;
+            progress(Step::One);
+            sent
+        });
+        let sent: Vec<_> = stream::iter(uploads).buffered(plan.uploads_at_once.max(1)).collect().await;
+        progress(Step::All);
 
-    let Some(limit) = plan.wait else { return sent };
-    let bar = output.progress(sent.len(), "reading");
-    let deadline = Instant::now() + limit;
-    let waits = sent.into_iter().map(|sent| async {
-        let sent = follow(client, sent, deadline).await;
-        bar.inc(1);
+        let Some(limit) = plan.wait else { return sent };
+        progress(Step::Reading(sent.len()));
+        let deadline = Instant::now() + limit;
+        let waits = sent.into_iter().map(|sent| async {
+            let sent = follow(client, sent, deadline).await;
+            progress(Step::One);
+            sent
+        });
+        let sent = stream::iter(waits).buffered(WAITS_AT_ONCE).collect().await;
+        progress(Step::All);
         sent
-    });
-    let sent = stream::iter(waits).buffered(WAITS_AT_ONCE).collect().await;
-    bar.finish_and_clear();
-    sent
+    })
 }
 
 async fn send(client: &Client, file: PathBuf, tags: &Tags) -> Sent {

@@ -4,41 +4,59 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::client::{Accepted, Job, JobStatus, Reading};
+use crate::answers::{Accepted, Job, JobStatus, Reading};
 
 /// A file and what became of it.
 #[derive(Debug)]
-pub(crate) struct Sent {
+pub struct Sent {
     /// The file.
-    pub(crate) file: PathBuf,
+    pub file: PathBuf,
     /// What became of it.
-    pub(crate) outcome: Outcome,
+    pub outcome: Outcome,
     /// From taking it in to its outcome as the stack tells, or else what the upload took.
-    pub(crate) seconds: f64,
+    pub seconds: f64,
 }
 
 /// What became of a file.
 #[derive(Debug)]
-pub(crate) enum Outcome {
+pub enum Outcome {
     /// Taken in; its outcome was not waited for.
     Accepted(Accepted),
     /// Not taken in.
-    Refused { status: u16, reason: String },
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// What the stack says.
+        reason: String,
+    },
     /// It could not be read or the stack could not be reached.
-    NotSent { reason: String },
+    NotSent {
+        /// What went wrong.
+        reason: String,
+    },
     /// It has a reading.
-    Read { job: Job, reading: Reading },
+    Read {
+        /// The job.
+        job: Job,
+        /// What the model says of it.
+        reading: Reading,
+    },
     /// It has none, for good.
     Failed(Job),
     /// No outcome yet.
     Unfinished(Job),
     /// Taken in, but its outcome could not be asked for.
-    Unknown { accepted: Accepted, reason: String },
+    Unknown {
+        /// The answer to the upload.
+        accepted: Accepted,
+        /// What went wrong then.
+        reason: String,
+    },
 }
 
 impl Outcome {
     /// What is known once a file was taken in: of content that was read before, everything.
-    pub(crate) fn of(mut accepted: Accepted) -> Self {
+    pub fn of(mut accepted: Accepted) -> Self {
         match (accepted.status, accepted.result.take()) {
             (JobStatus::Completed, Some(reading)) => Self::Read { job: accepted.job(), reading },
             _ => Self::Accepted(accepted),
@@ -46,7 +64,7 @@ impl Outcome {
     }
 
     /// The job, if it was taken in.
-    pub(crate) fn job_id(&self) -> Option<&str> {
+    pub fn job_id(&self) -> Option<&str> {
         match self {
             Self::Accepted(accepted) | Self::Unknown { accepted, .. } => Some(&accepted.job_id),
             Self::Read { job, .. } | Self::Failed(job) | Self::Unfinished(job) => Some(&job.job_id),
@@ -55,7 +73,7 @@ impl Outcome {
     }
 
     /// The job whose reading it shares.
-    pub(crate) fn duplicate_of(&self) -> Option<&str> {
+    pub fn duplicate_of(&self) -> Option<&str> {
         match self {
             Self::Read { job, .. } | Self::Failed(job) | Self::Unfinished(job) => job.duplicate_of.as_deref(),
             _ => None,
@@ -63,7 +81,7 @@ impl Outcome {
     }
 
     /// From taking it in to its outcome.
-    pub(crate) fn seconds(&self) -> Option<f64> {
+    pub fn seconds(&self) -> Option<f64> {
         match self {
             Self::Read { job, .. } | Self::Failed(job) => job.seconds(),
             _ => None,
@@ -71,12 +89,12 @@ impl Outcome {
     }
 
     /// Whether it went as one wishes.
-    pub(crate) fn is_good(&self) -> bool {
+    pub fn is_good(&self) -> bool {
         matches!(self, Self::Accepted(_) | Self::Read { .. })
     }
 
     /// What to know before the numbers are looked at.
-    pub(crate) fn notice(&self) -> Option<&str> {
+    pub fn notice(&self) -> Option<&str> {
         match self {
             Self::Read { reading, .. } => reading.notice(),
             _ => None,
@@ -86,7 +104,7 @@ impl Outcome {
 
 impl Sent {
     /// For programs.
-    pub(crate) fn to_json(&self) -> Value {
+    pub fn to_json(&self) -> Value {
         let mut line = match &self.outcome {
             Outcome::Accepted(accepted) => json!(accepted),
             Outcome::Refused { status, reason } => {

@@ -10,7 +10,7 @@ use crate::error::Error;
 ///
 /// # Errors
 /// When a path is not there or can't be read, or when there is no file.
-pub(crate) fn files_in(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
+pub fn files_in(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
     let mut files = Vec::new();
     for path in paths {
         if fs::metadata(path).map_err(Error::file("read", path))?.is_dir() {

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::paths::files_in;
 use crate::error::Error;
-use crate::submission::files_in;
 
 /// Where the list lies in a checkout.
 const LIST: &str = "tests/data/demo.toml";
@@ -19,21 +19,20 @@ struct Samples {
 }
 
 /// The samples that `place` names: a list or a folder; without one those of the checkout.
-pub(super) fn samples(place: Option<&Path>) -> Result<Vec<PathBuf>, Error> {
+///
+/// # Errors
+/// When the list or one of its files is not there or not understood.
+pub fn samples(place: Option<&Path>) -> Result<Vec<PathBuf>, Error> {
     let place = match place {
         Some(place) => place.to_owned(),
-        None => list_of_checkout().ok_or_else(|| {
-            Error::Usage(format!(
-                "{LIST} is not here; run the demo in a checkout, or name images with --samples"
-            ))
-        })?,
+        None => list_of_checkout().ok_or_else(|| Error::NoSamples { list: LIST })?,
     };
     if place.is_dir() {
         return files_in(&[place]);
     }
     let text = std::fs::read_to_string(&place).map_err(Error::file("read", &place))?;
     let samples: Samples = toml::from_str(&text)
-        .map_err(|error| Error::Content { path: place.clone(), reason: error.message().to_owned() })?;
+        .map_err(|error| Error::List { path: place.clone(), reason: error.message().to_owned() })?;
     let folder = place.parent().unwrap_or(Path::new(""));
     files_in(&samples.images.iter().map(|image| folder.join(image)).collect::<Vec<_>>())
 }

@@ -54,10 +54,12 @@ async fn submitted_as(client: &Client, wait: Option<Duration>, name: &OsStr) -> 
     std::fs::write(folder.path().join(name), b"an image").unwrap();
     let plan = Plan { tags: Tags::default(), uploads_at_once: 1, wait };
     let files = files_in(&[folder.path().to_owned()]).unwrap();
-    let sent = submit(client, files, &plan, Output::new(true)).await;
-    for json in [true, false] {
-        show(&sent, Output::new(json));
-    }
+    let steps = std::sync::Mutex::new(Vec::new());
+    let sent = submit(client, files, &plan, &|step| steps.lock().unwrap().push(step)).await;
+    let (mut expected, read) =
+        (vec![Step::Sending(1), Step::One, Step::All], [Step::Reading(1), Step::One, Step::All]);
+    expected.extend(wait.iter().flat_map(|_| read));
+    assert_eq!(steps.into_inner().unwrap(), expected);
     assert!(sent[0].outcome.is_good());
     sent[0].to_json()
 }

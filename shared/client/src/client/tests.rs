@@ -11,6 +11,7 @@ use axum::{Json, Router};
 use serde_json::json;
 
 use super::*;
+use crate::{JobStatus, Tags, Upload};
 use hilum_events::Priority;
 
 async fn client_of(router: Router) -> Client {

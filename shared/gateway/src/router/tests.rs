@@ -1,5 +1,7 @@
 //! The gateway in front of a real HTTP service.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -13,8 +15,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use super::Gateway;
-use crate::stack::{PortCell, Probes};
+use crate::settings::{Limits, RESERVED_FILES};
+use crate::{BothServices, Destination, Gateway};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -25,10 +27,20 @@ async fn serve(router: Router) -> u16 {
     port
 }
 
-/// The base URL of a gateway in front of the two ports.
+/// The base URL of a gateway in front of the two ports; 0 for a service that was never started.
 async fn gateway(ingest: u16, projection: u16) -> String {
-    let gateway = Gateway::new(PortCell::at(ingest), PortCell::at(projection), Probes::default().into());
-    format!("http://127.0.0.1:{}", serve(gateway.router(None)).await)
+    gateway_within(ingest, projection, hilum_runtime::LEAST_OPEN_FILES).await
+}
+
+/// The same with so many files that may be open.
+async fn gateway_within(ingest: u16, projection: u16, open_files: u64) -> String {
+    let at = |name, port: u16| {
+        Destination::moving(name, move || (port != 0).then(|| ([127, 0, 0, 1], port).into()))
+    };
+    let (ingest, projection) = (at("ingest", ingest), at("projection", projection));
+    let services = BothServices::new(ingest.clone(), projection.clone()).unwrap();
+    let gateway = Gateway::new(ingest, projection, Arc::new(services), Limits::within(open_files));
+    format!("http://127.0.0.1:{}", serve(gateway.router(|| "numbers 1\n".to_owned())).await)
 }
 
 /// A port on which nobody listens.
@@ -100,10 +112,8 @@ async fn who_waits_leaves_descriptors_to_uploads_and_a_place_is_free_again_when_
     });
     let projection = serve(Router::new().route("/v1/jobs/1/events", waits)).await;
     let ingest = serve(Router::new().route("/v1/jobs", post(async || "taken"))).await;
-    let gateway = Gateway::new(PortCell::at(ingest), PortCell::at(projection), Probes::default().into());
     // Two descriptors for each of two, beside those that are reserved.
-    let gateway = gateway.within(super::RESERVED_FILES + 4);
-    let base = format!("http://127.0.0.1:{}", serve(gateway.router(None)).await);
+    let base = gateway_within(ingest, projection, RESERVED_FILES + 4).await;
     let client = hilum_runtime::http_client().build().unwrap();
     let listen = || within(client.get(format!("{base}/v1/jobs/1/events")).send());
     let mut held = Vec::new();
@@ -146,6 +156,36 @@ async fn uploads_and_closing_go_to_ingest_and_everything_else_to_projection() {
     assert_eq!(ask("DELETE", "/v1/jobs").await, "projection /v1/jobs");
     assert!(ask("GET", "/").await.contains("/openapi.json"));
     assert_eq!(ask("GET", "/livez").await, "ok\n");
+    assert_eq!(ask("GET", "/metrics").await, "numbers 1\n");
+}
+
+#[tokio::test]
+async fn the_gateway_says_which_service_is_not_ready_and_whether_uploads_are_taken() {
+    let says = |ready: bool| {
+        let waiting: BTreeMap<_, _> =
+            (!ready).then(|| ("caught up", "folding, 1 of 2")).into_iter().collect();
+        Router::new().route(
+            "/readyz",
+            any(async move || axum::Json(serde_json::json!({ "ready": ready, "waiting_for": waiting }))),
+        )
+    };
+    let base = gateway(serve(says(true)).await, serve(says(false)).await).await;
+    let client = hilum_runtime::http_client().build().unwrap();
+    let ask = async |base: &str, page: &str| {
+        let answer = within(client.get(format!("{base}{page}")).send()).await.unwrap();
+        (answer.status().as_u16(), answer.json::<hilum_runtime::StackReadiness>().await.unwrap())
+    };
+    let (status, readiness) = ask(&base, "/readyz").await;
+    assert_eq!((status, readiness.ready, readiness.takes_uploads), (503, false, true));
+    assert_eq!(readiness.waiting_for["projection/caught up"], "folding, 1 of 2");
+    assert_eq!(ask(&base, "/readyz/uploads").await.0, 200);
+    // Whoever answers there is no service of ours, and the other was never started.
+    let stranger = Router::new().fallback(async || "hello");
+    let base = gateway(0, serve(stranger).await).await;
+    let (status, readiness) = ask(&base, "/readyz/uploads").await;
+    assert_eq!((status, readiness.takes_uploads), (503, false));
+    assert_eq!(readiness.waiting_for["ingest/process"], "not started yet");
+    assert_eq!(readiness.waiting_for["projection/process"], "answers something else than its readiness");
 }
 
 #[tokio::test]
