@@ -1,4 +1,4 @@
-//! What the machine could do: `hilum-infer bench ideal` on the files of a measurement, its answer as far as it is
+//! What the machine could do: `hilum-model bench ideal` on the files of a measurement, its answer as far as it is
 //! shown here.
 
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use tokio::process::Command;
 use super::contents::Contents;
 use super::temporary::TemporaryArgs;
 use crate::error::Error;
-use hilum_stack::sibling;
+use hilum_stack::{MODEL_TOOLS, sibling};
 use hilum_terminal::Output;
 
 /// Whether and how long the ideal is measured.
@@ -29,7 +29,7 @@ pub(super) struct Ideal {
     folder: Folder,
 }
 
-/// What `hilum-infer bench ideal` says.
+/// What `hilum-model bench ideal` says.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct IdealOutcome {
     /// Those that could be read.
@@ -70,7 +70,7 @@ impl Ideal {
             return Ok(None);
         }
         output.note(format_args!("measuring {what} …"));
-        let program = sibling(crate::MODEL_TOOLS)?;
+        let program = sibling(MODEL_TOOLS)?;
         let mut command = Command::new(&program);
         command.args(["bench", "ideal", "--json", "--seconds", &self.seconds.to_string(), "--images"]);
         command.arg(&self.folder.0).kill_on_drop(true).stderr(Stdio::inherit());
@@ -79,7 +79,7 @@ impl Ideal {
         }
         let ended = command.output().await.map_err(Error::file("run", &program))?;
         if !ended.status.success() {
-            return Err(Error::Unmeasured(format!("`hilum-infer bench ideal` ended with {}", ended.status)));
+            return Err(Error::Unmeasured(format!("`hilum-model bench ideal` ended with {}", ended.status)));
         }
         let answer = serde_json::from_slice(&ended.stdout);
         answer.map(Some).map_err(|error| Error::Content { path: program, reason: error.to_string() })

@@ -28,7 +28,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use hilum_stack::become_sibling;
+use hilum_stack::{MODEL_TOOLS, become_sibling};
 use hilum_terminal::{Output, PassedOn, run_command};
 
 use crate::error::Error;
@@ -103,6 +103,3 @@ fn pass_on(benchmark: &str, args: &PassedOn, writer: &ResultWriter) -> Error {
     words.extend(args.arguments.iter().cloned());
     become_sibling(MODEL_TOOLS, &words).into()
 }
-
-/// The program that can load a model.
-pub(crate) const MODEL_TOOLS: &str = "hilum-infer";

@@ -10,7 +10,7 @@ use hilum_models::{HeaderRule, Manifest, ResizeRule, ValuesRule, Verdict, object
 #[error(
     "the model wants the preprocessing {wanted}, this release has {found}; use the release it was made for"
 )]
-pub struct OtherPreprocessing {
+pub(crate) struct OtherPreprocessing {
     wanted: String,
     found: String,
 }
@@ -19,7 +19,7 @@ pub struct OtherPreprocessing {
 ///
 /// # Errors
 /// This release has other preprocessing than the manifest names.
-pub fn preparation(manifest: &Manifest) -> Result<Preparation, OtherPreprocessing> {
+pub(crate) fn preparation(manifest: &Manifest) -> Result<Preparation, OtherPreprocessing> {
     let preparation = Preparation {
         preprocessing: Preprocessing {
             input_side_px: manifest.input_side_px,

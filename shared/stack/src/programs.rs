@@ -15,6 +15,9 @@ use crate::error::Error;
 /// The operator's commands, which run a stack as well.
 pub(crate) const HILUM: &str = "hilum";
 
+/// Makes the demonstration model; answers `hilum model` and the measurements of the model alone.
+pub const MODEL_TOOLS: &str = "hilum-model";
+
 /// Services in the order they are started, with their programs.
 pub const SERVICES: [(&str, &str); 6] = [
     ("ingest", "hilum-ingest"),

@@ -18,7 +18,7 @@ use super::leftovers::{await_leftovers, holder};
 use super::logs;
 use super::plan::{DOOR, Plan};
 use super::ports::pick_port;
-use super::programs::sibling;
+use super::programs::{MODEL_TOOLS, sibling};
 use super::settings::UpSettings;
 use super::state::{StackState, Status};
 use super::supervisor::Supervisor;
@@ -167,10 +167,10 @@ async fn make_demo_model(folder: &StateFolder) -> Result<(), Error> {
         return Ok(());
     }
     let log = folder.plain_log_of("model");
-    let mut command = Command::new(sibling("hilum-infer")?);
-    command.args(["model", "demo"]).arg(folder.model());
-    let mut process = hilum_servers::Process::start("hilum-infer", command, &log)?;
-    let ended = process.wait().await.map_err(Error::file("wait for hilum-infer in", folder.path()))?;
+    let mut command = Command::new(sibling(MODEL_TOOLS)?);
+    command.arg("demo").arg(folder.model());
+    let mut process = hilum_servers::Process::start(MODEL_TOOLS, command, &log)?;
+    let ended = process.wait().await.map_err(Error::file("wait for hilum-model in", folder.path()))?;
     if ended.success() {
         return Ok(());
     }

@@ -34,7 +34,7 @@ with --burst everything at once. Events, images and rows are as durable as in pr
 study, which is reported a second after the last of them, so that reports are part of the load from the \
 start.
 
-Before the stack starts and after it has stopped, `hilum-infer bench ideal` reads the same files in one process on \
+Before the stack starts and after it has stopped, `hilum-model bench ideal` reads the same files in one process on \
 the same cores, with nothing around it: the ratio is the pipeline's images per second to the mean of both.
 
 Then, on the idle stack and beside the same load, the same bytes are sent again: how much sooner a duplicate is \

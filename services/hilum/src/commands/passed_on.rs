@@ -7,18 +7,18 @@ use hilum_terminal::{Output, PassedOn};
 
 use crate::error::Error;
 
-/// Becomes `hilum-infer model …`; returns only if it can't.
+/// Becomes `hilum-model …`; returns only if it can't.
 pub(super) fn model(args: &PassedOn, output: Output) -> Error {
-    become_program("hilum-infer", vec!["model".into()], args, output)
+    become_program("hilum-model", args, output)
 }
 
 /// Becomes `hilum-bench …`; returns only if it can't.
 pub(super) fn bench(args: &PassedOn, output: Output) -> Error {
-    become_program("hilum-bench", Vec::new(), args, output)
+    become_program("hilum-bench", args, output)
 }
 
-fn become_program(name: &str, mut words: Vec<OsString>, args: &PassedOn, output: Output) -> Error {
-    words.extend(output.is_json().then(|| "--json".into()));
+fn become_program(name: &str, args: &PassedOn, output: Output) -> Error {
+    let mut words: Vec<OsString> = output.is_json().then(|| "--json".into()).into_iter().collect();
     words.extend(args.arguments.iter().cloned());
     become_sibling(name, &words).into()
 }

@@ -1,33 +1,29 @@
-//! The reading service and its model commands. Wiring only.
+//! The tools for model folders, which answer `hilum model`, and the measurements that load a model. Wiring only.
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use hilum_infer::bench::{self, BenchArgs};
-use hilum_infer::model_command::{self, ModelArgs};
-use hilum_infer::{Config, environment, service};
+use hilum_infer::environment;
+use hilum_infer::tools::{self, ModelCommand};
 
-/// Takes requests from the event log and reads their images with a model. `hilum-infer model` makes, shows,
-/// checks and imports model folders; `hilum-infer bench` measures.
+/// Make, show, check and import model folders
 #[derive(Parser)]
-#[command(name = "hilum-infer", version)]
-struct Serve {
-    #[command(flatten)]
-    config: Config,
-}
-
-#[derive(Parser)]
-#[command(name = "hilum-infer", version)]
-struct Commands {
+#[command(name = "hilum-model", bin_name = "hilum model", version)]
+struct CommandLine {
+    /// Print one JSON object instead of text.
+    #[arg(long, global = true)]
+    json: bool,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Make, show, check and import model folders.
-    Model(ModelArgs),
-    /// Measure what this machine can do.
+    #[command(flatten)]
+    Model(ModelCommand),
+    /// Measure what this machine can do; `hilum bench` calls it.
+    #[command(hide = true)]
     Bench(BenchArgs),
 }
 
@@ -36,15 +32,11 @@ fn main() -> ExitCode {
 }
 
 fn run() -> anyhow::Result<ExitCode> {
-    environment::prepare();
-    if std::env::args_os().nth(1).is_some_and(|first| first == "model" || first == "bench") {
-        let out = &mut std::io::stdout();
-        return match Commands::parse().command {
-            Command::Model(args) => Ok(model_command::run(&args, out)?),
-            Command::Bench(args) => bench::run(&args, out).map(|()| ExitCode::SUCCESS),
-        };
+    environment::start_with_variables();
+    let CommandLine { json, command } = CommandLine::parse();
+    let out = &mut std::io::stdout();
+    match command {
+        Command::Model(command) => Ok(tools::run(&command, json, out)?),
+        Command::Bench(args) => bench::run(&args, json, out).map(|()| ExitCode::SUCCESS),
     }
-    let Serve { config } = Serve::parse();
-    tokio::runtime::Runtime::new()?.block_on(service::run(config))?;
-    Ok(ExitCode::SUCCESS)
 }

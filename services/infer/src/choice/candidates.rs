@@ -3,9 +3,10 @@
 
 use std::num::NonZeroUsize;
 
-use crate::engine_settings::{Choice, DeviceChoice, EngineKind, EngineSettings, Precision};
-use crate::memory::ByteSize;
-use crate::{openvino, tch_engine};
+use crate::choice::memory::ByteSize;
+use crate::engine::openvino;
+use crate::engine::settings::{Choice, DeviceChoice, EngineKind, EngineSettings, Precision};
+use crate::engine::tch;
 
 /// What was asked for.
 #[derive(Debug, Clone)]
@@ -79,11 +80,7 @@ impl Machine {
     /// This one.
     pub(crate) fn here() -> Self {
         let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-        Self {
-            has_bf16: has_bf16(&cpuinfo),
-            has_cuda: tch_engine::has_cuda(0),
-            openvino: openvino::is_available(),
-        }
+        Self { has_bf16: has_bf16(&cpuinfo), has_cuda: tch::has_cuda(0), openvino: openvino::is_available() }
     }
 }
 

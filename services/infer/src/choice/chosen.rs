@@ -5,10 +5,10 @@ use serde::Serialize;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use crate::choice::self_check::CheckReport;
 use crate::engine::Engine;
-use crate::engine_settings::EngineSettings;
-use crate::load::LoadError;
-use crate::self_check::CheckReport;
+use crate::engine::load_error::LoadError;
+use crate::engine::settings::EngineSettings;
 
 /// The engine of this process, ready to read.
 pub struct Chosen {

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::candidates::Wanted;
-use crate::engine_settings::{Choice, DeviceChoice, EngineKind, Precision, Simulation, all_cores};
-use crate::memory::ByteSize;
-use crate::openvino;
+use crate::choice::candidates::Wanted;
+use crate::choice::memory::ByteSize;
+use crate::engine::openvino;
+use crate::engine::settings::{Choice, DeviceChoice, EngineKind, Precision, Simulation, all_cores};
 
 /// Which engine reads, and what it may use.
 #[derive(Debug, Clone, Args)]

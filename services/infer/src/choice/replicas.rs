@@ -4,22 +4,32 @@
 use hilum_models::ModelFolder;
 use std::num::NonZeroUsize;
 
-use crate::calibrate::measure;
-use crate::candidates::Wanted;
+use crate::choice::calibrate::measure;
+use crate::choice::candidates::Wanted;
+use crate::choice::memory::{ByteSize, Footprint, give_back_freed, resident};
+use crate::engine::load::load_engine;
+use crate::engine::load_error::LoadError;
+use crate::engine::settings::{DeviceChoice, EngineSettings};
 use crate::engine::{Engine, EngineError};
-use crate::engine_settings::{DeviceChoice, EngineSettings};
-use crate::load::{LoadError, load_engine};
-use crate::memory::{ByteSize, Footprint, give_back_freed, resident};
 
 /// Engines that compute at the same time, and the settings that they were loaded with in the end.
-pub(crate) struct Crew {
+pub(crate) struct Replicas {
     pub(crate) engines: Vec<Box<dyn Engine>>,
     pub(crate) settings: EngineSettings,
 }
 
-/// Why there is no crew.
+/// The first engine, and what is known of its memory.
+pub(crate) struct First {
+    pub(crate) engine: Box<dyn Engine>,
+    /// What the process had in use before it was loaded.
+    pub(crate) before: ByteSize,
+    /// As many images as a batch will have at most.
+    pub(crate) largest_batch: NonZeroUsize,
+}
+
+/// Why there are none.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum MusterError {
+pub(crate) enum ReplicasError {
     #[error(transparent)]
     Load(#[from] LoadError),
     #[error(transparent)]
@@ -30,23 +40,21 @@ pub(crate) enum MusterError {
     Memory { footprint: ByteSize, limit: ByteSize },
 }
 
-/// Makes the copies of an engine that was loaded with `settings` when `before` was in use. Batches will have up to
-/// `largest_batch` images.
-pub(crate) fn muster(
+/// Makes the copies of an engine that was loaded with `settings`.
+pub(crate) fn load_replicas(
     folder: &ModelFolder,
     wanted: &Wanted,
     settings: &EngineSettings,
-    first: Box<dyn Engine>,
-    before: ByteSize,
-    largest_batch: NonZeroUsize,
-) -> Result<Crew, MusterError> {
+    first: First,
+) -> Result<Replicas, ReplicasError> {
+    let First { engine: first, before, largest_batch } = first;
     let Some(limit) = wanted.memory_limit.filter(|_| is_seen(&*first, settings)) else {
         return Ok(copies(first, settings)?);
     };
-    let (first, footprint) = weigh(first, settings, before, largest_batch, limit)?;
+    let (first, footprint) = weigh(First { engine: first, before, largest_batch }, settings, limit)?;
     let fit = footprint.copies_within(limit, settings.replicas);
     let Some(replicas) = NonZeroUsize::new(fit) else {
-        return Err(MusterError::Memory { footprint: footprint.first, limit });
+        return Err(ReplicasError::Memory { footprint: footprint.first, limit });
     };
     if replicas == settings.replicas {
         return Ok(copies(first, settings)?);
@@ -61,12 +69,12 @@ pub(crate) fn muster(
     Ok(copies(load_engine(folder, &settings)?, &settings)?)
 }
 
-fn copies(first: Box<dyn Engine>, settings: &EngineSettings) -> Result<Crew, EngineError> {
+fn copies(first: Box<dyn Engine>, settings: &EngineSettings) -> Result<Replicas, EngineError> {
     let mut engines = vec![first];
     while engines.len() < settings.replicas.get() {
         engines.push(engines[0].replica()?);
     }
-    Ok(Crew { engines, settings: *settings })
+    Ok(Replicas { engines, settings: *settings })
 }
 
 /// A CUDA device's own memory is not among what the system counts for this process.
@@ -80,10 +88,8 @@ fn is_seen(engine: &dyn Engine, settings: &EngineSettings) -> bool {
 
 /// What one copy takes with a full batch, and what another adds. Gives the first back without the other.
 fn weigh(
-    first: Box<dyn Engine>,
+    First { engine: first, before, largest_batch }: First,
     settings: &EngineSettings,
-    before: ByteSize,
-    largest_batch: NonZeroUsize,
     limit: ByteSize,
 ) -> Result<(Box<dyn Engine>, Footprint), EngineError> {
     if let Some(declared) = first.declared_footprint_bytes().map(ByteSize) {

@@ -5,15 +5,16 @@ use hilum_models::ModelFolder;
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-use crate::calibrate::{CPU_BATCHES, CUDA_BATCHES, Pace, best_batch, calibrate, measure};
-use crate::candidates::{Machine, Possibility, Wanted, candidates};
-use crate::chosen::{Candidate, Chosen, SelectError};
+use crate::choice::calibrate::{CPU_BATCHES, CUDA_BATCHES, Pace, best_batch, calibrate, measure};
+use crate::choice::candidates::{Machine, Possibility, Wanted, candidates};
+use crate::choice::chosen::{Candidate, Chosen, SelectError};
+use crate::choice::memory::{ByteSize, give_back_freed, resident};
+use crate::choice::replicas::{First, Replicas, ReplicasError, load_replicas};
+use crate::choice::self_check::{CheckError, CheckReport, self_check};
+use crate::engine::load::load_engine;
+use crate::engine::load_error::LoadError;
+use crate::engine::settings::{DeviceChoice, EngineKind, EngineSettings, Precision};
 use crate::engine::{Engine, EngineError};
-use crate::engine_settings::{DeviceChoice, EngineKind, EngineSettings, Precision};
-use crate::load::{LoadError, load_engine};
-use crate::memory::{ByteSize, give_back_freed, resident};
-use crate::replicas::{Crew, MusterError, muster};
-use crate::self_check::{CheckError, CheckReport, self_check};
 
 /// For measuring all candidates together; loading and checking them comes on top.
 const CALIBRATION: Duration = Duration::from_millis(2500);
@@ -55,7 +56,7 @@ struct Selection<'a> {
 
 /// An engine that works here.
 struct Proved {
-    crew: Crew,
+    replicas: Replicas,
     report: Option<CheckReport>,
     pace: Pace,
     /// That all its replicas take.
@@ -94,10 +95,10 @@ impl From<LoadError> for Setback {
     }
 }
 
-impl From<MusterError> for Setback {
-    fn from(error: MusterError) -> Self {
+impl From<ReplicasError> for Setback {
+    fn from(error: ReplicasError) -> Self {
         match error {
-            MusterError::Load(error) => error.into(),
+            ReplicasError::Load(error) => error.into(),
             other => Self::Outcome(other.to_string()),
         }
     }
@@ -147,17 +148,18 @@ impl Selection<'_> {
         self.leave_if_far_behind(&mut *first, settings)?;
         let batches = self.batches(settings);
         let largest = batches.iter().copied().max().unwrap_or(NonZeroUsize::MIN);
-        let mut crew = muster(self.folder, self.wanted, settings, first, before, largest)?;
+        let first = First { engine: first, before, largest_batch: largest };
+        let mut replicas = load_replicas(self.folder, self.wanted, settings, first)?;
         let paces = match batches[..] {
-            [only] => vec![measure(&mut crew.engines, only, 1)?],
+            [only] => vec![measure(&mut replicas.engines, only, 1)?],
             _ => {
                 let left = self.deadline.saturating_duration_since(Instant::now());
-                calibrate(&mut crew.engines, &batches, left.min(CALIBRATION_OF_ONE))?
+                calibrate(&mut replicas.engines, &batches, left.min(CALIBRATION_OF_ONE))?
             }
         };
         let unmeasured = || Setback::Outcome("no batch could be measured".to_owned());
         let pace = *best_batch(&paces).ok_or_else(unmeasured)?;
-        Ok(Proved { crew, report, pace, memory: resident().since(before) })
+        Ok(Proved { replicas, report, pace, memory: resident().since(before) })
     }
 
     fn batches(&self, settings: &EngineSettings) -> Vec<NonZeroUsize> {
@@ -218,10 +220,10 @@ impl Selection<'_> {
         if !self.has_proof {
             tracing::warn!("the model folder has no golden cases: its numbers are not proved");
         }
-        let Proved { crew, report, pace, .. } = best.proved;
+        let Proved { replicas, report, pace, .. } = best.proved;
         Ok(Chosen {
-            engines: crew.engines,
-            settings: crew.settings,
+            engines: replicas.engines,
+            settings: replicas.settings,
             max_batch: pace.batch,
             pass: pace.pass,
             report,
@@ -237,7 +239,7 @@ fn is_reference(settings: &EngineSettings) -> bool {
 }
 
 fn reason(proved: &Proved, is_only_one: bool) -> String {
-    let EngineSettings { threads, replicas, .. } = proved.crew.settings;
+    let EngineSettings { threads, replicas, .. } = proved.replicas.settings;
     let why = if is_only_one { "chosen by the settings" } else { "chosen: the fastest that proves itself" };
     let (each_ms, batch, memory) = (ms(proved.pace.per_image), proved.pace.batch, proved.memory);
     format!(

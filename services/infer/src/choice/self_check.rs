@@ -3,8 +3,8 @@
 use hilum_models::{GoldenCase, ModelError, ModelFolder};
 use serde::Serialize;
 
+use crate::engine::settings::Precision;
 use crate::engine::{Engine, EngineError, Output};
-use crate::engine_settings::Precision;
 use crate::scores::{operating_point_score, sigmoid};
 
 /// Largest accepted difference of a logit in 32 bits.

@@ -1,69 +1,14 @@
 //! From a verified model folder to an engine that is ready to read. Knows which engine reads what, and none of their
 //! libraries; decides nothing about batches or replicas.
 
-use hilum_models::{ModelError, ModelFolder};
+use hilum_models::ModelFolder;
 
-use crate::engine::Engine;
-use crate::engine_settings::{EngineKind, EngineSettings};
-use crate::simulated::Simulated;
-use crate::{openvino, tch_engine};
-
-/// Why a model could not be loaded.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// The folder was refused.
-    #[error("the model folder was refused")]
-    Folder(#[from] ModelError),
-    /// The weights are no safetensors file.
-    #[error("the weights are not a readable safetensors file")]
-    Safetensors(#[source] safetensors::SafeTensorError),
-    /// A tensor of the weights does not fit the network.
-    #[error("the weights do not fit the network: {name} {reason}")]
-    Tensor {
-        /// As in the state dict.
-        name: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The manifest asks for an input that the built-in network does not take.
-    #[error("the built-in densenet121 takes {expected} pixels a side, model.toml says {found}")]
-    InputSide {
-        /// What the network takes.
-        expected: usize,
-        /// What the manifest says.
-        found: u32,
-    },
-    /// The device is not there.
-    #[error(
-        "CUDA device {index} is not available to this libtorch; set the device to cpu or install the CUDA libtorch"
-    )]
-    NoCuda {
-        /// As asked for.
-        index: usize,
-    },
-    /// The engine has no such arithmetic for this model or device.
-    #[error("{reason}")]
-    Precision {
-        /// What can be chosen instead.
-        reason: String,
-    },
-    /// The engine's library is not here, or does not read this kind of model.
-    #[error("{engine} is not available: {reason}")]
-    Unavailable {
-        /// For example `openvino`.
-        engine: &'static str,
-        /// What is missing, and where it comes from.
-        reason: String,
-    },
-    /// The engine's library failed.
-    #[error("{library} could not load the model: {reason}")]
-    Library {
-        /// For example `libtorch`.
-        library: &'static str,
-        /// What it said.
-        reason: String,
-    },
-}
+use crate::engine::interface::Engine;
+use crate::engine::load_error::LoadError;
+use crate::engine::openvino;
+use crate::engine::settings::{EngineKind, EngineSettings};
+use crate::engine::simulated::Simulated;
+use crate::engine::tch;
 
 /// Loads the model of a folder. Blocks for a second or so; call it off the async threads.
 ///
@@ -71,7 +16,7 @@ pub enum LoadError {
 /// The weights changed, do not fit the network, or the engine or the device is missing.
 pub fn load_engine(folder: &ModelFolder, settings: &EngineSettings) -> Result<Box<dyn Engine>, LoadError> {
     match settings.kind {
-        EngineKind::Tch => tch_engine::load(folder, settings),
+        EngineKind::Tch => tch::load(folder, settings),
         EngineKind::Openvino => openvino::load(folder, settings),
         EngineKind::Simulated(simulation) => Ok(Box::new(Simulated::new(folder.manifest(), simulation))),
     }

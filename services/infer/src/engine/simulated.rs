@@ -3,8 +3,8 @@
 
 use hilum_models::Manifest;
 
-use crate::engine::{ActivationMaps, Engine, EngineDescription, EngineError, Output};
-use crate::engine_settings::Simulation;
+use crate::engine::interface::{ActivationMaps, Engine, EngineDescription, EngineError, Output};
+use crate::engine::settings::Simulation;
 
 /// Cells along each side of a made-up map, as DenseNet-121 has them.
 const MAP_SIDE: usize = 7;

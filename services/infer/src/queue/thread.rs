@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::batcher::{BatchSettings, Job, Queue};
 use crate::engine::{Engine, EngineError, Output};
+use crate::queue::batcher::{BatchSettings, Job, Queue};
 
 /// What the worker's handle sees of one thread.
 #[derive(Default)]

@@ -9,9 +9,9 @@ use std::time::Instant;
 use hilum_events::{Priority, Site};
 use tokio::sync::{Semaphore, oneshot};
 
-use crate::batcher::{BatchSettings, Job, Lanes, Queue};
 use crate::engine::{Engine, EngineDescription, EngineError, Output};
-use crate::model_thread::{ModelThread, Pass};
+use crate::queue::batcher::{BatchSettings, Job, Lanes, Queue};
+use crate::queue::thread::{ModelThread, Pass};
 
 /// Takes images from any task and has them read in batches. Dropping it lets the threads finish what is queued and end.
 pub struct ModelWorker {

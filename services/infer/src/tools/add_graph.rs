@@ -4,12 +4,12 @@ use hilum_models::{Added, Architecture, FileRole, ModelFolder, NewFile, add_file
 use serde::Serialize;
 use std::path::Path;
 
-use crate::engine_settings::{EngineKind, EngineSettings, Precision};
-use crate::load::LoadError;
-use crate::model_check::{check_engine, on_all_cores};
-use crate::model_command::ModelCommandError;
-use crate::model_printer::Checked;
-use crate::openvino;
+use crate::engine::load_error::LoadError;
+use crate::engine::openvino;
+use crate::engine::settings::{EngineKind, EngineSettings, Precision};
+use crate::tools::check::Checked;
+use crate::tools::check::{check_engine, on_all_cores};
+use crate::tools::error::ModelCommandError;
 
 /// The ONNX file's name inside the folder.
 const FILE: &str = "densenet121.onnx";

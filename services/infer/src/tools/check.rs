@@ -5,15 +5,17 @@ use std::path::PathBuf;
 
 use clap::Args;
 use hilum_models::ModelFolder;
+use serde::Serialize;
 
-use crate::candidates::Wanted;
-use crate::engine_settings::{Choice, DeviceChoice, EngineKind, EngineSettings, Precision, all_cores};
-use crate::load::load_engine;
-use crate::model_command::ModelCommandError;
-use crate::model_printer::Checked;
-use crate::openvino;
-use crate::select::choose;
-use crate::self_check::{CheckError, self_check};
+use crate::choice::candidates::Wanted;
+use crate::choice::chosen::Candidate;
+use crate::choice::select::choose;
+use crate::choice::self_check::{CheckError, CheckReport, self_check};
+use crate::engine::EngineDescription;
+use crate::engine::load::load_engine;
+use crate::engine::openvino;
+use crate::engine::settings::{Choice, DeviceChoice, EngineKind, EngineSettings, Precision, all_cores};
+use crate::tools::error::ModelCommandError;
 
 /// What to check a model with.
 #[derive(Debug, Args)]
@@ -30,6 +32,18 @@ pub struct CheckOptions {
     /// OpenVINO's libopenvino_c.so, if it is not where `make setup` puts it.
     #[arg(long, value_name = "PATH", env = "HILUM_OPENVINO_LIBRARY")]
     openvino_library: Option<PathBuf>,
+}
+
+/// How an engine compares with the reference on the golden cases.
+#[derive(Serialize)]
+pub(crate) struct Checked {
+    pub(crate) engine: EngineDescription,
+    #[serde(flatten)]
+    pub(crate) report: CheckReport,
+    pub(crate) passed: bool,
+    /// What came into question, if it was left open which engine to check.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) candidates: Vec<Candidate>,
 }
 
 /// Runs the golden cases as the options say.

@@ -8,11 +8,11 @@ use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::import_python::{Python, PythonError};
+use crate::tools::python::{Python, PythonError};
 
 /// Of `nih-pc-chex-mimic_ch-google-openi-kaggle-densenet121-…-best.pt`, weights set `densenet121-res224-all`.
 const WEIGHTS_SHA256: &str = "56524913dd16a906422e8d8b66a7a5c46be1d82eb7ac012d8103776f1aa68899";
-const SCRIPT: &str = include_str!("../import/import_torchxrayvision.py");
+const SCRIPT: &str = include_str!("../../import/import_torchxrayvision.py");
 const LICENCE: &str = "Apache-2.0 (torchxrayvision, Cohen et al., arXiv 2111.00595); the data sets it was trained on \
                        have terms of their own; not a medical device";
 
@@ -106,7 +106,7 @@ struct Description {
 ///
 /// # Errors
 /// The weights are not the expected ones, Python fails, or the folder cannot be written.
-pub fn import(args: &ImportArgs) -> Result<ModelFolder, ImportError> {
+pub(super) fn import(args: &ImportArgs) -> Result<ModelFolder, ImportError> {
     verify(args)?;
     let python = match &args.python {
         Some(program) => Python::existing(program.clone()),

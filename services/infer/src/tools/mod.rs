@@ -1,29 +1,24 @@
-//! `model …`: makes, shows, checks, prepares and imports model folders. Writes to the given output only and starts no
-//! service.
+//! The commands on model folders: make, show, check, prepare, import. Write to the given output only and start no service.
 
-use clap::{Args, Subcommand};
-use hilum_models::{ModelError, ModelFolder, demo::write_demo};
+mod add_graph;
+mod check;
+mod error;
+mod import;
+mod print;
+mod python;
+
+use clap::Subcommand;
+use hilum_models::{ModelFolder, demo::write_demo};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::chosen::SelectError;
-use crate::import::{ImportArgs, ImportError, import};
-use crate::load::LoadError;
-use crate::model_check::{CheckOptions, check, check_engine, on_all_cores};
-use crate::model_printer::Printer;
-use crate::prepare::{Proof, prove, write_graph};
-use crate::self_check::CheckError;
+use add_graph::{Proof, prove, write_graph};
+use check::{CheckOptions, check, check_engine, on_all_cores};
+use import::{ImportArgs, import};
+use print::Printer;
 
-/// Models and their folders.
-#[derive(Debug, Args)]
-pub struct ModelArgs {
-    /// Print one JSON object instead of text.
-    #[arg(long, global = true)]
-    json: bool,
-    #[command(subcommand)]
-    command: ModelCommand,
-}
+pub use error::ModelCommandError;
 
 /// What to do with a model folder.
 #[derive(Debug, Subcommand)]
@@ -56,42 +51,13 @@ pub enum ModelCommand {
     Import(ImportArgs),
 }
 
-/// Why a model command failed.
-#[derive(Debug, thiserror::Error)]
-pub enum ModelCommandError {
-    /// The folder was refused or could not be written.
-    #[error("the model folder cannot be used")]
-    Folder(#[from] ModelError),
-    /// The model could not be loaded.
-    #[error("the model could not be loaded")]
-    Load(#[from] LoadError),
-    /// The golden cases could not be run.
-    #[error("the model could not be checked")]
-    Check(#[source] CheckError),
-    /// There is no graph for this kind of model.
-    #[error(
-        "only a densenet121 can be prepared; export another network to ONNX yourself and list it in model.toml with the \
-         role \"onnx\""
-    )]
-    NotPrepared,
-    /// No engine could be chosen.
-    #[error("the model could not be checked")]
-    Select(#[from] SelectError),
-    /// The weights could not be imported.
-    #[error("the weights could not be imported")]
-    Import(#[from] ImportError),
-    /// The output could not be written.
-    #[error("could not write the output")]
-    Output(#[from] std::io::Error),
-}
-
-/// Runs one model command.
+/// Runs one command; with `json` it says one object instead of text.
 ///
 /// # Errors
 /// As the variants of [`ModelCommandError`] say. A model that differs from its reference is exit code 1, not an error.
-pub fn run(args: &ModelArgs, out: &mut dyn Write) -> Result<ExitCode, ModelCommandError> {
-    let mut printer = Printer::new(out, args.json);
-    match &args.command {
+pub fn run(command: &ModelCommand, json: bool, out: &mut dyn Write) -> Result<ExitCode, ModelCommandError> {
+    let mut printer = Printer::new(out, json);
+    match command {
         ModelCommand::Demo { dir } => printer.folder(&write_demo(dir)?).map(|()| ExitCode::SUCCESS),
         ModelCommand::Show { dir } => printer.folder(&ModelFolder::open(dir)?).map(|()| ExitCode::SUCCESS),
         ModelCommand::Check { dir, options } => {

@@ -5,23 +5,11 @@ use serde::Serialize;
 use std::io::Write;
 use std::path::Path;
 
-use crate::chosen::Candidate;
+use crate::choice::chosen::Candidate;
 use crate::engine::EngineDescription;
-use crate::model_command::ModelCommandError;
-use crate::prepare::{Prepared, Proof};
-use crate::self_check::CheckReport;
-
-/// How an engine compares with the reference on the golden cases.
-#[derive(Serialize)]
-pub(crate) struct Checked {
-    pub(crate) engine: EngineDescription,
-    #[serde(flatten)]
-    pub(crate) report: CheckReport,
-    pub(crate) passed: bool,
-    /// What came into question, if it was left open which engine to check.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) candidates: Vec<Candidate>,
-}
+use crate::tools::add_graph::{Prepared, Proof};
+use crate::tools::check::Checked;
+use crate::tools::error::ModelCommandError;
 
 #[derive(Serialize)]
 struct Head<'a> {

@@ -13,8 +13,8 @@ use crate::commands::streams::{Differences, RESTORE_LOG, differences};
 use crate::error::Error;
 use hilum_client::Client;
 use hilum_stack::{
-    DELIVER, SERVICES, StackState, StateFolder, Versions, connect, nats_error, of_program, openvino_library,
-    sealed_facts, sibling,
+    DELIVER, MODEL_TOOLS, SERVICES, StackState, StateFolder, Versions, connect, nats_error, of_program,
+    openvino_library, sealed_facts, sibling,
 };
 
 /// Below this the log and Postgres may soon be unable to write.
@@ -24,7 +24,7 @@ const LEAST_FREE_BYTES: u64 = 2 << 30;
 const LEAST_FREE_FILES: u64 = 100_000;
 
 /// What is started beside the services: by all who read files, and by commands.
-const HELPERS: [&str; 2] = ["hilum-decoder", "hilum-bench"];
+const HELPERS: [&str; 3] = ["hilum-decoder", "hilum-bench", MODEL_TOOLS];
 
 /// More than any installation of ours has: half of what the server allows.
 const MANY_CONSUMERS: usize = 500;

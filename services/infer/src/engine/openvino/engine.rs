@@ -8,7 +8,7 @@ use openvino::{CompiledModel, Core, ElementType, InferRequest, InferenceError, S
 
 use super::contract::{Maps, Outputs};
 use super::head;
-use crate::engine::{ActivationMaps, Engine, EngineDescription, EngineError, Output};
+use crate::engine::interface::{ActivationMaps, Engine, EngineDescription, EngineError, Output};
 
 /// A compiled graph with what is needed to read with it.
 pub(super) struct Graph {

@@ -3,7 +3,7 @@
 use hilum_models::Classifier;
 use hilum_models::densenet121::{FEATURES, MAP_SIDE};
 
-use crate::engine::{ActivationMaps, Output};
+use crate::engine::interface::{ActivationMaps, Output};
 
 const CELLS: usize = MAP_SIDE * MAP_SIDE;
 

@@ -8,9 +8,9 @@ use openvino::{CompiledModel, Core, DeviceType, InferenceError, PropertyKey, RwP
 use super::contract::{self, Outputs};
 use super::engine::{Graph, OpenvinoEngine, first_line};
 use super::library;
-use crate::engine::{Engine, EngineDescription};
-use crate::engine_settings::{DeviceChoice, EngineSettings, Precision};
-use crate::load::LoadError;
+use crate::engine::interface::{Engine, EngineDescription};
+use crate::engine::load_error::LoadError;
+use crate::engine::settings::{DeviceChoice, EngineSettings, Precision};
 
 const ENGINE: &str = "openvino";
 

@@ -28,9 +28,9 @@ mod without {
 
     use hilum_models::ModelFolder;
 
-    use crate::engine::Engine;
-    use crate::engine_settings::EngineSettings;
-    use crate::load::LoadError;
+    use crate::engine::interface::Engine;
+    use crate::engine::load_error::LoadError;
+    use crate::engine::settings::EngineSettings;
 
     /// Does nothing: no library can be used.
     pub fn use_library(_path: &Path) {}

@@ -6,12 +6,12 @@
 use hilum_models::densenet121::{BLOCKS, GROWTH, INPUT_SIDE_PX, dense_layer, transition};
 use tch::{Kind, TchError, Tensor};
 
-use crate::densenet_product::NormedProduct;
-use crate::densenet_weights::{BatchNorm, Convolution, WeightTensors};
-use crate::engine::{Engine, EngineDescription, EngineError, Output};
-use crate::load::LoadError;
-use crate::tch_engine::TchSettings;
-use crate::tensors::{batch_tensor, channels_last, outputs};
+use crate::engine::interface::{Engine, EngineDescription, EngineError, Output};
+use crate::engine::load_error::LoadError;
+use crate::engine::tch::densenet_product::NormedProduct;
+use crate::engine::tch::densenet_weights::{BatchNorm, Convolution, WeightTensors};
+use crate::engine::tch::settings::TchSettings;
+use crate::engine::tch::tensors::{batch_tensor, channels_last, outputs};
 
 /// The network with its weights on one device.
 pub(crate) struct DenseNet121 {

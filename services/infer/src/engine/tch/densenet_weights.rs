@@ -6,9 +6,9 @@ use safetensors::{Dtype, SafeTensors};
 use std::collections::HashMap;
 use tch::{Device, Kind, TchError, Tensor};
 
-use crate::densenet_product::{Affine, NormedProduct};
-use crate::load::LoadError;
-use crate::tensors::channels_last;
+use crate::engine::load_error::LoadError;
+use crate::engine::tch::densenet_product::{Affine, NormedProduct};
+use crate::engine::tch::tensors::channels_last;
 
 /// All tensors of the network by name, as float32 on the host.
 pub(crate) struct WeightTensors {

@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, TchError, Tensor};
 
-use crate::engine::{ActivationMaps, EngineError, Output};
+use crate::engine::interface::{ActivationMaps, EngineError, Output};
 
 impl From<TchError> for EngineError {
     fn from(error: TchError) -> Self {

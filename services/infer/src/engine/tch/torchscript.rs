@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use tch::{CModule, IValue, Tensor};
 
-use crate::engine::{Engine, EngineDescription, EngineError, Output};
-use crate::load::LoadError;
-use crate::tch_engine::TchSettings;
-use crate::tensors::{batch_tensor, outputs};
+use crate::engine::interface::{Engine, EngineDescription, EngineError, Output};
+use crate::engine::load_error::LoadError;
+use crate::engine::tch::settings::TchSettings;
+use crate::engine::tch::tensors::{batch_tensor, outputs};
 
 /// A module with its own graph.
 pub(crate) struct TorchScript {
