@@ -15,6 +15,8 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("hilum-runtime", &[]),
         ("hilum-servers", &[]),
         ("hilum-zones", &[]),
+        ("hilum-gateway", &["hilum-runtime"]),
+        ("hilum-terminal", &["hilum-runtime"]),
         ("hilum-log", &["hilum-events"]),
         ("hilum-answers", &["hilum-events"]),
         ("hilum-blobs", &["hilum-events"]),
@@ -23,6 +25,20 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("hilum-reports", &["hilum-events", "hilum-zones"]),
         ("hilum-dicom", &["hilum-events", "hilum-imaging", "hilum-reports", "hilum-zones"]),
         ("hilum-sites", &["hilum-events", "hilum-headers", "hilum-zones"]),
+        ("hilum-client", &["hilum-events", "hilum-models", "hilum-runtime"]),
+        (
+            "hilum-stack",
+            &[
+                "hilum-blobs",
+                "hilum-client",
+                "hilum-gateway",
+                "hilum-log",
+                "hilum-models",
+                "hilum-runtime",
+                "hilum-servers",
+                "hilum-sites",
+            ],
+        ),
         ("hilum-forms", &["hilum-blobs", "hilum-dicom", "hilum-events", "hilum-imaging", "hilum-reports"]),
     ])
 }

@@ -19,10 +19,10 @@ use tracing::Instrument as _;
 
 use crate::asked::{is_wanted, tell};
 use crate::engine::{EngineError, Output};
+use crate::model_input::judge;
 use crate::plausibility::doubts;
-use crate::preparation::judge;
+use crate::queue::worker::{Announced, ModelWorker};
 use crate::reading::{Model, Seen};
-use crate::worker::{Announced, ModelWorker};
 
 /// Longest side of the picture for people, pixels: what a report of a few images shows.
 const PREVIEW_SIDE_PX: u32 = 512;

@@ -15,6 +15,7 @@ mod problem;
 mod service;
 mod serving;
 mod settings;
+mod stack_readiness;
 mod strictness;
 mod telemetry;
 mod watched_body;
@@ -30,7 +31,8 @@ pub use open_files::{LEAST_OPEN_FILES, few_open_files, held_at_once, raise_open_
 pub use problem::Problem;
 pub use service::{Service, ServiceError};
 pub use serving::{ConnectionBounds, serve_http};
-pub use settings::ServiceSettings;
+pub use settings::{FrameSettings, ServiceSettings};
+pub use stack_readiness::{PartReadiness, StackReadiness};
 pub use strictness::{is_encoded, no_query, strict};
 pub use telemetry::{Telemetry, TelemetryError};
 pub use watched_body::BodyFault;

@@ -9,9 +9,9 @@ use serde_json::Value;
 use super::StackArgs;
 use super::decisions::who;
 use super::study::text;
-use crate::client::Client;
 use crate::error::Error;
-use crate::output::Output;
+use hilum_client::Client;
+use hilum_terminal::Output;
 
 #[derive(Debug, Args)]
 pub(super) struct LogArgs {

@@ -10,9 +10,9 @@ use super::super::StackArgs;
 use super::super::decisions::{DecisionArgs, Outcome, Record, Tally, Told};
 use super::filters::Filters;
 use super::{LetterState, say_table, work};
-use crate::client::{Client, Decision};
 use crate::error::Error;
-use crate::output::Output;
+use hilum_client::{Client, Decision};
+use hilum_terminal::Output;
 
 #[derive(Debug, Args)]
 pub(super) struct DecideArgs {
@@ -94,12 +94,12 @@ async fn decide_one(client: &Client, id: u64, decision: Decision, record: &Recor
             let outcome = if answer["already"] == true { Outcome::Already } else { Outcome::Decided };
             Ok(Told { outcome, line: sentence(id, &answer), object: answer })
         }
-        Err(Error::Refused { problem }) => Ok(Told {
+        Err(hilum_client::Error::Refused { problem }) => Ok(Told {
             outcome: Outcome::Failed,
             line: format!("{id}  failed: {}", problem.detail),
             object: json!({ "id": id, "error": problem.detail, "status": problem.status }),
         }),
-        Err(error) => Err(error),
+        Err(error) => Err(error.into()),
     }
 }
 

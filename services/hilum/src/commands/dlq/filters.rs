@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::LetterState;
 use super::moment::Moment;
-use crate::client::Client;
 use crate::error::Error;
+use hilum_client::Client;
 
 /// Dead letters asked for at a time.
 const PAGE: usize = 500;

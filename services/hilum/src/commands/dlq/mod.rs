@@ -14,9 +14,9 @@ use self::decide::DecideArgs;
 use self::filters::Filters;
 use super::StackArgs;
 use super::study::text;
-use crate::client::Decision;
 use crate::error::Error;
-use crate::output::Output;
+use hilum_client::Decision;
+use hilum_terminal::Output;
 
 #[derive(Debug, Args)]
 pub(super) struct DlqArgs {

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use super::super::StackArgs;
 use super::super::decisions::{DecisionArgs, Outcome, Record, Tally, Told};
 use super::super::study::text;
-use crate::client::Client;
 use crate::error::Error;
-use crate::output::Output;
+use hilum_client::Client;
+use hilum_terminal::Output;
 
 #[derive(Debug, Args)]
 pub(super) struct TakeOutArgs {
@@ -54,11 +54,11 @@ async fn take_out(client: &Client, id: &str, record: &Record) -> Result<Told, Er
             let line = format!("{id}  {word}, study {}", text(&answer["study_id"]));
             Ok(Told { outcome, line, object: answer })
         }
-        Err(Error::Refused { problem }) => {
+        Err(hilum_client::Error::Refused { problem }) => {
             let line = format!("{id}  failed: {}", problem.detail);
             let object = json!({ "job_id": id, "error": problem.detail, "status": problem.status });
             Ok(Told { outcome: Outcome::Failed, line, object })
         }
-        Err(error) => Err(error),
+        Err(error) => Err(error.into()),
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use self::announce::{CloseArgs, ManifestArgs};
 use super::StackArgs;
 use crate::error::Error;
-use crate::output::Output;
+use hilum_terminal::Output;
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
