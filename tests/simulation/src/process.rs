@@ -11,7 +11,10 @@ use futures::future::BoxFuture;
 use hilum_dedupe::Dedupe;
 use hilum_deliver::{Courier, Triage};
 use hilum_events::{BlobRef, ReaderIdentity, Sha256Digest};
-use hilum_log::{AppendError, Follower, Handed, Handle, Log, Recorded, Reply, WorkConfig, Worker};
+use hilum_log::{
+    AppendError, Follower, Handed, Handle, Log, Recorded, Reply, TicketSubject, WorkConfig, Worker,
+    declared_consumer,
+};
 use hilum_models::ModelIdentity;
 use hilum_report::Studies;
 use hilum_sites::Sites;
@@ -637,10 +640,7 @@ async fn sweep(mut sweeper: Sweeper, log: Log, shared: Shared) -> (Sweeper, Opti
 
 /// The consumer as declared, of a lane or of the ticket that brings a message again.
 fn declared(consumer: &str, subject: &str) -> String {
-    match subject.strip_prefix("retry.due.") {
-        Some(rest) => rest.split('.').next().unwrap_or_default().to_owned(),
-        None => consumer.split("-lane-").next().unwrap_or_default().to_owned(),
-    }
+    TicketSubject::parse(subject).map_or(declared_consumer(consumer), |ticket| ticket.consumer).to_owned()
 }
 
 /// Who reads: of one release, with one set of header rules.
