@@ -10,12 +10,15 @@ use walkdir::WalkDir;
 /// What each crate of the workspace may need of the others, besides for its tests.
 fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
     BTreeMap::from([
-        ("hilum-events", &[][..]),
+        ("hilum-causes", &[][..]),
+        ("hilum-events", &[]),
+        ("hilum-faults", &[]),
         ("hilum-headers", &[]),
-        ("hilum-runtime", &[]),
+        ("hilum-retry", &[]),
+        ("hilum-runtime", &["hilum-causes"]),
         ("hilum-servers", &[]),
         ("hilum-zones", &[]),
-        ("hilum-log", &["hilum-events"]),
+        ("hilum-log", &["hilum-causes", "hilum-events", "hilum-faults", "hilum-retry"]),
         ("hilum-answers", &["hilum-events"]),
         ("hilum-blobs", &["hilum-events"]),
         ("hilum-imaging", &["hilum-events", "hilum-headers"]),

@@ -9,7 +9,6 @@ mod consumer;
 mod count;
 mod dead_letter;
 mod definition;
-mod failpoint;
 mod floors;
 mod follow;
 mod lane;
@@ -19,7 +18,6 @@ mod need;
 mod pictures;
 mod queues;
 mod recorded;
-mod retry;
 mod retry_ticket;
 mod same;
 mod server;
@@ -39,7 +37,6 @@ pub use definition::{
     ApplyError, ConsumerDefinition, Drift, Retention, StreamDefinition, apply, apply_definitions,
     apply_definitions_knowing, apply_knowing, definitions, drift, service_of, target_of,
 };
-pub use failpoint::{reach, reach_with};
 pub use floors::{FLOORS_RECORD, Floors, FloorsError, MadeAnew};
 pub use follow::Follower;
 pub use lane::{Lanes, consumer_of, declared as declared_consumer};
@@ -48,7 +45,6 @@ pub use loss::{Gap, HoleError};
 pub use need::{Need, Unmet};
 pub use queues::{ConsumerPosition, QueueDepth};
 pub use recorded::{Recorded, Trace};
-pub use retry::{Attempts, retry};
 pub use retry_ticket::Try;
 pub use same::{OtherLog, SEAL_RECORD, Seal, SealError};
 pub use server::{Answer, AwayError, LogServer, Publish, PublishFailure, Published};

@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::connection::{Log, UnavailableError};
 use crate::definition::RETRIES;
-use crate::failpoint::reach;
 use crate::server::asked;
 use crate::ticket_subject::TicketSubject;
+use hilum_faults::reach;
 
 /// One try at a message that did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

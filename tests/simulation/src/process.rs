@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use hilum_causes::causes;
 use hilum_dedupe::Dedupe;
 use hilum_deliver::{Courier, Triage};
 use hilum_events::{BlobRef, ReaderIdentity, Sha256Digest};
@@ -389,9 +390,7 @@ impl Works {
             Reply::Acknowledge if is_heard => world.memory.acknowledge(&consumer, seq),
             Reply::Terminate if is_heard => world.memory.terminate(&consumer, seq, now),
             Reply::Stop(why) => {
-                let causes = std::iter::successors(why.source(), |cause| cause.source());
-                let causes: Vec<String> = causes.map(|cause| cause.to_string()).collect();
-                return Stepped::Stopped(format!("{consumer} {seq}: {why}: {}", causes.join(": ")));
+                return Stepped::Stopped(format!("{consumer} {seq}: {}", causes(&*why).join(": ")));
             }
             _ => {}
         }
