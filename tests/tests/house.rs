@@ -103,13 +103,13 @@ fn only_the_events_know_how_a_subject_is_put_together() {
 
 /// The Rust files under these folders, each without its tests.
 fn sources(folders: &[&str]) -> Vec<(String, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let all = folders.iter().flat_map(|folder| WalkDir::new(root.join(folder))).map(Result::unwrap);
     let is_source = |path: &Path| {
-        let is_test = path.iter().any(|part| part == "tests") || path.ends_with("tests.rs");
-        path.extension().is_some_and(|extension| extension == "rs")
-            && path.iter().any(|it| it == "src")
-            && !is_test
+        let within = path.strip_prefix(root).unwrap();
+        let has = |folder: &str| within.iter().any(|part| part == folder);
+        let is_test = has("tests") || path.ends_with("tests.rs");
+        path.extension().is_some_and(|extension| extension == "rs") && has("src") && !is_test
     };
     all.filter(|entry| is_source(entry.path()))
         .map(|entry| {
