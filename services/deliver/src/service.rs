@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hilum_blobs::BlobStore;
-use hilum_events::delivery_resolutions_filter;
+use hilum_events::{all_flags_filter, all_reports_filter, delivery_resolutions_filter};
 use hilum_log::{ConsumerDefinition, Handle, Log, WorkConfig, WorkError, work};
 use hilum_runtime::{Health, with_causes};
 use tokio::task::JoinSet;
@@ -128,11 +128,8 @@ impl Deliverer {
 
     fn consumers(&self) -> Vec<ConsumerDefinition> {
         let of_target = |target: &Target| {
-            let filters = vec![
-                "evt.report-issued.>".to_owned(),
-                "evt.study-flagged.>".to_owned(),
-                delivery_resolutions_filter(&target.name),
-            ];
+            let filters =
+                vec![all_reports_filter(), all_flags_filter(), delivery_resolutions_filter(&target.name)];
             definition(target.name.as_str(), filters)
         };
         let mut consumers: Vec<_> = self.targets.targets.iter().map(of_target).collect();

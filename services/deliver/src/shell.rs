@@ -9,7 +9,8 @@ use hilum_events::{
     DeliveredObject, Envelope, Event, EventId, Matter, ReportDelivered, StudyId, delivered_filter,
     flag_filter, report_filter,
 };
-use hilum_log::{AppendError, Delivery, Failure, Handle, Log, UnavailableError, reach};
+use hilum_faults::reach;
+use hilum_log::{AppendError, Delivery, Failure, Handle, Log, UnavailableError};
 use jiff::Timestamp;
 
 use crate::domain::{Errand, errand, notice};

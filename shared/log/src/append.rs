@@ -15,12 +15,12 @@ use hilum_events::Envelope;
 
 use crate::connection::{Log, UnavailableError};
 use crate::definition::{EVENTS, definitions};
-use crate::failpoint::reach;
 use crate::recorded::{Recorded, inject_trace};
-use crate::retry::retry;
 use crate::same::OtherLog;
 use crate::server::Publish;
 use crate::trouble::{Trouble, sentence, trouble_of};
+use hilum_faults::reach;
+use hilum_retry::retry;
 
 const EXPECTED_LAST_SUBJECT_FILTER: &str = "Nats-Expected-Last-Subject-Sequence-Subject";
 
@@ -142,7 +142,7 @@ impl Log {
     ///
     /// # Errors
     /// [`AppendError::Taken`] when another fact stands in its place; [`AppendError::TooLong`] when it is longer than the
-    /// log takes; [`AppendError::Unavailable`] when the server stayed away for [`crate::Attempts::BRIEF`];
+    /// log takes; [`AppendError::Unavailable`] when the server stayed away for [`hilum_retry::Attempts::BRIEF`];
     /// [`AppendError::Full`] when there is no room for more; [`AppendError::Refused`] when the server does not take such a
     /// fact; [`AppendError::OtherLog`] when the log was cut or replaced.
     pub fn append<'a>(&'a self, envelope: &'a Envelope) -> BoxFuture<'a, Result<Appended, AppendError>> {

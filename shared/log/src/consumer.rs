@@ -10,6 +10,7 @@ use crate::connection::{Log, UnavailableError};
 use crate::definition::{ConsumerDefinition, EVENTS, RETRIES, retry_consumer};
 use crate::recorded::Recorded;
 use crate::server::asked;
+use crate::ticket_subject::due_tickets_filter;
 
 /// What became of a consumer that had to be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +38,7 @@ impl Log {
         Box::pin(async move {
             let retries = ConsumerDefinition {
                 name: retry_consumer(&definition.name),
-                filter_subjects: vec![format!("retry.due.{}.>", definition.name)],
+                filter_subjects: vec![due_tickets_filter(&definition.name)],
                 ..definition.clone()
             };
             // The retries first: who finds the consumer finds both.

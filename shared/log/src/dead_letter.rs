@@ -1,7 +1,6 @@
 //! What is kept of a message that was given up: enough to see why and to try again.
 
 use std::collections::BTreeMap;
-use std::error::Error;
 
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
@@ -15,10 +14,10 @@ use serde::{Deserialize, Serialize};
 use crate::append::AppendError;
 use crate::connection::{Log, UnavailableError};
 use crate::definition::{service_of, target_of};
-use crate::failpoint::reach;
 use crate::recorded::Recorded;
 use crate::retry_ticket::{Try, times};
 use crate::server::{Publish, asked};
+use hilum_faults::reach;
 
 /// An entry of a dead-letter stream, CBOR-encoded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -242,17 +241,6 @@ impl Log {
 
 fn stream_of(consumer: &str) -> String {
     format!("DLQ_{}", service_of(consumer).to_ascii_uppercase())
-}
-
-/// An error and its causes, outermost first.
-pub(crate) fn chain(error: &(dyn Error + 'static)) -> Vec<String> {
-    let mut texts = vec![error.to_string()];
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        texts.push(error.to_string());
-        cause = error.source();
-    }
-    texts
 }
 
 #[cfg(test)]

@@ -9,11 +9,11 @@ use std::sync::LazyLock;
 use async_nats::jetstream::consumer::{self, DeliverPolicy, pull};
 use async_nats::jetstream::stream::{RawMessageErrorKind, Stream};
 use futures::TryStreamExt as _;
-use hilum_events::in_lane;
+use hilum_events::{finds, in_lane, lane_of};
 use serde::Deserialize;
 
 use crate::connection::{Log, UnavailableError};
-use crate::definition::{ConsumerDefinition, definitions};
+use crate::definition::{ConsumerDefinition, EVENTS, definitions};
 
 /// Between the name of a consumer and the number of its lane.
 const LANE: &str = "-lane-";
@@ -67,14 +67,7 @@ impl ConsumerDefinition {
 
     /// Whether it hands out what stands under `subject`, which is without its lane.
     fn hands_out(&self, subject: &str) -> bool {
-        let matches = |filter: &String| {
-            let mut tokens = subject.split('.');
-            filter
-                .split('.')
-                .all(|wanted| tokens.next().is_some_and(|token| wanted == "*" || wanted == token))
-                && tokens.next().is_none()
-        };
-        self.filter_subjects.iter().any(matches)
+        self.filter_subjects.iter().any(|filter| finds(filter, subject))
     }
 }
 
@@ -130,6 +123,13 @@ pub(crate) fn lanes_of(consumer: &str) -> Option<Lanes> {
     laned().find(|(declared, _)| declared.name == consumer).map(|(_, lanes)| lanes)
 }
 
+/// The declared consumer that hands out the facts under `subject`, in whichever lane that is.
+pub fn consumer_of(subject: &str) -> Option<&'static str> {
+    let subject = lane_of(subject).0;
+    let of_facts = DECLARED.iter().filter(|(stream, _)| stream == EVENTS);
+    of_facts.map(|(_, consumer)| consumer).find(|it| it.hands_out(subject)).map(|it| it.name.as_str())
+}
+
 /// The consumer with lanes that hands out what stands under `subject`, which is without its lane.
 pub(crate) fn consumer_for(subject: &str) -> Option<&'static str> {
     laned().find(|(consumer, _)| consumer.hands_out(subject)).map(|(consumer, _)| consumer.name.as_str())
@@ -141,7 +141,7 @@ pub(crate) fn name_of(consumer: &str, lane: u16) -> String {
 
 /// The declared consumer that a name on the server stands for: itself, the one of whose lanes it is, or, in releases before
 /// lanes, the one of whose shares it was.
-pub(crate) fn declared(name: &str) -> &str {
+pub fn declared(name: &str) -> &str {
     let of_lane = name.rsplit_once(LANE).filter(|(consumer, _)| lanes_of(consumer).is_some());
     let of_share = || name.split_once(SHARE);
     of_lane.or_else(of_share).map_or(name, |(consumer, _)| consumer)
@@ -189,6 +189,17 @@ mod tests {
         assert_eq!(configs[0].filter_subjects, ["evt.inference-requested.*.*.routine"]);
         assert_eq!(configs[8].durable_name.as_deref(), Some("infer-routine-lane-7"));
         assert_eq!(configs[8].filter_subjects, ["evt.inference-requested.*.*.routine-7"]);
+    }
+
+    #[test]
+    fn no_fact_is_handed_out_by_two_declared_consumers() {
+        for envelope in hilum_events::samples::one_of_each() {
+            let subject = envelope.subject();
+            let of_facts = DECLARED.iter().filter(|(stream, _)| stream == EVENTS);
+            let takers = of_facts.filter(|(_, consumer)| consumer.hands_out(&subject)).count();
+            assert!(takers <= 1, "{subject}: {takers}");
+            assert_eq!(consumer_of(&subject).is_some(), takers == 1, "{subject}");
+        }
     }
 
     #[test]

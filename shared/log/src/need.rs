@@ -19,9 +19,12 @@ use crate::connection::{Log, UnavailableError};
 use crate::definition::{RETRIES, retry_consumer};
 use crate::recorded::timestamp;
 use crate::retry_ticket::Ticket;
+use crate::ticket_subject::tickets_for_need_filter;
 
 /// In the metadata of a need's consumer: what people call it.
 const NAME: &str = "hilum-need";
+/// Between the name of a consumer and the key of a need, in the name of the need's consumer.
+const FOR: &str = "-for-";
 /// Digits of a hash that stand for a need in subjects.
 const KEY_DIGITS: usize = 16;
 /// A need's consumer that no worker asked for so long is removed by the server; the next who needs it makes it anew. Its
@@ -52,16 +55,16 @@ impl Need {
 
     /// The durable consumer of what `consumer` hands out and this is needed for.
     pub(crate) fn consumer(&self, consumer: &str) -> String {
-        format!("{consumer}-for-{}", self.key)
+        format!("{consumer}{FOR}{}", self.key)
     }
 
     fn filter(&self, consumer: &str) -> String {
-        format!("retry.for-{}.{consumer}.>", self.key)
+        tickets_for_need_filter(&self.key, consumer)
     }
 
     /// Of the same form as those of other tickets, so that whoever looks for a retry of a message finds it.
     fn subject(&self, ticket: &Ticket) -> String {
-        format!("retry.for-{}.{}.{}", self.key, ticket.consumer, ticket.stream_seq)
+        ticket.subject().for_need(&self.key)
     }
 }
 
@@ -169,7 +172,7 @@ impl Log {
                     Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => continue,
                     Err(error) => return Err(UnavailableError::new(LOOK)(error)),
                 };
-                let consumer = filter.split('.').nth(2).unwrap_or_default().to_owned();
+                let consumer = info.name.rsplit_once(FOR).map_or("", |(consumer, _)| consumer).to_owned();
                 let tickets = filter.trim_end_matches('>').to_owned();
                 unmet.push(Unmet { need: need.clone(), consumer, waiting, since, tickets });
             }
@@ -207,7 +210,10 @@ fn is_worked_at(info: &consumer::Info, now: Timestamp) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use hilum_events::finds;
+
     use super::*;
+    use crate::ticket_subject::TicketSubject;
 
     #[test]
     fn needs_are_told_apart_by_their_identity_and_tickets_keep_their_form() {
@@ -221,9 +227,7 @@ mod tests {
             unanswered: 0,
         };
         let subject = one.subject(&ticket);
-        assert_eq!(subject.split('.').count(), 4, "as retry.later.infer-stat.7");
-        assert!(
-            subject.ends_with(".infer-stat.7") && one.filter("infer-stat") == subject.replace(".7", ".>")
-        );
+        assert_eq!(TicketSubject::parse(&subject), Some(ticket.subject()));
+        assert!(finds(&one.filter("infer-stat"), &subject) && !finds(&two.filter("infer-stat"), &subject));
     }
 }

@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::connection::{Log, UnavailableError};
 use crate::definition::RETRIES;
-use crate::failpoint::reach;
 use crate::server::asked;
+use crate::ticket_subject::TicketSubject;
+use hilum_faults::reach;
 
 /// One try at a message that did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,12 +99,8 @@ impl Ticket {
         Ok(bytes)
     }
 
-    fn due_subject(&self) -> String {
-        format!("retry.due.{}.{}", self.consumer, self.stream_seq)
-    }
-
-    fn later_subject(&self) -> String {
-        format!("retry.later.{}.{}", self.consumer, self.stream_seq)
+    pub(crate) fn subject(&self) -> TicketSubject<'_> {
+        TicketSubject { consumer: &self.consumer, stream_seq: self.stream_seq }
     }
 }
 
@@ -116,18 +113,22 @@ impl Log {
         wait: Duration,
     ) -> Result<(), UnavailableError> {
         if let Some(server) = &self.server {
-            let scheduled =
-                server.schedule(ticket.later_subject(), ticket.due_subject(), ticket.encode()?.into(), wait);
+            let scheduled = server.schedule(
+                ticket.subject().later(),
+                ticket.subject().due(),
+                ticket.encode()?.into(),
+                wait,
+            );
             return asked("schedule a retry", scheduled).await;
         }
         let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
         let due = self.server_time().await?.saturating_add(wait).unwrap_or(Timestamp::MAX);
         let mut headers = async_nats::HeaderMap::new();
         headers.insert(async_nats::header::NATS_SCHEDULE, format!("@at {due:.3}"));
-        headers.insert(async_nats::header::NATS_SCHEDULE_TARGET, ticket.due_subject());
+        headers.insert(async_nats::header::NATS_SCHEDULE_TARGET, ticket.subject().due());
         let message = PublishMessage::build().payload(ticket.encode()?.into()).headers(headers);
         let unavailable = || UnavailableError::new("schedule a retry");
-        let sent = self.context.send_publish(ticket.later_subject(), message).await;
+        let sent = self.context.send_publish(ticket.subject().later(), message).await;
         let scheduled = match sent {
             Ok(ack) => ack.await.map_err(unavailable()),
             Err(error) => Err(unavailable()(error)),
@@ -140,7 +141,7 @@ impl Log {
 
     /// Has the server hand out the ticket now, unless one for the same message waits to be handed out already.
     async fn retry_now(&self, ticket: &Ticket) -> Result<(), UnavailableError> {
-        match self.publish_in_place(ticket.due_subject(), ticket.encode()?, 0).await {
+        match self.publish_in_place(ticket.subject().due(), ticket.encode()?, 0).await {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == PublishErrorKind::WrongLastSequence => Ok(()),
             Err(error) => Err(UnavailableError::new("hand out a ticket")(error)),
@@ -177,7 +178,7 @@ impl Log {
         stream_seq: u64,
     ) -> BoxFuture<'a, Result<bool, UnavailableError>> {
         Box::pin(async move {
-            let filter = format!("retry.*.{consumer}.{stream_seq}");
+            let filter = TicketSubject { consumer, stream_seq }.anywhere();
             if let Some(server) = &self.server {
                 let found = asked("look for a retry", server.last_message(RETRIES, &filter)).await?;
                 return Ok(found.is_some());
@@ -202,7 +203,7 @@ impl Log {
         stream_seq: u64,
     ) -> BoxFuture<'a, Result<(), UnavailableError>> {
         Box::pin(async move {
-            let filter = format!("retry.*.{consumer}.{stream_seq}");
+            let filter = TicketSubject { consumer, stream_seq }.anywhere();
             if let Some(server) = &self.server {
                 return asked("withdraw a retry", server.remove(RETRIES, &filter)).await;
             }

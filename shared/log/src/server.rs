@@ -18,7 +18,7 @@ use crate::clock::ServerClock;
 use crate::connection::{Log, StreamPosition, UnavailableError};
 use crate::queues::ConsumerPosition;
 use crate::recorded::Recorded;
-use crate::retry::Attempts;
+use hilum_retry::Attempts;
 
 /// What a [`Log`] asks of its server. Each call is one step: the server does it whole, or the caller ended before.
 pub trait LogServer: Send + Sync {

@@ -16,8 +16,9 @@ use async_nats::jetstream::stream::{
     ConsumerUpdateError, ConsumerUpdateErrorKind, RawMessageError, RawMessageErrorKind,
 };
 
+use hilum_causes::causes;
+
 use crate::connection::UnavailableError;
-use crate::dead_letter::chain;
 
 /// Whether trying again may help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,7 +149,7 @@ fn code_of(error: &(dyn Error + 'static)) -> Option<ErrorCode> {
 
 /// The error with its causes and what to do about it, as one sentence.
 pub(crate) fn sentence(error: &(dyn Error + 'static)) -> String {
-    let mut sentence = chain(error).join(": ");
+    let mut sentence = causes(error).join(": ");
     let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(to_do) = code_of(error).and_then(to_do) {

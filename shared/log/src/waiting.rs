@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use hilum_events::{Site, in_lane, lane_of};
+use hilum_events::{Site, Subject, all_requests_filter, in_lane};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +17,6 @@ use crate::lane::{self, Found};
 use crate::ledger::{Ledger, Progress, unseen};
 use crate::same::OtherLog;
 
-const REQUESTS: &str = "evt.inference-requested.>";
 /// While nothing waits the server is not asked at all.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 const ASK_AGAIN: Duration = Duration::from_millis(500);
@@ -73,10 +72,9 @@ impl Waiting {
     }
 
     fn note(&self, subject: &str, seq: u64) {
-        let (subject, lane) = lane_of(subject);
-        let site = subject.split('.').nth(2).and_then(|site| site.parse().ok());
-        if let (Some(consumer), Some(site)) = (lane::consumer_for(subject), site) {
-            self.ledger().note(consumer, lane, seq, &site);
+        let Some(subject) = Subject::parse(subject) else { return };
+        if let (Some(consumer), Some(site)) = (lane::consumer_for(subject.of_fact), subject.site()) {
+            self.ledger().note(consumer, subject.lane, seq, &site);
         }
     }
 
@@ -170,6 +168,6 @@ impl Log {
         });
         let after = open.map(|found| found.info.ack_floor.stream_sequence).fold(last_seq, u64::min);
         self.waiting.advance(&found);
-        Ok(self.follow_places(after, &[REQUESTS]))
+        Ok(self.follow_places(after, &[&all_requests_filter()]))
     }
 }

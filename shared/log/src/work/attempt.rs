@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::handle::{AnyHandle, Delivery, Failure};
 use super::settle::{Bench, Placed};
 use crate::append::AppendError;
-use crate::retry::Attempts;
+use hilum_retry::Attempts;
 
 /// Waits between two looks whether what is away has come back.
 pub(super) const LOOK_AGAIN: Attempts = Attempts {

@@ -17,13 +17,13 @@ use super::handle::{AnyHandle, Failure};
 use super::source::{Taken, nak, report_progress};
 use super::{WorkConfig, WorkError};
 use crate::connection::{Log, UnavailableError};
-use crate::dead_letter::chain;
-use crate::failpoint::reach;
 use crate::need::KnownNeeds;
 use crate::recorded::{Place, Recorded, timestamp};
-use crate::retry::Attempts;
 use crate::retry_ticket::{Ticket, Try, times};
 use crate::trouble::Trouble;
+use hilum_causes::causes;
+use hilum_faults::reach;
+use hilum_retry::Attempts;
 
 /// Waits before a failed message is tried again.
 fn redelivery(handler: &dyn AnyHandle) -> Attempts {
@@ -267,17 +267,17 @@ impl Bench {
             Some(not_before) => {
                 let wait = self.log.wait_before(redelivery(handler), tried + 2).max(not_before);
                 tracing::warn!(error = &*source as &dyn Error, seq, ?wait, "will be tried again");
-                let tries = tries_with(placed, chain(&*source));
+                let tries = tries_with(placed, causes(&*source));
                 match self.put_off(placed, tries, 0, wait).await {
                     Ok(()) => return Ended::Later,
                     // It can't come again by a ticket: this was its last try.
-                    Err(refused) => NoTicketError { why: chain(&*source).join(": "), refused }.into(),
+                    Err(refused) => NoTicketError { why: causes(&*source).join(": "), refused }.into(),
                 }
             }
             None => source,
         };
         tracing::error!(error = &*source as &dyn Error, seq, deliveries = placed.deliveries, "given up");
-        let tries = tries_with(placed, chain(&*source));
+        let tries = tries_with(placed, causes(&*source));
         let mut looks = 2;
         loop {
             match self.log.give_up(&placed.consumer, &placed.recorded, tries.clone()).await {

@@ -10,7 +10,7 @@ use async_nats::jetstream::message::Message;
 use futures::future::join_all;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
-use hilum_events::Site;
+use hilum_events::{Site, Subject};
 use tokio_util::sync::CancellationToken;
 
 use super::calm::{Gate, InHand};
@@ -253,7 +253,7 @@ impl Source {
 
 impl Waiting {
     fn new(message: Message, counted: InHand) -> Self {
-        let site = message.subject.split('.').nth(2).and_then(|site| site.parse().ok());
+        let site = Subject::parse(&message.subject).and_then(|subject| subject.site());
         let seq = message.info().map_or(0, |info| info.stream_sequence);
         Self { message, counted, site, seq, reported_at: Instant::now() }
     }

@@ -1,5 +1,5 @@
-//! Calls to the outside world, tried again with exponential backoff and jitter. The only place that knows the
-//! crate `backoff`, which is no longer maintained: replacing it means rewriting this file.
+//! Calls to the outside world, tried again with exponential backoff and jitter. The only place that knows the crate
+//! `backoff`, which is no longer maintained: replacing it means rewriting this file.
 
 use std::future::Future;
 use std::time::Duration;
@@ -98,7 +98,7 @@ mod tests {
         assert_eq!(attempts.wait_before(u64::MAX).as_secs(), 30);
     }
 
-    #[tokio::test]
+    #[tokio::test(flavor = "current_thread")]
     async fn an_error_that_is_not_transient_is_not_tried_again() {
         let calls = std::cell::Cell::new(0);
         let outcome: Result<(), &str> = retry(

@@ -1,18 +1,18 @@
-//! Places where a test can end, hold or slow the process. Without the feature `failpoints` nothing of it is built.
+//! Points in the code where a test can end, hold or slow the process. Without the feature `failpoints` they do nothing.
 
-use hilum_events::Sha256Digest;
+use std::fmt::Display;
 
-/// Passes the place `point`. What happens there says the environment variable `FAILPOINTS`, in the words of the
-/// crate `fail`; its action `return` ends the process at once, as a kill would.
+/// Passes the point named `point`. The environment variable `FAILPOINTS` says what happens there, in the words of the crate
+/// `fail`; its action `return` ends the process at once, as a kill would.
 pub fn reach(point: &str) {
     prepare();
     fail::fail_point!(point, |_| die());
     let _ = point;
 }
 
-/// Passes the place `point`, and the one that is only for the content with this hash: `point`, a dot and the first
-/// eight digits.
-pub fn reach_with(point: &str, content: &Sha256Digest) {
+/// Passes the point named `point`, and the one that is only for the content with this hash: `point`, a dot and the first eight
+/// digits.
+pub fn reach_with(point: &str, content: &impl Display) {
     reach(point);
     if cfg!(feature = "failpoints") {
         reach(&format!("{point}.{:.8}", content.to_string()));

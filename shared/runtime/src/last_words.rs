@@ -1,23 +1,10 @@
-//! Errors as one sentence, for readiness, logs and answers, and as a program's last words.
+//! An error as a program's last words.
 
 use std::error::Error;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-/// The error and its causes in one sentence.
-pub fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let said = error.to_string();
-        // Some libraries repeat their cause in their own text.
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
-        }
-        cause = error.source();
-    }
-    text
-}
+use hilum_causes::causes;
 
 /// What a program ends with. An error is told on standard error with its causes and nothing else: a backtrace, which
 /// whoever sets `RUST_BACKTRACE` means for panics, says nothing to an operator.
@@ -30,11 +17,11 @@ pub fn exit_code<E: AsRef<dyn Error>>(outcome: Result<ExitCode, E>) -> ExitCode 
 
 fn last_words(error: &dyn Error) -> String {
     let mut words = format!("Error: {error}\n");
-    let causes: Vec<_> = std::iter::successors(error.source(), |&cause| cause.source()).collect();
-    if !causes.is_empty() {
+    let causes = causes(error);
+    if causes.len() > 1 {
         words.push_str("\nCaused by:\n");
     }
-    for cause in causes {
+    for cause in &causes[1..] {
         // Never refused by a string.
         let _ = writeln!(words, "    {cause}");
     }
