@@ -5,8 +5,8 @@ use std::future::Future;
 use hilum_events::ReportIssued;
 
 use crate::forms::{MakeError, Maker, Object};
+use crate::protocol::{Parcel, SendError, Transport};
 use crate::targets::Target;
-use crate::transport::{Parcel, SendError, Transport};
 
 /// Makes what a target is given, and hands it over.
 pub trait Outlet: Send + Sync + 'static {

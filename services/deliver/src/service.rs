@@ -13,9 +13,9 @@ use tokio_util::sync::CancellationToken;
 use crate::begin::{Begun, begin};
 use crate::forms::Maker;
 use crate::outlet::Stored;
+use crate::protocol::{PrepareError, Transport};
 use crate::shell::Courier;
 use crate::targets::{Address, TRIAGE, Target, Targets};
-use crate::transport::{PrepareError, Transport};
 use crate::triage::Triage;
 
 /// Condition of readiness: what is issued from now on reaches every target.

@@ -15,8 +15,8 @@ use jiff::Timestamp;
 use crate::domain::{Errand, errand, notice};
 use crate::forms::{MakeError, Object};
 use crate::outlet::Outlet;
+use crate::protocol::{Parcel, SendError};
 use crate::targets::{LONGEST_WAIT, Target};
-use crate::transport::{Parcel, SendError};
 
 /// The form of a flag.
 const FLAG: &str = "flag";

@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 
 use super::part10::Part10;
 use super::progress::Progress;
-use super::status::{self, Outcome};
+use super::store_status::{self as status, Outcome};
 use super::{SendError, within};
 use implicit::{EXPLICIT, IMPLICIT, to_implicit};
 

@@ -10,7 +10,7 @@ use serde::de::IgnoredAny;
 
 use super::SendError;
 use crate::forms::Object;
-use crate::http::{self, Answer, Caller};
+use crate::protocol::http::{self, Answer, Caller};
 use crate::secret::Secret;
 
 const MEDIA_TYPE: &str = "application/fhir+json";
@@ -112,7 +112,7 @@ pub(super) fn under(base: &Url, name: &str) -> Url {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::tests::answered;
+    use crate::protocol::http::tests::answered;
 
     /// A bundle with an entry for each status.
     fn response(kind: &str, statuses: &[&str]) -> String {

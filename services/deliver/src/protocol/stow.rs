@@ -11,9 +11,9 @@ use reqwest::{StatusCode, Url, header};
 use super::SendError;
 use super::fhir::under;
 use super::part10::Part10;
-use super::status::{self, Outcome};
+use super::store_status::{self as status, Outcome};
 use crate::forms::Object;
-use crate::http::{self, Answer, Caller};
+use crate::protocol::http::{self, Answer, Caller};
 use crate::secret::Secret;
 
 /// JSON is asked for; an archive that knows XML alone may answer in it.
@@ -100,7 +100,7 @@ fn stored(answer: &Answer, instance: &str) -> Result<String, SendError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::tests::answered;
+    use crate::protocol::http::tests::answered;
 
     fn outcome(status: u16, body: &str) -> Result<String, SendError> {
         stored(&answered(status, "", body), "1.3")

@@ -3,10 +3,11 @@
 mod dicom;
 mod fhir;
 mod hl7;
+pub(crate) mod http;
 mod part10;
 mod progress;
 mod s3;
-mod status;
+mod store_status;
 mod stow;
 mod webhook;
 

@@ -9,8 +9,8 @@ use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 
+use crate::protocol::SendError;
 use crate::secret::Secret;
-use crate::transport::SendError;
 
 /// Longest answer that is read, bytes: a FHIR server's to a report of 200 images has thousands of entries.
 const ANSWER_MAX: usize = 16 << 20;

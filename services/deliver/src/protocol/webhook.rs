@@ -9,7 +9,7 @@ use sha2::Sha256;
 
 use super::{Parcel, SendError};
 use crate::forms::Object;
-use crate::http::{self, Caller};
+use crate::protocol::http::{self, Caller};
 use crate::secret::Secret;
 
 /// Where a webhook is sent.
