@@ -1,46 +1,100 @@
 //! A webhook: JSON by HTTP POST, signed so that the receiver can tell who sent it and when.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use hilum_forms::Format;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
-use reqwest::{Url, header};
+use reqwest::header;
+use serde::Deserialize;
 use sha2::Sha256;
 
-use super::{Parcel, SendError};
-use crate::forms::Object;
-use crate::protocol::http::{self, Caller};
+use super::address::{self, Endpoint};
+use super::error::{SendError, SenderError};
+use super::http::{self, Caller};
+use super::sender::{ObjectSender, Sender};
+use super::settings::Settings;
 use crate::secret::Secret;
+use crate::shipment::{Object, Shipment};
 
-/// Where a webhook is sent.
-#[derive(Debug)]
-pub(super) struct Endpoint {
-    caller: Caller,
-    url: Url,
-    secret: Secret,
+/// A receiver of JSON.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "Keys")]
+pub struct WebhookSettings {
+    /// Its address.
+    pub endpoint: Endpoint,
+    /// Key of the signature. It is never sent.
+    pub secret: Secret,
+    /// Whether older revisions of a report are sent behind newer ones.
+    pub every_revision: bool,
 }
 
-impl Endpoint {
-    pub(super) fn new(
-        url: Url,
-        token: Option<Secret>,
-        secret: Secret,
-        limit: Duration,
-    ) -> Result<Self, reqwest::Error> {
-        Ok(Self { caller: Caller::new(token, limit)?, url, secret })
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keys {
+    url: Option<String>,
+    token_env: Option<String>,
+    token_file: Option<PathBuf>,
+    token_over_http: Option<bool>,
+    secret_env: Option<String>,
+    secret_file: Option<PathBuf>,
+    every_revision: Option<bool>,
+}
+
+impl TryFrom<Keys> for WebhookSettings {
+    type Error = String;
+
+    fn try_from(keys: Keys) -> Result<Self, String> {
+        let missing =
+            "`secret_env` or `secret_file` is missing; without it nobody can tell who sent a message";
+        let secret = address::secret(keys.secret_env, keys.secret_file)?.ok_or(missing)?;
+        let token = address::secret(keys.token_env, keys.token_file)?;
+        Ok(Self {
+            endpoint: Endpoint::read(keys.url, token, keys.token_over_http)?,
+            secret,
+            every_revision: keys.every_revision.unwrap_or(false),
+        })
+    }
+}
+
+impl Settings for WebhookSettings {
+    fn forms(&self) -> &'static [Format] {
+        &[Format::Json]
     }
 
+    fn takes_flags(&self) -> bool {
+        true
+    }
+
+    fn is_newest_only(&self) -> bool {
+        !self.every_revision
+    }
+
+    fn sender(&self, limit: Duration) -> Result<Box<dyn Sender>, SenderError> {
+        let caller = Caller::new(self.endpoint.token.clone(), limit)?;
+        Ok(Box::new(WebhookSender { caller, settings: self.clone() }))
+    }
+}
+
+#[derive(Debug)]
+struct WebhookSender {
+    caller: Caller,
+    settings: WebhookSettings,
+}
+
+impl ObjectSender for WebhookSender {
     /// Posts the object; a webhook has one.
-    pub(super) async fn post(&self, parcel: &Parcel, object: &Object) -> Result<String, SendError> {
-        let secret = self.secret.renewed().await;
+    async fn send_object(&self, shipment: &Shipment, object: &Object) -> Result<String, SendError> {
+        let secret = self.settings.secret.renewed().await;
         let request = |client: &reqwest::Client| {
             client
-                .post(self.url.clone())
+                .post(self.settings.endpoint.url.clone())
                 .header(header::CONTENT_TYPE, "application/json")
                 .header("hilum-signature", signature(&secret, Timestamp::now().as_second(), &object.bytes))
-                .header("hilum-site", parcel.site.as_str())
-                .header("hilum-study", parcel.study_id.to_string())
-                .header("hilum-matter", parcel.matter.token())
+                .header("hilum-site", shipment.site.as_str())
+                .header("hilum-study", shipment.study_id.to_string())
+                .header("hilum-matter", shipment.matter.token())
                 .body(object.bytes.clone())
         };
         let answer = self.caller.send(request).await?;
