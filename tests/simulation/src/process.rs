@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use hilum_causes::causes;
 use hilum_dedupe::Dedupe;
-use hilum_deliver::{Courier, Triage};
+use hilum_deliver::{TargetWorker, Triage};
 use hilum_events::{BlobRef, ReaderIdentity, Sha256Digest};
 use hilum_log::{
     AppendError, Follower, Handed, Handle, Log, Recorded, Reply, TicketSubject, WorkConfig, Worker,
@@ -37,7 +37,7 @@ pub(crate) enum Role {
     /// Flags studies.
     Triage,
     /// Delivers to the target with this number.
-    Courier(usize),
+    TargetWorker(usize),
     /// Reports studies.
     Report,
     /// Looks for what was lost.
@@ -219,11 +219,11 @@ impl Process {
                 // As the real one: only the log can fail it.
                 Body::Works(Works::new(&log, handler, consumers, 10))
             }
-            Role::Courier(number) => {
+            Role::TargetWorker(number) => {
                 let (target, temper) = &scenario.targets[number];
                 let name = target.name.to_string();
                 let way = Way { shared: shared.clone(), target: name.clone(), temper: *temper, by };
-                let handler = Courier::new(log.clone(), Arc::new(target.clone()), way);
+                let handler = TargetWorker::new(log.clone(), Arc::new(target.clone()), way);
                 let consumers = vec![format!("deliver-{name}"), format!("deliver-{name}-retry")];
                 Body::Works(Works::new(&log, handler, consumers, target.tries))
             }

@@ -124,7 +124,7 @@ impl Run {
             roles.push((Role::Triage, "triage".to_owned()));
         }
         for (number, (target, _)) in scenario.targets.iter().enumerate() {
-            roles.push((Role::Courier(number), format!("courier of {}", target.name)));
+            roles.push((Role::TargetWorker(number), format!("courier of {}", target.name)));
         }
         let copies =
             |(role, name): (Role, String)| [1, 2].map(|copy| Process::new(role, format!("{name} {copy}")));

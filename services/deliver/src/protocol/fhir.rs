@@ -2,24 +2,79 @@
 
 mod outcome;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use hilum_forms::Format;
 use reqwest::{StatusCode, Url, header};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::SendError;
-use crate::forms::Object;
-use crate::http::{self, Answer, Caller};
-use crate::secret::Secret;
+use super::address::{Endpoint, secret};
+use super::error::{SendError, SenderError};
+use super::http::{self, Answer, Caller};
+use super::sender::{ObjectSender, Sender};
+use super::settings::Settings;
+use crate::shipment::{Object, Shipment};
 
 const MEDIA_TYPE: &str = "application/fhir+json";
 /// RFC 7240.
 const PREFER: &str = "prefer";
 
 /// A FHIR service.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "Keys")]
+pub struct FhirSettings {
+    /// Its base address.
+    pub endpoint: Endpoint,
+    /// Whether older revisions of a report are sent behind newer ones.
+    pub every_revision: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keys {
+    url: Option<String>,
+    token_env: Option<String>,
+    token_file: Option<PathBuf>,
+    token_over_http: Option<bool>,
+    every_revision: Option<bool>,
+}
+
+impl TryFrom<Keys> for FhirSettings {
+    type Error = String;
+
+    fn try_from(keys: Keys) -> Result<Self, String> {
+        let token = secret(keys.token_env, keys.token_file)?;
+        Ok(Self {
+            endpoint: Endpoint::read(keys.url, token, keys.token_over_http)?,
+            every_revision: keys.every_revision.unwrap_or(false),
+        })
+    }
+}
+
+impl Settings for FhirSettings {
+    fn forms(&self) -> &'static [Format] {
+        &[Format::Fhir]
+    }
+
+    fn is_newest_only(&self) -> bool {
+        !self.every_revision
+    }
+
+    /// A conditional request first looks whether something is there: of two at once each could find nothing and make it.
+    fn at_once(&self) -> usize {
+        1
+    }
+
+    fn sender(&self, limit: Duration) -> Result<Box<dyn Sender>, SenderError> {
+        let caller = Caller::new(self.endpoint.token.clone(), limit)?;
+        Ok(Box::new(FhirSender { caller, base: self.endpoint.url.clone() }))
+    }
+}
+
 #[derive(Debug)]
-pub(super) struct Endpoint {
+struct FhirSender {
     caller: Caller,
     base: Url,
 }
@@ -31,13 +86,9 @@ struct Bundle {
     entry: Vec<IgnoredAny>,
 }
 
-impl Endpoint {
-    pub(super) fn new(base: Url, token: Option<Secret>, limit: Duration) -> Result<Self, reqwest::Error> {
-        Ok(Self { caller: Caller::new(token, limit)?, base })
-    }
-
+impl ObjectSender for FhirSender {
     /// Posts the bundle, a transaction.
-    pub(super) async fn post(&self, object: &Object) -> Result<String, SendError> {
+    async fn send_object(&self, _: &Shipment, object: &Object) -> Result<String, SendError> {
         let bundle: Result<Bundle, _> = serde_json::from_slice(&object.bytes);
         let bundle =
             bundle.map_err(|error| SendError::refused(format!("what was made is no bundle: {error}")))?;
@@ -101,18 +152,10 @@ fn not_taken(answer: &Answer) -> SendError {
     }
 }
 
-/// The address of `name` under `base`, whether or not `base` ends with a slash.
-pub(super) fn under(base: &Url, name: &str) -> Url {
-    let mut url = base.clone();
-    let path = format!("{}/{name}", base.path().trim_end_matches('/'));
-    url.set_path(&path);
-    url
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::tests::answered;
+    use crate::protocol::http::tests::answered;
 
     /// A bundle with an entry for each status.
     fn response(kind: &str, statuses: &[&str]) -> String {

@@ -1,8 +1,5 @@
 //! DICOM C-STORE: one association for all objects, one request for each (PS3.4, annex B; PS3.7, 9.1.1).
 
-mod command;
-mod implicit;
-
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,13 +10,17 @@ use dicom_ul::pdu::{
     AssociationRJServiceUserReason as UserReason, AssociationRJSource, PDataValue, PDataValueType, Pdu,
     PresentationContextNegotiated, PresentationContextResultReason,
 };
+use futures::future::BoxFuture;
 use tokio::net::TcpStream;
 
-use super::part10::Part10;
-use super::progress::Progress;
-use super::status::{self, Outcome};
-use super::{SendError, within};
-use implicit::{EXPLICIT, IMPLICIT, to_implicit};
+use super::command;
+use super::implicit::{EXPLICIT, IMPLICIT, to_implicit};
+use crate::progress::Progress;
+use crate::protocol::address::HostPort;
+use crate::protocol::error::SendError;
+use crate::protocol::part10::Part10;
+use crate::protocol::sender::{Sender, within};
+use crate::protocol::store_status::{self as status, Outcome};
 
 /// Longest command that is read, bytes: a response has some 200.
 const COMMAND_MAX: usize = 64 << 10;
@@ -29,18 +30,24 @@ const PDU_OVERHEAD: u32 = 12;
 /// A receiver of DICOM objects.
 #[derive(Debug)]
 pub(super) struct Peer {
-    pub(super) host: String,
-    pub(super) port: u16,
+    pub(super) address: HostPort,
     pub(super) called_ae: String,
     pub(super) calling_ae: String,
-    pub(super) timeout: Duration,
+    /// How long it may take for one object.
+    pub(super) limit: Duration,
 }
 
 type Association = AsyncClientAssociation<TcpStream>;
 
+impl Sender for Peer {
+    fn send<'a>(&'a self, progress: &'a Progress<'a>, _: Duration) -> BoxFuture<'a, Result<(), SendError>> {
+        Box::pin(self.store(progress))
+    }
+}
+
 impl Peer {
     /// Stores all open objects, one after the other.
-    pub(super) async fn store(&self, progress: &Progress<'_>) -> Result<(), SendError> {
+    async fn store(&self, progress: &Progress<'_>) -> Result<(), SendError> {
         let unfit = |what| SendError::refused(format!("what was made is no DICOM object: {what}"));
         let mut objects = Vec::new();
         for (number, object) in progress.open() {
@@ -49,17 +56,17 @@ impl Peer {
         if objects.is_empty() {
             return Ok(());
         }
-        let mut association = within(self.timeout, self.associate(&objects)).await?;
+        let mut association = within(self.limit, self.associate(&objects)).await?;
         match self.store_all(&mut association, &objects, progress).await {
             Ok(()) => {
                 // All is stored: how the conversation ends changes nothing.
-                if within(self.timeout, async { Ok(association.release().await) }).await.is_err() {
+                if within(self.limit, async { Ok(association.release().await) }).await.is_err() {
                     tracing::debug!("the association was not released");
                 }
                 Ok(())
             }
             Err(error) => {
-                let _ = within(self.timeout, async { Ok(association.abort().await) }).await;
+                let _ = within(self.limit, async { Ok(association.abort().await) }).await;
                 Err(error)
             }
         }
@@ -73,7 +80,7 @@ impl Peer {
         progress: &Progress<'_>,
     ) -> Result<(), SendError> {
         for (message_id, (number, object)) in (1..).zip(objects) {
-            let status = within(self.timeout, store_one(association, message_id, object)).await?;
+            let status = within(self.limit, store_one(association, message_id, object)).await?;
             let what =
                 || format!("it answered C-STORE with status {status:#06x}: {}", status::sentence(status));
             match status::of_status(status) {
@@ -92,9 +99,9 @@ impl Peer {
         let mut options = ClientAssociationOptions::new()
             .calling_ae_title(self.calling_ae.as_str())
             .called_ae_title(self.called_ae.as_str())
-            .read_timeout(self.timeout)
-            .write_timeout(self.timeout)
-            .connection_timeout(self.timeout);
+            .read_timeout(self.limit)
+            .write_timeout(self.limit)
+            .connection_timeout(self.limit);
         let contexts: BTreeSet<(&str, &str)> =
             objects.iter().map(|(_, object)| (object.sop_class, object.transfer_syntax)).collect();
         for (sop_class, transfer_syntax) in contexts {
@@ -103,7 +110,8 @@ impl Peer {
             let syntaxes = std::iter::once(transfer_syntax).chain(more).collect::<Vec<_>>();
             options = options.with_presentation_context(sop_class, syntaxes);
         }
-        options.establish_async((self.host.as_str(), self.port)).await.map_err(not_associated)
+        let HostPort { host, port } = &self.address;
+        options.establish_async((host.as_str(), *port)).await.map_err(not_associated)
     }
 }
 

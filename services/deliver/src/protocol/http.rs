@@ -1,5 +1,5 @@
 //! What is common to targets that speak HTTP: requests with a limit on time and on what is read of the answer, and what an
-//! answer's status and headers mean. Of what a target says in words nothing is kept: it may name the patient.
+//! answer's status and headers mean. No word of a target is kept: it may name the patient.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,8 +9,8 @@ use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 
+use super::error::SendError;
 use crate::secret::Secret;
-use crate::transport::SendError;
 
 /// Longest answer that is read, bytes: a FHIR server's to a report of 200 images has thousands of entries.
 const ANSWER_MAX: usize = 16 << 20;

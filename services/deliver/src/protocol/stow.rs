@@ -2,44 +2,89 @@
 
 mod answer;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
 use hilum_events::Sha256Digest;
+use hilum_forms::Format;
 use reqwest::{StatusCode, Url, header};
+use serde::Deserialize;
 
-use super::SendError;
-use super::fhir::under;
+use super::address::{Endpoint, secret};
+use super::error::{SendError, SenderError};
+use super::http::{self, Answer, Caller};
 use super::part10::Part10;
-use super::status::{self, Outcome};
-use crate::forms::Object;
-use crate::http::{self, Answer, Caller};
-use crate::secret::Secret;
+use super::sender::{ObjectSender, Sender};
+use super::settings::Settings;
+use super::store_status::{self as status, Outcome};
+use crate::shipment::{Object, Shipment};
 
 /// JSON is asked for; an archive that knows XML alone may answer in it.
 const ACCEPTED: &str = "application/dicom+json, application/dicom+xml;q=0.5";
 
 /// A DICOMweb service.
-#[derive(Debug)]
-pub(super) struct Endpoint {
-    caller: Caller,
-    base: Url,
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "Keys")]
+pub struct StowSettings {
+    /// Its base address, without `/studies`.
+    pub endpoint: Endpoint,
+    /// Whether it takes nothing of a patient without an id.
+    pub requires_patient_id: bool,
 }
 
-impl Endpoint {
-    pub(super) fn new(base: Url, token: Option<Secret>, limit: Duration) -> Result<Self, reqwest::Error> {
-        Ok(Self { caller: Caller::new(token, limit)?, base })
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keys {
+    url: Option<String>,
+    token_env: Option<String>,
+    token_file: Option<PathBuf>,
+    token_over_http: Option<bool>,
+    require_patient_id: Option<bool>,
+}
+
+impl TryFrom<Keys> for StowSettings {
+    type Error = String;
+
+    fn try_from(keys: Keys) -> Result<Self, String> {
+        let token = secret(keys.token_env, keys.token_file)?;
+        Ok(Self {
+            endpoint: Endpoint::read(keys.url, token, keys.token_over_http)?,
+            requires_patient_id: keys.require_patient_id.unwrap_or(false),
+        })
+    }
+}
+
+impl Settings for StowSettings {
+    fn forms(&self) -> &'static [Format] {
+        &[Format::DicomSr, Format::DicomSc, Format::DicomPdf]
     }
 
-    /// Stores the object.
-    pub(super) async fn store(&self, object: &Object) -> Result<String, SendError> {
+    fn requires_patient_id(&self) -> bool {
+        self.requires_patient_id
+    }
+
+    fn sender(&self, limit: Duration) -> Result<Box<dyn Sender>, SenderError> {
+        let caller = Caller::new(self.endpoint.token.clone(), limit)?;
+        Ok(Box::new(StowSender { caller, studies: self.endpoint.under("studies") }))
+    }
+}
+
+#[derive(Debug)]
+struct StowSender {
+    caller: Caller,
+    studies: Url,
+}
+
+impl ObjectSender for StowSender {
+    async fn send_object(&self, _: &Shipment, object: &Object) -> Result<String, SendError> {
         let unfit = |what| SendError::refused(format!("what was made is no DICOM object: {what}"));
         let instance = Part10::read(&object.bytes).map_err(unfit)?.sop_instance;
         let (boundary, body) = body(&object.bytes);
         let media_type = format!("multipart/related; type=\"application/dicom\"; boundary={boundary}");
         let request = |client: &reqwest::Client| {
             client
-                .post(under(&self.base, "studies"))
+                .post(self.studies.clone())
                 .header(header::CONTENT_TYPE, &media_type)
                 .header(header::ACCEPT, ACCEPTED)
                 .body(body.clone())
@@ -100,7 +145,7 @@ fn stored(answer: &Answer, instance: &str) -> Result<String, SendError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::tests::answered;
+    use crate::protocol::http::tests::answered;
 
     fn outcome(status: u16, body: &str) -> Result<String, SendError> {
         stored(&answered(status, "", body), "1.3")

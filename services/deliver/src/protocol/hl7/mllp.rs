@@ -1,10 +1,12 @@
-//! HL7 v2 over MLLP: a message between two marks, and the acknowledgement that comes back.
+//! MLLP: a message between two marks, and the acknowledgement that comes back.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::SendError;
-use crate::forms::Object;
+use crate::protocol::address::HostPort;
+use crate::protocol::error::SendError;
+use crate::protocol::sender::ObjectSender;
+use crate::shipment::{Object, Shipment};
 
 /// Before a message.
 const BEGIN: u8 = 0x0b;
@@ -17,17 +19,14 @@ const COMMIT: (u8, u8) = (0x06, 0x15);
 
 /// A receiver of messages.
 #[derive(Debug)]
-pub(super) struct Peer {
-    pub(super) host: String,
-    pub(super) port: u16,
-}
+pub(super) struct MllpSender(pub(super) HostPort);
 
-impl Peer {
+impl ObjectSender for MllpSender {
     /// Sends the message on a connection of its own and waits until it is acknowledged.
-    pub(super) async fn send(&self, object: &Object) -> Result<String, SendError> {
+    async fn send_object(&self, _: &Shipment, object: &Object) -> Result<String, SendError> {
         let message = &object.bytes;
         let sent_id = control_id(message).ok_or_else(|| SendError::refused("what was made is no message"))?;
-        let stream = TcpStream::connect((self.host.as_str(), self.port)).await;
+        let stream = TcpStream::connect((self.0.host.as_str(), self.0.port)).await;
         let mut stream = stream.map_err(|error| SendError::failed_because("it can't be reached", &error))?;
         let sent = stream.write_all(&framed(message)).await;
         sent.map_err(|error| SendError::failed_because("the connection broke", &error))?;
