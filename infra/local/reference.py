@@ -12,6 +12,8 @@ import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 METRICS = ROOT / "shared/runtime/src/metrics.toml"
+# Where the settings are that programs share.
+COMMON = "shared/runtime"
 ALERTS = ROOT / "infra/prometheus/alerts.yaml"
 
 # Variables that no option of a program names: (what it is, who reads it).
@@ -166,7 +168,7 @@ def flat(found, crate, name, shared):
     for field in found[crate, name]:
         if not field.flattens:
             yield field
-        elif field.flattens != "ServiceSettings" or shared:
+        elif shared or (COMMON, field.flattens) not in found:
             homes = [key for key in found if key[1] == field.flattens]
             homes.sort(key=lambda key: key[0] != crate)
             yield from flat(found, *homes[0], shared)
@@ -197,13 +199,18 @@ def configuration():
         "## All services",
         "",
     ]
-    lines += table(found["shared/runtime", "ServiceSettings"])
+    common = list(flat(found, COMMON, "ServiceSettings", shared=True))
+    lines += table(common)
     named = set()
-    services = [key for key in sorted(roots) if any(field.flattens == "ServiceSettings" for field in found[key])]
+    services = [key for key in sorted(roots) if any((COMMON, field.flattens) in found for field in found[key])]
     for crate, name in services:
         settings = list(flat(found, crate, name, shared=False))
         named.update((crate, field.variable) for field in settings)
-        lines += ["", f"## hilum-{crate.split('/')[1]}", ""] + table(settings)
+        has = {field.variable for field in flat(found, crate, name, shared=True)}
+        lacks = [f"`{field.variable}`" for field in common if field.variable not in has]
+        lines += ["", f"## hilum-{crate.split('/')[1]}", ""]
+        lines += [f"Has what all services have, but not {', '.join(lacks)}.", ""] if lacks else []
+        lines += table(settings)
     ups = [key for key in found if key[1] == "UpSettings"]
     for crate, name in ups:
         lines += ["", "## hilum up", "", "A whole stack on one machine. It passes on what it finds in its environment to its services.", ""]
@@ -212,7 +219,7 @@ def configuration():
               "| setting | option | unit | default | effect |", "| --- | --- | --- | --- | --- |"]
     rest = {}
     for (crate, name), settings in sorted(found.items()):
-        if (crate, name) in services or name in ("UpSettings", "ServiceSettings"):
+        if (crate, name) in services or name == "UpSettings" or crate == COMMON:
             continue
         for field in settings:
             if field.variable and (crate, field.variable) not in named:
