@@ -6,8 +6,7 @@ base=${HILUM_URL:-http://127.0.0.1:8080} study=$1
 shift
 for image; do
   curl --silent --show-error --fail-with-body --retry 8 --retry-all-errors \
-    --form "study=$study" --form "image=@$image" "$base/v1/jobs"
-  echo
+    --form "study=$study" --form "image=@$image" "$base/v1/jobs" >&2
 done
 # No more images come: the report need not wait for the quiet time.
 curl --silent --show-error --fail-with-body --request POST "$base/v1/studies/$study/close" >/dev/null

@@ -26,7 +26,7 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         what = tuple(self.headers[f"Hilum-{name}"] for name in ("Site", "Study", "Matter"))
         if what not in taken:
             # Keep it here, durably, before the answer: 204 says that Hilum need not send it again.
-            print(*what, json.loads(body).get("schema", ""), flush=True)
+            print(*what, json.loads(body).get("format", ""), flush=True)
             taken.add(what)
         self.answer(204)
 
