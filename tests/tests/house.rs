@@ -21,6 +21,8 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("hilum-gateway", &["hilum-runtime"]),
         ("hilum-terminal", &["hilum-runtime"]),
         ("hilum-log", &["hilum-causes", "hilum-events", "hilum-faults", "hilum-retry"]),
+        ("hilum-streams", &["hilum-events"]),
+        ("hilum-log", &["hilum-causes", "hilum-events", "hilum-faults", "hilum-retry", "hilum-streams"]),
         ("hilum-answers", &["hilum-events"]),
         ("hilum-blobs", &["hilum-events"]),
         ("hilum-imaging", &["hilum-events", "hilum-headers"]),
