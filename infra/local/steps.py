@@ -43,6 +43,7 @@ STEPS = {
     "run-tests": ("run the tests", lambda: False, "12 to 20 minutes"),
     "setup-interop": ("fetch the programs that look at the API, 20 MB the first time", fetched("redocly-*"), "ten seconds"),
     "run-interop": ("have other programs look at the API", lambda: False, "a minute"),
+    "reference-check": ("look whether the reference pages are what the code says", lambda: True, ""),
     "lint-tools": ("compile the tools that look at the dependencies", fetched("tools/bin/cargo-deny"),
                    "one to four minutes"),
     "format": ("look at the format of the source", lambda: True, ""),

@@ -4,9 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "in tests a panic is the report")]
 
 mod api;
+mod checked_http;
 mod desk;
 mod dicom;
-mod http;
 pub mod invariants;
 mod journal;
 mod load;
@@ -16,9 +16,9 @@ mod s3;
 mod stack;
 
 pub use api::{Upload, sample};
+pub use checked_http::{Http, Request};
 pub use desk::{Desk, Got};
 pub use dicom::with_elements;
-pub use http::{Http, Request};
 pub use journal::{Answer, Attempt, Journal};
 pub use load::{Load, LoadPlan, Sender, Shipment};
 pub use otlp::{OtlpReceiver, Span};

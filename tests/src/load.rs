@@ -17,7 +17,7 @@ use serde_json::Value;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::http::Http;
+use crate::checked_http::Http;
 use crate::journal::{Answer, Attempt, Journal};
 
 const SITES: [&str; 3] = ["north", "south", "west"];

@@ -11,7 +11,10 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use hilum_api::{Problem, ProblemType};
+use hilum_api::{
+    DeadLetter, DeadLetterList, DeadLetterStory, Decided, LetterState, Problem, ProblemType, samples,
+};
+use hilum_events::samples as events;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -25,40 +28,31 @@ struct Api {
     retried: Arc<Mutex<Vec<(String, Value)>>>,
 }
 
-fn letter(id: u64) -> Value {
-    json!({
-        "id": id, "job_id": format!("job-{id}"), "site": "north", "service": "infer", "consumer": "infer-stat",
-        "stream_seq": id, "tries": 5, "reason": "cannot fetch", "at": "2026-01-01T00:00:00Z", "state": "open",
-    })
+/// The id of a job as it stands in answers.
+fn job(id: u64) -> String {
+    events::job_id(id.into()).to_string()
 }
 
-async fn list(State(api): State<Api>, Query(query): Query<HashMap<String, String>>) -> Json<Value> {
+fn letter(id: u64) -> DeadLetter {
+    DeadLetter { id, job_id: Some(events::job_id(id.into())), ..samples::dead_letter() }
+}
+
+async fn list(State(api): State<Api>, Query(query): Query<HashMap<String, String>>) -> Json<DeadLetterList> {
     let mut said: Vec<String> = query.iter().map(|(name, value)| format!("{name}={value}")).collect();
     said.sort();
     api.asked.lock().unwrap().push(said.join(" "));
     let after = query.get("after").map_or(6, |after| after.parse().unwrap());
     let limit: usize = query["limit"].parse().unwrap();
-    let page: Vec<Value> = (1..after).rev().take(limit.min(2)).map(letter).collect();
-    let next = page.last().map(|letter| letter["id"].clone()).filter(|id| *id != 1);
-    let mut answer = json!({ "dead_letters": page, "unreadable": 0 });
-    if let Some(next) = next {
-        answer["next"] = next;
-    }
-    Json(answer)
+    let page: Vec<_> = (1..after).rev().take(limit.min(2)).map(letter).collect();
+    let next = page.last().map(|letter| letter.id).filter(|id| *id != 1);
+    Json(DeadLetterList { dead_letters: page, next, unreadable: 0 })
 }
 
 async fn show(Path(id): Path<u64>) -> Response {
     if id > 5 {
         return Problem::not_found("there is no such dead letter").into_response();
     }
-    let mut story = letter(id);
-    story["earlier"] = json!([]);
-    story["dead_letter"] = json!({
-        "subject": "evt.inference-requested.north.r.stat", "payload_size": 12,
-        "tries": [{"at": "2026-01-01T00:00:00Z", "deliveries": 1, "service_version": "0.1.0",
-            "errors": ["cannot fetch", "timed out"]}],
-    });
-    Json(story).into_response()
+    Json(DeadLetterStory { letter: letter(id), ..samples::dead_letter_story() }).into_response()
 }
 
 async fn decide(
@@ -76,12 +70,15 @@ async fn decide(
     }
     api.decided.lock().unwrap().push((id, said.clone()));
     let already = id == 3;
-    let by = if already { json!("eve") } else { said["by"].clone() };
-    let state = if word == "redrive" { "redriven" } else { "discarded" };
-    let answer = json!({
-        "id": id, "job_id": format!("job-{id}"), "state": state, "already": already, "resolved_by": by,
-        "resolved_why": said["why"], "resolved_at": "2026-01-02T00:00:00Z",
-    });
+    let by = if already { "eve" } else { said["by"].as_str().unwrap() };
+    let answer = Decided {
+        id,
+        job_id: Some(events::job_id(id.into())),
+        state: if word == "redrive" { LetterState::Redriven } else { LetterState::Discarded },
+        already,
+        resolved_by: by.to_owned(),
+        ..samples::decided()
+    };
     (if already { StatusCode::OK } else { StatusCode::ACCEPTED }, Json(answer)).into_response()
 }
 
@@ -112,7 +109,7 @@ async fn retry(State(api): State<Api>, Path(id): Path<String>, Json(said): Json<
         }
         "job-9" => Problem::not_found("there is no such job").into_response(),
         _ => {
-            let answer = json!({ "job_id": id, "state": "redriven", "resolved_by": said["by"] });
+            let answer = samples::retried();
             api.retried.lock().unwrap().push((id, said));
             (StatusCode::ACCEPTED, Json(answer)).into_response()
         }
@@ -202,7 +199,7 @@ async fn dead_letters_are_listed_page_by_page_with_the_filters_that_were_typed()
 
     let table = hilum(&base, &["dlq", "list", "--limit", "2", "--status", "all"]).await;
     let text = words(&table.stdout);
-    assert!(text.contains("job-5") && text.contains("cannot fetch") && !text.contains("job-3"), "{text}");
+    assert!(text.contains(&job(5)) && text.contains("cannot fetch") && !text.contains(&job(3)), "{text}");
     assert!(words(&table.stderr).contains("there are more"), "{}", words(&table.stderr));
 }
 
@@ -212,7 +209,7 @@ async fn a_story_is_told_for_people_and_for_programs() {
     let text = words(&hilum(&base, &["dlq", "show", "2"]).await.stdout);
     assert!(text.contains("try 1") && text.contains("because timed out"), "{text}");
     let told = lines(&hilum(&base, &["dlq", "show", "2", "--json"]).await);
-    assert_eq!(told[0]["dead_letter"]["payload_size"], 12);
+    assert_eq!(told[0]["dead_letter"]["payload_size"], 512);
     let unknown = hilum(&base, &["dlq", "show", "99"]).await;
     assert_eq!(unknown.status.code(), Some(1));
     assert!(words(&unknown.stderr).contains("there is no such dead letter"));
@@ -238,8 +235,8 @@ async fn each_dead_letter_is_decided_once_and_a_refusal_is_an_exit_code() {
     let output = hilum(&base, &typed).await;
     assert_eq!(output.status.code(), Some(0), "{}", words(&output.stderr));
     let text = words(&output.stdout);
-    assert!(text.contains("1  job job-1  discarded"), "{text}");
-    assert!(text.contains("3  job job-3  was discarded before, by eve"), "{text}");
+    assert!(text.contains(&format!("1  job {}  discarded", job(1))), "{text}");
+    assert!(text.contains(&format!("3  job {}  was discarded before, by eve", job(3))), "{text}");
     assert!(text.contains("1 discarded, 1 discarded before, 0 failed"), "{text}");
 }
 

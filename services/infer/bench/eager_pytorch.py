@@ -1,6 +1,6 @@
 """Reads with PyTorch as torchxrayvision does: DenseNet-121 of torch.nn modules in eager mode, 32 bits, NCHW.
 
-Run by `hilum-infer bench engine --pytorch`. Needs torch and nothing else. Prints one JSON object: the version, the
+Run by `hilum-model bench engine --pytorch`. Needs torch and nothing else. Prints one JSON object: the version, the
 logits of the image, and the milliseconds of each timed pass for each size of a batch.
 
 Source of the network: Huang et al., "Densely Connected Convolutional Networks"; torchxrayvision 1.5.7 `models.py`.

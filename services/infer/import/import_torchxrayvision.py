@@ -1,6 +1,6 @@
 """Turns a torchxrayvision weights file into safetensors, with golden outputs of the reference implementation.
 
-Run by `hilum-infer model import`. The weights file is a pickled module: loading it runs code from it, so its SHA-256 is
+Run by `hilum-model import`. The weights file is a pickled module: loading it runs code from it, so its SHA-256 is
 compared first, on the very bytes that are then loaded.
 
 Writes to --out: weights.safetensors, golden.json, model.json (labels, operating points, versions).

@@ -8,10 +8,10 @@ use clap::Args;
 use hilum_log::WorkConfig;
 use hilum_runtime::ServiceSettings;
 
-use crate::batcher::BatchSettings;
-use crate::chosen::Chosen;
-use crate::engine_options::EngineOptions;
-use crate::worker::ModelWorker;
+use crate::choice::chosen::Chosen;
+use crate::choice::options::EngineOptions;
+use crate::queue::batcher::BatchSettings;
+use crate::queue::worker::ModelWorker;
 
 /// Reads images with a model.
 #[derive(Debug, Clone, Args)]

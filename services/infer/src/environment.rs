@@ -18,7 +18,7 @@ const VARIABLES: [(&str, &str); 3] = [
 
 /// Starts this program over, as the same process, with the variables that make libtorch fast. Call it first in `main`.
 /// Where that is not possible the program goes on, only slower.
-pub fn prepare() {
+pub fn start_with_variables() {
     let missing = || VARIABLES.into_iter().filter(|(name, _)| std::env::var_os(name).is_none());
     if missing().next().is_some() {
         // There is no log yet to tell, and nothing to be done about it.

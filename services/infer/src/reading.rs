@@ -10,7 +10,7 @@ use hilum_imaging::Preparation;
 use hilum_models::{HeaderRule, ModelFolder};
 
 use crate::engine::{ActivationMaps, EngineDescription, Output};
-use crate::preparation::preparation;
+use crate::model_input::preparation;
 use crate::scores;
 
 /// The model of this process.

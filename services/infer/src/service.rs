@@ -10,11 +10,11 @@ use hilum_log::{CLOCK_NOTE, Log, SEAL_RECORD, work};
 use hilum_models::ModelFolder;
 use hilum_runtime::Service;
 
+use crate::choice::select::choose;
 use crate::config::Config;
+use crate::queue::worker::ModelWorker;
 use crate::reading::Model;
-use crate::select::choose;
 use crate::shell::Reader;
-use crate::worker::ModelWorker;
 
 /// Runs the service until it is asked to stop.
 ///

@@ -12,17 +12,18 @@ use hilum_events::{
     BlobRef, Envelope, Event, InferenceCompleted, InferenceRequested, ModelIdentity, ReadingFlaw,
     ReadingTimes, Site, completed_filter,
 };
+use hilum_faults::reach_with;
 use hilum_imaging::{DecodeError, DecoderPool, ModelInput, Preview};
-use hilum_log::{Delivery, Failure, Handle, Log, Need, Recorded, reach_with};
+use hilum_log::{Delivery, Failure, Handle, Log, Need, Recorded};
 use jiff::Timestamp;
 use tracing::Instrument as _;
 
 use crate::asked::{is_wanted, tell};
 use crate::engine::{EngineError, Output};
+use crate::model_input::judge;
 use crate::plausibility::doubts;
-use crate::preparation::judge;
+use crate::queue::worker::{Announced, ModelWorker};
 use crate::reading::{Model, Seen};
-use crate::worker::{Announced, ModelWorker};
 
 /// Longest side of the picture for people, pixels: what a report of a few images shows.
 const PREVIEW_SIDE_PX: u32 = 512;

@@ -43,13 +43,14 @@ pub(crate) struct Bounds {
 pub(crate) struct Found {
     /// Images on their way to a reading, in hand or not.
     pub(crate) images: u64,
-    /// Of these, those that have not reached the readers' queues; which are urgent, and whose, can't be seen there.
+    /// Of these, the ones that have not reached the readers' queues. The queues before do not show which of them are urgent, nor
+    /// which site sent them.
     pub(crate) before_readers: u64,
     /// Of these, urgent ones in the readers' queues.
     pub(crate) urgent: u64,
-    /// Of these, routine ones that are tried again; whose can't be seen there.
+    /// Of these, routine ones that are tried again. Their queue does not show which site sent them.
     pub(crate) routine_retries: u64,
-    /// Of these, those of single sites, as far as it is seen whose they are.
+    /// Of these, the images of single sites, where the queues show the site.
     pub(crate) sites: BySite,
     /// What the readers have settled, since counting began.
     pub(crate) settled: u64,
@@ -111,7 +112,7 @@ impl Admission {
     pub(crate) fn end_look(&mut self, look: Look, at: Duration, found: Found) {
         self.urgent_since_before = look.0.sum().urgent - self.stored_at_look.sum().urgent;
         self.stored_at_look = look.0;
-        // What came before the look is in what was found: who sent nothing since need not be remembered.
+        // What came before the look is in what was found: a site that has sent nothing since need not be remembered.
         self.stored.forget_where_same(&mut self.stored_at_look);
         let at_readers = found.images.saturating_sub(found.before_readers);
         self.pace.look(at, found.settled, at_readers >= BUSY);
@@ -152,7 +153,7 @@ impl Admission {
         Err(self.declined(lane, Some(site), cause))
     }
 
-    /// Lets an image in whose upload now begins; to be followed by [`Self::ended`].
+    /// Admits an image whose upload begins now. [`Self::ended`] must follow.
     ///
     /// # Errors
     /// When the lane is closed.
@@ -197,7 +198,7 @@ impl Admission {
         self.stored.sum().less(self.stored_at_look.sum()).and(self.under_way.sum())
     }
 
-    /// Images of one site that wait, as far as it is seen whose they are.
+    /// Images of one site that wait, where the queues show the site.
     fn own(&self, site: &Site) -> Lanes {
         let since = self.stored.get(site).less(self.stored_at_look.get(site));
         self.found.sites.get(site).and(since).and(self.under_way.get(site))

@@ -19,16 +19,16 @@ use utoipa_axum::routes;
 
 use crate::manifest;
 use crate::refusal::{CountsIfBrokenOff, Refusal};
-use crate::upload::{Door, DurableUpload};
+use crate::upload::{DurableUpload, Uploads};
 
-pub(crate) fn router(door: Door) -> Router {
+pub(crate) fn router(door: Uploads) -> Router {
     let (router, _) = described();
     // A sender that is refused early learns why, and its connection serves the next upload.
     router.layer(axum::middleware::map_request(linger)).with_state(door)
 }
 
 /// The routes, and what their handlers say of themselves.
-fn described() -> (Router<Door>, OpenApi) {
+fn described() -> (Router<Uploads>, OpenApi) {
     // The door counts bytes itself while they stream.
     let streams = DefaultBodyLimit::disable();
     OpenApiRouter::new()
@@ -64,7 +64,7 @@ problems!(
     )
 )]
 async fn submit(
-    State(door): State<Door>,
+    State(door): State<Uploads>,
     RawQuery(query): RawQuery,
     form: Result<Multipart, MultipartRejection>,
 ) -> Result<impl IntoResponse, Refusal> {
@@ -135,7 +135,7 @@ problems!(ExpectProblems: BrokenOff, Stalled, NotFound);
     )
 )]
 async fn expect(
-    State(door): State<Door>,
+    State(door): State<Uploads>,
     Path(named): Path<String>,
     at: Result<Query<AtSite>, QueryRejection>,
     body: Result<Bytes, BytesRejection>,
@@ -175,7 +175,7 @@ problems!(CloseProblems: NotFound);
     )
 )]
 async fn close(
-    State(door): State<Door>,
+    State(door): State<Uploads>,
     Path(named): Path<String>,
     at: Result<Query<AtSite>, QueryRejection>,
 ) -> Result<impl IntoResponse, Refusal> {

@@ -6,7 +6,7 @@ use hilum_events::{
 };
 use jiff::Timestamp;
 
-/// What the sender said beside the image.
+/// What the sender wants for the image: the text fields of the form.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Wishes {
     pub(crate) site: Site,
@@ -18,9 +18,9 @@ pub(crate) struct Wishes {
     pub(crate) prior_study: Option<StudyRef>,
 }
 
-/// What came in.
+/// What is known of an image once it is stored.
 #[derive(Debug, Clone)]
-pub(crate) struct Arrival {
+pub(crate) struct ImageFacts {
     pub(crate) image: StoredImage,
     /// The site's series that it belongs to.
     pub(crate) series: Vec<SeriesName>,
@@ -32,9 +32,9 @@ pub(crate) struct Arrival {
 ///
 /// The study is the one the sender named; else that of the DICOM Study Instance UID; else the image is a study
 /// of its own. A study is not prior to itself.
-pub(crate) fn image_stored(job_id: JobId, wishes: Wishes, arrival: Arrival, now: Timestamp) -> Envelope {
+pub(crate) fn image_stored(job_id: JobId, wishes: Wishes, arrival: ImageFacts, now: Timestamp) -> Envelope {
     let Wishes { site, study, priority, expected_images, prior_study: _ } = wishes;
-    let Arrival { image, series, prior_study_id } = arrival;
+    let ImageFacts { image, series, prior_study_id } = arrival;
     let named = study_named(&site, study.as_ref(), image.dicom.as_ref());
     let study_id = named.unwrap_or_else(|| StudyId::of_lone_job(job_id));
     let event = Event::ImageStored(ImageStored {
@@ -83,7 +83,7 @@ mod tests {
     fn stored(number: u128, wishes: Wishes, image: StoredImage) -> ImageStored {
         let prior_study_id =
             wishes.prior_study.as_ref().map(|prior| studies_meant(prior.as_str(), &wishes.site).named);
-        let arrival = Arrival { image, series: vec!["lateral".parse().unwrap()], prior_study_id };
+        let arrival = ImageFacts { image, series: vec!["lateral".parse().unwrap()], prior_study_id };
         match image_stored(samples::job_id(number), wishes, arrival, samples::at(0)).event {
             Event::ImageStored(stored) => stored,
             other => panic!("{other:?}"),

@@ -35,7 +35,7 @@ use crate::inspection::Inspector;
 use crate::known::Readings;
 use crate::slots::Slots;
 use crate::study_sizes::StudySizes;
-use crate::upload::Door;
+use crate::upload::Uploads;
 
 /// A condition of readiness.
 const SEAL: &str = "seal";
@@ -62,7 +62,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     service.health.wait_for(SEAL, "comparing the event log with its seal");
     let health = service.health.clone();
     let gate = Gate::new(config.bounds());
-    let door = Door {
+    let door = Uploads {
         log: log.clone(),
         store: store.clone(),
         gate: gate.clone(),

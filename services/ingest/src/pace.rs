@@ -1,4 +1,5 @@
-//! How fast images are read, told from looks at how much the readers have settled. Times come in; knows no door.
+//! How fast images are read, estimated from how much the readers have settled between two looks. Times come in as arguments;
+//! knows nothing of uploads.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -45,8 +46,8 @@ impl Pace {
         Self { last: None, steps: VecDeque::new(), quiet: None, per_s: ASSUMED_PER_S }
     }
 
-    /// Takes in that at time `at` the readers had settled `settled` images in all. Only while they are `busy` this tells
-    /// how fast they are; else it tells that they are not slower.
+    /// Records that at time `at` the readers had settled `settled` images in all. While they are `busy` this measures how fast
+    /// they are; else it is only a lower bound.
     pub(crate) fn look(&mut self, at: Duration, settled: u64, busy: bool) {
         let now = Step { at, settled };
         let Some(last) = self.last.replace(now) else { return };

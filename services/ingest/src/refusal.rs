@@ -18,7 +18,7 @@ use crate::admission::{Cause, Declined};
 pub(crate) struct CountsIfBrokenOff(bool);
 
 impl CountsIfBrokenOff {
-    /// From now on: who is gone has its request dropped in the midst of it.
+    /// Begins to watch the request: when its sender goes away, the server drops it half way.
     pub(crate) fn begin() -> Self {
         Self(true)
     }
@@ -81,7 +81,7 @@ pub(crate) enum Refusal {
     /// The study is not known.
     #[error("no image of study {0} was ever stored here; check the id, and the site if you gave a name")]
     UnknownStudy(String),
-    /// The study has as many images as a report tells of.
+    /// The study has as many images as one report is about.
     #[error(
         "the study has {most} images, the most that one report tells of; send this one as part of another study, or \
          have the operator allow more with HILUM_STUDY_IMAGES_MAX"
@@ -202,7 +202,7 @@ impl Refusal {
         }
     }
 
-    /// Seconds after which the same request may be taken, where that can be told.
+    /// Seconds after which the same request may be taken; `None` where that is not known.
     fn retry_after_s(&self) -> Option<u64> {
         match self {
             Self::Full { retry_after_s } | Self::LongWait { retry_after_s, .. } => Some(*retry_after_s),

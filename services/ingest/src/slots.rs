@@ -1,5 +1,6 @@
-//! Who may hold the places of uploads whose image is coming in. A sender that is slow, or silent for a while, holds its
-//! place that long; so neither routine images nor one site can hold all of them, and who is silent makes room for others.
+//! The slots of uploads whose image is coming in, and which upload may hold one. A sender that is slow, or silent for a while,
+//! holds its slot that long; so neither routine images nor one site can hold all of them, and a silent sender makes room for
+//! others.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admission::{BySite, Lanes};
 use crate::refusal::Refusal;
 
-/// Who was silent for so long may lose its place to somebody who finds none.
+/// A sender that was silent for so long may lose its slot to one that finds none.
 const MAKES_ROOM_AFTER: Duration = Duration::from_secs(5);
 
 /// The places. Cheap to clone.
@@ -62,13 +63,13 @@ impl Slots {
         Self::making_room_after(total, MAKES_ROOM_AFTER)
     }
 
-    /// The same where who is silent for so long makes room.
+    /// The same, where a sender makes room once it was silent for so long.
     pub(crate) fn making_room_after(total: usize, makes_room_after: Duration) -> Self {
         let (total, held) = (total.max(1) as u64, Mutex::default());
         Self(Arc::new(State { total, makes_room_after, held }))
     }
 
-    /// A place for an image of this site, if need be that of somebody who is silent.
+    /// A slot for an image of this site, if need be that of a silent sender.
     pub(crate) fn take(&self, lane: Priority, site: &Site) -> Result<Slot, Refusal> {
         let mut held = self.held();
         if !has_place(self.0.total, held.counts.sum(), held.counts.get(site), lane) {
@@ -123,7 +124,7 @@ impl Held {
 }
 
 impl Slot {
-    /// What is told of each piece that comes in.
+    /// Is notified of each piece that comes in, so that its sender does not count as silent.
     pub(crate) fn hearing(&self) -> Hearing {
         Hearing { slots: self.slots.clone(), number: self.number }
     }

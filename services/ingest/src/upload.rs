@@ -19,8 +19,9 @@ use hilum_events::{
     DicomIdentity, Envelope, Event, JobId, MediaType, Priority, SeriesName, Site, StoredImage,
     StudyCloseRequested, StudyId, StudyRef, study_images_filter, study_manifests_filter,
 };
+use hilum_faults::reach;
 use hilum_imaging::Inspected;
-use hilum_log::{Log, reach};
+use hilum_log::Log;
 use hilum_runtime::{BodyFault, is_encoded};
 use hilum_sites::{Header, Sites};
 use jiff::Timestamp;
@@ -28,7 +29,7 @@ use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use crate::disk::Disk;
-use crate::domain::{Arrival, Wishes, image_stored, studies_meant, study_named};
+use crate::domain::{ImageFacts, Wishes, image_stored, studies_meant, study_named};
 use crate::gate::{Admitted, Gate};
 use crate::inspection::Inspector;
 use crate::known::Readings;
@@ -73,8 +74,8 @@ struct Meant {
     site: Option<Site>,
 }
 
-/// What came in, stored or still to be kept.
-struct Arrived {
+/// An image that came in and lies in storage under a temporary key.
+struct StagedImage {
     media_type: MediaType,
     received: Received,
     admitted: Admitted,
@@ -82,13 +83,13 @@ struct Arrived {
     _slot: Slot,
 }
 
-/// What the form has said so far.
+/// What was read of the form so far.
 #[derive(Default)]
 struct Read {
     wishes: Wishes,
     /// Each text field as it came.
     said: HashMap<&'static str, String>,
-    arrived: Option<Arrived>,
+    arrived: Option<StagedImage>,
 }
 
 /// The fields of the form beside the image.
@@ -123,7 +124,7 @@ impl Door {
             Some(prior) => Some(self.study_meant(prior.as_str(), &wishes.site).await?.study_id),
             None => None,
         };
-        let arrival = Arrival { image: StoredImage { blob, media_type, dicom }, series, prior_study_id };
+        let arrival = ImageFacts { image: StoredImage { blob, media_type, dicom }, series, prior_study_id };
         let stored = image_stored(job_id, wishes, arrival, Timestamp::now());
         self.log.append(&stored).await?;
         reach("ingest.after-publish");
@@ -189,7 +190,7 @@ impl Door {
         Ok(study_id)
     }
 
-    async fn read_form(&self, mut form: Multipart) -> Result<(Wishes, Arrived), Refusal> {
+    async fn read_form(&self, mut form: Multipart) -> Result<(Wishes, StagedImage), Refusal> {
         let mut read = Read::default();
         if let Err(refusal) = self.read_fields(&mut form, &mut read).await {
             self.throw_away(read.arrived).await;
@@ -207,7 +208,7 @@ impl Door {
         Ok((wishes, arrived))
     }
 
-    async fn throw_away(&self, arrived: Option<Arrived>) {
+    async fn throw_away(&self, arrived: Option<StagedImage>) {
         if let Some(arrived) = arrived {
             self.store.discard(&arrived.received).await;
         }
@@ -215,7 +216,7 @@ impl Door {
 
     async fn read_fields(&self, form: &mut Multipart, read: &mut Read) -> Result<(), Refusal> {
         let late = |_| Refusal::Stalled(self.silence_limit);
-        // Fields are short. Who lets them trickle in is not waited for as one whose image is long.
+        // Fields are short: a sender that lets them trickle in gets no more time for all of them than for one silence.
         let mut deadline = Instant::now() + self.silence_limit;
         loop {
             let field = timeout_at(deadline, form.next_field()).await.map_err(late)?;
@@ -252,7 +253,7 @@ impl Door {
         Ok(())
     }
 
-    /// An empty field is as good as none; one that says another thing the second time is not understood.
+    /// Takes in a text field. An empty one counts as absent; one that is repeated with another value is refused.
     fn take_text(&self, name: &'static str, text: String, read: &mut Read) -> Result<(), Refusal> {
         if text.is_empty() {
             return Ok(());
@@ -283,7 +284,12 @@ impl Door {
     }
 
     /// Refuses an unknown type after its first bytes, before anything is stored.
-    async fn receive(&self, field: Field<'_>, admitted: Admitted, slot: Slot) -> Result<Arrived, Refusal> {
+    async fn receive(
+        &self,
+        field: Field<'_>,
+        admitted: Admitted,
+        slot: Slot,
+    ) -> Result<StagedImage, Refusal> {
         let (hearing, taken_away) = (slot.hearing(), slot.taken_away());
         let limit = slot.makes_room_after();
         let given_up = stream::once(async {
@@ -307,13 +313,13 @@ impl Door {
         let media_type = MediaType::recognise(&prefix).ok_or(Refusal::UnknownType)?;
         let all = stream::once(async { Ok(prefix.freeze()) }).chain(chunks);
         let received = self.store.receive(all, self.max_upload_bytes).await?;
-        Ok(Arrived { media_type, received, admitted, _slot: slot })
+        Ok(StagedImage { media_type, received, admitted, _slot: slot })
     }
 
-    /// What the image says of itself, and the study that it adds to, if there may be more images of that.
+    /// The identifiers and series in the image's header, and the study that it adds to, unless it comes alone.
     async fn identify_and_admit(
         &self,
-        arrived: &Arrived,
+        arrived: &StagedImage,
         wishes: &Wishes,
     ) -> Result<(Option<DicomIdentity>, Vec<SeriesName>, Option<StudyId>), Refusal> {
         let (dicom, series) = self.identify(arrived, &wishes.site).await?;
@@ -325,10 +331,10 @@ impl Door {
     }
 
     /// For DICOM, the identifiers and the series of the site: read in a child process, for a hostile file ends the process
-    /// that parses it. What tells the series is forgotten here.
+    /// that parses it. The header values from which the series follows are dropped here.
     async fn identify(
         &self,
-        arrived: &Arrived,
+        arrived: &StagedImage,
         site: &Site,
     ) -> Result<(Option<DicomIdentity>, Vec<SeriesName>), Refusal> {
         if arrived.media_type != MediaType::Dicom {

@@ -227,7 +227,7 @@ impl Rows {
         }
     }
 
-    /// The view `job_states` says what follows for the job; nothing is taken away here, so that it does not
+    /// The view `job_states` decides what follows for the job; nothing is taken away here, so that it does not
     /// matter which of the two facts is folded first.
     fn dead_letter_resolved(&mut self, fact: &Fact<'_>, event: &DeadLetterResolved) {
         let row = ResolutionRow {

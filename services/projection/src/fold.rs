@@ -1,11 +1,12 @@
-//! The loop: follow the log, fold batches into the tables, tell who waits. Several copies may run: the
+//! The loop: follow the log, fold batches into the tables, notify the requests that wait. Several copies may run: the
 //! position in the database lets one of them through, the others stand by.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hilum_log::{Attempts, HoleError, Log, OtherLog, Recorded, UnavailableError};
+use hilum_log::{HoleError, Log, OtherLog, Recorded, UnavailableError};
+use hilum_retry::Attempts;
 use hilum_runtime::{Health, with_causes};
 use tokio_util::sync::CancellationToken;
 
@@ -44,7 +45,7 @@ pub struct Projection {
     pub store: Store,
     /// Where events come from.
     pub log: Log,
-    /// Who is told.
+    /// Notified of each batch that was folded.
     pub progress: Progress,
     /// What `/readyz` says.
     pub health: Health,

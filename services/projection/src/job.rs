@@ -38,8 +38,8 @@ pub fn watched(job: &Job) -> Vec<Uuid> {
     [Some(job.job_id.as_uuid()), reading].into_iter().flatten().collect()
 }
 
-/// Takes in that the job, which was queued until now, shares a reading; the reading, if `envelope` says so, which the
-/// log took at `stored_at`.
+/// Adds to a queued job that it shares a reading, if `envelope` is the fact that links it, which the log took at `stored_at`.
+/// Gives that reading.
 pub fn link(
     story: &mut JobWithHistory,
     seq: u64,
@@ -59,7 +59,7 @@ pub fn link(
     Some(link.reading_id)
 }
 
-/// Takes in that the reading which the job shares was made, as the log says at `seq`: it took this at `stored_at`.
+/// Adds that the reading which the job shares was made: the fact stands at `seq`, and the log took it at `stored_at`.
 pub fn complete(story: &mut JobWithHistory, seq: u64, stored_at: Timestamp, at: Timestamp) {
     story.job.status = JobStatus::Completed;
     story.job.ended_at = story.job.started_at.max(Some(stored_at));

@@ -1,5 +1,5 @@
 //! Hilum's read side: folds all events into Postgres and answers queries from there. It writes no event and
-//! no object, and nothing it keeps is more than a copy of what the log says.
+//! no object, and all that it keeps can be made again from the log.
 
 pub mod api;
 mod batch;

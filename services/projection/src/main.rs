@@ -21,7 +21,7 @@ use hilum_runtime::{Service, exit_code};
 const WRITING: u32 = 2;
 /// Connections to Postgres for answers.
 const READING: u32 = 8;
-/// Processes that tell whose images are, for DICOM forms of reports; none runs before one is asked for.
+/// Processes that read from headers which patient images are of, for DICOM forms of reports; none runs before one is asked for.
 const DECODERS: usize = 1;
 
 #[tokio::main]
@@ -51,7 +51,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let api = Api::new(queries, log.clone(), blobs, maker, progress, service.shutdown.clone())
         .within(service.open_files);
     let fold = async {
-        // Who waits, for the figures of the API.
+        // How much waits at each consumer, for the figures of the API.
         tokio::join!(projection.run(&service.shutdown), log.watch_waiting(&service.shutdown));
         anyhow::Ok(())
     };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Error, Executor as _};
 
-/// How long a caller waits for a connection before it is told that the database is away.
+/// How long a caller waits for a connection before it is answered that the database is away.
 const ACQUIRE_LIMIT: Duration = Duration::from_secs(2);
 
 /// Settings of every session. A statement that takes longer is wrong, and a transaction that nobody goes on

@@ -9,7 +9,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 use uuid::Uuid;
 
-/// Batches a slow listener may be behind before it is told only that something changed.
+/// How many batches a slow listener may be behind before it learns only that something changed.
 const BACKLOG: usize = 256;
 
 /// Ids of jobs, readings and studies.

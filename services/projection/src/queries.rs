@@ -1,7 +1,9 @@
 //! Reading the tables. Rows come as JSON, so that ids, hashes and times are checked types from here on.
 
 use hilum_api::{Job, JobStatus, JobWithHistory, ReportRevision, StudySummary};
-use hilum_events::{BlobRef, InferenceCompleted, JobId, ReadingId, Site, StudyId};
+use hilum_events::{
+    BlobRef, InferenceCompleted, JobId, ReadingId, Site, StudyId, job_image_filter, like_pattern,
+};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -18,7 +20,7 @@ mod taken_out;
 pub use dead_letters::DeadLetterFilter;
 pub use flags::{FlaggedFilter, FlaggedRow};
 
-/// Jobs told with their study at most, where no other number is asked for.
+/// The most jobs that a study is returned with, where no other number is asked for.
 pub const STUDY_JOBS_MAX: u32 = 1000;
 
 /// Reads the tables. Cheap to clone.
@@ -57,7 +59,8 @@ pub struct JobFilter {
     pub status: Option<JobStatus>,
     /// With this code of a reason, or with these words in the reason, in capitals or not.
     pub reason: Option<String>,
-    /// Whose image was failed by a release earlier than this one: numbers with dots between them. Not those that were given up.
+    /// With an image that a release earlier than this one failed: numbers with dots between them. Jobs that were given up are
+    /// left out.
     pub failed_before_release: Option<String>,
     /// Older than this one.
     pub after: Option<JobId>,
@@ -122,12 +125,10 @@ impl Queries {
     /// # Errors
     /// When the database is away.
     pub async fn is_set_aside(&self, job_id: JobId) -> Result<bool, sqlx::Error> {
-        sqlx::query_scalar(
-            "SELECT EXISTS (SELECT FROM unreadable WHERE subject LIKE 'evt.image-stored.%.' || $1)",
-        )
-        .bind(job_id.to_string())
-        .fetch_one(&self.pool)
-        .await
+        sqlx::query_scalar("SELECT EXISTS (SELECT FROM unreadable WHERE subject LIKE $1)")
+            .bind(like_pattern(&job_image_filter(job_id)))
+            .fetch_one(&self.pool)
+            .await
     }
 
     /// Jobs, newest first.
@@ -249,7 +250,7 @@ impl Queries {
     }
 }
 
-/// Which jobs may be in a state, told by indexes alone: walking all jobs until enough of a rare state are
+/// A condition on which jobs may be in a state that indexes alone answer: walking all jobs until enough of a rare state are
 /// found takes minutes in a year's worth of them. The view has the last word.
 fn candidates(status: JobStatus) -> &'static str {
     match status {

@@ -44,7 +44,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
 }
 
 async fn look_once(config: &Config) -> anyhow::Result<ExitCode> {
-    let _telemetry = Telemetry::start("hilum-sweep", "warn", config.service.otlp_endpoint.as_deref())?;
+    let _telemetry = Telemetry::start("hilum-sweep", "warn", config.service.frame.otlp_endpoint.as_deref())?;
     let log = Log::connect(&config.service.nats_url, "hilum-sweep").await?;
     let blobs = BlobStore::open(&StoreConfig::at(&config.store_url))?;
     let never = CancellationToken::new();

@@ -32,7 +32,7 @@ pub struct Readiness {
 }
 
 /// Whether a part of a stack is ready.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PartReadiness {
     /// Whether it can do its work.
     pub ready: bool,
@@ -83,13 +83,40 @@ impl ToSchema for AnyReadiness {
 }
 
 impl PartReadiness {
+    /// A part that does its work and has nothing to say.
+    pub fn ready() -> Self {
+        Self { ready: true, ..Self::default() }
+    }
+
+    /// A part that lacks `what`, for this reason.
+    pub fn without(what: &str, why: &str) -> Self {
+        Self { waiting_for: BTreeMap::from([(what.to_owned(), why.to_owned())]), ..Self::default() }
+    }
+
     /// Whether it is not ready, and nobody has to do anything about that.
     pub fn comes_by_itself(&self) -> bool {
         !self.ready && self.waiting_for.keys().all(|what| self.progress.contains_key(what))
     }
 }
 
+impl From<Readiness> for PartReadiness {
+    fn from(Readiness { ready, waiting_for, progress, notes }: Readiness) -> Self {
+        Self { ready, waiting_for, progress, notes }
+    }
+}
+
 impl StackReadiness {
+    /// What `parts` are together, when `door` is the part that takes uploads.
+    pub fn of(parts: BTreeMap<String, PartReadiness>, door: &str) -> Self {
+        let waiting_for = parts
+            .iter()
+            .flat_map(|(name, part)| part.waiting_for.iter().map(move |(what, why)| (name, what, why)))
+            .map(|(name, what, why)| (format!("{name}/{what}"), why.clone()))
+            .collect();
+        let takes_uploads = parts.get(door).is_some_and(|door| door.ready);
+        Self { ready: parts.values().all(|part| part.ready), takes_uploads, waiting_for, parts }
+    }
+
     /// What is missing, in one line.
     pub fn words(&self) -> String {
         let words: Vec<_> = self.waiting_for.iter().map(|(what, why)| format!("{what} ({why})")).collect();

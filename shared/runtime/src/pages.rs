@@ -75,8 +75,13 @@ async fn readyz(State(pages): State<Pages>) -> impl IntoResponse {
     responses((status = 200, description = "text exposition format", body = String, content_type = "text/plain"))
 )]
 async fn metrics(State(pages): State<Pages>) -> String {
-    metrics::counter!("hilum_log_lines_dropped_total").absolute(pages.telemetry.dropped_lines());
-    pages.metrics.render()
+    rendered(&pages.metrics, &pages.telemetry)
+}
+
+/// The page for Prometheus.
+pub(crate) fn rendered(metrics: &PrometheusHandle, telemetry: &Telemetry) -> String {
+    metrics::counter!("hilum_log_lines_dropped_total").absolute(telemetry.dropped_lines());
+    metrics.render()
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::health::Health;
 use crate::open_files::{few_open_files, raise_open_files};
 use crate::pages::{self, Pages};
 use crate::serving::{ConnectionBounds, serve_http};
-use crate::settings::ServiceSettings;
+use crate::settings::FrameSettings;
 use crate::strictness::strict;
 use crate::telemetry::{Telemetry, TelemetryError};
 
@@ -76,12 +76,14 @@ impl Service {
     ///
     /// # Errors
     /// When a setting can't be used.
-    pub fn start(name: &str, settings: &ServiceSettings) -> Result<Self, ServiceError> {
+    pub fn start(name: &str, settings: &impl AsRef<FrameSettings>) -> Result<Self, ServiceError> {
+        let settings = settings.as_ref();
         let telemetry = Telemetry::start(name, &settings.log, settings.otlp_endpoint.as_deref())?;
         let metrics = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
             .set_buckets_for_metric(Matcher::Suffix("_size".to_owned()), &SIZES)?
             .install_recorder()?;
+        crate::metrics::describe_all();
         let shutdown = CancellationToken::new();
         stop_on_signal(&shutdown)?;
         let (health, open_files) = (Health::default(), raise_open_files());
@@ -144,15 +146,33 @@ impl Service {
     /// # Errors
     /// When the address can't be listened on.
     pub fn serve(&self, api: Router) -> BoxFuture<'_, Result<(), ServiceError>> {
+        let router = strict(api.merge(self.pages()), self.silence_limit);
+        self.serve_on_connections(router, 1)
+    }
+
+    /// Serves `router` and nothing beside it until shutdown; each connection takes `files` descriptors.
+    ///
+    /// # Errors
+    /// When the address can't be listened on.
+    pub fn serve_on_connections(
+        &self,
+        router: Router,
+        files: u64,
+    ) -> BoxFuture<'_, Result<(), ServiceError>> {
         Box::pin(async move {
             let address = self.listen;
             let listen = |source| ServiceError::Listen { address, source };
             let listener = TcpListener::bind(address).await.map_err(listen)?;
             tracing::info!(address = %listener.local_addr().map_err(listen)?, "serving");
-            let router = strict(api.merge(self.pages()), self.silence_limit);
-            let bounds = ConnectionBounds::within(self.open_files, 1, self.silence_limit);
+            let bounds = ConnectionBounds::within(self.open_files, files, self.silence_limit);
             serve_http(listener, router, bounds, self.shutdown.clone()).await.map_err(ServiceError::Serve)
         })
+    }
+
+    /// What `/metrics` shows, for a program with pages of its own.
+    pub fn metrics_page(&self) -> impl Fn() -> String + Send + Sync + 'static {
+        let (metrics, telemetry) = (self.metrics.clone(), self.telemetry.clone());
+        move || pages::rendered(&metrics, &telemetry)
     }
 
     /// Runs the service's work and its pages side by side. When one ends, the other is asked to end too; the

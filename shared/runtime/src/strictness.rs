@@ -25,6 +25,10 @@ async fn keep_to_rules(request: Request, next: Next, silence_limit: Duration) ->
         let detail = "the address has an encoded control character, such as %00; names and ids have none";
         return Problem::new(ProblemType::Malformed, detail).into_response();
     }
+    if !is_utf8(request.uri()) {
+        let detail = "the address has bytes that are no UTF-8, such as %FF; names and ids have none";
+        return Problem::new(ProblemType::Malformed, detail).into_response();
+    }
     if is_encoded(request.headers(), &header::CONTENT_ENCODING) {
         return encoded();
     }
@@ -72,6 +76,11 @@ fn has_control_characters(uri: &Uri) -> bool {
     parts.iter().any(|part| decoded(part.as_bytes()).any(|byte| byte.is_ascii_control()))
 }
 
+/// Whether the path is, decoded. A page could not read it, and would not answer by a problem.
+fn is_utf8(uri: &Uri) -> bool {
+    String::from_utf8(decoded(uri.path().as_bytes()).collect()).is_ok()
+}
+
 fn decoded(bytes: &[u8]) -> impl Iterator<Item = u8> {
     let digit = |place: usize| char::from(*bytes.get(place)?).to_digit(16);
     let mut place = 0;
@@ -103,6 +112,15 @@ mod tests {
         }
         for address in ["/", "/a%20b", "/%2500", "/a%", "/a%0", "/a%zz", "/%c3%a9?x=%20+%ff", "/a?x=%2500"] {
             assert!(!is_refused(address), "{address}");
+        }
+    }
+
+    #[test]
+    fn paths_are_utf8_once_they_are_decoded() {
+        for (address, expected) in
+            [("/a%20b", true), ("/%c3%a9", true), ("/%ff", false), ("/v1/jobs/%C3", false)]
+        {
+            assert_eq!(is_utf8(&address.parse().unwrap()), expected, "{address}");
         }
     }
 

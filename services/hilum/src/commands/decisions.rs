@@ -10,7 +10,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::operator::operator;
 use crate::error::Error;
-use crate::output::Output;
+use hilum_terminal::Output;
 
 #[derive(Debug, Args)]
 pub(super) struct DecisionArgs {

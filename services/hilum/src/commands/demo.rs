@@ -10,13 +10,13 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::report::{fetch, write};
-use super::samples::samples;
-use super::{down, up};
-use crate::client::{Client, ReportFormat, ReportQuery, Tags};
 use crate::error::Error;
-use crate::output::Output;
-use crate::stack::{self, StackState, StateFolder, UpSettings};
-use crate::submission::{Plan, Sent, show, submit};
+use crate::news::Narrator;
+use crate::submission_view::{Bars, show};
+use hilum_client::{Client, ReportFormat, ReportQuery, Tags};
+use hilum_client::{Plan, Sent, samples, submit};
+use hilum_stack::{StackState, StateFolder, UpSettings};
+use hilum_terminal::Output;
 
 const SITE: &str = "demo";
 /// What a reading may take on a slow machine, with many before it.
@@ -49,7 +49,7 @@ pub(super) async fn run(args: DemoArgs, output: Output) -> Result<ExitCode, Erro
     let study = format!("demo-{}", Timestamp::now().strftime("%Y%m%d-%H%M%S"));
     let shown = demonstrate(&Client::new(&state.base_url)?, &study, files, output).await;
     if args.stop_at_end {
-        down::stop(&folder, output).await?;
+        hilum_stack::stop(&folder, &Narrator(output)).await?;
         output.say("the stack was stopped");
     } else {
         say_how_to_go_on(&folder, &state, &study, output);
@@ -58,15 +58,15 @@ pub(super) async fn run(args: DemoArgs, output: Output) -> Result<ExitCode, Erro
 }
 
 async fn stack_of(folder: &StateFolder, settings: &UpSettings, output: Output) -> Result<StackState, Error> {
-    match stack::running(folder) {
+    match hilum_stack::running(folder) {
         Ok(state) => Ok(state),
-        Err(Error::NotRunning { .. }) => {
+        Err(hilum_stack::Error::NotRunning { .. }) => {
             // Each image is waited for, so every part is needed.
             let sites = settings.sites.clone().map_or_else(|| own_sites(folder), Ok)?;
             let settings = UpSettings { all_parts: true, sites: Some(sites), ..settings.clone() };
-            Ok(up::detached(folder, &settings, output).await?.state)
+            Ok(hilum_stack::start_detached(folder, &settings, &Narrator(output)).await?.state)
         }
-        Err(error) => Err(error),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -87,8 +87,8 @@ async fn demonstrate(client: &Client, study: &str, files: Vec<PathBuf>, output: 
         wait: Some(READING_LIMIT),
     };
     output.say(format_args!("sending {} files as study {study} of site {SITE}", files.len()));
-    let began = Instant::now();
-    let sent = submit(client, files, &plan, output).await;
+    let (began, bars) = (Instant::now(), Bars::new(output));
+    let sent = submit(client, files, &plan, &|step| bars.show(step)).await;
     show(&sent, output);
     output.say(format_args!("sent and read in {:.1} s", began.elapsed().as_secs_f64()));
     if !sent.iter().any(|one: &Sent| one.outcome.job_id().is_some()) {

@@ -13,9 +13,9 @@ use self::retry::RetryArgs;
 use self::take_out::TakeOutArgs;
 use super::StackArgs;
 use super::wait::Wait;
-use crate::client::{Client, Job, JobStatus, Reading};
 use crate::error::Error;
-use crate::output::Output;
+use hilum_client::{Client, Job, JobStatus, Reading};
+use hilum_terminal::Output;
 
 /// What one request waits.
 const WAIT: Duration = Duration::from_secs(30);

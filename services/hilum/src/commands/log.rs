@@ -3,15 +3,14 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use hilum_events::LogLossAccepted;
-use serde_json::Value;
+use hilum_events::{LogLossAccepted, LostFact};
 
 use super::StackArgs;
 use super::decisions::who;
-use super::study::text;
-use crate::client::Client;
+use super::study::cell;
 use crate::error::Error;
-use crate::output::Output;
+use hilum_client::Client;
+use hilum_terminal::Output;
 
 #[derive(Debug, Args)]
 pub(super) struct LogArgs {
@@ -61,14 +60,14 @@ pub(super) async fn run(args: &LogArgs, output: Output) -> Result<ExitCode, Erro
 async fn losses(args: &LossesArgs, output: Output) -> Result<ExitCode, Error> {
     let found = args.stack.client()?.losses().await?;
     output.object(&found);
-    for accepted in found["accepted"].as_array().into_iter().flatten() {
-        output.say(format_args!("accepted: {}", positions(accepted)));
+    for accepted in &found.accepted {
+        output.say(format_args!("accepted: {}", positions(accepted.first_seq, accepted.last_seq)));
     }
-    if found["hole"].is_null() {
+    let Some(hole) = found.hole else {
         output.say("no reader stands at a hole");
         return Ok(ExitCode::SUCCESS);
-    }
-    output.say(format_args!("LOST, and not accepted: {}", positions(&found["hole"])));
+    };
+    output.say(format_args!("LOST, and not accepted: {}", positions(hole.first_seq, hole.last_seq)));
     Ok(ExitCode::FAILURE)
 }
 
@@ -84,12 +83,12 @@ async fn accept(args: &AcceptArgs, output: Output) -> Result<ExitCode, Error> {
         let to = last.min(from.saturating_add(LogLossAccepted::POSITIONS_MAX - 1));
         let accepted = client.accept_loss((from, to), &by, &args.why).await?;
         output.object(&accepted);
-        output.say(format_args!("accepted the loss of {}", positions(&accepted)));
-        let lost = accepted["lost"].as_array().map_or(&[][..], Vec::as_slice);
-        let row =
-            |fact: &Value| ["seq", "event", "job_id", "study_id"].map(|field| text(&fact[field])).to_vec();
-        if !lost.is_empty() {
-            output.table(&["position", "event", "job", "study"], lost.iter().map(row));
+        output.say(format_args!("accepted the loss of {}", positions(accepted.first_seq, accepted.last_seq)));
+        let row = |fact: &LostFact| {
+            vec![cell(&fact.seq), fact.event.clone(), cell(&fact.job_id), cell(&fact.study_id)]
+        };
+        if !accepted.lost.is_empty() {
+            output.table(&["position", "event", "job", "study"], accepted.lost.iter().map(row));
         }
         from = to + 1;
     }
@@ -98,13 +97,11 @@ async fn accept(args: &AcceptArgs, output: Output) -> Result<ExitCode, Error> {
 
 async fn hole(client: &Client) -> Result<(u64, u64), Error> {
     let found = client.losses().await?;
-    let [first, last] = ["first_seq", "last_seq"].map(|field| found["hole"][field].as_u64());
     let none =
         || Error::Usage("no reader stands at a hole; say which positions: --first N --last N".to_owned());
-    first.zip(last).ok_or_else(none)
+    found.hole.map(|hole| (hole.first_seq, hole.last_seq)).ok_or_else(none)
 }
 
-fn positions(gap: &Value) -> String {
-    let [first, last] = ["first_seq", "last_seq"].map(|field| text(&gap[field]));
+fn positions(first: u64, last: u64) -> String {
     if first == last { format!("position {first}") } else { format!("positions {first} to {last}") }
 }

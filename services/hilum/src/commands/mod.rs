@@ -1,6 +1,5 @@
 //! The commands, one file each.
 
-mod bench;
 mod decisions;
 mod demo;
 mod dlq;
@@ -8,10 +7,9 @@ mod doctor;
 mod down;
 mod job;
 mod log;
-mod model;
 mod operator;
+mod passed_on;
 mod report;
-mod samples;
 mod streams;
 mod study;
 mod submit;
@@ -24,10 +22,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::client::Client;
 use crate::error::Error;
-use crate::output::Output;
-use crate::stack::{self, StateFolder};
+use hilum_client::Client;
+use hilum_stack::StateFolder;
+use hilum_terminal::{Output, PassedOn};
 
 /// What was typed.
 #[derive(Debug, Parser)]
@@ -68,13 +66,14 @@ enum Command {
     Sweep(sweep::SweepArgs),
     /// Make, show, check and import model folders (see `hilum model --help`)
     #[command(disable_help_flag = true)]
-    Model(model::PassedOn),
+    Model(PassedOn),
     /// Apply or check the stream definitions
     Streams(streams::StreamsArgs),
     /// Start a stack, send the sample images and write their report into this folder
     Demo(demo::DemoArgs),
     /// Measure on a stack of its own what Hilum promises
-    Bench(bench::BenchArgs),
+    #[command(disable_help_flag = true)]
+    Bench(PassedOn),
 }
 
 /// The folder a stack keeps everything in.
@@ -97,15 +96,15 @@ struct StackArgs {
 
 impl StateArgs {
     fn folder(&self) -> Result<StateFolder, Error> {
-        StateFolder::at(&self.state)
+        Ok(StateFolder::at(&self.state)?)
     }
 }
 
 impl StackArgs {
     fn client(&self) -> Result<Client, Error> {
         match &self.url {
-            Some(url) => Client::new(url),
-            None => Client::new(&stack::running(&self.state.folder()?)?.base_url),
+            Some(url) => Ok(Client::new(url)?),
+            None => Ok(Client::new(&hilum_stack::running(&self.state.folder()?)?.base_url)?),
         }
     }
 }
@@ -123,9 +122,9 @@ pub(crate) async fn run(command_line: CommandLine, output: Output) -> Result<Exi
         Command::Dlq(args) => Box::pin(dlq::run(&args, output)).await,
         Command::Log(args) => log::run(&args, output).await,
         Command::Sweep(args) => sweep::run(&args, output),
-        Command::Model(args) => model::run(&args, output),
+        Command::Model(args) => Err(passed_on::model(&args, output)),
         Command::Streams(args) => streams::run(&args, output).await,
         Command::Demo(args) => Box::pin(demo::run(args, output)).await,
-        Command::Bench(args) => Box::pin(bench::run(args, output)).await,
+        Command::Bench(args) => Err(passed_on::bench(&args, output)),
     }
 }

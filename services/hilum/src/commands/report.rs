@@ -9,9 +9,9 @@ use serde_json::json;
 
 use super::StackArgs;
 use super::wait::Wait;
-use crate::client::{Client, FetchedReport, ReportFormat, ReportLanguage, ReportQuery};
 use crate::error::Error;
-use crate::output::Output;
+use hilum_client::{Client, FetchedReport, ReportFormat, ReportLanguage, ReportQuery};
+use hilum_terminal::Output;
 
 /// What one request waits.
 const WAIT: Duration = Duration::from_secs(30);

@@ -1,7 +1,6 @@
 //! `hilum streams apply` and `hilum streams check`.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use hilum_log::{Drift, Log, UnavailableError, apply_definitions_knowing, drift};
@@ -9,16 +8,14 @@ use serde_json::json;
 
 use super::StateArgs;
 use crate::error::Error;
-use crate::output::Output;
-use crate::stack::{self, floors_in};
+use hilum_stack::{connect, floors_in, nats_error};
+use hilum_terminal::Output;
 
 /// What is done about a log that is not there. Whatever would make it anew would make it empty.
 pub(super) const RESTORE_LOG: &str = "restore the stream EVENTS, or the folder of nats-server, from a copy; until then start \
                                       and apply nothing, for a log that is made anew is empty";
 const RESTORE_LOST: &str = "`hilum log losses` tells more; restore the stream from a copy, or accept the loss with `hilum log \
                             accept-loss`";
-
-const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Args)]
 pub(super) struct StreamsArgs {
@@ -50,7 +47,7 @@ pub(super) async fn run(args: &StreamsArgs, output: Output) -> Result<ExitCode, 
     let (url, store_url) = match &args.nats_url {
         Some(url) => (url.clone(), args.store_url.clone()),
         None => {
-            let state = stack::running(&args.state.folder()?)?;
+            let state = hilum_stack::running(&args.state.folder()?)?;
             (state.nats_url(), Some(args.store_url.clone().unwrap_or(state.store_url)))
         }
     };
@@ -61,14 +58,15 @@ pub(super) async fn run(args: &StreamsArgs, output: Output) -> Result<ExitCode, 
         Action::Apply => {
             refuse_empty_log(&log, &url, store_url.as_deref()).await?;
             let floors = match &store_url {
-                Some(store_url) => Some(floors_in(store_url).await.map_err(|error| nats(&url, error))?),
+                Some(store_url) => Some(floors_in(store_url).await.map_err(|error| nats_error(&url, error))?),
                 None => None,
             };
             let applied = apply_definitions_knowing(&log, replicas, floors.as_ref()).await;
-            applied.map_err(|error| nats(&url, Box::new(error)))?
+            applied.map_err(|error| nats_error(&url, Box::new(error)))?
         }
         Action::Check => {
-            let found = differences(&log, replicas).await.map_err(|error| nats(&url, Box::new(error)))?;
+            let found =
+                differences(&log, replicas).await.map_err(|error| nats_error(&url, Box::new(error)))?;
             to_do = found.to_do;
             found.all
         }
@@ -116,22 +114,10 @@ async fn refuse_empty_log(log: &Log, url: &str, store_url: Option<&str>) -> Resu
     if log.position().await.is_ok() {
         return Ok(());
     }
-    match stack::sealed_facts(store_url).await.map_err(|error| nats(url, error))? {
+    match hilum_stack::sealed_facts(store_url).await.map_err(|error| nats_error(url, error))? {
         Some(facts) => Err(Error::LogMissing { facts }),
         None => Ok(()),
     }
-}
-
-/// Connects and makes sure that there is somebody.
-pub(super) async fn connect(url: &str) -> Result<Log, Error> {
-    let log = Log::connect(url, "hilum").await.map_err(|error| nats(url, Box::new(error)))?;
-    let connected = hilum_servers::wait_until(CONNECT_LIMIT, || async { log.is_connected() }).await;
-    if connected { Ok(log) } else { Err(nats(url, "it does not answer".into())) }
-}
-
-/// For `map_err`.
-pub(super) fn nats(url: &str, source: Box<dyn std::error::Error + Send + Sync>) -> Error {
-    Error::Nats { url: url.to_owned(), source }
 }
 
 #[cfg(test)]

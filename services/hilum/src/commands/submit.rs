@@ -8,10 +8,11 @@ use clap::{Args, ValueEnum};
 use hilum_events::Priority;
 
 use super::StackArgs;
-use crate::client::Tags;
 use crate::error::Error;
-use crate::output::Output;
-use crate::submission::{Plan, files_in, show, submit};
+use crate::submission_view::{Bars, show};
+use hilum_client::Tags;
+use hilum_client::{Plan, files_in, submit};
+use hilum_terminal::Output;
 
 /// The service takes more at a time, but it is not alone in sending.
 const UPLOADS_AT_ONCE: usize = 8;
@@ -58,8 +59,8 @@ pub(super) async fn run(args: &SubmitArgs, output: Output) -> Result<ExitCode, E
     let client = args.stack.client()?;
     let files = files_in(&args.paths)?;
     // Once, rather than for each file.
-    if let Err(error @ Error::Unreachable { .. }) = client.readiness().await {
-        return Err(error);
+    if let Err(error @ hilum_client::Error::Unreachable { .. }) = client.readiness().await {
+        return Err(error.into());
     }
     let priority = args.priority.map(|soon| match soon {
         Soon::Stat => Priority::Stat,
@@ -76,7 +77,8 @@ pub(super) async fn run(args: &SubmitArgs, output: Output) -> Result<ExitCode, E
         uploads_at_once: UPLOADS_AT_ONCE,
         wait: args.wait.then(|| Duration::from_secs(args.wait_limit_s)),
     };
-    let sent = submit(&client, files, &plan, output).await;
+    let bars = Bars::new(output);
+    let sent = submit(&client, files, &plan, &|step| bars.show(step)).await;
     show(&sent, output);
     let good = sent.iter().all(|one| one.outcome.is_good());
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })

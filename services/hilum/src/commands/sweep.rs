@@ -7,8 +7,8 @@ use clap::Args;
 
 use super::StateArgs;
 use crate::error::Error;
-use crate::output::Output;
-use crate::stack::{self, sibling};
+use hilum_stack::sibling;
+use hilum_terminal::Output;
 
 #[derive(Debug, Args)]
 pub(super) struct SweepArgs {
@@ -36,7 +36,7 @@ pub(super) fn run(args: &SweepArgs, output: Output) -> Result<ExitCode, Error> {
     let (nats_url, store_url) = match (&args.nats_url, &args.store_url) {
         (Some(nats_url), Some(store_url)) => (nats_url.clone(), store_url.clone()),
         (nats_url, store_url) => {
-            let state = stack::running(&args.state.folder()?)?;
+            let state = hilum_stack::running(&args.state.folder()?)?;
             let nats_url = nats_url.clone().unwrap_or_else(|| state.nats_url());
             (nats_url, store_url.clone().unwrap_or(state.store_url))
         }

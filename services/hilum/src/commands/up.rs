@@ -8,8 +8,9 @@ use serde_json::json;
 
 use super::StateArgs;
 use crate::error::Error;
-use crate::output::Output;
-use crate::stack::{self, StateFolder, Up, UpSettings};
+use crate::news::Narrator;
+use hilum_stack::{StateFolder, Up, UpSettings};
+use hilum_terminal::Output;
 
 #[derive(Debug, Args)]
 pub(super) struct UpArgs {
@@ -30,31 +31,15 @@ pub(super) async fn run(args: UpArgs, output: Output) -> Result<ExitCode, Error>
     // Said here rather than in the logs of three services that don't come up.
     Sites::read(args.settings.sites.as_deref())?;
     if args.detach {
-        let up = detached(&folder, &args.settings, output).await?;
+        let up = hilum_stack::start_detached(&folder, &args.settings, &Narrator(output)).await?;
         say_up(&folder, &up, output);
         return Ok(ExitCode::SUCCESS);
     }
     if args.background {
-        stack::leave_session()?;
+        hilum_stack::leave_session()?;
     }
-    stack::run(folder, &args.settings, output).await
-}
-
-/// Starts a stack in the background, unless one runs already.
-pub(super) async fn detached(
-    folder: &StateFolder,
-    settings: &UpSettings,
-    output: Output,
-) -> Result<Up, Error> {
-    if folder.is_locked()? {
-        let path = folder.path().to_owned();
-        return Err(match stack::running(folder) {
-            Ok(state) => Error::AlreadyRuns { folder: path, pid: state.pid, base_url: state.base_url },
-            Err(_) => Error::Busy { folder: path },
-        });
-    }
-    output.note(format_args!("starting the stack in {} …", folder.path().display()));
-    stack::start_detached(folder, settings, output).await
+    hilum_stack::run(folder, &args.settings, &Narrator(output)).await?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn say_up(folder: &StateFolder, up: &Up, output: Output) {

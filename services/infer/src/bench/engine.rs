@@ -15,15 +15,15 @@ use super::comparison::{Comparison, median};
 use super::engine_view::show;
 use super::peak::operations_per_s;
 use super::pytorch::Pytorch;
-use crate::calibrate::measure;
-use crate::candidates::{Machine, Possibility, candidates};
+use crate::choice::calibrate::measure;
+use crate::choice::candidates::{Machine, Possibility, candidates};
+use crate::choice::memory::{give_back_freed, resident};
+use crate::choice::options::EngineOptions;
+use crate::choice::replicas::{First, load_replicas};
+use crate::choice::self_check::{CheckError, self_check};
+use crate::engine::load::load_engine;
+use crate::engine::settings::{EngineKind, EngineSettings};
 use crate::engine::{Engine, EngineDescription};
-use crate::engine_options::EngineOptions;
-use crate::engine_settings::{EngineKind, EngineSettings};
-use crate::load::load_engine;
-use crate::memory::{give_back_freed, resident};
-use crate::replicas::muster;
-use crate::self_check::{CheckError, self_check};
 
 /// Multiplications and additions of DenseNet-121 for 224 × 224 values, each counted.
 const DENSENET121_OPERATIONS: f64 = 5.7e9;
@@ -174,13 +174,14 @@ fn measured(folder: &ModelFolder, args: &EngineArgs, settings: &EngineSettings) 
         Err(error) => return Err(error.into()),
     };
     let largest = args.batches.iter().copied().max().context("there is no batch to measure")?;
-    let mut crew = muster(folder, &args.engine.wanted(), settings, first, before, largest)?;
-    let latency = measure(&mut crew.engines[..1], NonZeroUsize::MIN, args.passes)?.pass;
+    let first = First { engine: first, before, largest_batch: largest };
+    let mut loaded = load_replicas(folder, &args.engine.wanted(), settings, first)?;
+    let latency = measure(&mut loaded.engines[..1], NonZeroUsize::MIN, args.passes)?.pass;
     let per_image = |batch: &NonZeroUsize| {
-        Ok(measure(&mut crew.engines, *batch, args.passes)?.per_image.as_secs_f64() * 1000.0)
+        Ok(measure(&mut loaded.engines, *batch, args.passes)?.per_image.as_secs_f64() * 1000.0)
     };
     let ms_per_image = args.batches.iter().map(per_image).collect::<anyhow::Result<Vec<f64>>>()?;
-    let beside = args.pytorch.as_ref().map(|_| median_of_singles(&mut crew.engines, 2 * args.passes));
+    let beside = args.pytorch.as_ref().map(|_| median_of_singles(&mut loaded.engines, 2 * args.passes));
     let best_ms = ms_per_image.iter().copied().fold(f64::INFINITY, f64::min);
     let memory_bytes = resident().since(before).0;
     // Last: an arithmetic that this machine lacks has been refused by now, and would be multiplied for a minute.
@@ -191,8 +192,8 @@ fn measured(folder: &ModelFolder, args: &EngineArgs, settings: &EngineSettings) 
     let is_counted = folder.manifest().architecture == Architecture::Densenet121;
     Ok(Measured {
         version,
-        replicas: crew.settings.replicas,
-        threads_of_each: crew.settings.threads,
+        replicas: loaded.settings.replicas,
+        threads_of_each: loaded.settings.threads,
         memory_bytes,
         latency_ms: latency.as_secs_f64() * 1000.0,
         ms_per_image,

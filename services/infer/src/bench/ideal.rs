@@ -17,12 +17,12 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 
 use super::Form;
-use crate::batcher::BatchSettings;
-use crate::chosen::Chosen;
-use crate::engine_options::EngineOptions;
-use crate::preparation::preparation;
-use crate::select::choose;
-use crate::worker::ModelWorker;
+use crate::choice::chosen::Chosen;
+use crate::choice::options::EngineOptions;
+use crate::choice::select::choose;
+use crate::model_input::preparation;
+use crate::queue::batcher::BatchSettings;
+use crate::queue::worker::ModelWorker;
 
 /// Before the measurement, under the same load.
 const SETTLE: Duration = Duration::from_secs(2);

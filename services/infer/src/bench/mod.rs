@@ -1,4 +1,4 @@
-//! `hilum-infer bench …`: what this machine can do, without a service around it. Knows no measurement itself.
+//! `hilum-model bench …`: what this machine can do, without a service around it. Knows no measurement itself.
 
 mod comparison;
 mod engine;
@@ -18,9 +18,6 @@ use serde::Serialize;
 /// Measurements.
 #[derive(Debug, Args)]
 pub struct BenchArgs {
-    /// Print one JSON object instead of text.
-    #[arg(long, global = true)]
-    json: bool,
     /// Write the JSON object to this file as well.
     #[arg(long, global = true, value_name = "FILE")]
     save: Option<PathBuf>,
@@ -65,12 +62,12 @@ impl Form {
     }
 }
 
-/// Runs one measurement.
+/// Runs one measurement; with `json` it says one object instead of text.
 ///
 /// # Errors
 /// A file, the model or an engine can't be used.
-pub fn run(args: &BenchArgs, out: &mut dyn Write) -> anyhow::Result<()> {
-    let form = &Form { json: args.json, save: args.save.clone() };
+pub fn run(args: &BenchArgs, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
+    let form = &Form { json, save: args.save.clone() };
     match &args.benchmark {
         Benchmark::Engine(engine_args) => engine::run(engine_args, form, out),
         Benchmark::Ideal(ideal_args) => ideal::run(ideal_args, form, out),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tch::{Device, Kind, Tensor};
 
-use crate::engine_settings::{DeviceChoice, Precision};
+use crate::engine::settings::{DeviceChoice, Precision};
 
 /// Rows and columns; large enough that only the arithmetic counts, small enough for the caches of a server.
 const SIDE: i64 = 2048;

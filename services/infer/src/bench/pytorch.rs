@@ -11,11 +11,12 @@ use hilum_models::{Architecture, ModelError, ModelFolder};
 use serde::Deserialize;
 use tempfile::TempDir;
 
+use crate::choice::self_check::largest_difference;
 use crate::engine::EngineError;
-use crate::engine_settings::EngineSettings;
+use crate::engine::load::load_engine;
+use crate::engine::load_error::LoadError;
+use crate::engine::settings::EngineSettings;
 use crate::environment;
-use crate::load::{LoadError, load_engine};
-use crate::self_check::largest_difference;
 
 /// Images in a pass.
 pub(super) const BATCHES: [NonZeroUsize; 2] = [NonZeroUsize::MIN, NonZeroUsize::new(8).unwrap()];

@@ -17,8 +17,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::batcher::BatchSettings;
 use crate::engine::{ActivationMaps, Engine, EngineDescription};
+use crate::queue::batcher::BatchSettings;
 
 const LIMIT: Duration = Duration::from_secs(30);
 

@@ -12,7 +12,7 @@ const LIBTORCH: [&str; 8] = ["--engine", "tch", "--precision", "fp32", "--device
 
 fn run(arguments: &[&str]) -> Output {
     let demo = demo();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hilum-infer"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hilum-model"));
     command.args(["bench", "engine", "--passes", "1"]).args(arguments).arg("--model").arg(demo.folder.path());
     // PyTorch is measured only where a test says so.
     command.env_remove("HILUM_IMPORT_PYTHON").output().unwrap()

@@ -26,8 +26,8 @@ fn python() -> Command {
 }
 
 fn import(weights: &Path, dir: &Path, more: &[&str]) -> std::process::Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hilum-infer"));
-    command.args(["model", "import", "--json"]).args(more).arg(weights).arg(dir).output().unwrap()
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hilum-model"));
+    command.args(["import", "--json"]).args(more).arg(weights).arg(dir).output().unwrap()
 }
 
 #[test]

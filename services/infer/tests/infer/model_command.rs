@@ -5,11 +5,11 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 fn model(arguments: &[&str], dir: &Path) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hilum-infer"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hilum-model"));
     for setting in ["LD_LIBRARY_PATH", "HILUM_ENGINE", "HILUM_PRECISION", "HILUM_DEVICE"] {
         command.env_remove(setting);
     }
-    command.arg("model").args(arguments).arg(dir).output().unwrap()
+    command.args(arguments).arg(dir).output().unwrap()
 }
 
 fn text(output: &Output) -> String {

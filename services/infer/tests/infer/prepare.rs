@@ -9,8 +9,8 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 fn model(arguments: &[&str], dir: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hilum-infer"));
-    command.env_remove("LD_LIBRARY_PATH").arg("model").args(arguments).arg(dir);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hilum-model"));
+    command.env_remove("LD_LIBRARY_PATH").args(arguments).arg(dir);
     command
 }
 

@@ -40,12 +40,12 @@ async fn open(bench: &Bench, readings: Option<Readings>) -> SocketAddr {
 async fn open_with(
     bench: &Bench,
     readings: Option<Readings>,
-    change: impl FnOnce(Door) -> Door,
+    change: impl FnOnce(Uploads) -> Uploads,
 ) -> SocketAddr {
     let store = format!("file://{}", bench.folder.path().join("objects").display());
     let store = BlobStore::open(&StoreConfig::at(&store)).unwrap();
     let gate = Gate::new(Bounds { max_wait: None, max_waiting: 100, max_sites: 3 });
-    let door = Door {
+    let door = Uploads {
         log: bench.log.clone(),
         disk: Disk::new(&store, 0),
         store,

@@ -54,7 +54,7 @@ pub(super) async fn stream(
     let job_id = job_id(&id)?;
     let last_id = headers.get("last-event-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
     if last_id.ends_with(ENDED) {
-        // By its rules an event source gives up on this answer, and on no other.
+        // A browser's EventSource stops reconnecting when it gets 204, and at no other status of success.
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let place = api.waiting.clone().try_acquire_owned().map_err(|_| {
@@ -70,7 +70,7 @@ pub(super) async fn stream(
     Ok(Sse::new(life).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
 }
 
-/// What a listener still has to be told.
+/// The events that a listener has not got yet.
 struct Life {
     api: Api,
     job_id: JobId,

@@ -19,7 +19,7 @@ impl Api {
     /// A job and its steps. What stands in the log is found, however far the tables are behind.
     ///
     /// # Errors
-    /// 404 only if the log has no such job; 503 when that can't be told.
+    /// 404 only if the log has no such job; 503 when that can't be known.
     pub(super) async fn story(&self, job_id: JobId) -> Result<JobWithHistory, Problem> {
         let sighting = self.queries.story(job_id).await.map_err(database)?;
         match sighting.story {
@@ -166,7 +166,7 @@ impl Api {
         }
     }
 
-    /// The tables are too far behind: the log itself tells that the job is queued, or whose reading it shares.
+    /// For tables that are too far behind: the log itself shows that the job is queued, or which job's reading it shares.
     async fn story_from_log(&self, job_id: JobId) -> Result<JobWithHistory, Problem> {
         let found = self.log.last(&job_image_filter(job_id)).await.map_err(log)?;
         let Some(recorded) = found else {
@@ -209,7 +209,7 @@ impl Api {
     }
 }
 
-/// 410: the job was taken in, and what the log said of it is lost.
+/// 410: the job was taken in, and the log has lost its facts.
 fn lost(loss: &Loss) -> Problem {
     let Loss { lost_seq, event, accepted_at, accepted_by, accepted_why } = loss;
     let detail = format!(

@@ -1,5 +1,6 @@
 //! `POST /v1/ops/dlq/{id}/redrive` and `…/discard`: an operator's decision becomes a fact. The first one counts;
-//! what follows from it is for others. Who decided and why stand in the event alone, never in logs or metrics.
+//! what follows from it is for others. The operator's name and reason stand in the
+//! event alone, never in logs or metrics.
 
 use std::time::Instant;
 
@@ -115,7 +116,7 @@ impl Api {
         answer(id, resolution, &ours, &found)
     }
 
-    /// What was decided, if it is said as it must be and not too many others are.
+    /// The decision, if it is complete and not too many others come at the same time.
     pub(super) fn admitted(&self, said: Result<Json<Decision>, JsonRejection>) -> Result<Decision, Problem> {
         let decision = checked(said)?;
         if self.decisions.pass(Instant::now()) { Ok(decision) } else { Err(too_many()) }

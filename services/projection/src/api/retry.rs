@@ -22,9 +22,9 @@ use super::resolve::{decided_before, of_job};
 
 /// How a job failed.
 struct Failure {
-    /// The fact that says so.
+    /// The fact that records it.
     told: Recorded,
-    /// Position of the request, if the image was at fault; a dead letter says itself what it was about.
+    /// Position of the request, if the image was at fault; a dead letter names its own.
     request: Option<(u64, InferenceRequested)>,
 }
 

@@ -50,7 +50,7 @@ pub(super) async fn show(
     let after = page.after.as_deref().map(job_id).transpose()?;
     let limit = page.limit.map_or(STUDY_JOBS_MAX, |limit| limit.0);
     let summary = api.study(&name, page.site.as_deref()).await?;
-    // One more tells whether there are more.
+    // One more shows whether there are more.
     let jobs = api.queries.study_jobs(summary.study_id, after, limit + 1).await.map_err(database)?;
     let (jobs, next) = first_page(jobs, limit);
     let reports = api.queries.reports(summary.study_id).await.map_err(database)?;
@@ -77,7 +77,7 @@ fn first_page(mut jobs: Vec<Job>, limit: u32) -> (Vec<Job>, Option<JobId>) {
     (jobs, next)
 }
 
-/// What the document says is missing; `None` when it can't be had, for the study can be shown all the same.
+/// What the document lists as missing; `None` when it can't be read, for the study can be shown all the same.
 async fn missing(api: &Api, report: &StoredReport) -> Option<Vec<Missing>> {
     let document = match api.blobs.get(&report.json).await {
         Ok(bytes) => Document::from_json(&bytes).map_err(|error| with_causes(&error)),

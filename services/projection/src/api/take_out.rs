@@ -1,5 +1,6 @@
 //! `POST /v1/jobs/{id}/take-out`: an operator takes an image out of its study again. The decision is a fact; the next revision
-//! of the study's report follows from it. The first one counts. Who decided and why stand in the event and the rows alone.
+//! of the study's report follows from it. The first one counts. The operator's name and reason stand in the event and
+//! the rows alone.
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;

@@ -1,4 +1,4 @@
-//! Work that no worker can do at the moment, as the log tells it; asked every few seconds at most, whoever wants to know.
+//! Work that no worker can do at the moment. The log is asked every few seconds at most, however many requests want to know.
 
 use std::time::{Duration, Instant};
 

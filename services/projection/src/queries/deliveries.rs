@@ -5,13 +5,13 @@ use hilum_events::StudyId;
 
 use super::{Queries, unwrapped};
 impl Queries {
-    /// How the deliveries of a study stand, one for each matter and target, in the order in which that was told. One
-    /// that is under way for the first time is not among them: only its target's settings know of it.
+    /// How the deliveries of a study stand, one for each matter and target, in the order in which that was recorded.
+    /// One that is under way for the first time is not among them: only its target's settings know of it.
     ///
     /// # Errors
     /// When the database is away.
     pub async fn deliveries(&self, study_id: StudyId) -> Result<Vec<Delivery>, sqlx::Error> {
-        // What was taken stays taken, whatever is told after it. What was decided about is told with why it had failed.
+        // What was taken stays taken, whatever is recorded after it. What was decided about is returned with why it had failed.
         let sql = "SELECT to_jsonb(d) || jsonb_build_object(
                 'tries', coalesce(d.tries, f.tries), 'reason', coalesce(d.reason, f.reason))
             FROM (

@@ -23,15 +23,15 @@ pub struct FlaggedFilter {
     pub site: Option<Site>,
     /// Flagged by this rule.
     pub rule: Option<RuleName>,
-    /// Whose newest flag is older than the one at this position.
+    /// With a newest flag that is older than the one at this position.
     pub after: Option<u64>,
     /// That many at most.
     pub limit: u32,
 }
 
-/// A flag `f` as it is told. Releases that did not look flagged the readings of an untrained model as any other, so the
-/// reading itself is asked.
-fn told() -> String {
+/// A flag `f` as it is returned. Earlier releases flagged the readings of an untrained model without recording that it was
+/// untrained, so the reading itself is asked.
+fn flag_json() -> String {
     let notice = untrained::IN_ANSWERS;
     format!(
         "to_jsonb(f) || CASE WHEN EXISTS (SELECT FROM outcomes o WHERE o.reading_id = f.reading_id
@@ -46,7 +46,7 @@ impl Queries {
     /// # Errors
     /// When the database is away.
     pub async fn flags(&self, study_id: StudyId) -> Result<Vec<Flag>, sqlx::Error> {
-        let sql = format!("SELECT {} FROM flags f WHERE study_id = $1 ORDER BY seq", told());
+        let sql = format!("SELECT {} FROM flags f WHERE study_id = $1 ORDER BY seq", flag_json());
         let rows = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(study_id.as_uuid());
         let rows = rows.fetch_all(&self.pool).await?;
         Ok(unwrapped(rows))
@@ -57,14 +57,14 @@ impl Queries {
     /// # Errors
     /// When the database is away.
     pub async fn flagged(&self, filter: &FlaggedFilter) -> Result<Vec<FlaggedRow>, sqlx::Error> {
-        let told = told();
+        let flag = flag_json();
         let sql = format!(
             "SELECT to_jsonb(s) || jsonb_build_object(
                 'job_count', (SELECT count(*) FROM jobs j WHERE j.study_id = s.study_id),
                 'closed_at', (SELECT max(occurred_at) FROM history h
                     WHERE h.study_id = s.study_id AND h.event = 'study-close-requested'),
                 'flagged_seq', w.seq, 'flags',
-                (SELECT coalesce(jsonb_agg({told} ORDER BY f.seq), '[]') FROM flags f
+                (SELECT coalesce(jsonb_agg({flag} ORDER BY f.seq), '[]') FROM flags f
                     WHERE f.study_id = s.study_id),
                 'doubts', coalesce((SELECT r.doubts FROM reports r
                     WHERE r.study_id = s.study_id ORDER BY r.revision DESC LIMIT 1), '[]'))

@@ -4,15 +4,17 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::{Value, json};
+use hilum_api::{Decided, GivenUpDelivery};
+use serde_json::json;
 
 use super::super::StackArgs;
 use super::super::decisions::{DecisionArgs, Outcome, Record, Tally, Told};
+use super::super::study::cell;
 use super::filters::Filters;
-use super::{LetterState, say_table, work};
-use crate::client::{Client, Decision};
+use super::{LetterState, say_table};
 use crate::error::Error;
-use crate::output::Output;
+use hilum_client::{Client, Decision};
+use hilum_terminal::Output;
 
 #[derive(Debug, Args)]
 pub(super) struct DecideArgs {
@@ -61,7 +63,7 @@ async fn chosen(args: &DecideArgs, client: &Client) -> Result<Vec<u64>, Error> {
         return Ok(args.filters.ids.clone());
     }
     let found = args.filters.select(client, LetterState::Open, usize::MAX).await?;
-    Ok(found.letters.iter().filter_map(|letter| letter["id"].as_u64()).collect())
+    Ok(found.letters.iter().map(|letter| letter.id).collect())
 }
 
 async fn rehearse(
@@ -72,7 +74,7 @@ async fn rehearse(
 ) -> Result<ExitCode, Error> {
     let found = args.filters.select(client, LetterState::Open, usize::MAX).await?;
     for letter in &found.letters {
-        let mut letter = letter.clone();
+        let mut letter = json!(letter);
         letter["would"] = json!(decision.as_str());
         output.object(&letter);
     }
@@ -91,29 +93,34 @@ async fn rehearse(
 async fn decide_one(client: &Client, id: u64, decision: Decision, record: &Record) -> Result<Told, Error> {
     match client.decide(id, decision, &record.by, &record.why).await {
         Ok(answer) => {
-            let outcome = if answer["already"] == true { Outcome::Already } else { Outcome::Decided };
-            Ok(Told { outcome, line: sentence(id, &answer), object: answer })
+            let outcome = if answer.already { Outcome::Already } else { Outcome::Decided };
+            Ok(Told { outcome, line: sentence(id, &answer), object: json!(answer) })
         }
-        Err(Error::Refused { problem }) => Ok(Told {
+        Err(hilum_client::Error::Refused { problem }) => Ok(Told {
             outcome: Outcome::Failed,
             line: format!("{id}  failed: {}", problem.detail),
             object: json!({ "id": id, "error": problem.detail, "status": problem.status }),
         }),
-        Err(error) => Err(error),
+        Err(error) => Err(error.into()),
     }
 }
 
-fn sentence(id: u64, answer: &Value) -> String {
-    let text = |field: &str| answer[field].as_str().unwrap_or("-");
-    let (state, work) = (text("state"), decided_work(answer));
-    if answer["already"] == true {
-        let (by, at, why) = (text("resolved_by"), text("resolved_at"), text("resolved_why"));
-        return format!("{id}  {work}  was {state} before, by {by} at {at}: {why}");
+fn sentence(id: u64, decided: &Decided) -> String {
+    let Decided { state, resolved_by, resolved_why, resolved_at, .. } = decided;
+    let (state, work) = (state.as_str(), decided_work(decided));
+    if decided.already {
+        return format!(
+            "{id}  {work}  was {state} before, by {resolved_by} at {resolved_at}: {resolved_why}"
+        );
     }
     format!("{id}  {work}  {state}")
 }
 
-fn decided_work(answer: &Value) -> String {
-    let delivery = &answer["delivery"];
-    if delivery.is_object() { work(delivery) } else { work(answer) }
+fn decided_work(decided: &Decided) -> String {
+    match &decided.delivery {
+        None => format!("job {}", cell(&decided.job_id)),
+        Some(GivenUpDelivery { study_id, matter, target, .. }) => {
+            format!("{matter} of study {study_id} to {target}")
+        }
+    }
 }

@@ -1,12 +1,12 @@
 //! Which dead letters are meant.
 
 use clap::Args;
-use serde_json::Value;
+use hilum_api::DeadLetter;
 
 use super::LetterState;
 use super::moment::Moment;
-use crate::client::Client;
 use crate::error::Error;
+use hilum_client::{Answer, Client};
 
 /// Dead letters asked for at a time.
 const PAGE: usize = 500;
@@ -41,7 +41,7 @@ pub(super) struct Filters {
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// Newest first; in the order of the ids if ids were given.
-    pub(super) letters: Vec<Value>,
+    pub(super) letters: Vec<Answer<DeadLetter>>,
     /// The limit cut the rest off.
     pub(super) more: bool,
     /// Messages that the stack can't read.
@@ -67,27 +67,25 @@ impl Filters {
         let mut found = Found::default();
         if !self.ids.is_empty() {
             for id in &self.ids {
-                found.letters.push(client.dead_letter(*id).await?);
+                found.letters.push(client.dead_letter(*id).await?.map(|story| story.letter));
             }
             return Ok(found);
         }
         let mut query = self.query();
         query.push(("state", state.as_str().to_owned()));
-        let mut after: Option<Value> = None;
+        let mut after: Option<u64> = None;
         loop {
             let mut page_query = query.clone();
             page_query.push(("limit", PAGE.min(limit - found.letters.len()).to_string()));
             page_query.extend(after.map(|after| ("after", after.to_string())));
-            let mut page = client.dead_letters(&page_query).await?;
-            found.unreadable = page["unreadable"].as_u64().unwrap_or_default();
-            if let Value::Array(letters) = page["dead_letters"].take() {
-                found.letters.extend(letters);
-            }
-            found.more = page.get("next").is_some_and(Value::is_number);
+            let page = client.dead_letters(&page_query).await?;
+            found.unreadable = page.unreadable;
+            found.letters.extend(page.dead_letters);
+            found.more = page.next.is_some();
             if !found.more || found.letters.len() >= limit {
                 return Ok(found);
             }
-            after = Some(page["next"].take());
+            after = page.next;
         }
     }
 

@@ -8,15 +8,15 @@ mod show;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
-use serde_json::Value;
+use hilum_api::{DeadLetter, LetterFilter};
 
 use self::decide::DecideArgs;
 use self::filters::Filters;
 use super::StackArgs;
-use super::study::text;
-use crate::client::Decision;
+use super::study::cell;
 use crate::error::Error;
-use crate::output::Output;
+use hilum_client::{Answer, Decision};
+use hilum_terminal::Output;
 
 #[derive(Debug, Args)]
 pub(super) struct DlqArgs {
@@ -73,11 +73,12 @@ enum LetterState {
 impl LetterState {
     fn as_str(self) -> &'static str {
         match self {
-            Self::Open => "open",
-            Self::Redriven => "redriven",
-            Self::Discarded => "discarded",
-            Self::All => "all",
+            Self::Open => LetterFilter::Open,
+            Self::Redriven => LetterFilter::Redriven,
+            Self::Discarded => LetterFilter::Discarded,
+            Self::All => LetterFilter::All,
         }
+        .as_str()
     }
 }
 
@@ -123,21 +124,20 @@ async fn list(args: &ListArgs, output: Output) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn say_table(letters: &[Value], output: Output) {
+fn say_table(letters: &[Answer<DeadLetter>], output: Output) {
     let rows = letters.iter().map(|letter| {
-        let [id, at, state] = ["id", "at", "state"].map(|field| text(&letter[field]));
-        let [site, service, tries, reason] =
-            ["site", "service", "tries", "reason"].map(|field| text(&letter[field]));
-        vec![id, at, state, work(letter), site, service, tries, reason]
+        let [id, at, state] = [cell(&letter.id), cell(&letter.at), cell(&letter.state)];
+        let [site, tries] = [cell(&letter.site), cell(&letter.tries)];
+        vec![id, at, state, work(letter), site, letter.service.clone(), tries, letter.reason.clone()]
     });
     output.table(&["id", "when", "state", "work", "site", "given up by", "tries", "reason"], rows);
 }
 
 /// What was given up: a job, or a delivery.
-fn work(letter: &Value) -> String {
-    if letter["target"].is_null() {
-        return format!("job {}", text(&letter["job_id"]));
+fn work(letter: &DeadLetter) -> String {
+    let DeadLetter { job_id, study_id, matter, target, .. } = letter;
+    match target {
+        None => format!("job {}", cell(job_id)),
+        Some(target) => format!("{} of study {} to {target}", cell(matter), cell(study_id)),
     }
-    let [matter, study, target] = ["matter", "study_id", "target"].map(|field| text(&letter[field]));
-    format!("{matter} of study {study} to {target}")
 }

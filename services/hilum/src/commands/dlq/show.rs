@@ -1,78 +1,75 @@
 //! The story of a dead letter, line by line. Pure.
 
-use serde_json::Value;
+use hilum_api::{DeadLetter, DeadLetterStory, LetterState, ParkedMessage, Try};
 
-use super::super::study::text;
+use super::super::study::cell;
 use super::work;
 
 /// What happened, for people.
-pub(super) fn story(letter: &Value) -> Vec<String> {
+pub(super) fn story(story: &DeadLetterStory) -> Vec<String> {
+    let DeadLetterStory { letter, dead_letter: parked, earlier } = story;
     let mut lines = Vec::new();
     let mut line = |name: &str, value: String| lines.push(format!("{name:<12} {value}"));
-    line("dead letter", text(&letter["id"]));
+    line("dead letter", cell(&letter.id));
     line("state", standing(letter));
     line("work", work(letter));
-    if letter["reading_id"].is_string() {
-        line("reading", format!("{}, shared by all jobs with this image", text(&letter["reading_id"])));
+    if let Some(reading_id) = letter.reading_id {
+        line("reading", format!("{reading_id}, shared by all jobs with this image"));
     }
-    line("site", text(&letter["site"]));
-    line("given up by", format!("{} ({})", text(&letter["service"]), text(&letter["consumer"])));
-    line("when", text(&letter["at"]));
-    line("tries", text(&letter["tries"]));
-    line("reason", text(&letter["reason"]));
-    let kept = &letter["dead_letter"];
-    if kept.is_object() {
-        line("message", format!("{} at position {}", text(&kept["subject"]), text(&letter["stream_seq"])));
-        line("event", event(kept));
-        if kept["trace_id"].is_string() {
-            line("trace", text(&kept["trace_id"]));
+    line("site", cell(&letter.site));
+    line("given up by", format!("{} ({})", letter.service, letter.consumer));
+    line("when", cell(&letter.at));
+    line("tries", cell(&letter.tries));
+    line("reason", letter.reason.clone());
+    if let Some(parked) = parked {
+        line("message", format!("{} at position {}", parked.subject, letter.stream_seq));
+        line("event", event(parked));
+        if let Some(trace_id) = &parked.trace_id {
+            line("trace", trace_id.clone());
         }
     } else {
-        line("message", format!("position {}; its story was not kept", text(&letter["stream_seq"])));
+        line("message", format!("position {}; its story was not kept", letter.stream_seq));
     }
-    let earlier: Vec<String> = entries(&letter["earlier"]).map(text).collect();
+    let earlier: Vec<String> = earlier.iter().map(u64::to_string).collect();
     if !earlier.is_empty() {
         line("before", format!("given up as {}", earlier.join(", ")));
     }
-    for (number, tried) in (1..).zip(entries(&kept["tries"])) {
+    for (number, tried) in (1..).zip(parked.iter().flat_map(|parked| &parked.tries)) {
         lines.push(String::new());
-        lines.extend(told(number, tried));
+        lines.extend(one_try(number, tried));
     }
     lines.extend(to_do(letter));
     lines
 }
 
-fn standing(letter: &Value) -> String {
-    match letter["state"].as_str() {
-        Some(state @ ("redriven" | "discarded")) => {
-            let [by, at, why] =
-                ["resolved_by", "resolved_at", "resolved_why"].map(|field| text(&letter[field]));
-            format!("{state} by {by} at {at}: {why}")
+fn standing(letter: &DeadLetter) -> String {
+    match letter.state {
+        LetterState::Open => "open: nobody has decided about it".to_owned(),
+        state => {
+            let [by, at] = [cell(&letter.resolved_by), cell(&letter.resolved_at)];
+            format!("{} by {by} at {at}: {}", state.as_str(), cell(&letter.resolved_why))
         }
-        _ => "open: nobody has decided about it".to_owned(),
     }
 }
 
-fn event(kept: &Value) -> String {
-    let size = format!("{} bytes", text(&kept["payload_size"]));
-    match (kept["event"]["name"].as_str(), kept["unreadable"].as_str()) {
-        (Some(name), _) => format!("{name} of {}, {size}", text(&kept["event"]["occurred_at"])),
+fn event(parked: &ParkedMessage) -> String {
+    let size = format!("{} bytes", parked.payload_size);
+    match (&parked.event, &parked.unreadable) {
+        (Some(event), _) => format!("{} of {}, {size}", event.name, event.occurred_at),
         (None, Some(why)) => format!("not readable, {size}: {why}"),
         (None, None) => size,
     }
 }
 
 /// A try, with its errors one below the other.
-fn told(number: u64, tried: &Value) -> Vec<String> {
-    let silent = tried["deliveries"].as_u64().unwrap_or(1).saturating_sub(1);
-    let after = match silent {
+fn one_try(number: u64, tried: &Try) -> Vec<String> {
+    let after = match tried.deliveries.saturating_sub(1) {
         0 => String::new(),
         1 => ", after one worker that never answered".to_owned(),
         count => format!(", after {count} workers that never answered"),
     };
-    let version = text(&tried["service_version"]);
-    let mut lines = vec![format!("try {number}  {}, version {version}{after}", text(&tried["at"]))];
-    let errors = entries(&tried["errors"]).map(text).enumerate();
+    let mut lines = vec![format!("try {number}  {}, version {}{after}", tried.at, tried.service_version)];
+    let errors = tried.errors.iter().enumerate();
     lines.extend(errors.map(|(depth, error)| match depth {
         0 => format!("  {error}"),
         depth => format!("  {}because {error}", "  ".repeat(depth)),
@@ -80,11 +77,11 @@ fn told(number: u64, tried: &Value) -> Vec<String> {
     lines
 }
 
-fn to_do(letter: &Value) -> Vec<String> {
-    if letter["state"].as_str() != Some("open") {
+fn to_do(letter: &DeadLetter) -> Vec<String> {
+    if letter.state != LetterState::Open {
         return Vec::new();
     }
-    let id = text(&letter["id"]);
+    let id = letter.id;
     vec![
         String::new(),
         format!("try it again:  hilum dlq redrive --id {id} --why '…'"),
@@ -92,32 +89,25 @@ fn to_do(letter: &Value) -> Vec<String> {
     ]
 }
 
-fn entries(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use hilum_api::samples;
+    use hilum_events::samples::at;
 
     use super::*;
 
-    fn letter() -> Value {
-        json!({
-            "id": 42, "job_id": "j", "reading_id": "r", "site": "north", "service": "infer",
-            "consumer": "infer-stat", "stream_seq": 7, "tries": 4, "reason": "cannot fetch: timed out",
-            "at": "2026-01-01T00:00:09Z", "state": "open", "earlier": [12, 30],
-            "dead_letter": {
-                "subject": "evt.inference-requested.north.r.stat", "payload_size": 512, "trace_id": "abc",
-                "event": {"name": "inference-requested", "occurred_at": "2026-01-01T00:00:00Z"},
-                "tries": [
-                    {"at": "2026-01-01T00:00:01Z", "deliveries": 1, "service_version": "0.1.0",
-                        "errors": ["cannot fetch", "timed out"]},
-                    {"at": "2026-01-01T00:00:08Z", "deliveries": 3, "service_version": "0.1.0",
-                        "errors": ["worker died"]},
-                ],
-            },
-        })
+    fn letter() -> DeadLetterStory {
+        let mut told = samples::dead_letter_story();
+        let parked = told.dead_letter.as_mut().unwrap();
+        let tried = |seconds, deliveries, errors: &[&str]| Try {
+            at: at(seconds),
+            deliveries,
+            errors: errors.iter().map(|error| (*error).to_owned()).collect(),
+            service_version: "0.1.0".to_owned(),
+            times: 1,
+        };
+        parked.tries = vec![tried(1, 1, &["cannot fetch", "timed out"]), tried(8, 3, &["worker died"])];
+        DeadLetterStory { earlier: vec![12, 30], ..told }
     }
 
     #[test]
@@ -125,9 +115,9 @@ mod tests {
         let text = story(&letter()).join("\n");
         for part in [
             "state        open: nobody has decided",
-            "given up by  infer (infer-stat)",
-            "message      evt.inference-requested.north.r.stat at position 7",
-            "event        inference-requested of 2026-01-01T00:00:00Z, 512 bytes",
+            "given up by  infer (infer-routine)",
+            "message      evt.inference-requested.default at position 8",
+            "event        inference-requested of 2026-01-01T00:00:01Z, 512 bytes",
             "before       given up as 12, 30",
             "try 1  2026-01-01T00:00:01Z, version 0.1.0\n  cannot fetch\n    because timed out\n",
             "try 2  2026-01-01T00:00:08Z, version 0.1.0, after 2 workers that never answered\n  worker died\n",
@@ -140,28 +130,33 @@ mod tests {
 
     #[test]
     fn a_delivery_is_named_and_may_be_redriven_or_discarded() {
-        let letter = json!({
-            "id": 43, "study_id": "s", "matter": "report-2", "target": "pacs", "attempt": 1, "site": "north",
-            "service": "deliver", "consumer": "deliver-pacs", "stream_seq": 8, "tries": 10, "state": "open",
-            "reason": "it answered HTTP 403", "at": "2026-01-01T00:00:09Z", "earlier": [],
-        });
-        let text = story(&letter).join("\n");
-        for part in ["work         report-2 of study s to pacs", "redrive --id 43", "discard --id 43"] {
+        let mut told = letter();
+        told.letter = DeadLetter {
+            id: 43,
+            job_id: None,
+            study_id: Some(hilum_events::samples::study_id()),
+            matter: Some("report-2".to_owned()),
+            target: Some("pacs".to_owned().try_into().unwrap()),
+            ..told.letter
+        };
+        let text = story(&told).join("\n");
+        let work = format!("work         report-2 of study {} to pacs", hilum_events::samples::study_id());
+        for part in [&*work, "redrive --id 43", "discard --id 43"] {
             assert!(text.contains(part), "{part} is missing in:\n{text}");
         }
     }
 
     #[test]
     fn what_was_decided_is_told_instead_of_what_to_do() {
-        let mut letter = letter();
-        letter["state"] = json!("discarded");
-        letter["resolved_by"] = json!("ada");
-        letter["resolved_at"] = json!("2026-01-02T00:00:00Z");
-        letter["resolved_why"] = json!("a test image");
-        letter["dead_letter"] = Value::Null;
-        let text = story(&letter).join("\n");
+        let mut told = letter();
+        told.letter.state = LetterState::Discarded;
+        told.letter.resolved_by = Some("ada".to_owned());
+        told.letter.resolved_at = Some(at(86_400));
+        told.letter.resolved_why = Some("a test image".to_owned());
+        told.dead_letter = None;
+        let text = story(&told).join("\n");
         assert!(text.contains("discarded by ada at 2026-01-02T00:00:00Z: a test image"), "{text}");
-        assert!(text.contains("position 7; its story was not kept"), "{text}");
+        assert!(text.contains("position 8; its story was not kept"), "{text}");
         assert!(!text.contains("hilum dlq"), "{text}");
     }
 }

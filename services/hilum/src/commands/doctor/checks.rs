@@ -9,11 +9,12 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Check;
-use crate::client::Client;
-use crate::commands::streams::{Differences, RESTORE_LOG, connect, differences, nats};
+use crate::commands::streams::{Differences, RESTORE_LOG, differences};
 use crate::error::Error;
-use crate::stack::{
-    DELIVER, SERVICES, StackState, StateFolder, Versions, of_program, openvino_library, sealed_facts, sibling,
+use hilum_client::Client;
+use hilum_stack::{
+    DELIVER, MODEL_TOOLS, SERVICES, StackState, StateFolder, Versions, connect, nats_error, of_program,
+    openvino_library, sealed_facts, sibling,
 };
 
 /// Below this the log and Postgres may soon be unable to write.
@@ -22,8 +23,8 @@ const LEAST_FREE_BYTES: u64 = 2 << 30;
 /// Each image is a file, and so is each document and picture.
 const LEAST_FREE_FILES: u64 = 100_000;
 
-/// The program that all who read files start.
-const DECODER: &str = "hilum-decoder";
+/// What is started beside the services: by all who read files, and by commands.
+const HELPERS: [&str; 3] = ["hilum-decoder", "hilum-bench", MODEL_TOOLS];
 
 /// More than any installation of ours has: half of what the server allows.
 const MANY_CONSUMERS: usize = 500;
@@ -36,7 +37,7 @@ pub(super) async fn programs() -> Vec<Check> {
         server("nats-server", nats_server, "HILUM_NATS_SERVER"),
         server("postgres", postgres, "HILUM_POSTGRES_BIN"),
     ];
-    for program in SERVICES.iter().chain([&DELIVER]).map(|(_, program)| *program).chain([DECODER]) {
+    for program in SERVICES.iter().chain([&DELIVER]).map(|(_, program)| *program).chain(HELPERS) {
         checks.push(service_program(program, &hilum).await);
     }
     let named = std::env::var_os("HILUM_OPENVINO_LIBRARY").filter(|named| !named.is_empty());
@@ -159,7 +160,7 @@ pub(super) fn model(state: &StackState) -> Check {
 pub(super) async fn clock(state: &StackState) -> Check {
     let asked = async {
         let log = connect(&state.nats_url()).await?;
-        let now = log.server_time().await.map_err(|error| nats(&state.nats_url(), Box::new(error)))?;
+        let now = log.server_time().await.map_err(|error| nats_error(&state.nats_url(), Box::new(error)))?;
         Ok::<_, Error>((log, now))
     };
     match asked.await {
@@ -288,7 +289,15 @@ mod tests {
     async fn each_program_of_a_stack_is_looked_at() {
         let checks = programs().await;
         let looked_at: Vec<_> = checks.iter().map(|check| check.what.as_str()).collect();
-        for what in ["hilum-decoder", "hilum-deliver", "hilum-infer", "openvino", "nats-server", "postgres"] {
+        for what in [
+            "hilum-bench",
+            "hilum-decoder",
+            "hilum-deliver",
+            "hilum-infer",
+            "openvino",
+            "nats-server",
+            "postgres",
+        ] {
             assert!(looked_at.contains(&what), "{what}: {looked_at:?}");
         }
     }

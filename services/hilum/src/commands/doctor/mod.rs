@@ -11,8 +11,8 @@ use serde_json::json;
 
 use super::StateArgs;
 use crate::error::Error;
-use crate::output::Output;
-use crate::stack::{self, StackState, StateFolder};
+use hilum_stack::{StackState, StateFolder};
+use hilum_terminal::Output;
 
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {
@@ -120,7 +120,7 @@ fn stopped(folder: &StateFolder, was_started: bool, log_is_missing: bool) -> Che
 
 fn supervisor(folder: &StateFolder, state: &StackState) -> Check {
     let seen = format!("process {}, {}, since {}", state.pid, state.base_url, state.started_at);
-    match stack::holder(folder, state) {
+    match hilum_stack::holder(folder, state) {
         Some(_) => Check::good("stack", seen),
         None => Check::bad("stack", "just starting or stopping", "look again in a few seconds"),
     }

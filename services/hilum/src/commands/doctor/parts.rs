@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use hilum_runtime::with_causes;
 
 use super::Check;
-use crate::client::Client;
-use crate::stack::{PartReadiness, PartState, StackReadiness, StackState, Status};
+use hilum_api::{PartReadiness, StackReadiness};
+use hilum_client::Client;
+use hilum_stack::{PartState, StackState, Status};
 
 /// Under which the sweep notes what was lost in storage.
 const STORED_OBJECTS: &str = "stored objects";
@@ -77,7 +78,7 @@ fn words<'r>(reasons: impl IntoIterator<Item = (&'r String, &'r String)>) -> Str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stack::ProcessId;
+    use hilum_stack::ProcessId;
 
     fn part(process: Option<ProcessId>) -> PartState {
         let (name, log) = ("infer".to_owned(), "/logs/infer.jsonl".into());

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use super::super::StackArgs;
 use super::super::decisions::{DecisionArgs, Outcome, Record, Tally, Told};
 use super::super::study::text;
-use crate::client::Client;
 use crate::error::Error;
-use crate::output::Output;
+use hilum_client::Client;
+use hilum_terminal::Output;
 
 /// Jobs asked for at a time.
 const PAGE: usize = 500;
@@ -131,8 +131,10 @@ fn rehearse(jobs: &[Value], output: Output) -> ExitCode {
 async fn retry(client: &Client, job: &Value, record: &Record) -> Result<Told, Error> {
     let id = text(&job["job_id"]);
     match client.retry(&id, &record.by, &record.why).await {
-        Ok(answer) => Ok(Told { outcome: Outcome::Decided, line: format!("{id}  redriven"), object: answer }),
-        Err(Error::Refused { problem }) => {
+        Ok(answer) => {
+            Ok(Told { outcome: Outcome::Decided, line: format!("{id}  redriven"), object: json!(answer) })
+        }
+        Err(hilum_client::Error::Refused { problem }) => {
             let (outcome, word) = match problem.is(ProblemType::AlreadyDecided) {
                 true => (Outcome::Already, "already"),
                 false => (Outcome::Failed, "failed"),
@@ -141,6 +143,6 @@ async fn retry(client: &Client, job: &Value, record: &Record) -> Result<Told, Er
             let object = json!({ "job_id": id, "error": problem.detail, "status": problem.status });
             Ok(Told { outcome, line, object })
         }
-        Err(error) => Err(error),
+        Err(error) => Err(error.into()),
     }
 }

@@ -4,14 +4,13 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::super::StackArgs;
 use super::super::decisions::{DecisionArgs, Outcome, Record, Tally, Told};
-use super::super::study::text;
-use crate::client::Client;
 use crate::error::Error;
-use crate::output::Output;
+use hilum_client::Client;
+use hilum_terminal::Output;
 
 #[derive(Debug, Args)]
 pub(super) struct TakeOutArgs {
@@ -47,18 +46,18 @@ pub(super) async fn run(args: &TakeOutArgs, output: Output) -> Result<ExitCode, 
 async fn take_out(client: &Client, id: &str, record: &Record) -> Result<Told, Error> {
     match client.take_out(id, &record.by, &record.why).await {
         Ok(answer) => {
-            let (outcome, word) = match answer["already"] == Value::Bool(true) {
+            let (outcome, word) = match answer.already {
                 true => (Outcome::Already, "was taken out before"),
                 false => (Outcome::Decided, "taken out"),
             };
-            let line = format!("{id}  {word}, study {}", text(&answer["study_id"]));
-            Ok(Told { outcome, line, object: answer })
+            let line = format!("{id}  {word}, study {}", answer.study_id);
+            Ok(Told { outcome, line, object: json!(answer) })
         }
-        Err(Error::Refused { problem }) => {
+        Err(hilum_client::Error::Refused { problem }) => {
             let line = format!("{id}  failed: {}", problem.detail);
             let object = json!({ "job_id": id, "error": problem.detail, "status": problem.status });
             Ok(Told { outcome: Outcome::Failed, line, object })
         }
-        Err(error) => Err(error),
+        Err(error) => Err(error.into()),
     }
 }

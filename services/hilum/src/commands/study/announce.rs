@@ -10,8 +10,8 @@ use serde_json::json;
 
 use super::StackArgs;
 use crate::error::Error;
-use crate::output::Output;
-use crate::submission::files_in;
+use hilum_client::files_in;
+use hilum_terminal::Output;
 
 #[derive(Debug, Args)]
 pub(super) struct CloseArgs {

@@ -5,12 +5,13 @@ mod announce;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use self::announce::{CloseArgs, ManifestArgs};
 use super::StackArgs;
 use crate::error::Error;
-use crate::output::Output;
+use hilum_terminal::Output;
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -158,6 +159,11 @@ fn entries(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
+/// A value of an answer as it stands in a table.
+pub(super) fn cell(value: &impl Serialize) -> String {
+    text(&json!(value))
+}
+
 /// A value as it stands in a table.
 pub(super) fn text(value: &Value) -> String {
     match value {
@@ -169,10 +175,8 @@ pub(super) fn text(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-    use serde_json::json;
-
     use super::*;
+    use clap::Parser;
 
     #[derive(Debug, Parser)]
     struct Typed {

@@ -62,7 +62,7 @@ async fn submit_as(
 async fn silent_uploads_keep_nobody_else_from_sending() {
     let bench = Bench::start().await;
     let slots = Slots::new(8);
-    let door = open_with(&bench, None, |door| Door { slots: slots.clone(), ..door }).await;
+    let door = open_with(&bench, None, |door| Uploads { slots: slots.clone(), ..door }).await;
     send(door).await;
     // More than there are places, of each kind: without a word, with a site, in the midst of an image.
     let mut silent = Vec::new();
@@ -87,7 +87,7 @@ async fn silent_uploads_keep_nobody_else_from_sending() {
 async fn a_silent_upload_makes_room_for_another_of_its_own_site() {
     let bench = Bench::start().await;
     let slots = Slots::making_room_after(8, Duration::from_millis(50));
-    let door = open_with(&bench, None, |door| Door { slots: slots.clone(), ..door }).await;
+    let door = open_with(&bench, None, |door| Uploads { slots: slots.clone(), ..door }).await;
     send(door).await;
     let mut silent = Vec::new();
     for _ in 0..4 {
@@ -113,7 +113,7 @@ async fn a_silent_upload_makes_room_for_another_of_its_own_site() {
 async fn an_upload_that_falls_silent_ends_with_408_and_gives_its_place_back() {
     let bench = Bench::start().await;
     let (slots, silence_limit) = (Slots::new(2), Duration::from_millis(300));
-    let door = open_with(&bench, None, |door| Door { slots: slots.clone(), silence_limit, ..door }).await;
+    let door = open_with(&bench, None, |door| Uploads { slots: slots.clone(), silence_limit, ..door }).await;
     send(door).await;
     for form in [Vec::new(), part("site", "a"), image_begun("a", "stat")] {
         let answer = until_closed(begun(door, &form).await).await;
@@ -127,7 +127,7 @@ async fn an_upload_that_falls_silent_ends_with_408_and_gives_its_place_back() {
 async fn fields_that_trickle_in_are_not_waited_for_and_a_slow_image_is() {
     let bench = Bench::start().await;
     let silence_limit = Duration::from_secs(1);
-    let door = open_with(&bench, None, |door| Door { silence_limit, ..door }).await;
+    let door = open_with(&bench, None, |door| Uploads { silence_limit, ..door }).await;
     send(door).await;
     let mut beats = tokio::time::interval(silence_limit / 4);
     let mut trickle = async |form: Vec<u8>, rest: &[u8]| {
@@ -154,7 +154,7 @@ async fn a_sender_that_breaks_off_is_counted_as_that_whenever_it_does() {
     let _here = metrics::set_default_local_recorder(&recorder);
     let bench = Bench::start().await;
     let slots = Slots::new(8);
-    let door = open_with(&bench, None, |door| Door { slots: slots.clone(), ..door }).await;
+    let door = open_with(&bench, None, |door| Uploads { slots: slots.clone(), ..door }).await;
     send(door).await;
     for (broken_off, form) in (1..).zip([Vec::new(), part("site", "a"), image_begun("a", "routine")]) {
         let connection = begun(door, &form).await;
@@ -253,7 +253,7 @@ async fn a_disk_without_room_is_said_to_the_sender_and_to_the_operator() {
         let door = open_with(&bench, None, |door| {
             let room = Disk::new(&door.store, least_free_mib);
             disk.set(room.clone()).unwrap();
-            Door { disk: room, ..door }
+            Uploads { disk: room, ..door }
         });
         let door = door.await;
         send(door).await;

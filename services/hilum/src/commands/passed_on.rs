@@ -1,0 +1,24 @@
+//! Commands that a program of its own answers: it knows best.
+
+use std::ffi::OsString;
+
+use hilum_stack::become_sibling;
+use hilum_terminal::{Output, PassedOn};
+
+use crate::error::Error;
+
+/// Becomes `hilum-model …`; returns only if it can't.
+pub(super) fn model(args: &PassedOn, output: Output) -> Error {
+    become_program("hilum-model", args, output)
+}
+
+/// Becomes `hilum-bench …`; returns only if it can't.
+pub(super) fn bench(args: &PassedOn, output: Output) -> Error {
+    become_program("hilum-bench", args, output)
+}
+
+fn become_program(name: &str, args: &PassedOn, output: Output) -> Error {
+    let mut words: Vec<OsString> = output.is_json().then(|| "--json".into()).into_iter().collect();
+    words.extend(args.arguments.iter().cloned());
+    become_sibling(name, &words).into()
+}

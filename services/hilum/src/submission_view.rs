@@ -1,0 +1,121 @@
+//! A submission as a table for people or lines for programs.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use hilum_client::{Outcome, Sent, Step};
+use hilum_terminal::Output;
+use indicatif::ProgressBar;
+
+/// Findings named in the table.
+const TOP: usize = 3;
+
+/// How far a submission is, as bars on a terminal.
+pub(crate) struct Bars {
+    output: Output,
+    bar: Mutex<ProgressBar>,
+}
+
+impl Bars {
+    /// No bar before the first step.
+    pub(crate) fn new(output: Output) -> Self {
+        Self { output, bar: Mutex::new(ProgressBar::hidden()) }
+    }
+
+    /// Follows a step.
+    pub(crate) fn show(&self, step: Step) {
+        let mut bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
+        match step {
+            Step::Sending(files) => *bar = self.output.progress(files, "sending"),
+            Step::Reading(files) => *bar = self.output.progress(files, "reading"),
+            Step::One => bar.inc(1),
+            Step::All => bar.finish_and_clear(),
+        }
+    }
+}
+
+/// Shows what became of the files.
+pub(crate) fn show(sent: &[Sent], output: Output) {
+    for one in sent {
+        output.object(&one.to_json());
+    }
+    let files: HashMap<_, _> =
+        sent.iter().filter_map(|one| Some((one.outcome.job_id()?, one.file.as_path()))).collect();
+    let rows = sent.iter().map(|one| {
+        let job = one.outcome.job_id().unwrap_or("-").to_owned();
+        vec![name(&one.file), job, in_words(&one.outcome, &files), format!("{:.2}", one.seconds)]
+    });
+    output.table(&["file", "job", "outcome", "seconds"], rows);
+    if let Some(notice) = sent.iter().find_map(|one| one.outcome.notice()) {
+        output.say(notice);
+    }
+    let count = |of: fn(&Outcome) -> bool| sent.iter().filter(|one| of(&one.outcome)).count();
+    let mut counts = vec![format!("{} sent", sent.len())];
+    let kinds = [
+        ("accepted", count(|it| matches!(it, Outcome::Accepted(_)))),
+        ("read", count(|it| matches!(it, Outcome::Read { .. }))),
+        ("shared the reading of another", count(|it| it.duplicate_of().is_some())),
+        ("failed", count(|it| matches!(it, Outcome::Failed(_)))),
+        ("refused", count(|it| matches!(it, Outcome::Refused { .. }))),
+        (
+            "without an outcome yet",
+            count(|it| matches!(it, Outcome::Unfinished(_) | Outcome::Unknown { .. })),
+        ),
+        ("not sent", count(|it| matches!(it, Outcome::NotSent { .. }))),
+    ];
+    counts
+        .extend(kinds.iter().filter(|(_, count)| *count > 0).map(|(kind, count)| format!("{count} {kind}")));
+    output.say(counts.join(", "));
+}
+
+fn in_words(outcome: &Outcome, files: &HashMap<&str, &Path>) -> String {
+    let what = match outcome {
+        Outcome::Accepted(_) => "accepted".to_owned(),
+        Outcome::Refused { status, reason } => format!("refused ({status}): {reason}"),
+        Outcome::NotSent { reason } => format!("not sent: {reason}"),
+        Outcome::Read { reading, .. } => reading.top(TOP),
+        Outcome::Failed(job) => format!("FAILED: {}", job.reason.as_deref().unwrap_or("no reason was given")),
+        Outcome::Unfinished(job) => format!("{}, no outcome yet", job.status.as_str()),
+        Outcome::Unknown { reason, .. } => format!("accepted, but: {reason}"),
+    };
+    match outcome.duplicate_of() {
+        Some(first) => {
+            let first = files.get(first).map_or_else(|| format!("job {first}"), |file| name(file));
+            format!("duplicate of {first}: {what}")
+        }
+        None => what,
+    }
+}
+
+fn name(file: &Path) -> String {
+    file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn job(id: &str, first: Option<&str>) -> hilum_client::Job {
+        serde_json::from_value(
+            json!({ "job_id": id, "status": "FAILED", "reason": "torn", "duplicate_of": first }),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn a_duplicate_names_the_file_it_repeats_if_that_was_sent_with_it() {
+        let files = HashMap::from([("1", Path::new("/x/a.png"))]);
+        assert_eq!(
+            in_words(&Outcome::Failed(job("2", Some("1"))), &files),
+            "duplicate of a.png: FAILED: torn"
+        );
+        assert_eq!(
+            in_words(&Outcome::Failed(job("2", Some("9"))), &files),
+            "duplicate of job 9: FAILED: torn"
+        );
+        assert_eq!(in_words(&Outcome::Failed(job("2", None)), &files), "FAILED: torn");
+    }
+}

@@ -1,0 +1,31 @@
+//! The routing table.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use crate::gateway::Gateway;
+use crate::{forward, pages};
+
+impl Gateway {
+    /// All routes: uploads and what is said of studies go to ingest, some pages are the gateway's own, the rest goes to
+    /// projection. `metrics` writes the page of the gateway's numbers.
+    pub fn router(self, metrics: impl Fn() -> String + Send + Sync + 'static) -> Router {
+        let metrics = Arc::new(metrics);
+        Router::new()
+            .route("/v1/jobs", post(forward::to_ingest).fallback(forward::to_projection))
+            .route("/v1/studies/{id}/close", post(forward::to_ingest).fallback(forward::to_projection))
+            .route("/v1/studies/{id}/manifest", post(forward::to_ingest).fallback(forward::to_projection))
+            .route("/", get(pages::index))
+            .route("/livez", get(|| async { "ok\n" }))
+            .route("/readyz", get(pages::readyz))
+            .route("/readyz/uploads", get(pages::uploads))
+            .route("/metrics", get(move || std::future::ready(metrics())))
+            .fallback(forward::to_projection)
+            .with_state(self)
+    }
+}
+
+#[cfg(test)]
+mod tests;

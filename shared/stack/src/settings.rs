@@ -1,0 +1,114 @@
+//! What can be chosen when a stack is started.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Settings of `hilum up`.
+#[derive(Debug, Clone, Args)]
+pub struct UpSettings {
+    /// Port of the base URL; 0 for any free one; by default that of the last start in this folder
+    #[arg(long, value_name = "N")]
+    pub port: Option<u16>,
+    /// Processes that read images, each with its own copy of the model
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub infer_workers: u16,
+    /// Model folder; by default a demonstration model with random weights is made
+    #[arg(long, value_name = "DIR", env = "HILUM_MODEL")]
+    pub model: Option<PathBuf>,
+    /// Seconds without a new image after which a study is reported; decimals are allowed
+    #[arg(long, value_name = "N")]
+    pub quiet_time_s: Option<f64>,
+    /// TOML file with the rules of the sites: when studies are complete, and which series images belong to
+    #[arg(long, value_name = "FILE", env = "HILUM_SITES", value_parser = absolute)]
+    pub sites: Option<PathBuf>,
+    /// File of delivery targets and triage rules (docs/delivery.md); nothing is delivered and nothing flagged without it
+    #[arg(long, value_name = "FILE", env = "HILUM_TARGETS", value_parser = absolute)]
+    pub targets: Option<PathBuf>,
+    /// Where OpenTelemetry traces go, such as http://127.0.0.1:4318
+    #[arg(long, value_name = "URL")]
+    pub otlp_endpoint: Option<String>,
+    /// Seconds that `--detach` waits, once uploads are taken, for the other parts to be ready too
+    #[arg(long, value_name = "N", default_value_t = 15)]
+    pub ready_limit_s: u64,
+    /// Wait for all parts however long they catch up, and give up when any of them ends again and again
+    #[arg(long)]
+    pub all_parts: bool,
+    /// Environment variables of a stack in the background, beside those of this program.
+    #[arg(skip)]
+    pub environment: Vec<(&'static str, String)>,
+}
+
+impl UpSettings {
+    /// The same settings as arguments for another `hilum up`.
+    pub fn to_arguments(&self) -> Vec<OsString> {
+        let mut arguments: Vec<OsString> = vec![
+            "--infer-workers".into(),
+            self.infer_workers.to_string().into(),
+            "--ready-limit-s".into(),
+            self.ready_limit_s.to_string().into(),
+        ];
+        if self.all_parts {
+            arguments.push("--all-parts".into());
+        }
+        let mut add = |flag: &str, value: Option<OsString>| {
+            if let Some(value) = value {
+                arguments.extend([flag.into(), value]);
+            }
+        };
+        add("--port", self.port.map(|port| port.to_string().into()));
+        add("--model", self.model.clone().map(PathBuf::into_os_string));
+        add("--quiet-time-s", self.quiet_time_s.map(|seconds| seconds.to_string().into()));
+        add("--sites", self.sites.clone().map(PathBuf::into_os_string));
+        add("--targets", self.targets.clone().map(PathBuf::into_os_string));
+        add("--otlp-endpoint", self.otlp_endpoint.clone().map(OsString::from));
+        arguments
+    }
+}
+
+/// The services run in another folder.
+fn absolute(path: &str) -> std::io::Result<PathBuf> {
+    std::path::absolute(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Typed {
+        #[command(flatten)]
+        settings: UpSettings,
+    }
+
+    #[test]
+    fn settings_survive_the_way_to_the_background() {
+        let typed = [
+            "up",
+            "--port",
+            "0",
+            "--infer-workers",
+            "3",
+            "--model",
+            "/m",
+            "--quiet-time-s",
+            "0.5",
+            "--sites",
+            "/s",
+            "--targets",
+            "targets.toml",
+            "--all-parts",
+        ];
+        let first = Typed::parse_from(typed).settings;
+        let mut again: Vec<OsString> = vec!["up".into()];
+        again.extend(first.to_arguments());
+        let second = Typed::parse_from(again).settings;
+        assert_eq!(format!("{first:?}"), format!("{second:?}"));
+        assert_eq!((second.port, second.infer_workers, second.quiet_time_s), (Some(0), 3, Some(0.5)));
+        assert_eq!(second.sites, Some("/s".into()));
+        assert!(second.targets.unwrap().is_absolute());
+    }
+}
