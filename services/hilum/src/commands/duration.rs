@@ -1,27 +1,17 @@
-//! Durations as they are typed, in the form that the API takes too.
+//! Durations as they are typed.
 
-use std::str::FromStr;
 use std::time::Duration;
 
-/// `30s`, `500ms`, `1m` or `30` (seconds).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Wait(pub(super) Duration);
+use jiff::SignedDuration;
 
-impl FromStr for Wait {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const RULE: &str = "a duration is written as 30s, 500ms or 1m";
-        let number = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
-        let unit_s = match &text[number.len()..] {
-            "ms" => 0.001,
-            "" | "s" => 1.0,
-            "m" => 60.0,
-            _ => return Err(RULE),
-        };
-        let seconds = number.parse::<f64>().map_err(|_| RULE)? * unit_s;
-        Duration::try_from_secs_f64(seconds).map(Self).map_err(|_| RULE)
+/// Reads `30s`, `500ms`, `1m`, `1h 30m` and whatever else people write; a number alone is seconds.
+pub(super) fn duration(text: &str) -> Result<Duration, &'static str> {
+    const RULE: &str = "a duration is written as 30s, 500ms or 1m";
+    if let Ok(seconds) = text.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds).map_err(|_| RULE);
     }
+    let duration: SignedDuration = text.parse().map_err(|_| RULE)?;
+    duration.try_into().map_err(|_| RULE)
 }
 
 #[cfg(test)]
@@ -29,13 +19,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_are_read_as_people_write_them() {
-        let read = |text: &str| text.parse::<Wait>().map(|wait| wait.0.as_millis());
+    fn durations_are_read_as_people_write_them() {
+        let read = |text: &str| duration(text).map(|duration| duration.as_millis());
         assert_eq!(
-            ["30s", "30", "1.5s", "250ms", "2m"].map(read),
-            [30_000, 30_000, 1500, 250, 120_000].map(Ok)
+            ["30s", "30", "1.5s", "250ms", "2m", "0.5m", "1m 30s"].map(read),
+            [30_000, 30_000, 1500, 250, 120_000, 30_000, 90_000].map(Ok)
         );
-        for bad in ["", "s", "-1s", "3h", "nan"] {
+        for bad in ["", "s", "-1s", "-1", "3 fortnights", "nan", "inf"] {
             assert!(read(bad).is_err(), "{bad}");
         }
     }
