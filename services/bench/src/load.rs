@@ -5,13 +5,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use hilum_client::{Client, JobStatus};
 use hilum_events::Priority;
 
 use super::contents::{Content, Contents};
 use super::images::SITE;
 use super::statistics::Latencies;
 use crate::error::Error;
-use hilum_client::{Client, JobStatus};
 
 /// What one request waits.
 const WAIT: Duration = Duration::from_secs(30);
@@ -142,7 +142,7 @@ impl Outcome {
     /// The picture, if it was read.
     ///
     /// # Errors
-    /// It was not.
+    /// When it was not read.
     pub(super) fn image(self) -> Result<ReadImage, Error> {
         match self {
             Self::Read(image) => Ok(image),

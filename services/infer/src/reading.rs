@@ -17,7 +17,7 @@ use crate::scores;
 #[derive(Debug, Clone)]
 pub(crate) struct Model {
     pub(crate) identity: ModelIdentity,
-    /// Who judges, when an image can't be read.
+    /// The reader that is named when an image can't be read.
     reader: ReaderIdentity,
     pub(crate) engine: EngineDescription,
     pub(crate) preparation: Preparation,
@@ -151,7 +151,7 @@ impl Model {
     /// Looks for what no reading by this model can say: such a one must not be published.
     ///
     /// # Errors
-    /// The first flaw.
+    /// The first flaw that is found.
     pub(crate) fn check(&self, reading: &InferenceCompleted) -> Result<(), ReadingFlaw> {
         let InferenceCompleted { findings, activation_maps, region, times, .. } = reading;
         check_reading(findings, activation_maps, *region, *times)?;

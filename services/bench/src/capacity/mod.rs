@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use hilum_terminal::Output;
 
 use self::search::Search;
 use self::step::{Step, Steps};
@@ -18,9 +19,8 @@ use super::pipeline::PictureArgs;
 use super::temporary::{Temporary, TemporaryArgs, on_temporary_stack};
 use crate::error::Error;
 use crate::result_writer::ResultWriter;
-use hilum_terminal::Output;
 
-/// What `--help` says.
+/// What `--help` shows.
 pub(super) const ABOUT: &str = "\
 How many senders of one image per second the stack holds at a p95 under one second
 

@@ -11,6 +11,7 @@ use clap::Args;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use hilum_events::Priority;
 use hilum_servers::wait_until;
+use hilum_terminal::Output;
 
 use self::claims::claims_since;
 use self::view::Outcome;
@@ -22,9 +23,8 @@ use super::statistics::Latencies;
 use super::temporary::{Temporary, TemporaryArgs, on_temporary_stack};
 use crate::error::Error;
 use crate::result_writer::ResultWriter;
-use hilum_terminal::Output;
 
-/// What `--help` says.
+/// What `--help` shows.
 pub(super) const ABOUT: &str = "\
 What an image waits beside the flood of another site or priority; exit code 1 if more than promised
 

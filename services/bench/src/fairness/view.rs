@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use hilum_terminal::Output;
 use serde_json::{Value, json};
 
 use super::super::latency_view::{in_ms, to_json};
 use super::super::statistics::Latencies;
-use hilum_terminal::Output;
 
 /// What the machine may take for other things than the readings, since one is idle and the other is not.
 const ALLOWANCE: Duration = Duration::from_millis(100);
@@ -104,7 +104,7 @@ impl Outcome {
         });
     }
 
-    /// For programs.
+    /// The outcome as one JSON object.
     pub(super) fn object(&self) -> Value {
         let ms = |duration: Duration| duration.as_secs_f64() * 1000.0;
         let promises = self.promises();

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use hilum_terminal::Output;
 
 use self::ratios::Ratios;
 use self::view::{Outcome, Sink, Sinks};
@@ -18,9 +19,8 @@ use super::temporary::{Temporary, TemporaryArgs, Variant, on_temporary_stacks};
 use super::worker_metrics::metric_of;
 use crate::error::Error;
 use crate::result_writer::ResultWriter;
-use hilum_terminal::Output;
 
-/// What `--help` says.
+/// What `--help` shows.
 pub(super) const ABOUT: &str = "\
 What logs cost an upload, and what a log that nobody reads does; exit code 1 if more than promised
 
@@ -116,7 +116,7 @@ async fn by_turns(
     Ok(took)
 }
 
-/// Until its 202.
+/// How long an upload takes until it is answered with 202.
 async fn upload(stack: &Temporary, contents: &Contents) -> Result<Duration, Error> {
     let content = contents.next();
     let began = Instant::now();

@@ -1,13 +1,14 @@
 //! What logs cost, the verdict, and how both are shown.
 
-use serde_json::{Value, json};
 use std::collections::BTreeMap;
+
+use hilum_terminal::Output;
+use serde_json::{Value, json};
 
 use super::super::contents::Kind;
 use super::super::latency_view::{in_ms, to_json};
 use super::super::statistics::Latencies;
 use super::ratios::Ratios;
-use hilum_terminal::Output;
 
 /// Times as long as without logs, at most.
 const PROMISED_RATIO: f64 = 1.02;
@@ -78,7 +79,7 @@ impl Outcome {
         }
     }
 
-    /// For programs.
+    /// The outcome as one JSON object.
     pub(super) fn object(&self) -> Value {
         let sink = |sink: &Sink| {
             json!({

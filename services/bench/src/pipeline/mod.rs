@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use hilum_terminal::Output;
 
 use self::duplicates::Duplicates;
 use self::view::Outcome;
@@ -21,9 +22,8 @@ use super::temporary::{Temporary, TemporaryArgs, on_temporary_stack};
 use super::worker_metrics::{forward_passes, metric_of};
 use crate::error::Error;
 use crate::result_writer::ResultWriter;
-use hilum_terminal::Output;
 
-/// What `--help` says.
+/// What `--help` shows.
 pub(super) const ABOUT: &str = "\
 Images per second and the time from upload to reading through the whole stack, and how far that is from the ideal
 

@@ -10,19 +10,19 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use hilum_servers::wait_until;
+use hilum_terminal::Output;
 
 use self::messages::Poison;
 use self::view::Outcome;
 use super::contents::{Contents, Kind};
-use super::images::Hospital;
+use super::images::Sender;
 use super::statistics::Latencies;
 use super::temporary::{Temporary, TemporaryArgs, on_temporary_stack};
 use super::worker_metrics::forward_passes;
 use crate::error::Error;
 use crate::result_writer::ResultWriter;
-use hilum_terminal::Output;
 
-/// What `--help` says.
+/// What `--help` shows.
 pub(super) const ABOUT: &str = "\
 Good images beside 10,000 messages that fail again and again; exit code 1 if these slow them too much
 
@@ -128,7 +128,7 @@ impl Bench<'_> {
 
     async fn steadily(&self, what: &'static str) -> Result<Latencies, Error> {
         let bar = self.output.progress(self.images(), what);
-        let latencies = self.hospital().send_steadily(self.images(), self.gap(), &bar).await;
+        let latencies = self.sender().send_steadily(self.images(), self.gap(), &bar).await;
         bar.finish_and_clear();
         latencies
     }
@@ -162,18 +162,18 @@ impl Bench<'_> {
 
     /// Fills the queue while the workers are held, the poisoned messages first; then lets them go.
     async fn burst(&self, poison: &mut Poison) -> Result<Burst, Error> {
-        let (stack, hospital) = (self.stack, self.hospital());
+        let (stack, sender) = (self.stack, self.sender());
         self.until_queue(|queued| queued == 0, "the queue did not empty").await?;
         let held = stack.hold_workers();
         poison.append(stack, self.output).await?;
-        let sent = hospital.send_at_once(self.images()).await?;
+        let sent = sender.send_at_once(self.images()).await?;
         let all = u64::from(poison.wanted) + sent.len() as u64;
         self.until_queue(|queued| queued >= all, "the queue did not fill").await?;
         let began = Instant::now();
         drop(held);
         let bar = self.output.progress(sent.len(), "at once");
         let (latencies, first_pass) =
-            tokio::try_join!(hospital.all_read(sent, began, &bar), self.first_pass(poison, began))?;
+            tokio::try_join!(sender.all_read(sent, began, &bar), self.first_pass(poison, began))?;
         bar.finish_and_clear();
         Ok(Burst { latencies, first_pass })
     }
@@ -203,8 +203,8 @@ impl Bench<'_> {
         if reached.await { Ok(()) } else { Err(Error::Unmeasured(otherwise.to_owned())) }
     }
 
-    fn hospital(&self) -> Hospital<'_> {
-        Hospital { client: &self.stack.client, contents: &self.contents }
+    fn sender(&self) -> Sender<'_> {
+        Sender { client: &self.stack.client, contents: &self.contents }
     }
 
     fn images(&self) -> usize {

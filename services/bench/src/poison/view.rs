@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use hilum_terminal::Output;
 use serde_json::{Value, json};
 
 use super::super::statistics::{Latencies, ratio};
-use hilum_terminal::Output;
 
 /// How many times the unloaded p95 is promised at most.
 const PROMISED_RATIO: f64 = 3.0;
@@ -95,7 +95,7 @@ impl Outcome {
         )
     }
 
-    /// For programs.
+    /// The outcome as one JSON object.
     pub(super) fn object(&self) -> Value {
         json!({
             "benchmark": "poison",

@@ -10,6 +10,7 @@ use clap::Args;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use hilum_events::{Event, Priority, ReportIssued, Site, StudyId, all_reports_filter};
 use hilum_log::Follower;
+use hilum_terminal::Output;
 
 use self::view::{Outcome, Round, Workers};
 use super::contents::Contents;
@@ -21,9 +22,8 @@ use super::temporary::{Temporary, TemporaryArgs, Variant, on_temporary_stacks};
 use super::worker_metrics::forward_passes;
 use crate::error::Error;
 use crate::result_writer::ResultWriter;
-use hilum_terminal::Output;
 
-/// What `--help` says.
+/// What `--help` shows.
 pub(super) const ABOUT: &str = "\
 How long a study of many images takes with as many workers, and with one; exit code 1 if more than promised
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use hilum_terminal::Output;
 use serde_json::{Value, json};
 
 use super::super::statistics::{Latencies, ratio};
-use hilum_terminal::Output;
 
 /// Times one reading, with as many workers as images.
 const PROMISED_OF_PARALLEL: f64 = 1.3;
@@ -113,7 +113,7 @@ impl Outcome {
         ]
     }
 
-    /// For programs.
+    /// The outcome as one JSON object.
     pub(super) fn object(&self) -> Value {
         let ms = |duration: Duration| duration.as_secs_f64() * 1000.0;
         let workers = self.workers.iter().map(|workers| {

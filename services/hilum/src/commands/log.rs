@@ -3,15 +3,15 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use hilum_client::Client;
 use hilum_events::LogLossAccepted;
+use hilum_terminal::Output;
 use serde_json::Value;
 
 use super::StackArgs;
 use super::decisions::who;
 use super::study::text;
 use crate::error::Error;
-use hilum_client::Client;
-use hilum_terminal::Output;
 
 #[derive(Debug, Args)]
 pub(super) struct LogArgs {

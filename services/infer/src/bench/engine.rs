@@ -104,7 +104,7 @@ pub(super) struct Measured {
     pub(super) best_images_per_s: f64,
     /// Of a large matrix product, floating-point operations per second.
     pub(super) peak_operations_per_s: f64,
-    /// Of the best throughput in the peak; `None` for a network whose operations nobody has counted.
+    /// The best throughput as a share of the peak, 0 to 1; `None` for a network whose operations nobody has counted.
     pub(super) share_of_peak: Option<f64>,
     pub(super) largest_logit_difference: Option<f32>,
     /// Within the bounds of its arithmetic on the golden cases; `None` if there are none.

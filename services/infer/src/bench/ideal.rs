@@ -180,7 +180,7 @@ impl Shared {
     }
 }
 
-/// The files that can be read, and milliseconds of one by itself on one core, their mean.
+/// The files that can be read, and how long one of them takes alone on one core: the mean, in milliseconds.
 fn alone(pictures: Vec<Picture>, preparation: &Preparation) -> anyhow::Result<(Vec<Picture>, f64)> {
     let (mut readable, mut sum) = (Vec::new(), Duration::ZERO);
     for picture in pictures {

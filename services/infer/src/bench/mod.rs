@@ -15,7 +15,7 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-/// Measurements.
+/// Which measurement, and where its outcome goes.
 #[derive(Debug, Args)]
 pub struct BenchArgs {
     /// Write the JSON object to this file as well.

@@ -19,7 +19,7 @@ use crate::engine::{EngineError, Output};
 /// because others never cease to be more urgent.
 const OVERTAKEN_FOR_AT_MOST: Duration = Duration::from_secs(120);
 
-/// Bounds of batching.
+/// How many images a batch may have, how long it may wait for them, and how many may wait for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchSettings {
     /// Most images in one forward pass.

@@ -1,4 +1,4 @@
-//! Sending images and following them to their outcome. Shows nothing: who wants to see its progress is called.
+//! Sending images and following them to their outcome. Shows nothing: the caller is told of each step.
 
 mod outcome;
 mod paths;

@@ -4,6 +4,8 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use hilum_client::{Client, Decision};
+use hilum_terminal::Output;
 use serde_json::{Value, json};
 
 use super::super::StackArgs;
@@ -11,8 +13,6 @@ use super::super::decisions::{DecisionArgs, Outcome, Record, Tally, Told};
 use super::filters::Filters;
 use super::{LetterState, say_table, work};
 use crate::error::Error;
-use hilum_client::{Client, Decision};
-use hilum_terminal::Output;
 
 #[derive(Debug, Args)]
 pub(super) struct DecideArgs {

@@ -1,12 +1,12 @@
 //! Which dead letters are meant.
 
 use clap::Args;
+use hilum_client::Client;
 use serde_json::Value;
 
 use super::LetterState;
 use super::moment::Moment;
 use crate::error::Error;
-use hilum_client::Client;
 
 /// Dead letters asked for at a time.
 const PAGE: usize = 500;

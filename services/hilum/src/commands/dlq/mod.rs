@@ -8,6 +8,8 @@ mod show;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
+use hilum_client::Decision;
+use hilum_terminal::Output;
 use serde_json::Value;
 
 use self::decide::DecideArgs;
@@ -15,8 +17,6 @@ use self::filters::Filters;
 use super::StackArgs;
 use super::study::text;
 use crate::error::Error;
-use hilum_client::Decision;
-use hilum_terminal::Output;
 
 #[derive(Debug, Args)]
 pub(super) struct DlqArgs {

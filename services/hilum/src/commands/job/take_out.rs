@@ -4,14 +4,14 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use hilum_client::Client;
+use hilum_terminal::Output;
 use serde_json::{Value, json};
 
 use super::super::StackArgs;
 use super::super::decisions::{DecisionArgs, Outcome, Record, Tally, Told};
 use super::super::study::text;
 use crate::error::Error;
-use hilum_client::Client;
-use hilum_terminal::Output;
 
 #[derive(Debug, Args)]
 pub(super) struct TakeOutArgs {
