@@ -16,7 +16,7 @@ DENY := $(TOOLS)/bin/cargo-deny
 MACHETE := $(TOOLS)/bin/cargo-machete
 
 .PHONY: build demo test lint setup setup-tests build-programs build-tests run-demo run-tests lint-tools format clippy \
-	docs dependencies faults simulate fuzz bench fmt clean
+	docs dependencies reference reference-check house faults simulate fuzz bench fmt clean
 
 build:
 	$(STEPS) setup build-programs
@@ -28,7 +28,7 @@ test:
 	$(STEPS) setup-tests build-tests run-tests
 
 lint:
-	$(STEPS) setup lint-tools format clippy docs dependencies
+	$(STEPS) reference-check setup lint-tools format clippy docs dependencies
 
 setup:
 	@$(ENVIRONMENT); echo "ready: libtorch $$LIBTORCH, NATS $$HILUM_NATS_SERVER, Postgres $$HILUM_POSTGRES_BIN"
@@ -52,6 +52,13 @@ run-tests: $(NEXTEST)
 
 lint-tools: $(DENY) $(MACHETE)
 
+# docs/configuration.md and docs/metrics.md, made of the code.
+reference:
+	@python3 infra/local/reference.py
+
+reference-check:
+	@python3 infra/local/reference.py --check
+
 format:
 	@cargo fmt --all --check
 
@@ -60,6 +67,10 @@ clippy:
 
 docs:
 	@$(ENVIRONMENT); RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
+
+# Sizes, documentation, names and circles of the source.
+house:
+	@python3 infra/local/house.py
 
 dependencies: $(DENY) $(MACHETE)
 	@$(MACHETE) && $(DENY) --log-level error check bans licenses sources

@@ -41,6 +41,7 @@ STEPS = {
     "run-demo": ("start the stack and have it read the samples", lambda: True, ""),
     "build-tests": ("compile the programs and their tests", compiled("debug", "proptest-*"), "6 to 20 minutes"),
     "run-tests": ("run the tests", lambda: False, "12 to 20 minutes"),
+    "reference-check": ("look whether the reference pages are what the code says", lambda: True, ""),
     "lint-tools": ("compile the tools that look at the dependencies", fetched("tools/bin/cargo-deny"),
                    "one to four minutes"),
     "format": ("look at the format of the source", lambda: True, ""),

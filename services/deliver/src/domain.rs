@@ -16,7 +16,7 @@ const DISCLAIMER: &str = "For research use only. Not a diagnosis.";
 
 /// Something that a target is to be given.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Errand {
+pub(crate) struct Assignment {
     pub(crate) study_id: StudyId,
     pub(crate) matter: Matter,
     /// Which round of tries this is, from 1.
@@ -24,7 +24,7 @@ pub(crate) struct Errand {
 }
 
 /// What this fact means to `target`; `None` when it is none of its business.
-pub(crate) fn errand(fact: &Envelope, target: &Target) -> Option<Errand> {
+pub(crate) fn assignment(fact: &Envelope, target: &Target) -> Option<Assignment> {
     let wanted = target.sites.has(&fact.site)
         && match &fact.event {
             Event::ReportIssued(_) => !target.forms.is_empty(),
@@ -33,7 +33,7 @@ pub(crate) fn errand(fact: &Envelope, target: &Target) -> Option<Errand> {
             _ => false,
         };
     let (study_id, matter, attempt) = fact.event.delivery().filter(|_| wanted)?;
-    Some(Errand { study_id, matter, attempt })
+    Some(Assignment { study_id, matter, attempt })
 }
 
 fn tells(flag: &StudyFlagged, target: &Target) -> bool {
@@ -133,37 +133,47 @@ mod tests {
     use hilum_events::{ModelIdentity, Resolution, samples};
 
     use super::*;
-    use crate::targets::Targets;
+    use crate::protocol::{Endpoint, Protocol, S3Settings, WebhookSettings};
+    use crate::secret::Secret;
+    use crate::targets::SiteFilter;
 
-    const FILE: &str = "
-        [target.pacs]
-        kind = 's3'
-        url = 'file:///reports'
-        [target.desk]
-        kind = 'webhook'
-        url = 'http://desk.example'
-        secret_env = 'PATH'
-        forms = []
-        [[rule]]
-        name = 'high'
-        label = 'Effusion'
-        measure = 'probability'
-        threshold = 0.5
-        actions = ['notify']
-        targets = ['desk']
-        [[rule]]
-        name = 'scored'
-        label = 'Effusion'
-        measure = 'operating_point_score'
-        threshold = 0.5
-        actions = ['worklist']";
-
-    fn targets() -> Targets {
-        Targets::parse(FILE).unwrap()
+    /// A store that takes reports, or a webhook that takes flags only.
+    fn target(name: &str) -> Target {
+        let protocol = match name {
+            "pacs" => Protocol::S3(S3Settings {
+                store_url: "file:///reports".to_owned(),
+                prefix: String::new(),
+                options: Vec::new(),
+                requires_patient_id: false,
+            }),
+            _ => Protocol::Webhook(WebhookSettings {
+                endpoint: Endpoint { url: "http://desk.example".parse().unwrap(), token: None },
+                secret: Secret::new("open sesame", "X").unwrap(),
+                every_revision: false,
+            }),
+        };
+        let target = Target::new(name.parse().unwrap(), protocol);
+        let forms = if name == "pacs" { target.forms.clone() } else { Vec::new() };
+        Target { forms, ..target }
     }
 
-    fn target(name: &str) -> Target {
-        targets().targets.into_iter().find(|target| target.name.as_str() == name).unwrap()
+    fn rule(name: &str, measure: Measure, actions: &[FlagAction]) -> Rule {
+        Rule {
+            name: name.parse().unwrap(),
+            sites: SiteFilter::All,
+            label: "Effusion".to_owned(),
+            measure,
+            threshold: 0.5,
+            actions: actions.to_vec(),
+            targets: Vec::new(),
+            demonstration: false,
+        }
+    }
+
+    fn rules() -> Vec<Rule> {
+        let mut high = rule("high", Measure::Probability, &[FlagAction::Notify]);
+        high.targets = vec!["desk".parse().unwrap()];
+        vec![high, rule("scored", Measure::OperatingPointScore, &[FlagAction::Worklist])]
     }
 
     /// A reading with one finding.
@@ -181,7 +191,7 @@ mod tests {
 
     fn flagged(probability: f32, score: Option<f32>) -> Vec<String> {
         let image = ReadImage { study_id: samples::study_id(), job_id: samples::job_id(1) };
-        let flags = flags(&targets().rules, &Site::default(), image, &reading(probability, score));
+        let flags = flags(&rules(), &Site::default(), image, &reading(probability, score));
         flags.into_iter().map(|flag| flag.rule.to_string()).collect()
     }
 
@@ -196,12 +206,12 @@ mod tests {
     #[test]
     fn a_rule_looks_at_its_own_sites_and_label() {
         let image = ReadImage { study_id: samples::study_id(), job_id: samples::job_id(1) };
-        let mut rules = targets().rules;
+        let mut rules = rules();
         let site: Site = "south".parse().unwrap();
         assert_eq!(flags(&rules, &site, image, &reading(0.9, None)).len(), 1);
-        rules[0].sites = crate::targets::Sites::Only([Site::default()].into());
+        rules[0].sites = SiteFilter::Only([Site::default()].into());
         assert!(flags(&rules, &site, image, &reading(0.9, None)).is_empty());
-        rules[0].sites = crate::targets::Sites::All;
+        rules[0].sites = SiteFilter::All;
         rules[0].label = "Mass".to_owned();
         assert!(flags(&rules, &site, image, &reading(0.9, None)).is_empty());
     }
@@ -213,7 +223,7 @@ mod tests {
             model: ModelIdentity { trained: false, ..samples::model() },
             ..reading(0.9, Some(0.9))
         };
-        let mut rules = targets().rules;
+        let mut rules = rules();
         assert_eq!(flags(&rules, &Site::default(), image, &untrained), []);
         rules[0].demonstration = true;
         let flagged = flags(&rules, &Site::default(), image, &untrained);
@@ -235,12 +245,12 @@ mod tests {
     #[test]
     fn a_report_goes_to_who_takes_forms_of_its_site() {
         let report = samples::report_issued(2, &[], 0);
-        let errand_of = errand(&report, &target("pacs")).unwrap();
-        assert_eq!((errand_of.matter, errand_of.attempt), (Matter::Report(2), 1));
-        assert_eq!(errand(&report, &target("desk")), None, "it takes only flags");
-        let other = crate::targets::Sites::Only(["elsewhere".parse().unwrap()].into());
-        assert_eq!(errand(&report, &Target { sites: other, ..target("pacs") }), None);
-        assert_eq!(errand(&samples::image_stored(1, "a", 0), &target("pacs")), None);
+        let given = assignment(&report, &target("pacs")).unwrap();
+        assert_eq!((given.matter, given.attempt), (Matter::Report(2), 1));
+        assert_eq!(assignment(&report, &target("desk")), None, "it takes only flags");
+        let other = SiteFilter::Only(["elsewhere".parse().unwrap()].into());
+        assert_eq!(assignment(&report, &Target { sites: other, ..target("pacs") }), None);
+        assert_eq!(assignment(&samples::image_stored(1, "a", 0), &target("pacs")), None);
     }
 
     #[test]
@@ -248,12 +258,12 @@ mod tests {
         let mut flag = samples::study_flagged(1, "a", 0);
         let Event::StudyFlagged(told) = &mut flag.event else { panic!("the sample is another event") };
         (told.actions, told.targets) = (vec![FlagAction::Notify], vec!["desk".parse().unwrap()]);
-        assert!(errand(&flag, &target("desk")).is_some());
-        assert_eq!(errand(&flag, &target("pacs")), None);
+        assert!(assignment(&flag, &target("desk")).is_some());
+        assert_eq!(assignment(&flag, &target("pacs")), None);
         if let Event::StudyFlagged(told) = &mut flag.event {
             told.actions = vec![FlagAction::Worklist];
         }
-        assert_eq!(errand(&flag, &target("desk")), None, "nobody is to be told");
+        assert_eq!(assignment(&flag, &target("desk")), None, "nobody is to be told");
     }
 
     #[test]
@@ -267,10 +277,10 @@ mod tests {
             decision
         };
         let redrive = decided(Resolution::Redrive);
-        let begun = errand(&redrive, &target("pacs")).unwrap();
+        let begun = assignment(&redrive, &target("pacs")).unwrap();
         assert_eq!((begun.matter, begun.attempt), (Matter::Report(2), 4));
-        assert_eq!(errand(&redrive, &target("desk")), None, "it is about another target");
-        assert_eq!(errand(&decided(Resolution::Discard), &target("pacs")), None);
+        assert_eq!(assignment(&redrive, &target("desk")), None, "it is about another target");
+        assert_eq!(assignment(&decided(Resolution::Discard), &target("pacs")), None);
     }
 
     #[test]

@@ -1,70 +1,18 @@
-//! The bytes that are handed over: a form of a report's stored document, made by `shared/forms`.
+//! The objects that a target is given of a report: forms of its stored document, made by `shared/forms`.
 
-use std::fmt;
+use hilum_events::ReportIssued;
+use hilum_forms::{FormError, Format, Maker};
 
-use bytes::Bytes;
-use hilum_blobs::BlobStore;
-use hilum_events::{DeliveredObject, ReportIssued, Sha256Digest};
-use hilum_forms::{FormError, Format};
-use hilum_imaging::DecoderPool;
-
+use crate::shipment::Object;
 use crate::targets::Target;
 
 /// Longest document, bytes.
 const DOCUMENT_MAX: u64 = 64 << 20;
 
-/// What file `number` of a form, from 1, is called under the folder of its revision.
-fn file_name(format: Format, number: usize) -> String {
-    let stem = match format {
-        Format::DicomSr => "sr",
-        Format::DicomSc => "sc",
-        Format::DicomPdf => "pdf",
-        Format::Json | Format::Html | Format::Pdf | Format::Fhir | Format::Hl7 => "report",
-    };
-    let extension = format.extension();
-    if number > 1 { format!("{stem}-{number}.{extension}") } else { format!("{stem}.{extension}") }
-}
-
-/// What is handed over. Its bytes may name a patient: `Debug` shows none of them.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Object {
-    /// Its form, or `flag`.
-    pub form: &'static str,
-    /// What its file is called.
-    pub file_name: String,
-    /// Its bytes: the same each time.
-    pub bytes: Bytes,
-}
-
-impl fmt::Debug for Object {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { form, file_name, bytes } = self;
-        write!(f, "Object({form}, {file_name}, {} bytes)", bytes.len())
-    }
-}
-
-impl Object {
-    /// As it is told when it was taken.
-    pub fn delivered(&self) -> DeliveredObject {
-        DeliveredObject {
-            form: self.form.to_owned(),
-            sha256: Sha256Digest::of(&self.bytes),
-            size_bytes: self.bytes.len() as u64,
-        }
-    }
-}
-
-/// Makes forms of stored documents. Cheap to clone.
-#[derive(Clone)]
-pub struct Maker {
-    store: BlobStore,
-    forms: hilum_forms::Maker,
-}
-
 /// A form can't be made.
 #[derive(Debug, thiserror::Error)]
 pub enum MakeError {
-    /// It can't be made.
+    /// `shared/forms` says why.
     #[error(transparent)]
     Form(#[from] FormError),
     /// A picture, an image or an earlier document that the document names can't be had.
@@ -101,42 +49,43 @@ impl MakeError {
     }
 }
 
-impl Maker {
-    /// Makes forms of what `store` holds; `decoder` tells of DICOM images whose they are.
-    pub fn new(store: BlobStore, decoder: DecoderPool) -> Self {
-        Self { forms: hilum_forms::Maker::new(store.clone(), decoder), store }
+/// The report in this form for this target: one object, or for a form of several each of them.
+pub(crate) async fn objects(
+    maker: &Maker,
+    report: &ReportIssued,
+    format: Format,
+    target: &Target,
+) -> Result<Vec<Object>, MakeError> {
+    let document = &report.json;
+    if document.size_bytes > DOCUMENT_MAX {
+        return Err(MakeError::TooLong { size_bytes: document.size_bytes });
     }
+    let settings = target.protocol.settings();
+    let made = match format {
+        Format::Hl7 => maker.message(document, &settings.message()).await?,
+        _ => maker.make(document, format, target.language).await?,
+    };
+    if !made.is_whole {
+        return Err(MakeError::NotWhole { form: format.name() });
+    }
+    if made.has_own_id && settings.requires_patient_id() {
+        return Err(MakeError::NoPatientId);
+    }
+    let object =
+        |(number, bytes)| Object { form: format.name(), file_name: file_name(format, number), bytes };
+    Ok((1..).zip(made.files).map(object).collect())
+}
 
-    /// Whether the storage answers, else a sentence.
-    pub(crate) async fn probe(&self) -> Result<(), String> {
-        self.store.probe().await.map_err(|error| format!("object storage is away: {error}"))
-    }
-
-    /// The report in this form for this target: one object, or for a form of several each of them.
-    pub(crate) async fn make(
-        &self,
-        report: &ReportIssued,
-        format: Format,
-        target: &Target,
-    ) -> Result<Vec<Object>, MakeError> {
-        let document = &report.json;
-        if document.size_bytes > DOCUMENT_MAX {
-            return Err(MakeError::TooLong { size_bytes: document.size_bytes });
-        }
-        let made = match format {
-            Format::Hl7 => self.forms.message(document, &target.message).await?,
-            _ => self.forms.make(document, format, target.language).await?,
-        };
-        if !made.is_whole {
-            return Err(MakeError::NotWhole { form: format.name() });
-        }
-        if made.has_own_id && target.requires_patient_id {
-            return Err(MakeError::NoPatientId);
-        }
-        let object =
-            |(number, bytes)| Object { form: format.name(), file_name: file_name(format, number), bytes };
-        Ok((1..).zip(made.files).map(object).collect())
-    }
+/// What file `number` of a form, from 1, is called under the folder of its revision.
+fn file_name(format: Format, number: usize) -> String {
+    let stem = match format {
+        Format::DicomSr => "sr",
+        Format::DicomSc => "sc",
+        Format::DicomPdf => "pdf",
+        Format::Json | Format::Html | Format::Pdf | Format::Fhir | Format::Hl7 => "report",
+    };
+    let extension = format.extension();
+    if number > 1 { format!("{stem}-{number}.{extension}") } else { format!("{stem}.{extension}") }
 }
 
 #[cfg(test)]
@@ -144,13 +93,6 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-
-    #[test]
-    fn nobody_is_named_where_an_object_is_printed() {
-        let bytes = Bytes::from_static(b"PID|1||CANARY");
-        let object = Object { form: "hl7", file_name: file_name(Format::Hl7, 1), bytes };
-        assert_eq!(format!("{object:?}"), "Object(hl7, report.hl7, 13 bytes)");
-    }
 
     #[test]
     fn names_in_settings_are_those_that_are_told_and_no_two_files_have_one() {

@@ -5,21 +5,28 @@ mod begin;
 mod config;
 mod domain;
 mod forms;
-mod http;
 mod outlet;
+mod progress;
+mod protocol;
 mod secret;
 mod service;
 mod shell;
+mod shipment;
 mod targets;
 mod transport;
 mod triage;
 
 pub use config::Config;
-pub use forms::{MakeError, Maker, Object};
+pub use forms::MakeError;
 pub use outlet::Outlet;
+pub use protocol::{
+    DicomSettings, Endpoint, FhirSettings, Hl7Settings, HostPort, Protocol, S3Settings, SendError,
+    SenderError, StowSettings, WebhookSettings,
+};
 pub use secret::{Secret, SecretError};
 pub use service::{DeliverError, Deliverer};
-pub use shell::Courier;
-pub use targets::{Address, Rule, Sites, Target, Targets, TargetsError};
-pub use transport::{Parcel, SendError, Transport};
+pub use shell::TargetWorker;
+pub use shipment::{Object, Shipment};
+pub use targets::{Rule, SiteFilter, Target, Targets, TargetsError};
+pub use transport::Transport;
 pub use triage::Triage;

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Parser as _;
 use hilum_blobs::{BlobStore, StoreConfig};
-use hilum_deliver::{Config, Deliverer, Maker, Targets};
+use hilum_deliver::{Config, Deliverer, Targets};
+use hilum_forms::Maker;
 use hilum_imaging::{DecoderConfig, DecoderPool};
 use hilum_log::{CLOCK_NOTE, Log, SEAL_RECORD};
 use hilum_runtime::{Service, exit_code};
@@ -27,7 +28,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let maker = Maker::new(store.clone(), decoder);
     let health = service.health.clone();
     let drain_limit = config.service.drain_limit();
-    let deliverer = Deliverer::new(log.clone(), store.clone(), maker, targets, health, drain_limit)?;
+    let deliverer = Deliverer::new(log.clone(), store.clone(), maker, targets, health)?;
 
     let clock = log.clock().clone();
     service.keep_note(CLOCK_NOTE, move || clock.note());
@@ -37,7 +38,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let shutdown = service.shutdown.clone();
     let run = Box::pin(async move {
         if log.wait_until_trusted(&shutdown, store.record_reader(SEAL_RECORD)).await? {
-            deliverer.run(&shutdown).await?;
+            deliverer.run(&shutdown, drain_limit).await?;
         }
         anyhow::Ok(())
     });

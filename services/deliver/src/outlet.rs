@@ -1,12 +1,16 @@
-//! What a courier needs of the world besides the log: forms of a report, and somebody who takes them.
+//! What the worker of a target needs of the world besides the log: forms of a report, and somebody who takes them.
 
 use std::future::Future;
 
+use hilum_blobs::BlobStore;
 use hilum_events::ReportIssued;
+use hilum_forms::Maker;
 
-use crate::forms::{MakeError, Maker, Object};
+use crate::forms::{self, MakeError};
+use crate::protocol::SendError;
+use crate::shipment::{Object, Shipment};
 use crate::targets::Target;
-use crate::transport::{Parcel, SendError, Transport};
+use crate::transport::Transport;
 
 /// Makes what a target is given, and hands it over.
 pub trait Outlet: Send + Sync + 'static {
@@ -17,8 +21,8 @@ pub trait Outlet: Send + Sync + 'static {
         target: &Target,
     ) -> impl Future<Output = Result<Vec<Object>, MakeError>> + Send;
 
-    /// Hands the parcel over; how the target said that it took it.
-    fn send(&self, parcel: &Parcel) -> impl Future<Output = Result<String, SendError>> + Send;
+    /// Hands the shipment over and returns how the target said that it took it.
+    fn send(&self, shipment: &Shipment) -> impl Future<Output = Result<String, SendError>> + Send;
 
     /// Whether what forms are made of is there, else a sentence.
     fn probe(&self) -> impl Future<Output = Result<(), String>> + Send;
@@ -26,6 +30,7 @@ pub trait Outlet: Send + Sync + 'static {
 
 /// Forms of stored documents, by the target's own protocol.
 pub(crate) struct Stored {
+    pub(crate) store: BlobStore,
     pub(crate) maker: Maker,
     pub(crate) transport: Transport,
 }
@@ -34,16 +39,16 @@ impl Outlet for Stored {
     async fn make(&self, report: &ReportIssued, target: &Target) -> Result<Vec<Object>, MakeError> {
         let mut objects = Vec::new();
         for form in &target.forms {
-            objects.extend(self.maker.make(report, *form, target).await?);
+            objects.extend(forms::objects(&self.maker, report, *form, target).await?);
         }
         Ok(objects)
     }
 
-    async fn send(&self, parcel: &Parcel) -> Result<String, SendError> {
-        self.transport.send(parcel).await
+    async fn send(&self, shipment: &Shipment) -> Result<String, SendError> {
+        self.transport.send(shipment).await
     }
 
     async fn probe(&self) -> Result<(), String> {
-        self.maker.probe().await
+        self.store.probe().await.map_err(|error| format!("object storage is away: {error}"))
     }
 }

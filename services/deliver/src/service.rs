@@ -4,26 +4,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hilum_blobs::BlobStore;
-use hilum_events::delivery_resolutions_filter;
+use hilum_events::{all_flags_filter, all_reports_filter, delivery_resolutions_filter};
+use hilum_forms::Maker;
 use hilum_log::{ConsumerDefinition, Handle, Log, WorkConfig, WorkError, work};
 use hilum_runtime::{Health, with_causes};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::begin::{Begun, begin};
-use crate::forms::Maker;
 use crate::outlet::Stored;
-use crate::shell::Courier;
-use crate::targets::{Address, TRIAGE, Target, Targets};
-use crate::transport::{PrepareError, Transport};
+use crate::protocol::SenderError;
+use crate::shell::TargetWorker;
+use crate::targets::{TRIAGE, Target, Targets};
+use crate::transport::Transport;
 use crate::triage::Triage;
 
 /// Condition of readiness: what is issued from now on reaches every target.
 const CONSUMERS: &str = "consumers";
 /// Note of readiness: a consumer was lost.
 const LOST: &str = "lost consumers";
-/// Parcels for one target in hand at a time, unless its protocol wants one after the other.
-const AT_ONCE: usize = 4;
+/// Messages that the triage has in hand at a time.
+const TRIAGE_AT_ONCE: usize = 4;
 /// Workers that may take a message and never answer before it is parked as poison.
 const MAX_UNANSWERED: u64 = 3;
 /// Tries of the triage: only the log can fail it, and while that is away no try is counted.
@@ -46,19 +47,18 @@ pub struct Deliverer {
     targets: Targets,
     transports: Vec<Transport>,
     health: Health,
-    drain_limit: Duration,
 }
 
 /// Delivering ended other than by being asked to.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliverError {
-    /// The way to a target can't be prepared.
+    /// The settings of a target can't be used.
     #[error("cannot prepare target {target}")]
-    Prepare {
+    Target {
         /// Which.
         target: String,
         /// Why.
-        source: PrepareError,
+        source: SenderError,
     },
     /// Going on would do harm.
     #[error(transparent)]
@@ -76,22 +76,21 @@ impl Deliverer {
         maker: Maker,
         targets: Targets,
         health: Health,
-        drain_limit: Duration,
     ) -> Result<Self, DeliverError> {
         let prepare = |target: &Target| {
-            let failed = |source| DeliverError::Prepare { target: target.name.to_string(), source };
+            let failed = |source| DeliverError::Target { target: target.name.to_string(), source };
             Transport::to(target).map_err(failed)
         };
         let transports = targets.targets.iter().map(prepare).collect::<Result<_, _>>()?;
         health.wait_for(CONSUMERS, "not made yet");
-        Ok(Self { log, store, maker, targets, transports, health, drain_limit })
+        Ok(Self { log, store, maker, targets, transports, health })
     }
 
-    /// Delivers until `shutdown`, then finishes what is in hand.
+    /// Delivers until `shutdown`, then finishes what is in hand, for `drain_limit` at most.
     ///
     /// # Errors
     /// When going on would do harm.
-    pub async fn run(self, shutdown: &CancellationToken) -> Result<(), DeliverError> {
+    pub async fn run(self, shutdown: &CancellationToken, drain_limit: Duration) -> Result<(), DeliverError> {
         let mut lost = Vec::new();
         for definition in self.consumers() {
             match self.ensure(&definition, shutdown).await {
@@ -104,14 +103,14 @@ impl Deliverer {
         self.health.holds(CONSUMERS);
         let mut loops = JoinSet::new();
         for (target, transport) in self.targets.targets.into_iter().zip(self.transports) {
-            let config = target_config(&target, self.drain_limit);
-            let (log, maker, target) = (self.log.clone(), self.maker.clone(), Arc::new(target));
-            let courier = Courier::new(log.clone(), target, Stored { maker, transport });
-            spawn(&mut loops, log, courier, config, shutdown);
+            let config = target_config(&target, drain_limit);
+            let outlet = Stored { store: self.store.clone(), maker: self.maker.clone(), transport };
+            let worker = TargetWorker::new(self.log.clone(), Arc::new(target), outlet);
+            spawn(&mut loops, self.log.clone(), worker, config, shutdown);
         }
         if !self.targets.rules.is_empty() {
             let triage = Triage::new(self.log.clone(), self.targets.rules);
-            let config = work_config(TRIAGE, OWN_TIME, TRIAGE_TRIES, self.drain_limit);
+            let config = work_config(TRIAGE, OWN_TIME, TRIAGE_TRIES, drain_limit);
             spawn(&mut loops, self.log.clone(), triage, config, shutdown);
         }
         let mut outcome = Ok(());
@@ -128,11 +127,8 @@ impl Deliverer {
 
     fn consumers(&self) -> Vec<ConsumerDefinition> {
         let of_target = |target: &Target| {
-            let filters = vec![
-                "evt.report-issued.>".to_owned(),
-                "evt.study-flagged.>".to_owned(),
-                delivery_resolutions_filter(&target.name),
-            ];
+            let filters =
+                vec![all_reports_filter(), all_flags_filter(), delivery_resolutions_filter(&target.name)];
             definition(target.name.as_str(), filters)
         };
         let mut consumers: Vec<_> = self.targets.targets.iter().map(of_target).collect();
@@ -188,17 +184,13 @@ fn target_config(target: &Target, drain_limit: Duration) -> WorkConfig {
     // Each object has the target's time, and what holds on to one longer is let go there.
     let handle_limit = target.timeout.saturating_mul(OBJECTS_MAX).saturating_add(OWN_TIME);
     let config = work_config(target.name.as_str(), handle_limit, target.tries, drain_limit);
-    match target.address {
-        // A conditional request first looks whether something is there: of two at once each could find nothing and make it.
-        Address::Fhir { .. } => WorkConfig { concurrency: 1, ..config },
-        _ => config,
-    }
+    WorkConfig { concurrency: target.protocol.settings().at_once(), ..config }
 }
 
 fn work_config(name: &str, handle_limit: Duration, max_tries: usize, drain_limit: Duration) -> WorkConfig {
     WorkConfig {
         consumers: vec![consumer(name)],
-        concurrency: AT_ONCE,
+        concurrency: TRIAGE_AT_ONCE,
         handle_limit,
         max_tries,
         max_unanswered: MAX_UNANSWERED,

@@ -9,14 +9,16 @@ use hilum_events::{
     DeliveredObject, Envelope, Event, EventId, Matter, ReportDelivered, StudyId, delivered_filter,
     flag_filter, report_filter,
 };
-use hilum_log::{AppendError, Delivery, Failure, Handle, Log, UnavailableError, reach};
+use hilum_faults::reach;
+use hilum_log::{AppendError, Delivery, Failure, Handle, Log, UnavailableError};
 use jiff::Timestamp;
 
-use crate::domain::{Errand, errand, notice};
-use crate::forms::{MakeError, Object};
+use crate::domain::{Assignment, assignment, notice};
+use crate::forms::MakeError;
 use crate::outlet::Outlet;
+use crate::protocol::SendError;
+use crate::shipment::{Object, Shipment};
 use crate::targets::{LONGEST_WAIT, Target};
-use crate::transport::{Parcel, SendError};
 
 /// The form of a flag.
 const FLAG: &str = "flag";
@@ -24,7 +26,7 @@ const FLAG: &str = "flag";
 const NOTHING: &str = "nothing to send: the report has no such object";
 
 /// The handler of what one target is to be given.
-pub struct Courier<O> {
+pub struct TargetWorker<O> {
     log: Log,
     target: Arc<Target>,
     outlet: O,
@@ -56,12 +58,12 @@ enum PackError {
     Notice(#[from] serde_json::Error),
 }
 
-impl<O: Outlet> Handle for Courier<O> {
+impl<O: Outlet> Handle for TargetWorker<O> {
     async fn handle(&self, delivery: &Delivery) -> Result<(), Failure> {
         let cause = &delivery.envelope;
-        let Some(errand) = errand(cause, &self.target) else { return Ok(()) };
-        let _turn = self.turns[turn_of(errand.study_id)].lock().await;
-        let told = delivered_filter(errand.study_id, &errand.matter, &self.target.name);
+        let Some(assignment) = assignment(cause, &self.target) else { return Ok(()) };
+        let _turn = self.turns[turn_of(assignment.study_id)].lock().await;
+        let told = delivered_filter(assignment.study_id, &assignment.matter, &self.target.name);
         if self.log.last(&told).await?.is_some() {
             return Ok(());
         }
@@ -69,12 +71,12 @@ impl<O: Outlet> Handle for Courier<O> {
         if let Some(fact) = sent {
             return Ok(self.tell(cause.event_id, &fact).await?);
         }
-        let superseded_by = self.superseded_by(&errand).await?;
+        let superseded_by = self.superseded_by(&assignment).await?;
         let (objects, receipt) = match superseded_by {
             Some(newer) => (Vec::new(), format!("superseded by revision {newer}: not sent")),
-            None => self.deliver(cause, &errand).await?,
+            None => self.deliver(cause, &assignment).await?,
         };
-        let Errand { study_id, matter, attempt } = errand;
+        let Assignment { study_id, matter, attempt } = assignment;
         let target = self.target.name.clone();
         let outcome = if superseded_by.is_some() { "superseded" } else { "delivered" };
         tracing::info!(%study_id, matter = matter.token(), %target, receipt, outcome);
@@ -93,7 +95,7 @@ impl<O: Outlet> Handle for Courier<O> {
     }
 }
 
-impl<O: Outlet> Courier<O> {
+impl<O: Outlet> TargetWorker<O> {
     /// Of what `target` is to be given, by this way.
     pub fn new(log: Log, target: Arc<Target>, outlet: O) -> Self {
         let turns = std::array::from_fn(|_| tokio::sync::Mutex::default());
@@ -104,30 +106,30 @@ impl<O: Outlet> Courier<O> {
     async fn deliver(
         &self,
         cause: &Envelope,
-        errand: &Errand,
+        assignment: &Assignment,
     ) -> Result<(Vec<DeliveredObject>, String), Failure> {
-        let parcel = self.pack(cause, errand).await?;
+        let shipment = self.pack(cause, assignment).await?;
         self.can_tell().await?;
-        let receipt = match parcel.objects.is_empty() {
+        let receipt = match shipment.objects.is_empty() {
             true => NOTHING.to_owned(),
-            false => self.outlet.send(&parcel).await?,
+            false => self.outlet.send(&shipment).await?,
         };
         reach("deliver.after-send");
-        Ok((parcel.objects.iter().map(Object::delivered).collect(), receipt))
+        Ok((shipment.objects.iter().map(Object::delivered).collect(), receipt))
     }
 
     /// The newer revision that this target took already, if it wants no older one behind it.
-    async fn superseded_by(&self, errand: &Errand) -> Result<Option<u32>, UnavailableError> {
-        let Matter::Report(revision) = errand.matter else { return Ok(None) };
-        if !self.target.is_newest_only {
+    async fn superseded_by(&self, assignment: &Assignment) -> Result<Option<u32>, UnavailableError> {
+        let Matter::Report(revision) = assignment.matter else { return Ok(None) };
+        if !self.target.protocol.settings().is_newest_only() {
             return Ok(None);
         }
         for newer in revision.saturating_add(1).. {
-            let delivered = delivered_filter(errand.study_id, &Matter::Report(newer), &self.target.name);
+            let delivered = delivered_filter(assignment.study_id, &Matter::Report(newer), &self.target.name);
             if self.log.last(&delivered).await?.is_some() {
                 return Ok(Some(newer));
             }
-            if self.log.last(&report_filter(errand.study_id, newer)).await?.is_none() {
+            if self.log.last(&report_filter(assignment.study_id, newer)).await?.is_none() {
                 break;
             }
         }
@@ -156,8 +158,8 @@ impl<O: Outlet> Courier<O> {
         self.untold.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn pack(&self, cause: &Envelope, errand: &Errand) -> Result<Parcel, PackError> {
-        let fact = self.fact(cause, errand).await?;
+    async fn pack(&self, cause: &Envelope, assignment: &Assignment) -> Result<Shipment, PackError> {
+        let fact = self.fact(cause, assignment).await?;
         let objects = match &fact.event {
             Event::ReportIssued(report) => self.outlet.make(report, &self.target).await?,
             Event::StudyFlagged(flag) => {
@@ -166,25 +168,24 @@ impl<O: Outlet> Courier<O> {
             }
             _ => Vec::new(),
         };
-        let Errand { study_id, matter, .. } = errand.clone();
-        Ok(Parcel { site: fact.site, study_id, matter, objects })
+        let Assignment { study_id, matter, .. } = assignment.clone();
+        Ok(Shipment { site: fact.site, study_id, matter, objects })
     }
 
     /// The report or flag that is to be delivered: the cause itself, or what it names.
-    async fn fact(&self, cause: &Envelope, errand: &Errand) -> Result<Envelope, PackError> {
+    async fn fact(&self, cause: &Envelope, assignment: &Assignment) -> Result<Envelope, PackError> {
         if let Event::ReportIssued(_) | Event::StudyFlagged(_) = cause.event {
             return Ok(cause.clone());
         }
-        let filter = match &errand.matter {
-            Matter::Report(revision) => report_filter(errand.study_id, *revision),
-            Matter::Flag(rule) => flag_filter(errand.study_id, rule),
+        let filter = match &assignment.matter {
+            Matter::Report(revision) => report_filter(assignment.study_id, *revision),
+            Matter::Flag(rule) => flag_filter(assignment.study_id, rule),
         };
         let found = self.log.last(&filter).await?;
-        found
-            .as_ref()
-            .and_then(|recorded| recorded.envelope())
-            .cloned()
-            .ok_or_else(|| PackError::Unknown { what: errand.matter.token(), study_id: errand.study_id })
+        found.as_ref().and_then(|recorded| recorded.envelope()).cloned().ok_or_else(|| PackError::Unknown {
+            what: assignment.matter.token(),
+            study_id: assignment.study_id,
+        })
     }
 }
 

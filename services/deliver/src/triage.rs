@@ -2,7 +2,8 @@
 //! whether it was made stands in the log, so whichever of the two comes last finds the other.
 
 use hilum_events::{
-    Envelope, Event, InferenceCompleted, ReadingId, claim_filter, completed_filter, links_filter,
+    Envelope, Event, InferenceCompleted, ReadingId, all_completed_filter, all_links_filter, claim_filter,
+    completed_filter, links_filter,
 };
 use hilum_log::{AppendError, Delivery, Failure, Handle, Log, Recorded};
 use jiff::Timestamp;
@@ -31,7 +32,7 @@ impl Triage {
 
     /// What leads to flags.
     pub fn filters() -> Vec<String> {
-        vec!["evt.inference-completed.>".to_owned(), "evt.duplicate-linked.>".to_owned()]
+        vec![all_completed_filter(), all_links_filter()]
     }
 }
 

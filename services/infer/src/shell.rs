@@ -12,8 +12,9 @@ use hilum_events::{
     BlobRef, Envelope, Event, InferenceCompleted, InferenceRequested, ModelIdentity, ReadingFlaw,
     ReadingTimes, Site, completed_filter,
 };
+use hilum_faults::reach_with;
 use hilum_imaging::{DecodeError, DecoderPool, ModelInput, Preview};
-use hilum_log::{Delivery, Failure, Handle, Log, Need, Recorded, reach_with};
+use hilum_log::{Delivery, Failure, Handle, Log, Need, Recorded};
 use jiff::Timestamp;
 use tracing::Instrument as _;
 

@@ -19,8 +19,9 @@ use hilum_events::{
     DicomIdentity, Envelope, Event, JobId, MediaType, Priority, SeriesName, Site, StoredImage,
     StudyCloseRequested, StudyId, StudyRef, study_images_filter, study_manifests_filter,
 };
+use hilum_faults::reach;
 use hilum_imaging::Inspected;
-use hilum_log::{Log, reach};
+use hilum_log::Log;
 use hilum_runtime::{BodyFault, is_encoded};
 use hilum_sites::{Header, Sites};
 use jiff::Timestamp;

@@ -5,7 +5,8 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hilum_log::{Attempts, HoleError, Log, OtherLog, Recorded, UnavailableError};
+use hilum_log::{HoleError, Log, OtherLog, Recorded, UnavailableError};
+use hilum_retry::Attempts;
 use hilum_runtime::{Health, with_causes};
 use tokio_util::sync::CancellationToken;
 

@@ -2,6 +2,7 @@
 
 use hilum_events::{
     BlobRef, InferenceCompleted, JobId, Notice, ReadingId, ReportCause, Site, StudyId, StudyRef,
+    job_image_filter, like_pattern,
 };
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -165,12 +166,10 @@ impl Queries {
     /// # Errors
     /// When the database is away.
     pub async fn is_set_aside(&self, job_id: JobId) -> Result<bool, sqlx::Error> {
-        sqlx::query_scalar(
-            "SELECT EXISTS (SELECT FROM unreadable WHERE subject LIKE 'evt.image-stored.%.' || $1)",
-        )
-        .bind(job_id.to_string())
-        .fetch_one(&self.pool)
-        .await
+        sqlx::query_scalar("SELECT EXISTS (SELECT FROM unreadable WHERE subject LIKE $1)")
+            .bind(like_pattern(&job_image_filter(job_id)))
+            .fetch_one(&self.pool)
+            .await
     }
 
     /// Jobs, newest first.

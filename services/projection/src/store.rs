@@ -1,6 +1,6 @@
 //! Writing the tables: rows and position in one transaction, fenced by the position. Knows no log.
 
-use hilum_log::reach;
+use hilum_faults::reach;
 use sqlx::migrate::{MigrateDatabase as _, MigrateError};
 use sqlx::postgres::{PgPool, Postgres};
 use sqlx::types::Json;

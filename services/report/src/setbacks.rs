@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use hilum_events::StudyId;
-use hilum_log::Attempts;
+use hilum_retry::Attempts;
 use jiff::Timestamp;
 
 const PAUSES: Attempts = Attempts {

@@ -17,7 +17,7 @@ use hilum_events::{
     DeadLetterResolved, Envelope, Event, ImageStored, InferenceFailed, InferenceRequested, JobDeadLettered,
     JobId, Priority, ReadingId, Resolution, lane_of,
 };
-use hilum_log::{Advisory, Try};
+use hilum_log::{Advisory, Try, consumer_of};
 use jiff::{SignedDuration, Timestamp};
 
 use studies::Studies;
@@ -283,16 +283,5 @@ impl State {
             repaired_at: Vec::new(),
         };
         self.open.entry(work).insert_entry(open).into_mut()
-    }
-}
-
-/// The consumer that hands out messages of this subject, as `streams/` says.
-fn consumer_of(subject: &str) -> Option<&'static str> {
-    let subject = lane_of(subject).0;
-    match subject.split('.').nth(1)? {
-        "image-stored" | "dead-letter-resolved" | "study-flagged" => Some(DEDUPE),
-        "inference-requested" if subject.ends_with(".stat") => Some(INFER_STAT),
-        "inference-requested" if subject.ends_with(".routine") => Some(INFER_ROUTINE),
-        _ => None,
     }
 }

@@ -3,6 +3,7 @@
 
 mod envelope;
 mod event;
+mod filter;
 mod flaw;
 mod ids;
 mod image;
@@ -19,6 +20,13 @@ pub use event::{
     JobDeadLettered, LogLossAccepted, LostFact, Matter, Measure, Priority, ReportCause, ReportDelivered,
     ReportIssued, Resolution, StoredImage, StudyCloseRequested, StudyFlagged, StudyManifestReceived,
 };
+pub use filter::{
+    all_completed_filter, all_flags_filter, all_links_filter, all_reports_filter, all_requests_filter,
+    claim_filter, completed_filter, dead_letter_filter, delivered_filter, delivery_resolutions_filter,
+    failed_filter, finds, flag_filter, job_dead_letters_filter, job_decisions_filter, job_image_filter,
+    job_link_filter, like_pattern, links_filter, losses_filter, report_filter, study_flags_filter,
+    study_images_filter, study_manifests_filter,
+};
 pub use flaw::{ReadingFlaw, check_labels, check_reading, is_label};
 pub use ids::{
     DeliveryTarget, EventId, JobId, NameError, PictureId, ReadingId, RuleName, SeriesName, Sha256Digest,
@@ -29,9 +37,4 @@ pub use reading::{
     ActivationMap, AnalysedRegion, EngineIdentity, Finding, ModelIdentity, Notice, ReaderIdentity,
     ReadingTimes,
 };
-pub use subject::{
-    claim_filter, completed_filter, dead_letter_filter, delivered_filter, delivery_resolutions_filter,
-    failed_filter, flag_filter, in_lane, job_dead_letters_filter, job_decisions_filter, job_image_filter,
-    job_link_filter, lane_of, links_filter, losses_filter, report_filter, study_flags_filter,
-    study_images_filter, study_manifests_filter,
-};
+pub use subject::{Subject, in_lane, lane_of};

@@ -1,7 +1,8 @@
-//! Where each fact stands in the log, and the filters by which facts are found.
+//! Where each fact stands in the log: how its subject is put together, and how it is taken apart.
 
 use crate::event::{Event, Matter, Priority, Resolution};
-use crate::ids::{DeliveryTarget, JobId, ReadingId, RuleName, Site, StudyId};
+use crate::filter::claim_filter;
+use crate::ids::{DeliveryTarget, JobId, ReadingId, Site, StudyId};
 
 impl Event {
     /// Kebab-case name, the second token of the subject.
@@ -102,6 +103,41 @@ fn delivery(study_id: StudyId, matter: &Matter, target: &DeliveryTarget, attempt
     format!("{study_id}.{}.{target}.{attempt}", matter.token())
 }
 
+/// The first token of every subject of a fact.
+const FACT: &str = "evt";
+
+/// The subject of a fact, taken apart. The tokens are as they stand there: nobody has looked whether such an event, site or
+/// id exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Subject<'a> {
+    /// The subject without the lane: the one that [`Event::subject`] gives.
+    pub of_fact: &'a str,
+    /// Name of the event, as [`Event::name`] gives it.
+    pub event: &'a str,
+    /// Name of the site.
+    pub site: &'a str,
+    /// What tells the fact from others of its name: one token or more.
+    pub identity: &'a str,
+    /// The lane in which the request waits, if it is one that does.
+    pub lane: Option<u16>,
+}
+
+impl<'a> Subject<'a> {
+    /// Takes the subject of a fact apart; `None` when it is not formed like one.
+    pub fn parse(subject: &'a str) -> Option<Self> {
+        let (of_fact, lane) = lane_of(subject);
+        let mut tokens = of_fact.splitn(4, '.');
+        let mut next = || tokens.next().filter(|token| !token.is_empty());
+        let (first, event, site, identity) = (next()?, next()?, next()?, next()?);
+        (first == FACT).then_some(Self { of_fact, event, site, identity, lane })
+    }
+
+    /// The site, if it is the name of one.
+    pub fn site(&self) -> Option<Site> {
+        self.site.parse().ok()
+    }
+}
+
 /// Where a request that waits in a lane stands: a lane is of the place and says nothing about the fact.
 pub fn in_lane(subject: &str, lane: u16) -> String {
     format!("{subject}-{lane}")
@@ -122,91 +158,4 @@ fn is_of_request(subject: &str) -> bool {
     let ends = [Priority::Stat, Priority::Routine].map(Priority::as_str);
     let priority = subject.rsplit('.').next().unwrap_or_default();
     subject.starts_with("evt.inference-requested.") && ends.contains(&priority)
-}
-
-/// Filter that finds the request of a reading, whichever site, priority and lane it came with.
-pub fn claim_filter(reading_id: ReadingId) -> String {
-    format!("evt.inference-requested.*.{reading_id}.*")
-}
-
-/// Filter that finds the completed reading.
-pub fn completed_filter(reading_id: ReadingId) -> String {
-    format!("evt.inference-completed.*.{reading_id}")
-}
-
-/// Filter that finds the fact that this attempt at a reading failed.
-pub fn failed_filter(reading_id: ReadingId, attempt: u32) -> String {
-    format!("evt.inference-failed.*.{reading_id}.{attempt}")
-}
-
-/// Filter that finds the fact that work on a message was given up: `job_id` is the job of the message at
-/// `stream_seq`.
-pub fn dead_letter_filter(job_id: JobId, stream_seq: u64) -> String {
-    format!("evt.job-dead-lettered.*.{job_id}.{stream_seq}")
-}
-
-/// Filter that finds what work on a job was given up.
-pub fn job_dead_letters_filter(job_id: JobId) -> String {
-    format!("evt.job-dead-lettered.*.{job_id}.*")
-}
-
-/// Filter that finds what operators decided about dead letters and failed readings of a job.
-pub fn job_decisions_filter(job_id: JobId) -> String {
-    format!("evt.dead-letter-resolved.*.{job_id}.*")
-}
-
-/// Filter that finds the reading that a job shares. The server walks all readings for it: keep it for the rare case.
-pub fn job_link_filter(job_id: JobId) -> String {
-    format!("evt.duplicate-linked.*.*.{job_id}")
-}
-
-/// Filter that finds the images of a study.
-pub fn study_images_filter(study_id: StudyId) -> String {
-    format!("evt.image-stored.*.{study_id}.*")
-}
-
-/// Filter that finds what senders said that a study consists of.
-pub fn study_manifests_filter(study_id: StudyId) -> String {
-    format!("evt.study-manifest-received.*.{study_id}.*")
-}
-
-/// Filter that finds the upload of a job when its study is not known. The server walks all studies for it:
-/// keep it for the rare case.
-pub fn job_image_filter(job_id: JobId) -> String {
-    format!("evt.image-stored.*.*.{job_id}")
-}
-
-/// Filter that finds the jobs that share a reading.
-pub fn links_filter(reading_id: ReadingId) -> String {
-    format!("evt.duplicate-linked.*.{reading_id}.*")
-}
-
-/// Filter that finds a revision of a study's report.
-pub fn report_filter(study_id: StudyId, revision: u32) -> String {
-    format!("evt.report-issued.*.{study_id}.{revision}")
-}
-
-/// Filter that finds the flag of a rule on a study.
-pub fn flag_filter(study_id: StudyId, rule: &RuleName) -> String {
-    format!("evt.study-flagged.*.{study_id}.{rule}")
-}
-
-/// Filter that finds all flags of a study.
-pub fn study_flags_filter(study_id: StudyId) -> String {
-    format!("evt.study-flagged.*.{study_id}.*")
-}
-
-/// Filter that finds the fact that a target took something, in whichever round of tries.
-pub fn delivered_filter(study_id: StudyId, matter: &Matter, target: &DeliveryTarget) -> String {
-    format!("evt.report-delivered.*.{study_id}.{}.{target}.*", matter.token())
-}
-
-/// Filter that finds what was decided about failed deliveries to a target.
-pub fn delivery_resolutions_filter(target: &DeliveryTarget) -> String {
-    format!("evt.delivery-resolved.*.*.*.{target}.*")
-}
-
-/// Filter that finds all losses of the log that were accepted.
-pub fn losses_filter() -> String {
-    "evt.log-loss-accepted.*.*".to_owned()
 }

@@ -1,14 +1,7 @@
 //! Where facts stand: once for what they are about, at the site whose it is.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use hilum_events::{DecodeError, Envelope, Event, Site, in_lane, lane_of, samples};
-
-/// Whether a filter of NATS finds a subject; `*` is any one token.
-fn finds(filter: &str, subject: &str) -> bool {
-    let (filter, subject) = (filter.split('.'), subject.split('.'));
-    filter.clone().count() == subject.clone().count()
-        && filter.zip(subject).all(|(wanted, token)| wanted == "*" || wanted == token)
-}
+use hilum_events::{DecodeError, Envelope, Event, Site, Subject, finds, in_lane, lane_of, samples};
 
 #[test]
 fn no_place_changes_with_the_site() {
@@ -72,4 +65,33 @@ fn a_request_may_wait_in_any_lane_and_is_the_same_fact_in_each() {
             assert!(Envelope::decode_at(&place, &bytes).is_err(), "{place}");
         }
     }
+}
+
+#[test]
+fn the_subject_of_every_fact_is_taken_apart_into_what_it_was_made_of() {
+    for envelope in samples::one_of_each() {
+        let subject = envelope.subject();
+        let parsed = Subject::parse(&subject).unwrap();
+        assert_eq!((parsed.event, parsed.site()), (envelope.event.name(), Some(envelope.site.clone())));
+        assert_eq!((parsed.of_fact, parsed.lane), (subject.as_str(), None));
+        assert_eq!(format!("evt.{}.{}.{}", parsed.event, parsed.site, parsed.identity), subject);
+    }
+    let request = samples::inference_requested(1, "a", 0).subject();
+    let waiting = in_lane(&request, 7);
+    let parsed = Subject::parse(&waiting).unwrap();
+    assert_eq!(
+        (parsed.of_fact, parsed.lane, parsed.event),
+        (request.as_str(), Some(7), "inference-requested")
+    );
+}
+
+#[test]
+fn what_is_not_formed_as_the_subject_of_a_fact_is_none() {
+    for other in
+        ["", "evt", "evt.", "evt.a.b", "evt.a.b.", "evt..b.c", "evts.a.b.c", "retry.due.infer-stat.7"]
+    {
+        assert_eq!(Subject::parse(other), None, "{other}");
+    }
+    let odd = Subject::parse("evt.never-seen.NOT A SITE.x.y.z").unwrap();
+    assert_eq!((odd.event, odd.site(), odd.identity), ("never-seen", None, "x.y.z"));
 }

@@ -1,56 +1,24 @@
-//! The JetStream port: append a fact once, hand out work with retry, park what cannot be handled, follow the
-//! whole log. The only crate that knows NATS.
+//! The log on JetStream, in three rooms: the port to its facts, work that is handed out with retry, and the upkeep of streams and
+//! consumers. The only crate that knows NATS.
 
-mod advisory;
-mod append;
-mod clock;
-mod connection;
-mod consumer;
-mod count;
-mod dead_letter;
-mod definition;
-mod failpoint;
-mod floors;
-mod follow;
-mod lane;
-mod ledger;
-mod loss;
-mod need;
-mod pictures;
-mod queues;
-mod recorded;
-mod retry;
-mod retry_ticket;
-mod same;
-mod server;
-mod shares;
-mod trouble;
-mod waiting;
+mod admin;
+mod port;
 mod work;
 
-pub use advisory::{Advisory, AdvisoryKind};
-pub use append::{AppendError, Appended};
-pub use clock::{CLOCK_NOTE, ServerClock, WallClock};
-pub use connection::{ConnectError, Log, StreamPosition, UnavailableError};
-pub use consumer::Ensured;
-pub use dead_letter::DeadLetter;
-pub use definition::{
-    ApplyError, ConsumerDefinition, Drift, Retention, StreamDefinition, apply, apply_definitions,
-    apply_definitions_knowing, apply_knowing, definitions, drift, service_of, target_of,
+pub use admin::{
+    ApplyError, DeadLetter, Drift, Ensured, FLOORS_RECORD, Floors, FloorsError, MadeAnew, apply,
+    apply_definitions, apply_definitions_knowing, apply_knowing, drift,
 };
-pub use failpoint::{reach, reach_with};
-pub use floors::{FLOORS_RECORD, Floors, FloorsError, MadeAnew};
-pub use follow::Follower;
-pub use lane::Lanes;
-pub use ledger::unseen as unseen_lane;
-pub use loss::{Gap, HoleError};
-pub use need::{Need, Unmet};
-pub use queues::{ConsumerPosition, QueueDepth};
-pub use recorded::{Recorded, Trace};
-pub use retry::{Attempts, retry};
-pub use retry_ticket::Try;
-pub use same::{OtherLog, SEAL_RECORD, Seal, SealError};
-pub use server::{Answer, AwayError, LogServer, Publish, PublishFailure, Published};
-pub use trouble::Trouble;
-pub use waiting::SiteQueue;
-pub use work::{Delivery, Failure, Handed, Handle, Reply, WorkConfig, WorkError, Worker, work};
+pub use hilum_streams::{
+    Advisory, AdvisoryKind, ConsumerDefinition, ConsumerPosition, Lanes, QueueDepth, Retention,
+    StreamDefinition, TicketSubject, Try, consumer_of, declared as declared_consumer, definitions,
+    due_tickets_filter, service_of, target_of,
+};
+pub use port::{
+    Answer, AppendError, Appended, AwayError, CLOCK_NOTE, ConnectError, Follower, Gap, HoleError, Log,
+    LogServer, OtherLog, Publish, PublishFailure, Published, Recorded, SEAL_RECORD, Seal, SealError,
+    ServerClock, SiteQueue, StreamPosition, Trace, Trouble, UnavailableError, WallClock, unseen_lane,
+};
+pub use work::{
+    Delivery, Failure, Handed, Handle, Need, RETRY_TURN, Reply, Unmet, WorkConfig, WorkError, Worker, work,
+};

@@ -2,13 +2,14 @@
 //! setup keeps what it fetched. Knows nothing of images or events.
 
 mod cache;
-mod causes;
 mod disk;
 mod health;
 mod held;
 mod http_client;
+mod last_words;
 mod lingering;
 mod log_writer;
+mod metrics;
 mod old_names;
 mod open_files;
 mod problem;
@@ -21,11 +22,12 @@ mod telemetry;
 mod watched_body;
 
 pub use cache::{cache_folder, newest_version};
-pub use causes::{exit_code, with_causes};
 pub use disk::free_bytes;
 pub use health::{Health, Progress, Readiness};
 pub use held::holding;
+pub use hilum_causes::with_causes;
 pub use http_client::http_client;
+pub use last_words::exit_code;
 pub use lingering::{LingeringBody, linger};
 pub use old_names::{OldName, parse_with_old_names};
 pub use open_files::{LEAST_OPEN_FILES, few_open_files, held_at_once, raise_open_files};

@@ -87,6 +87,7 @@ impl Service {
             .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
             .set_buckets_for_metric(Matcher::Suffix("_size".to_owned()), &SIZES)?
             .install_recorder()?;
+        crate::metrics::describe_all();
         let shutdown = CancellationToken::new();
         stop_on_signal(&shutdown)?;
         let (health, open_files) = (Health::default(), raise_open_files());

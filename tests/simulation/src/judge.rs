@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hilum_deliver::Sites;
+use hilum_deliver::SiteFilter;
 use hilum_events::{
     DeliveryTarget, Envelope, Event, EventId, FlagAction, InferenceCompleted, JobId, Matter, ReadingId,
     ReportCause, ReportIssued, Resolution, Site, StudyId,
@@ -402,7 +402,7 @@ impl<'a> Case<'a> {
     fn wanted_deliveries(
         &self,
         name: &DeliveryTarget,
-        sites: &Sites,
+        sites: &SiteFilter,
         takes_reports: bool,
     ) -> Vec<(StudyId, Matter)> {
         let facts = self.facts.iter().filter(|(_, envelope)| sites.has(&envelope.site));

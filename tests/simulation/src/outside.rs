@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use hilum_deliver::{MakeError, Object, Outlet, Parcel, SendError, Target};
+use hilum_deliver::{MakeError, Object, Outlet, SendError, Shipment, Target};
 use hilum_events::{
     Event, InferenceCompleted, InferenceRequested, Matter, ReportIssued, Sha256Digest, StudyId, samples,
 };
@@ -151,12 +151,12 @@ impl Outlet for Way {
         Ok(forms.map(object).collect())
     }
 
-    async fn send(&self, parcel: &Parcel) -> Result<String, SendError> {
+    async fn send(&self, shipment: &Shipment) -> Result<String, SendError> {
         let takes = self.shared.lock().random.between(1, 500);
         self.shared.sleep(SignedDuration::from_millis(takes)).await;
         let mut world = self.shared.lock();
         let about = |sent: &&Sent| {
-            (&sent.target, sent.study_id, &sent.matter) == (&self.target, parcel.study_id, &parcel.matter)
+            (&sent.target, sent.study_id, &sent.matter) == (&self.target, shipment.study_id, &shipment.matter)
         };
         let before = world.outside.sent.iter().filter(about).count();
         let is_taken = match self.temper {
@@ -165,10 +165,10 @@ impl Outlet for Way {
             Temper::Refusing => false,
             Temper::Mumbling => before > 0,
         };
-        let (target, matter) = (self.target.clone(), parcel.matter.clone());
-        world.note(|| format!("  {target} gets {} of {}: {is_taken}", matter.token(), parcel.study_id));
+        let (target, matter) = (self.target.clone(), shipment.matter.clone());
+        world.note(|| format!("  {target} gets {} of {}: {is_taken}", matter.token(), shipment.study_id));
         let by = self.by.clone();
-        world.outside.sent.push(Sent { target, study_id: parcel.study_id, matter, by, is_taken });
+        world.outside.sent.push(Sent { target, study_id: shipment.study_id, matter, by, is_taken });
         match (is_taken, self.temper) {
             (true, _) => Ok("taken".to_owned()),
             (false, Temper::Refusing) => Err(SendError::Refused { what: "it does not want it".to_owned() }),

@@ -8,10 +8,14 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use hilum_causes::causes;
 use hilum_dedupe::Dedupe;
-use hilum_deliver::{Courier, Triage};
+use hilum_deliver::{TargetWorker, Triage};
 use hilum_events::{BlobRef, ReaderIdentity, Sha256Digest};
-use hilum_log::{AppendError, Follower, Handed, Handle, Log, Recorded, Reply, WorkConfig, Worker};
+use hilum_log::{
+    AppendError, Follower, Handed, Handle, Log, Recorded, Reply, TicketSubject, WorkConfig, Worker,
+    declared_consumer,
+};
 use hilum_models::ModelIdentity;
 use hilum_report::Studies;
 use hilum_sites::Sites;
@@ -33,7 +37,7 @@ pub(crate) enum Role {
     /// Flags studies.
     Triage,
     /// Delivers to the target with this number.
-    Courier(usize),
+    TargetWorker(usize),
     /// Reports studies.
     Report,
     /// Looks for what was lost.
@@ -215,11 +219,11 @@ impl Process {
                 // As the real one: only the log can fail it.
                 Body::Works(Works::new(&log, handler, consumers, 10))
             }
-            Role::Courier(number) => {
+            Role::TargetWorker(number) => {
                 let (target, temper) = &scenario.targets[number];
                 let name = target.name.to_string();
                 let way = Way { shared: shared.clone(), target: name.clone(), temper: *temper, by };
-                let handler = Courier::new(log.clone(), Arc::new(target.clone()), way);
+                let handler = TargetWorker::new(log.clone(), Arc::new(target.clone()), way);
                 let consumers = vec![format!("deliver-{name}"), format!("deliver-{name}-retry")];
                 Body::Works(Works::new(&log, handler, consumers, target.tries))
             }
@@ -386,9 +390,7 @@ impl Works {
             Reply::Acknowledge if is_heard => world.memory.acknowledge(&consumer, seq),
             Reply::Terminate if is_heard => world.memory.terminate(&consumer, seq, now),
             Reply::Stop(why) => {
-                let causes = std::iter::successors(why.source(), |cause| cause.source());
-                let causes: Vec<String> = causes.map(|cause| cause.to_string()).collect();
-                return Stepped::Stopped(format!("{consumer} {seq}: {why}: {}", causes.join(": ")));
+                return Stepped::Stopped(format!("{consumer} {seq}: {}", causes(&*why).join(": ")));
             }
             _ => {}
         }
@@ -637,10 +639,7 @@ async fn sweep(mut sweeper: Sweeper, log: Log, shared: Shared) -> (Sweeper, Opti
 
 /// The consumer as declared, of a lane or of the ticket that brings a message again.
 fn declared(consumer: &str, subject: &str) -> String {
-    match subject.strip_prefix("retry.due.") {
-        Some(rest) => rest.split('.').next().unwrap_or_default().to_owned(),
-        None => consumer.split("-lane-").next().unwrap_or_default().to_owned(),
-    }
+    TicketSubject::parse(subject).map_or(declared_consumer(consumer), |ticket| ticket.consumer).to_owned()
 }
 
 /// Who reads: of one release, with one set of header rules.

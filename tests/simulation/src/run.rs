@@ -6,9 +6,9 @@ use std::sync::LazyLock;
 use hilum_deliver::Triage;
 use hilum_events::{
     DeadLetterResolved, DeliveryResolved, Event, ImageStored, ImageTakenOut, JobId, Resolution,
-    delivery_resolutions_filter, in_lane,
+    all_flags_filter, all_reports_filter, delivery_resolutions_filter, in_lane,
 };
-use hilum_log::{Log, definitions};
+use hilum_log::{Log, definitions, due_tickets_filter};
 use hilum_sweep::{Action, Finding, Kind};
 use jiff::{SignedDuration, Timestamp};
 
@@ -124,7 +124,7 @@ impl Run {
             roles.push((Role::Triage, "triage".to_owned()));
         }
         for (number, (target, _)) in scenario.targets.iter().enumerate() {
-            roles.push((Role::Courier(number), format!("courier of {}", target.name)));
+            roles.push((Role::TargetWorker(number), format!("courier of {}", target.name)));
         }
         let copies =
             |(role, name): (Role, String)| [1, 2].map(|copy| Process::new(role, format!("{name} {copy}")));
@@ -173,11 +173,8 @@ impl Run {
         }
         let mut of_deliver = Vec::new();
         for (target, _) in &self.scenario.targets {
-            let filters = vec![
-                "evt.report-issued.>".to_owned(),
-                "evt.study-flagged.>".to_owned(),
-                delivery_resolutions_filter(&target.name),
-            ];
+            let filters =
+                vec![all_reports_filter(), all_flags_filter(), delivery_resolutions_filter(&target.name)];
             of_deliver.push((format!("deliver-{}", target.name), filters));
         }
         if !self.scenario.rules.is_empty() {
@@ -185,7 +182,7 @@ impl Run {
         }
         let begin = if was_lost && self.scenario.flaw == Flaw::ConsumerFromNow { now_seq } else { 0 };
         for (name, filters) in of_deliver {
-            let retries = config(&format!("{name}-retry"), vec![format!("retry.due.{name}.>")]);
+            let retries = config(&format!("{name}-retry"), vec![due_tickets_filter(&name)]);
             world.memory.make_consumer(StreamName::Retries, retries, 0);
             world.memory.make_consumer(StreamName::Events, config(&name, filters), begin);
         }

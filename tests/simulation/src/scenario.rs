@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use hilum_deliver::{Rule, Sites, Target, Targets};
+use hilum_deliver::{Rule, SiteFilter, Target, Targets};
 use hilum_events::{Envelope, Event, ImageStored, JobId, Priority, Sha256Digest, Site, StudyId, samples};
 use hilum_log::unseen_lane;
 use jiff::{SignedDuration, Timestamp};
@@ -244,8 +244,8 @@ impl Scenario {
 
     fn choose_rules(&mut self, random: &mut Random) {
         let some = |random: &mut Random, sites: &[Site]| match random.below(3) {
-            0 => Sites::Only([random.pick(sites).clone()].into()),
-            _ => Sites::All,
+            0 => SiteFilter::Only([random.pick(sites).clone()].into()),
+            _ => SiteFilter::All,
         };
         for rule in TARGETS.rules.iter().filter(|_| random.per_mille(500)) {
             self.rules.push(rule.clone());

@@ -6,6 +6,7 @@ mod command_line;
 mod complete;
 mod corpus;
 mod delivery;
+mod examples;
 mod failed_readings;
 mod fairness;
 mod field;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use hilum_events::{Event, JobId, Priority, Sha256Digest};
+use hilum_events::{Event, JobId, Priority, Sha256Digest, Subject};
 use hilum_log::AppendError;
 use hilum_tests::{Dependency, LoadPlan, S3Mood, Sender, Stack, Weather};
 use nix::sys::signal::Signal;
@@ -330,7 +330,7 @@ impl Striker<'_> {
                 Ok(again) => assert_eq!(again.seq(), fact.seq, "a fact that stands is found where it stands"),
                 // A further attempt has the place of the first.
                 Err(AppendError::Taken(newest)) => {
-                    assert_eq!(newest.subject.split('.').nth(1), Some("inference-requested"))
+                    assert_eq!(Subject::parse(&newest.subject).unwrap().event, "inference-requested")
                 }
                 Err(error) => panic!("{error}"),
             }

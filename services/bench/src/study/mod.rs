@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use hilum_events::{Event, Priority, ReportIssued, Site, StudyId};
+use hilum_events::{Event, Priority, ReportIssued, Site, StudyId, all_reports_filter};
 use hilum_log::Follower;
 use hilum_terminal::Output;
 
@@ -107,7 +107,7 @@ async fn round(
     study: &str,
 ) -> Result<Round, Error> {
     let position = stack.log.position().await.map_err(stack.unavailable())?;
-    let mut follower = stack.log.follow(position.last_seq, &["evt.report-issued.>"]);
+    let mut follower = stack.log.follow(position.last_seq, &[&all_reports_filter()]);
     let uploads = (0..args.views).map(|_| async {
         upload_as(&stack.client, &contents.next(), (SITE, study), Priority::Routine).await?;
         Ok::<_, Error>(Instant::now())

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use hilum_events::{DeliveryTarget, FlagAction, Measure, RuleName, Site};
 use serde::Deserialize;
 
-use super::{Address, Sites, Target, TargetsError};
+use super::error::TargetsError;
+use super::site_filter::SiteFilter;
+use super::target::Target;
 
 /// Flags a study when a reading of one of its images has a finding at the threshold or above.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,7 +15,7 @@ pub struct Rule {
     /// Its name.
     pub name: RuleName,
     /// Whose studies it looks at.
-    pub sites: Sites,
+    pub sites: SiteFilter,
     /// The model's name for the finding.
     pub label: String,
     /// What of the finding is compared.
@@ -83,7 +85,7 @@ fn read_one(table: toml::Table, targets: &[Target]) -> Result<Rule, String> {
     }
     let rule = Rule {
         name: keys.name,
-        sites: Sites::read(keys.sites)?,
+        sites: SiteFilter::read(keys.sites)?,
         label: keys.label,
         measure: keys.measure,
         threshold: keys.threshold,
@@ -104,7 +106,7 @@ fn check_targets(rule: &Rule, targets: &[Target]) -> Result<(), String> {
     for name in &rule.targets {
         let target = targets.iter().find(|target| target.name == *name);
         let target = target.ok_or_else(|| format!("there is no target {name}"))?;
-        if !matches!(target.address, Address::Webhook { .. }) {
+        if !target.protocol.settings().takes_flags() {
             return Err(format!("target {name} is no webhook; only webhooks are told of flags"));
         }
         if !target.sites.cover(&rule.sites) {

@@ -1,6 +1,11 @@
 //! Files of targets, right and wrong.
 
+use std::time::Duration;
+
+use hilum_forms::{Format, Language};
+
 use super::*;
+use crate::protocol::{Protocol, S3Settings};
 
 const ALL_KINDS: &str = r#"
 [target.archive]
@@ -39,9 +44,11 @@ fn wrong(from: &str, to: &str) -> String {
 fn a_file_is_read_with_what_it_leaves_out() {
     let targets = Targets::parse(ALL_KINDS).unwrap();
     let [archive, desk] = &targets.targets[..] else { panic!("{targets:?}") };
-    assert_eq!((archive.tries, archive.timeout.as_secs(), &archive.sites), (450, 30, &Sites::All));
+    assert_eq!((archive.tries, archive.timeout.as_secs(), &archive.sites), (450, 30, &SiteFilter::All));
     assert_eq!(archive.forms, [Format::Json]);
-    let Address::S3 { store_url, prefix, options } = &archive.address else { panic!("{archive:?}") };
+    let Protocol::S3(S3Settings { store_url, prefix, options, .. }) = &archive.protocol else {
+        panic!("{archive:?}")
+    };
     assert_eq!((store_url.as_str(), prefix.as_str(), options.len()), ("s3://reports", "hilum", 2));
     assert_eq!((desk.tries, desk.timeout.as_secs()), (3, 5));
     assert!(desk.sites.has(&"north".parse().unwrap()) && !desk.sites.has(&"south".parse().unwrap()));
@@ -55,7 +62,11 @@ fn a_file_is_read_with_what_it_leaves_out() {
 #[test]
 fn what_is_wrong_is_told_with_its_place() {
     for (from, to, told) in [
-        ("tries = 3", "retries = 3", "target desk: unknown field `retries`"),
+        (
+            "tries = 3",
+            "retries = 3",
+            "target desk: a webhook has no key `retries`; its keys are kind, sites,",
+        ),
         ("tries = 3", "host = 'x'", "target desk: a webhook has no key `host`; its keys are kind,"),
         (
             "tries = 3",
@@ -72,7 +83,11 @@ fn what_is_wrong_is_told_with_its_place() {
         ("timeout_s = 5", "timeout_s = 601", "`timeout_s` is 601"),
         ("secret_env = \"PATH\"", "", "target desk: `secret_env` or `secret_file` is missing"),
         ("\"PATH\"", "\"HILUM_NO_SUCH\"", "the environment variable HILUM_NO_SUCH is not set"),
-        ("secret_env", "secret = 'x'\nsecret_env", "unknown field `secret`"),
+        (
+            "secret_env",
+            "secret = 'x'\nsecret_env",
+            "a webhook has no key `secret`; its keys are kind, sites,",
+        ),
         ("https://desk.example/hooks", "ftp://desk.example", "`url` must be an http"),
         ("https://desk.example/hooks", "https://me:pw@desk.example", "without a user name"),
         ("sites = [\"north\"]\ntries", "sites = []\ntries", "target desk: `sites` is empty"),
@@ -121,8 +136,7 @@ fn each_kind_has_its_keys() {
         ("kind='hl7'\nhost='h'", "`port` is missing"),
         ("kind='hl7'\nhost='http://h'\nport=1", "a name or an IP address"),
     ] {
-        let table: toml::Table = toml::from_str(keys).unwrap();
-        let sentence = Address::read(keys::read(table).unwrap()).unwrap_err();
+        let sentence = Targets::parse(&format!("[target.t]\n{keys}\n")).unwrap_err().to_string();
         assert!(sentence.contains(told), "{keys}: {sentence}");
     }
 }
@@ -131,7 +145,8 @@ fn each_kind_has_its_keys() {
 fn a_target_of_hl7_says_what_its_messages_say() {
     let file = |kind: &str, keys: &str| {
         let read = Targets::parse(&format!("[target.t]\n{kind}\n{keys}\n"));
-        read.map(|targets| targets.targets[0].message.clone()).map_err(|error| error.to_string())
+        read.map(|targets| targets.targets[0].protocol.settings().message())
+            .map_err(|error| error.to_string())
     };
     const HL7: &str = "kind='hl7'\nhost='h'\nport=2575";
     let usual = file(HL7, "").unwrap();
@@ -156,7 +171,7 @@ fn a_target_of_hl7_says_what_its_messages_say() {
 /// A PACS that is away for a day gets everything by itself.
 #[test]
 fn the_usual_tries_take_more_than_a_day() {
-    use super::{LONGEST_WAIT, TRIES};
+    use super::target::TRIES;
 
     // The shortest that jitter makes of them.
     let waits = (0..TRIES as u32 - 1).map(|doublings| {
@@ -188,7 +203,8 @@ fn a_token_is_not_sent_over_http_unless_told_to() {
 #[test]
 fn an_id_is_asked_for_only_where_something_names_a_patient() {
     let read = |keys: &str| {
-        Targets::parse(&format!("[target.t]\n{keys}\n")).map(|file| file.targets[0].requires_patient_id)
+        Targets::parse(&format!("[target.t]\n{keys}\n"))
+            .map(|file| file.targets[0].protocol.settings().requires_patient_id())
     };
     let dicom = "kind='dicom'\nhost='h'\nport=104\ncalled_ae='PACS'";
     assert!(!read(dicom).unwrap());

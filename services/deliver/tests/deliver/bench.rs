@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use hilum_blobs::{BlobStore, StoreConfig};
-use hilum_deliver::{DeliverError, Deliverer, Maker, Targets};
+use hilum_deliver::{DeliverError, Deliverer, Targets};
 use hilum_events::{Envelope, Event, Matter, ReportDelivered, samples};
+use hilum_forms::Maker;
 use hilum_imaging::{DecoderConfig, DecoderPool};
 use hilum_log::{Log, Recorded, apply_definitions};
 use hilum_runtime::Health;
@@ -47,11 +48,11 @@ impl Bench {
         let drain_limit = Duration::from_secs(5);
         let decoder = DecoderPool::new(DecoderConfig::sibling().unwrap());
         let maker = Maker::new(self.store.clone(), decoder);
-        let deliverer = Deliverer::new(log, self.store.clone(), maker, targets, health.clone(), drain_limit);
+        let deliverer = Deliverer::new(log, self.store.clone(), maker, targets, health.clone());
         let deliverer = deliverer.unwrap();
         let shutdown = CancellationToken::new();
         let stop = shutdown.clone();
-        let task = tokio::spawn(async move { deliverer.run(&stop).await });
+        let task = tokio::spawn(async move { deliverer.run(&stop, drain_limit).await });
         assert!(wait_until(LIMIT, || async { health.readiness().ready }).await);
         Copy { shutdown, task }
     }

@@ -3,13 +3,13 @@
 use bytes::Bytes;
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject, mem::InMemElement};
 use hilum_archives::{Orthanc, Storescp};
-use hilum_deliver::{Address, SendError, Transport};
+use hilum_deliver::{DicomSettings, Protocol, SendError, Transport};
 use hilum_events::MediaType;
 use hilum_reports::Summary;
 use hilum_servers::{TestFolder, free_port};
 
 use crate::bench::Bench;
-use crate::protocols::{parcel, target};
+use crate::protocols::{here, shipment, stow, target};
 use crate::scp::Scp;
 
 pub(crate) const SR: &str = "1.2.840.10008.5.1.4.1.1.88.33";
@@ -75,9 +75,13 @@ fn told(object: &InMemDicomObject) -> Vec<String> {
 }
 
 fn peer(port: u16, called_ae: &str) -> Transport {
-    let (host, calling_ae) = ("127.0.0.1".to_owned(), "HILUM".to_owned());
-    Transport::to(&target(Address::Dicom { host, port, called_ae: called_ae.to_owned(), calling_ae }))
-        .unwrap()
+    let settings = DicomSettings {
+        address: here(port),
+        called_ae: called_ae.to_owned(),
+        calling_ae: "HILUM".to_owned(),
+        requires_patient_id: false,
+    };
+    Transport::to(&target(Protocol::Dicom(settings))).unwrap()
 }
 
 #[tokio::test]
@@ -94,15 +98,15 @@ async fn a_receiver_that_takes_implicit_vr_only_gets_the_same_data() {
 async fn stores(options: &[&str]) {
     let folder = TestFolder::new().unwrap();
     let Some(storescp) = Storescp::start(options, folder.path()).await.unwrap() else { return };
-    let parcel = parcel(&[
+    let shipment = shipment(&[
         ("dicom-sr", "sr.dcm", file(SR, EXPLICIT, 1)),
         ("dicom-sc", "sc.dcm", file(SC, IMPLICIT, 2)),
         ("dicom-pdf", "pdf.dcm", file(PDF, EXPLICIT, 3)),
     ]);
     let transport = peer(storescp.port(), "ANY");
     let receipt = "C-STORE 0x0000, C-STORE 0x0000, C-STORE 0x0000";
-    assert_eq!(transport.send(&parcel).await.unwrap(), receipt);
-    assert_eq!(transport.send(&parcel).await.unwrap(), receipt, "a repeat is harmless");
+    assert_eq!(transport.send(&shipment).await.unwrap(), receipt);
+    assert_eq!(transport.send(&shipment).await.unwrap(), receipt, "a repeat is harmless");
 
     let kept = std::fs::read_dir(folder.path().join("kept")).unwrap();
     let kept: Vec<_> = kept.map(|entry| std::fs::read(entry.unwrap().path()).unwrap()).collect();
@@ -111,7 +115,7 @@ async fn stores(options: &[&str]) {
         (object.meta().media_storage_sop_class_uid.clone(), told(&object))
     };
     let mut stored: Vec<_> = kept.iter().map(|bytes| dataset(bytes)).collect();
-    let mut sent: Vec<_> = parcel.objects.iter().map(|object| dataset(&object.bytes)).collect();
+    let mut sent: Vec<_> = shipment.objects.iter().map(|object| dataset(&object.bytes)).collect();
     stored.sort();
     sent.sort();
     assert_eq!(stored, sent);
@@ -120,13 +124,13 @@ async fn stores(options: &[&str]) {
 #[tokio::test]
 async fn a_receiver_that_is_away_or_refuses_says_so() {
     let away = peer(free_port().unwrap(), "ANY");
-    let parcel = parcel(&[("dicom-sr", "sr.dcm", file(SR, EXPLICIT, 1))]);
-    let error = away.send(&parcel).await.unwrap_err();
+    let shipment = shipment(&[("dicom-sr", "sr.dcm", file(SR, EXPLICIT, 1))]);
+    let error = away.send(&shipment).await.unwrap_err();
     assert!(matches!(&error, SendError::Failed { what, .. } if what == "it can't be reached"), "{error:?}");
 
     let folder = TestFolder::new().unwrap();
     let Some(storescp) = Storescp::start(&["--refuse"], folder.path()).await.unwrap() else { return };
-    let error = peer(storescp.port(), "ANY").send(&parcel).await.unwrap_err();
+    let error = peer(storescp.port(), "ANY").send(&shipment).await.unwrap_err();
     assert!(error.to_string().contains("association rejected"), "{error}");
 }
 
@@ -134,14 +138,14 @@ async fn a_receiver_that_is_away_or_refuses_says_so() {
 async fn orthanc_stores_what_is_sent_and_a_repeat_changes_nothing() {
     let folder = TestFolder::new().unwrap();
     let Some(orthanc) = Orthanc::start(folder.path()).await.unwrap() else { return };
-    let parcel = parcel(&[
+    let shipment = shipment(&[
         ("dicom-sr", "sr.dcm", file(SR, EXPLICIT, 1)),
         ("dicom-sc", "sc.dcm", file(SC, EXPLICIT, 2)),
     ]);
-    let error = peer(orthanc.dicom_port(), "OTHER").send(&parcel).await.unwrap_err();
+    let error = peer(orthanc.dicom_port(), "OTHER").send(&shipment).await.unwrap_err();
     assert!(error.to_string().contains("called_ae"), "{error}");
     for _ in 0..2 {
-        let receipt = peer(orthanc.dicom_port(), "ORTHANC").send(&parcel).await.unwrap();
+        let receipt = peer(orthanc.dicom_port(), "ORTHANC").send(&shipment).await.unwrap();
         assert_eq!(receipt, "C-STORE 0x0000, C-STORE 0x0000");
     }
     assert_eq!(instances(&orthanc).await.len(), 2);
@@ -152,16 +156,16 @@ async fn orthanc_stores_what_is_sent_over_the_web() {
     let folder = TestFolder::new().unwrap();
     let Some(orthanc) = Orthanc::start(folder.path()).await.unwrap() else { return };
     let url = format!("{}/dicom-web", orthanc.url()).parse().unwrap();
-    let transport = Transport::to(&target(Address::Stow { url, token: None })).unwrap();
-    let parcel = parcel(&[
+    let transport = Transport::to(&target(stow(url, None))).unwrap();
+    let shipment = shipment(&[
         ("dicom-sr", "sr.dcm", file(SR, EXPLICIT, 1)),
         ("dicom-pdf", "pdf.dcm", file(PDF, EXPLICIT, 2)),
     ]);
     for _ in 0..2 {
-        assert_eq!(transport.send(&parcel).await.unwrap(), "STOW-RS 200, STOW-RS 200");
+        assert_eq!(transport.send(&shipment).await.unwrap(), "STOW-RS 200, STOW-RS 200");
     }
     assert_eq!(instances(&orthanc).await.len(), 2);
-    let broken = crate::protocols::parcel(&[("dicom-sr", "sr.dcm", Bytes::from_static(b"no DICOM"))]);
+    let broken = crate::protocols::shipment(&[("dicom-sr", "sr.dcm", Bytes::from_static(b"no DICOM"))]);
     let error = transport.send(&broken).await.unwrap_err();
     assert!(matches!(&error, SendError::Refused { .. }), "{error:?}");
 }
@@ -202,18 +206,18 @@ async fn a_report_without_a_picture_has_nothing_for_a_target_of_captures() {
 #[tokio::test]
 async fn a_receiver_that_fails_half_through_gets_the_rest() {
     let scp = Scp::start(&[0x0000, 0xa700, 0x0000], "").await;
-    let parcel = parcel(&[
+    let shipment = shipment(&[
         ("dicom-sr", "sr.dcm", file(SR, EXPLICIT, 1)),
         ("dicom-sc", "sc.dcm", file(SC, EXPLICIT, 2)),
     ]);
     let transport = peer(scp.port, "PACS");
-    let error = transport.send(&parcel).await.unwrap_err();
+    let error = transport.send(&shipment).await.unwrap_err();
     assert!(matches!(&error, SendError::Failed { what, .. } if what.contains("busy")), "{error}");
-    assert_eq!(transport.send(&parcel).await.unwrap(), "C-STORE 0x0000, C-STORE 0x0000");
+    assert_eq!(transport.send(&shipment).await.unwrap(), "C-STORE 0x0000, C-STORE 0x0000");
     assert_eq!(scp.got(), ["SR 0x0000", "SC 0xa700", "SC 0x0000"]);
 
     // After a restart nothing is known of the first half: the receiver has it.
     let scp = Scp::start(&[0x0111, 0x0000], "").await;
-    let receipt = peer(scp.port, "PACS").send(&parcel).await.unwrap();
+    let receipt = peer(scp.port, "PACS").send(&shipment).await.unwrap();
     assert_eq!(receipt, "C-STORE 0x0111: it was there before, C-STORE 0x0000");
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use bytes::Bytes;
-use hilum_deliver::{Address, SendError, Transport};
+use hilum_deliver::{SendError, Transport};
 use hilum_events::{EngineIdentity, samples::job_id};
 use hilum_reports::{ChangeEntry, ChangeKind, ImageEntry, ImageStatus, Report, check, fhir, samples};
 use hilum_runtime::http_client;
@@ -13,7 +13,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::bench::Bench;
-use crate::protocols::{parcel, target};
+use crate::protocols::{fhir, shipment, target};
 
 /// Ends with its owner, whose end closes its input.
 struct FhirServer {
@@ -47,13 +47,13 @@ impl FhirServer {
 
     fn transport(&self) -> Transport {
         let url = self.url.parse().unwrap();
-        Transport::to(&target(Address::Fhir { url, token: None })).unwrap()
+        Transport::to(&target(fhir(url, None))).unwrap()
     }
 
     async fn post(&self, report: &Report) -> Result<String, SendError> {
         check(report).unwrap();
         let bundle = Bytes::from(fhir::bundle(report));
-        self.transport().send(&parcel(&[("fhir", "report.fhir.json", bundle)])).await
+        self.transport().send(&shipment(&[("fhir", "report.fhir.json", bundle)])).await
     }
 
     /// What a search finds.

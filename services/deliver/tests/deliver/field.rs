@@ -4,13 +4,13 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use hilum_deliver::{Address, Secret, SendError, Transport};
+use hilum_deliver::{Endpoint, Protocol, Secret, SendError, Transport, WebhookSettings};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use crate::dicom::{EXPLICIT, SR, file, instance};
-use crate::protocols::{MESSAGE, parcel, target};
+use crate::protocols::{MESSAGE, fhir, hl7, shipment, stow, target};
 use crate::receiver::Receiver;
 
 #[tokio::test]
@@ -76,22 +76,26 @@ async fn over_http(protocol: &str, row: &Value, instance: &str) -> Result<String
     }
     let receiver = Receiver::start_with(&[(status, &body)], &headers).await;
     let url = receiver.url.parse().unwrap();
-    let (address, object) = match protocol {
-        "stow" => (Address::Stow { url, token: None }, ("dicom-sr", "sr.dcm", file(SR, EXPLICIT, 1))),
+    let (protocol, object) = match protocol {
+        "stow" => (stow(url, None), ("dicom-sr", "sr.dcm", file(SR, EXPLICIT, 1))),
         "fhir" => {
             let bundle = Bytes::from_static(br#"{"resourceType":"Bundle","type":"transaction"}"#);
-            (Address::Fhir { url, token: None }, ("fhir", "report.fhir.json", bundle))
+            (fhir(url, None), ("fhir", "report.fhir.json", bundle))
         }
         "webhook" => {
             let secret = Secret::new("open sesame", "X").unwrap();
             (
-                Address::Webhook { url, token: None, secret },
+                Protocol::Webhook(WebhookSettings {
+                    endpoint: Endpoint { url, token: None },
+                    secret,
+                    every_revision: false,
+                }),
                 ("json", "report.json", Bytes::from_static(b"{}")),
             )
         }
         other => panic!("no such protocol: {other}"),
     };
-    Transport::to(&target(address)).unwrap().send(&parcel(&[object])).await
+    Transport::to(&target(protocol)).unwrap().send(&shipment(&[object])).await
 }
 
 async fn over_mllp(row: &Value) -> Result<String, SendError> {
@@ -104,8 +108,8 @@ async fn over_mllp(row: &Value) -> Result<String, SendError> {
     let answer = format!("\x0b{message}{end}").replace("OUR-ID", "42-2");
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let transport = Transport::to(&target(Address::Hl7 { host: "127.0.0.1".to_owned(), port })).unwrap();
-    let parcel = parcel(&[("hl7", "report.hl7", Bytes::from_static(MESSAGE.as_bytes()))]);
+    let transport = Transport::to(&target(hl7(port))).unwrap();
+    let shipment = shipment(&[("hl7", "report.hl7", Bytes::from_static(MESSAGE.as_bytes()))]);
     let answering = async {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut begin = [0; 4];
@@ -113,6 +117,6 @@ async fn over_mllp(row: &Value) -> Result<String, SendError> {
         stream.write_all(answer.as_bytes()).await.unwrap();
         stream
     };
-    let (outcome, _open) = tokio::join!(transport.send(&parcel), answering);
+    let (outcome, _open) = tokio::join!(transport.send(&shipment), answering);
     outcome
 }

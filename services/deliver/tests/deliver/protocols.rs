@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use hilum_deliver::{Address, Object, Parcel, SendError, Sites, Target, Transport};
+use hilum_deliver::{
+    Endpoint, FhirSettings, Hl7Settings, HostPort, Object, Protocol, S3Settings, Secret, SendError, Shipment,
+    StowSettings, Target, Transport,
+};
 use hilum_events::{Matter, samples};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -12,28 +15,39 @@ use crate::bench::Bench;
 use crate::dicom::{EXPLICIT, SC, SR, file, instance};
 use crate::receiver::Receiver;
 
-pub(crate) fn target(address: Address) -> Target {
-    Target {
-        name: "target".parse().unwrap(),
-        sites: Sites::All,
-        forms: Vec::new(),
-        language: Default::default(),
-        message: Default::default(),
-        tries: 3,
-        timeout: Duration::from_secs(5),
-        is_newest_only: true,
-        requires_patient_id: false,
-        address,
-    }
+pub(crate) fn target(protocol: Protocol) -> Target {
+    Target { timeout: Duration::from_secs(5), ..Target::new("target".parse().unwrap(), protocol) }
 }
 
-pub(crate) fn parcel(objects: &[(&'static str, &'static str, Bytes)]) -> Parcel {
+pub(crate) fn stow(url: reqwest::Url, token: Option<Secret>) -> Protocol {
+    Protocol::Stow(StowSettings { endpoint: Endpoint { url, token }, requires_patient_id: false })
+}
+
+pub(crate) fn fhir(url: reqwest::Url, token: Option<Secret>) -> Protocol {
+    Protocol::Fhir(FhirSettings { endpoint: Endpoint { url, token }, every_revision: false })
+}
+
+/// A receiver on this host.
+pub(crate) fn here(port: u16) -> HostPort {
+    HostPort { host: "127.0.0.1".to_owned(), port }
+}
+
+pub(crate) fn hl7(port: u16) -> Protocol {
+    Protocol::Hl7(Hl7Settings {
+        address: here(port),
+        message: Default::default(),
+        every_revision: false,
+        requires_patient_id: false,
+    })
+}
+
+pub(crate) fn shipment(objects: &[(&'static str, &'static str, Bytes)]) -> Shipment {
     let object = |(form, file_name, bytes): &(&'static str, &'static str, Bytes)| Object {
         form,
         file_name: (*file_name).to_owned(),
         bytes: bytes.clone(),
     };
-    Parcel {
+    Shipment {
         site: "north".parse().unwrap(),
         study_id: samples::study_id(),
         matter: Matter::Report(2),
@@ -64,14 +78,14 @@ async fn stow_finishes_object_by_object_and_hears_of_those_that_were_not_stored(
     let script: Vec<(u16, &str)> = script.iter().map(|(status, body)| (*status, body.as_str())).collect();
     let receiver = Receiver::start(&script).await;
     let url = format!("{}/dicom-web", receiver.url).parse().unwrap();
-    let transport = Transport::to(&target(Address::Stow { url, token: None })).unwrap();
-    let parcel = parcel(&[
+    let transport = Transport::to(&target(stow(url, None))).unwrap();
+    let shipment = shipment(&[
         ("dicom-sr", "sr.dcm", file(SR, EXPLICIT, 1)),
         ("dicom-sc", "sc.dcm", file(SC, EXPLICIT, 2)),
     ]);
-    assert!(is_failed(&transport.send(&parcel).await), "it is busy");
-    assert!(is_failed(&transport.send(&parcel).await), "the second object was not stored");
-    let receipt = transport.send(&parcel).await.unwrap();
+    assert!(is_failed(&transport.send(&shipment).await), "it is busy");
+    assert!(is_failed(&transport.send(&shipment).await), "the second object was not stored");
+    let receipt = transport.send(&shipment).await.unwrap();
     assert_eq!(receipt, "STOW-RS 200, STOW-RS 409, 0xb00e: it was there before");
     let got = receiver.got();
     let sent = |number: usize| {
@@ -93,14 +107,14 @@ async fn fhir_posts_the_bundle_with_its_token() {
     let outcome = r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"value","diagnostics":"CANARY"}]}"#;
     let receiver = Receiver::start(&[(502, ""), (422, outcome), (201, "")]).await;
     let url = format!("{}/fhir", receiver.url).parse().unwrap();
-    let token = hilum_deliver::Secret::new("t0ken", "X").unwrap();
-    let transport = Transport::to(&target(Address::Fhir { url, token: Some(token) })).unwrap();
+    let token = Secret::new("t0ken", "X").unwrap();
+    let transport = Transport::to(&target(fhir(url, Some(token)))).unwrap();
     let bundle = Bytes::from_static(br#"{"resourceType":"Bundle","type":"transaction"}"#);
-    let parcel = parcel(&[("fhir", "report.fhir.json", bundle.clone())]);
-    assert!(is_failed(&transport.send(&parcel).await));
-    let outcome = transport.send(&parcel).await;
+    let shipment = shipment(&[("fhir", "report.fhir.json", bundle.clone())]);
+    assert!(is_failed(&transport.send(&shipment).await));
+    let outcome = transport.send(&shipment).await;
     assert!(is_refused(&outcome) && outcome.unwrap_err().to_string() == "it answered HTTP 422: value");
-    assert_eq!(transport.send(&parcel).await.unwrap(), "HTTP 201");
+    assert_eq!(transport.send(&shipment).await.unwrap(), "HTTP 201");
     for got in receiver.got() {
         assert_eq!((got.path.as_str(), &got.body), ("/fhir", &bundle));
         assert_eq!(got.header("content-type"), "application/fhir+json");
@@ -115,23 +129,24 @@ async fn a_token_that_was_changed_in_its_file_is_read_and_a_refused_one_is_tried
     let folder = hilum_servers::TestFolder::new().unwrap();
     let file = folder.path().join("token");
     std::fs::write(&file, "first\n").unwrap();
-    let token = hilum_deliver::Secret::from_file(&file).unwrap();
-    let fixed = hilum_deliver::Secret::new("fixed", "X").unwrap();
-    let transport = Transport::to(&target(Address::Fhir { url: url.clone(), token: Some(token) })).unwrap();
-    let parcel = parcel(&[("fhir", "report.fhir.json", Bytes::from_static(br#"{"type":"transaction"}"#))]);
-    transport.send(&parcel).await.unwrap();
+    let token = Secret::from_file(&file).unwrap();
+    let fixed = Secret::new("fixed", "X").unwrap();
+    let transport = Transport::to(&target(fhir(url.clone(), Some(token)))).unwrap();
+    let shipment =
+        shipment(&[("fhir", "report.fhir.json", Bytes::from_static(br#"{"type":"transaction"}"#))]);
+    transport.send(&shipment).await.unwrap();
     std::fs::write(&file, "second").unwrap();
     receiver.on_request(move || std::fs::write(&file, "third").unwrap());
     // The second one is refused and changed meanwhile; the third one is refused as well: later it may be another one.
-    assert!(is_failed(&transport.send(&parcel).await));
-    assert_eq!(transport.send(&parcel).await.unwrap(), "HTTP 200");
+    assert!(is_failed(&transport.send(&shipment).await));
+    assert_eq!(transport.send(&shipment).await.unwrap(), "HTTP 200");
     let sent: Vec<_> = receiver.got().iter().map(|got| got.header("authorization").to_owned()).collect();
     assert_eq!(sent, ["Bearer first", "Bearer second", "Bearer third", "Bearer third"]);
 
     let receiver = Receiver::start(&[(401, "")]).await;
     let url = format!("{}/fhir", receiver.url).parse().unwrap();
-    let transport = Transport::to(&target(Address::Fhir { url, token: Some(fixed) })).unwrap();
-    assert!(is_refused(&transport.send(&parcel).await), "it stays the same until a restart");
+    let transport = Transport::to(&target(fhir(url, Some(fixed)))).unwrap();
+    assert!(is_refused(&transport.send(&shipment).await), "it stays the same until a restart");
 }
 
 pub(crate) const MESSAGE: &str =
@@ -170,17 +185,16 @@ pub(crate) async fn mllp(answers: &'static [&'static str]) -> (u16, tokio::task:
 async fn hl7_waits_for_the_acknowledgement_of_its_message() {
     let answers = &["MSA|AE|42-2|no such order", "", "MSA|AA|1-1", "MSA|AA|42-2"];
     let (port, receiver) = mllp(answers).await;
-    let address = Address::Hl7 { host: "127.0.0.1".to_owned(), port };
-    let transport = Transport::to(&target(address)).unwrap();
-    let parcel = parcel(&[("hl7", "report.hl7", Bytes::from_static(MESSAGE.as_bytes()))]);
+    let transport = Transport::to(&target(hl7(port))).unwrap();
+    let shipment = shipment(&[("hl7", "report.hl7", Bytes::from_static(MESSAGE.as_bytes()))]);
     for told in ["it answered AE", "acknowledged nothing", "another message"] {
-        let error = transport.send(&parcel).await.unwrap_err();
+        let error = transport.send(&shipment).await.unwrap_err();
         assert!(error.to_string().contains(told) && !error.to_string().contains("order"), "{error}");
     }
-    assert_eq!(transport.send(&parcel).await.unwrap(), "ACK AA");
+    assert_eq!(transport.send(&shipment).await.unwrap(), "ACK AA");
     let framed = [b"\x0b", MESSAGE.as_bytes(), b"\x1c\r"].concat();
     assert!(receiver.await.unwrap().iter().all(|got| *got == framed));
-    assert!(is_failed(&transport.send(&parcel).await), "nobody listens any more");
+    assert!(is_failed(&transport.send(&shipment).await), "nobody listens any more");
 }
 
 #[tokio::test]
@@ -194,15 +208,14 @@ async fn hl7_takes_what_receivers_of_the_field_send() {
     ] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let address = Address::Hl7 { host: "127.0.0.1".to_owned(), port };
-        let transport = Transport::to(&target(address)).unwrap();
-        let parcel = parcel(&[("hl7", "report.hl7", Bytes::from_static(MESSAGE.as_bytes()))]);
+        let transport = Transport::to(&target(hl7(port))).unwrap();
+        let shipment = shipment(&[("hl7", "report.hl7", Bytes::from_static(MESSAGE.as_bytes()))]);
         let answering = async {
             let (mut stream, _) = listener.accept().await.unwrap();
             stream.write_all(answer.as_bytes()).await.unwrap();
             stream
         };
-        let (receipt, _open) = tokio::join!(transport.send(&parcel), answering);
+        let (receipt, _open) = tokio::join!(transport.send(&shipment), answering);
         assert!(receipt.unwrap().starts_with("ACK "), "{answer:?}");
     }
 }
@@ -233,11 +246,10 @@ async fn a_stored_report_goes_out_as_fhir_and_as_hl7() {
 async fn a_receiver_that_says_nothing_is_not_waited_for_for_ever() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let address = Address::Hl7 { host: "127.0.0.1".to_owned(), port };
     let transport =
-        Transport::to(&Target { timeout: Duration::from_millis(300), ..target(address) }).unwrap();
-    let parcel = parcel(&[("hl7", "report.hl7", Bytes::from_static(MESSAGE.as_bytes()))]);
-    let error = transport.send(&parcel).await.unwrap_err();
+        Transport::to(&Target { timeout: Duration::from_millis(300), ..target(hl7(port)) }).unwrap();
+    let shipment = shipment(&[("hl7", "report.hl7", Bytes::from_static(MESSAGE.as_bytes()))]);
+    let error = transport.send(&shipment).await.unwrap_err();
     assert_eq!(error.to_string(), "it did not answer within 300ms");
 }
 
@@ -253,14 +265,15 @@ async fn objects_lie_under_their_study_and_are_never_written_over() {
     assert!(name.ends_with("/r1/report.json"), "{name}");
     assert_eq!(std::fs::read(folder.join(name)).unwrap(), b"{\"a\": 1}");
 
-    let address = Address::S3 {
+    let shelf = S3Settings {
         store_url: format!("file://{}", folder.display()),
         prefix: "p".to_owned(),
         options: vec![],
+        requires_patient_id: false,
     };
-    let transport = Transport::to(&target(address)).unwrap();
-    let once = parcel(&[("json", "report.json", Bytes::from_static(b"{}"))]);
-    let other = parcel(&[("json", "report.json", Bytes::from_static(b"[]"))]);
+    let transport = Transport::to(&target(Protocol::S3(shelf))).unwrap();
+    let once = shipment(&[("json", "report.json", Bytes::from_static(b"{}"))]);
+    let other = shipment(&[("json", "report.json", Bytes::from_static(b"[]"))]);
     let name = format!("p/north/{}/r2/report.json", samples::study_id());
     assert_eq!(transport.send(&once).await.unwrap(), format!("{name} written"));
     assert_eq!(transport.send(&once).await.unwrap(), format!("{name} there before"));

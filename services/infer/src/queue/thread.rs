@@ -70,7 +70,7 @@ impl ModelThread {
         self.pass.set_busy_since(Some(began));
         // The engine's weights are only read in a forward pass, so that a panic leaves nothing half changed.
         let outputs = catch_unwind(AssertUnwindSafe(|| {
-            hilum_log::reach("infer.forward");
+            hilum_faults::reach("infer.forward");
             self.engine.forward(&inputs)
         }));
         self.pass.set_busy_since(None);

@@ -441,6 +441,8 @@ fn an_unreadable_message_is_work_of_the_consumer_that_hands_it_out() {
         ("evt.dead-letter-resolved.main.j.2", Some(DEDUPE)),
         ("evt.inference-requested.main.r.stat", Some(INFER_STAT)),
         ("evt.inference-requested.main.r.routine", Some(INFER_ROUTINE)),
+        ("evt.inference-requested.main.r.routine-7", Some(INFER_ROUTINE)),
+        ("evt.study-flagged.main.s.tumour", Some(DEDUPE)),
         ("evt.report-issued.main.s.1", None),
         ("evt", None),
     ];

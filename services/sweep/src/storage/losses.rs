@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use hilum_blobs::{BlobStore, GetError};
-use hilum_events::{BlobRef, Event, JobId};
+use hilum_events::{BlobRef, Event, JobId, job_dead_letters_filter};
 use hilum_log::{Log, UnavailableError};
 use hilum_runtime::with_causes;
 use jiff::Timestamp;
@@ -166,7 +166,7 @@ async fn was_told(log: &Log, loss: &Loss) -> Result<bool, UnavailableError> {
     if log.dead_letter(SWEEP, loss.position).await?.is_some() {
         return Ok(true);
     }
-    Ok(log.last(&format!("evt.job-dead-lettered.*.{job_id}.*")).await?.is_some())
+    Ok(log.last(&job_dead_letters_filter(job_id)).await?.is_some())
 }
 
 /// What was lost and can be had again.

@@ -1,19 +1,11 @@
 //! One try at a message, not counted while something that it needs is away.
 
 use std::error::Error;
-use std::time::Duration;
 
 use super::handle::{AnyHandle, Delivery, Failure};
-use super::settle::{Bench, Placed};
-use crate::append::AppendError;
-use crate::retry::Attempts;
-
-/// Waits between two looks whether what is away has come back.
-pub(super) const LOOK_AGAIN: Attempts = Attempts {
-    first_wait: Duration::from_millis(200),
-    longest_wait: Duration::from_secs(3),
-    give_up_after: Duration::MAX,
-};
+use super::settler::{InHand, Settler};
+use super::waits::LOOK_AGAIN;
+use crate::port::AppendError;
 
 /// Workers that took a message and were not heard of again.
 #[derive(Debug, thiserror::Error)]
@@ -22,20 +14,20 @@ struct UnansweredError {
     workers: u64,
 }
 
-impl Bench {
+impl Settler {
     /// One try: the handler's answer, or that of the workers that never gave one.
     pub(super) async fn try_to_handle(
         &self,
         handler: &dyn AnyHandle,
-        placed: &Placed,
+        in_hand: &InHand,
     ) -> Result<(), Failure> {
-        let envelope = placed.recorded.content.clone().map_err(|error| Failure::Park(error.into()))?;
-        if placed.deliveries > self.config.max_unanswered {
-            let error = UnansweredError { workers: placed.deliveries - 1 };
+        let envelope = in_hand.recorded.content.clone().map_err(|error| Failure::Park(error.into()))?;
+        if in_hand.deliveries > self.config.max_unanswered {
+            let error = UnansweredError { workers: in_hand.deliveries - 1 };
             return Err(Failure::Park(error.into()));
         }
         let delivery =
-            Delivery { recorded: placed.recorded.clone(), envelope, deliveries: placed.deliveries };
+            Delivery { recorded: in_hand.recorded.clone(), envelope, deliveries: in_hand.deliveries };
         self.handle_while_away(handler, &delivery).await
     }
 

@@ -1,11 +1,11 @@
-//! Who is in hand beside whom. A message that workers took and never answered may have been their end: before it is
+//! What is in hand beside what. A message that workers took and never answered may have been their end: before it is
 //! risked once more nothing else is in hand, and nothing is asked for until it has ended. What would die with it each
 //! time would else be taken for poison, too.
 
 use tokio::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, watch};
 
 /// What a message holds while it is handled.
-pub(super) enum Place<'a> {
+pub(super) enum Room<'a> {
     BesideOthers { _room: RwLockReadGuard<'a, ()> },
     Alone { _suspect: MutexGuard<'a, ()>, _gate: Closed<'a>, _room: RwLockWriteGuard<'a, ()> },
 }
@@ -29,7 +29,7 @@ pub(super) struct Gate {
 }
 
 /// Counts a message, from the request for it until it has ended.
-pub(super) struct InHand(watch::Sender<usize>);
+pub(super) struct Counted(watch::Sender<usize>);
 
 /// Opens the gate when it is dropped.
 pub(super) struct Closed<'a>(&'a Gate);
@@ -48,31 +48,31 @@ impl Calm {
     }
 
     /// A place beside others; `None` while a suspect is in hand.
-    pub(super) fn beside_others(&self) -> Option<Place<'_>> {
-        self.room.try_read().ok().map(|room| Place::BesideOthers { _room: room })
+    pub(super) fn beside_others(&self) -> Option<Room<'_>> {
+        self.room.try_read().ok().map(|room| Room::BesideOthers { _room: room })
     }
 
     /// Waits until nothing else is in hand or on its way; `None` while another suspect is in hand.
-    pub(super) async fn alone(&self) -> Option<Place<'_>> {
+    pub(super) async fn alone(&self) -> Option<Room<'_>> {
         let suspect = self.suspect.try_lock().ok()?;
         let gate = self.gate.close();
         let room = self.room.write().await;
         let mut in_hand = self.gate.in_hand.subscribe();
         let others_ended = in_hand.wait_for(|count| *count == 1).await;
         others_ended.expect("what counts is here");
-        Some(Place::Alone { _suspect: suspect, _gate: gate, _room: room })
+        Some(Room::Alone { _suspect: suspect, _gate: gate, _room: room })
     }
 }
 
 impl Gate {
     /// Counts a message that is asked for or in hand.
-    pub(super) fn count(&self) -> InHand {
+    pub(super) fn count(&self) -> Counted {
         self.in_hand.send_modify(|count| *count += 1);
-        InHand(self.in_hand.clone())
+        Counted(self.in_hand.clone())
     }
 
     /// Counts a message that may be asked for now; waits until the gate is open.
-    pub(super) async fn pass(&self) -> InHand {
+    pub(super) async fn pass(&self) -> Counted {
         loop {
             self.is(true).await;
             // Counted first: who closes the gate after this look sees the count.
@@ -105,7 +105,7 @@ impl Drop for Closed<'_> {
     }
 }
 
-impl Drop for InHand {
+impl Drop for Counted {
     fn drop(&mut self) {
         self.0.send_modify(|count| *count -= 1);
     }
@@ -133,8 +133,8 @@ mod tests {
         drop(other);
         assert!(futures::poll!(&mut alone).is_pending(), "one is on its way");
         drop(asked);
-        let place = alone.await.unwrap();
-        drop(place);
+        let room = alone.await.unwrap();
+        drop(room);
         let _next = next.await;
         assert!(calm.beside_others().is_some());
     }

@@ -1,7 +1,7 @@
-//! Which of the messages that have come is taken next. Pure: knows only of what kind the message in each place is, and
-//! when its site had its last turn.
+//! Which of the messages that have come is taken next. Pure: knows only of what kind each is, and when its site had its last
+//! turn.
 
-/// What a place hands out, the more urgent first.
+/// What a message brings, the more urgent first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     /// Facts for the first time, or again because a worker did not answer.
@@ -10,10 +10,10 @@ pub(super) enum Kind {
     Retry,
 }
 
-/// Where a message waits.
+/// A message that waits and may be taken next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
-    /// Of its consumer among those of the service: 0 for the most urgent.
+pub(super) struct Candidate {
+    /// How urgent its consumer is among those of the service: 0 for the most urgent.
     pub(super) rank: usize,
     pub(super) kind: Kind,
     /// The turn in which a message of its site was last taken, wherever that stood; 0 for never.
@@ -24,12 +24,12 @@ pub(super) struct Place {
     pub(super) seq: u64,
 }
 
-/// Among which messages is chosen.
+/// The messages among which it is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Among {
     /// All that wait.
     All,
-    /// What is no retry.
+    /// Those that are no retries.
     Fresh,
     /// Those of the first consumer, retries too.
     Urgent,
@@ -38,27 +38,28 @@ pub(super) enum Among {
 }
 
 impl Among {
-    fn has(self, place: Place) -> bool {
+    fn has(self, candidate: Candidate) -> bool {
         match self {
             Self::All => true,
-            Self::Fresh => place.kind == Kind::Fresh,
-            Self::Urgent => place.rank == 0,
-            Self::Newcomers => place.is_newcomer && place.kind == Kind::Fresh,
+            Self::Fresh => candidate.kind == Kind::Fresh,
+            Self::Urgent => candidate.rank == 0,
+            Self::Newcomers => candidate.is_newcomer && candidate.kind == Kind::Fresh,
         }
     }
 }
 
-/// The most urgent of the places in which a message waits, each with its index; that of a retry, if there is one, when it
-/// is their turn. Among equals it is the one whose site had its last turn longest ago: sites are served in turn, in however
+/// The index of the most urgent candidate; of a retry, if there is one, when it is their turn. Among equals it is the one whose site had its last turn longest ago: sites are served in turn, in however
 /// many lanes one stands; and of one site the oldest.
-pub(super) fn next_place(
-    waiting: impl Iterator<Item = (usize, Place)> + Clone,
+pub(super) fn next(
+    waiting: impl Iterator<Item = (usize, Candidate)> + Clone,
     among: Among,
     retry_first: bool,
 ) -> Option<usize> {
-    let eligible = waiting.filter(|(_, place)| among.has(*place));
-    let urgency = |(_, place): &(usize, Place)| (place.rank, place.kind, place.taken_at, place.seq);
-    let retries = eligible.clone().filter(|(_, place)| retry_first && place.kind == Kind::Retry);
+    let eligible = waiting.filter(|(_, candidate)| among.has(*candidate));
+    let urgency = |(_, candidate): &(usize, Candidate)| {
+        (candidate.rank, candidate.kind, candidate.taken_at, candidate.seq)
+    };
+    let retries = eligible.clone().filter(|(_, candidate)| retry_first && candidate.kind == Kind::Retry);
     retries.min_by_key(urgency).or_else(|| eligible.min_by_key(urgency)).map(|(index, _)| index)
 }
 
@@ -71,15 +72,15 @@ mod tests {
     const ROUTINE: usize = 2;
     const ROUTINE_RETRY: usize = 3;
 
-    fn place(rank: usize, kind: Kind) -> Place {
-        Place { rank, kind, taken_at: 0, is_newcomer: false, seq: 0 }
+    fn candidate(rank: usize, kind: Kind) -> Candidate {
+        Candidate { rank, kind, taken_at: 0, is_newcomer: false, seq: 0 }
     }
 
     /// Which of the places in which something waits is chosen.
     fn choose(waits: &[usize], among: Among, retry_first: bool) -> Option<usize> {
         let places = [(0, Kind::Fresh), (0, Kind::Retry), (1, Kind::Fresh), (1, Kind::Retry)];
-        let places = places.map(|(rank, kind)| place(rank, kind));
-        next_place(waits.iter().map(|index| (*index, places[*index])), among, retry_first)
+        let places = places.map(|(rank, kind)| candidate(rank, kind));
+        next(waits.iter().map(|index| (*index, places[*index])), among, retry_first)
     }
 
     #[test]
@@ -107,9 +108,9 @@ mod tests {
 
     /// Whose message is taken in each of `turns` turns, when sites of these ranks always have one that waits.
     fn taken(ranks: &[usize], turns: u64) -> Vec<usize> {
-        let mut places: Vec<Place> = ranks.iter().map(|rank| place(*rank, Kind::Fresh)).collect();
+        let mut places: Vec<Candidate> = ranks.iter().map(|rank| candidate(*rank, Kind::Fresh)).collect();
         let turn = |turn| {
-            let next = next_place(places.iter().copied().enumerate(), Among::All, false).unwrap();
+            let next = next(places.iter().copied().enumerate(), Among::All, false).unwrap();
             places[next].taken_at = turn;
             next
         };
@@ -124,20 +125,20 @@ mod tests {
 
     #[test]
     fn of_a_site_that_stands_in_several_lanes_the_oldest_is_taken() {
-        let [older, newer] = [3, 8].map(|seq| Place { seq, ..place(1, Kind::Fresh) });
-        assert_eq!(next_place([(0, newer), (1, older)].into_iter(), Among::All, false), Some(1));
+        let [older, newer] = [3, 8].map(|seq| Candidate { seq, ..candidate(1, Kind::Fresh) });
+        assert_eq!(next([(0, newer), (1, older)].into_iter(), Among::All, false), Some(1));
     }
 
     #[test]
     fn a_site_that_comes_anew_is_next_and_gets_no_more_than_its_share_afterwards() {
-        let flood = Place { taken_at: 40, ..place(1, Kind::Fresh) };
-        let newcomer = Place { taken_at: 7, is_newcomer: true, ..flood };
+        let flood = Candidate { taken_at: 40, ..candidate(1, Kind::Fresh) };
+        let newcomer = Candidate { taken_at: 7, is_newcomer: true, ..flood };
         let both = [(0, flood), (1, newcomer)];
-        assert_eq!(next_place(both.into_iter(), Among::All, false), Some(1));
-        assert_eq!(next_place(both.into_iter(), Among::Newcomers, false), Some(1));
-        let served = Place { taken_at: 41, is_newcomer: false, ..newcomer };
+        assert_eq!(next(both.into_iter(), Among::All, false), Some(1));
+        assert_eq!(next(both.into_iter(), Among::Newcomers, false), Some(1));
+        let served = Candidate { taken_at: 41, is_newcomer: false, ..newcomer };
         let both = [(0, flood), (1, served)];
-        assert_eq!(next_place(both.into_iter(), Among::All, false), Some(0));
-        assert_eq!(next_place(both.into_iter(), Among::Newcomers, false), None);
+        assert_eq!(next(both.into_iter(), Among::All, false), Some(0));
+        assert_eq!(next(both.into_iter(), Among::Newcomers, false), None);
     }
 }

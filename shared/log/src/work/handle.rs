@@ -8,12 +8,10 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use hilum_events::Envelope;
 
-use crate::append::AppendError;
-use crate::connection::UnavailableError;
-use crate::need::Need;
-use crate::recorded::Recorded;
+use super::need::Need;
+use crate::port::{AppendError, Recorded, UnavailableError};
 
-/// Of work that says nothing else.
+/// The longest wait of work that asks for no other.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
 /// What a service does with a message. Must be idempotent: a message can come more than once.

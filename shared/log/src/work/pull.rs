@@ -13,8 +13,8 @@ use futures::{Stream, StreamExt as _, stream};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::calm::{Gate, InHand};
-use crate::connection::{Log, UnavailableError};
+use super::calm::{Counted, Gate};
+use crate::port::{Log, UnavailableError};
 
 pub(super) const PULL: &str = "pull from a consumer";
 /// How long the server keeps a request for which it has no message.
@@ -30,7 +30,7 @@ struct Request {
     inbox: String,
     answers: Subscriber,
     over_at: Instant,
-    counted: InHand,
+    counted: Counted,
 }
 
 struct Pull {
@@ -49,13 +49,13 @@ pub(super) fn one_by_one(
     consumer: Consumer<pull::Config>,
     gate: Gate,
     closing: CancellationToken,
-) -> impl Stream<Item = Result<(Message, InHand), UnavailableError>> {
+) -> impl Stream<Item = Result<(Message, Counted), UnavailableError>> {
     let pull = Pull { log, consumer, gate, closing, request: None };
     stream::try_unfold(pull, async |mut pull| Ok(pull.next().await?.map(|message| (message, pull))))
 }
 
 impl Pull {
-    async fn next(&mut self) -> Result<Option<(Message, InHand)>, UnavailableError> {
+    async fn next(&mut self) -> Result<Option<(Message, Counted)>, UnavailableError> {
         loop {
             let request = match &mut self.request {
                 Some(request) => request,
@@ -85,7 +85,7 @@ impl Pull {
 async fn ask(
     log: &Log,
     consumer: &Consumer<pull::Config>,
-    counted: InHand,
+    counted: Counted,
 ) -> Result<Request, UnavailableError> {
     let inbox = log.client.new_inbox();
     let mut answers = log.client.subscribe(inbox.clone()).await.map_err(UnavailableError::new(PULL))?;

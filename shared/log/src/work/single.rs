@@ -3,29 +3,15 @@
 
 use std::error::Error;
 
-use bytes::Bytes;
-use tokio_util::sync::CancellationToken;
-
-use super::WorkConfig;
-use super::calm::Calm;
+use super::config::WorkConfig;
+use super::fate::Fate;
 use super::handle::Handle;
-use super::settle::{Bench, Content, Ended, StaleTicketError};
-use crate::connection::Log;
-use crate::need::KnownNeeds;
-use crate::recorded::Recorded;
+use super::settle::StaleTicketError;
+use super::settler::{Handed, Settler};
+use crate::port::Log;
 
 /// A worker that takes nothing by itself.
-pub struct Worker(Bench);
-
-/// A message as its server hands it out.
-#[derive(Debug, Clone)]
-#[expect(clippy::large_enum_variant, reason = "there is one for each message in hand, and it is moved once")]
-pub enum Handed {
-    /// A fact.
-    Fact(Recorded),
-    /// A ticket of the stream of retries.
-    Ticket(Bytes),
-}
+pub struct Worker(Settler);
 
 /// What the server is told of a message.
 #[derive(Debug)]
@@ -41,17 +27,10 @@ pub enum Reply {
 }
 
 impl Worker {
-    /// Of a service that works as `config` says.
+    /// A worker of a service that works as `config` says.
     pub fn new(log: &Log, config: &WorkConfig) -> Self {
         let (stopped, _) = tokio::sync::mpsc::channel(1);
-        Self(Bench {
-            log: log.clone(),
-            config: config.clone(),
-            hand_back: CancellationToken::new(),
-            stopped,
-            calm: Calm::new(),
-            needs: KnownNeeds::default(),
-        })
+        Self(Settler::new(log, config, stopped))
     }
 
     /// Sees one message through that `consumer`, as declared, has handed out so many times.
@@ -62,27 +41,23 @@ impl Worker {
         handed: Handed,
         deliveries: u64,
     ) -> Reply {
-        let Self(bench) = self;
-        let _in_hand = bench.calm.gate().count();
-        let content = match handed {
-            Handed::Fact(recorded) => Content::Fact(recorded),
-            Handed::Ticket(ticket) => Content::Ticket(ticket),
-        };
-        match bench.placed(content, deliveries, consumer).await {
-            Ok(placed) => bench.see_through(handler, &placed).await.into(),
+        let Self(settler) = self;
+        let _counted = settler.calm.gate().count();
+        match settler.take_in_hand(handed, deliveries, consumer).await {
+            Ok(in_hand) => settler.see_through(handler, &in_hand).await.into(),
             Err(error) if error.is::<StaleTicketError>() => Reply::Terminate,
             Err(_) => Reply::Nothing,
         }
     }
 }
 
-impl From<Ended> for Reply {
-    fn from(ended: Ended) -> Self {
-        match ended {
-            Ended::Done | Ended::Later | Ended::HandedOver => Self::Acknowledge,
-            Ended::Parked => Self::Terminate,
-            Ended::HandedBack => Self::Nothing,
-            Ended::Stopped(source) => Self::Stop(source),
+impl From<Fate> for Reply {
+    fn from(fate: Fate) -> Self {
+        match fate {
+            Fate::Done | Fate::Later | Fate::HandedOver => Self::Acknowledge,
+            Fate::Parked => Self::Terminate,
+            Fate::HandedBack => Self::Nothing,
+            Fate::Stopped(source) => Self::Stop(source),
         }
     }
 }

@@ -10,16 +10,15 @@ use async_nats::jetstream::message::Message;
 use futures::future::join_all;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
-use hilum_events::Site;
+use hilum_events::{Site, Subject};
+use hilum_streams::{EVENTS, Lanes, RETRIES, lane_name, lanes_of, retry_consumer};
 use tokio_util::sync::CancellationToken;
 
-use super::calm::{Gate, InHand};
-use super::choice::{Among, Kind, Place, next_place};
+use super::calm::{Counted, Gate};
+use super::choice::{Among, Candidate, Kind, next};
 use super::pull::{PULL, one_by_one};
 use super::turns::{Hold, Turns};
-use crate::connection::{Log, UnavailableError};
-use crate::definition::{EVENTS, RETRIES, retry_consumer};
-use crate::lane::{Lanes, lanes_of, name_of};
+use crate::port::{Log, UnavailableError};
 
 /// What is on its way when a worker stops has come by then, or the server is away.
 const ON_ITS_WAY: Duration = Duration::from_secs(2);
@@ -37,11 +36,11 @@ pub(super) struct Taken {
     pub(super) beat: Duration,
     /// Both are kept as long as the message is in hand.
     pub(super) hold: Hold,
-    pub(super) counted: InHand,
+    pub(super) counted: Counted,
 }
 
 struct Source {
-    /// Of its consumer among those of the service.
+    /// How urgent its consumer is among those of the service: 0 for the most urgent.
     rank: usize,
     /// As declared.
     consumer: String,
@@ -51,7 +50,7 @@ struct Source {
     beat: Duration,
     /// Whether its sites are told apart.
     has_lanes: bool,
-    messages: Option<BoxStream<'static, Result<(Message, InHand), UnavailableError>>>,
+    messages: Option<BoxStream<'static, Result<(Message, Counted), UnavailableError>>>,
     waiting: Option<Waiting>,
     gate: Gate,
     closing: CancellationToken,
@@ -59,7 +58,7 @@ struct Source {
 
 struct Waiting {
     message: Message,
-    counted: InHand,
+    counted: Counted,
     /// Whose it is, as its subject says.
     site: Option<Site>,
     seq: u64,
@@ -85,7 +84,7 @@ impl Sources {
         for (rank, consumer) in consumers.iter().enumerate() {
             sources.add(rank, consumer, consumer.clone(), Kind::Fresh);
             for lane in 0..lanes_of(consumer).map_or(0, Lanes::count) {
-                sources.add(rank, consumer, name_of(consumer, lane), Kind::Fresh);
+                sources.add(rank, consumer, lane_name(consumer, lane), Kind::Fresh);
             }
             sources.add(rank, consumer, retry_consumer(consumer), Kind::Retry);
         }
@@ -150,12 +149,12 @@ impl Sources {
 
     /// Whether any of these messages waits.
     pub(super) fn has(&self, among: Among) -> bool {
-        self.next_place(among, false).is_some()
+        self.next(among, false).is_some()
     }
 
     /// The most urgent of these messages that waits; of the retries, when it is their turn.
     pub(super) fn take(&mut self, among: Among, retry_first: bool) -> Option<Taken> {
-        let index = self.next_place(among, retry_first)?;
+        let index = self.next(among, retry_first)?;
         let source = &mut self.all[index];
         let waiting = source.waiting.take()?;
         let hold = self.turns.take(waiting.site.as_ref().filter(|_| source.has_lanes));
@@ -169,10 +168,10 @@ impl Sources {
         })
     }
 
-    fn next_place(&self, among: Among, retry_first: bool) -> Option<usize> {
+    fn next(&self, among: Among, retry_first: bool) -> Option<usize> {
         let all = self.all.iter().enumerate();
-        let waiting = all.filter_map(|(index, source)| Some((index, source.place(&self.turns)?)));
-        next_place(waiting, among, retry_first)
+        let waiting = all.filter_map(|(index, source)| Some((index, source.candidate(&self.turns)?)));
+        next(waiting, among, retry_first)
     }
 
     /// Tells the server that what waits for a slot is not forgotten.
@@ -194,11 +193,11 @@ impl Sources {
 }
 
 impl Source {
-    /// Where the message that waits here stands among others.
-    fn place(&self, turns: &Turns) -> Option<Place> {
+    /// The message that waits here, as one that may be taken next.
+    fn candidate(&self, turns: &Turns) -> Option<Candidate> {
         let Waiting { site, seq, .. } = self.waiting.as_ref()?;
         let site = site.as_ref().filter(|_| self.has_lanes);
-        Some(Place {
+        Some(Candidate {
             rank: self.rank,
             kind: self.kind,
             taken_at: turns.last(site),
@@ -252,8 +251,8 @@ impl Source {
 }
 
 impl Waiting {
-    fn new(message: Message, counted: InHand) -> Self {
-        let site = message.subject.split('.').nth(2).and_then(|site| site.parse().ok());
+    fn new(message: Message, counted: Counted) -> Self {
+        let site = Subject::parse(&message.subject).and_then(|subject| subject.site());
         let seq = message.info().map_or(0, |info| info.stream_sequence);
         Self { message, counted, site, seq, reported_at: Instant::now() }
     }

@@ -3,17 +3,18 @@
 //! shown by one contract suite that runs on both (`tests/simulation/contract.rs`).
 
 mod consumer;
-mod filter;
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use hilum_log::{Advisory, AdvisoryKind, ConsumerPosition, Publish, PublishFailure, Published, Recorded};
+use hilum_events::finds;
+use hilum_log::{
+    Advisory, AdvisoryKind, ConsumerPosition, Publish, PublishFailure, Published, Recorded, TicketSubject,
+};
 use jiff::{SignedDuration, Timestamp};
 
 pub(crate) use consumer::lane_name;
 use consumer::{Consumer, Next};
-use filter::{any_covers, covers};
 
 pub use consumer::ConsumerConfig;
 
@@ -196,7 +197,7 @@ impl Memory {
 
     /// How many messages stand under `filter`.
     pub fn count(&self, name: StreamName, filter: &str) -> usize {
-        self.messages(name).filter(|message| covers(filter, &message.subject)).count()
+        self.messages(name).filter(|message| finds(filter, &message.subject)).count()
     }
 
     /// All messages, oldest first.
@@ -213,7 +214,7 @@ impl Memory {
     pub fn remove(&mut self, name: StreamName, filter: &str) {
         let stream = self.stream_mut(name);
         for place in &mut stream.messages {
-            if place.as_ref().is_some_and(|message| covers(filter, &message.subject)) {
+            if place.as_ref().is_some_and(|message| finds(filter, &message.subject)) {
                 *place = None;
             }
         }
@@ -367,12 +368,9 @@ impl Memory {
         let by_ticket = *name == StreamName::Retries;
         let mut about = (state.config.declared.clone(), seq);
         if by_ticket {
-            // retry.due.<consumer>.<position>
             let Some(ticket) = self.retries.at(seq) else { return };
-            let mut tokens = ticket.subject.rsplit('.');
-            let position = tokens.next().and_then(|token| token.parse().ok());
-            let (Some(position), Some(consumer)) = (position, tokens.next()) else { return };
-            about = (consumer.to_owned(), position);
+            let Some(ticket) = TicketSubject::parse(&ticket.subject) else { return };
+            about = (ticket.consumer.to_owned(), ticket.stream_seq);
         }
         let number = self.advisories.len() as u64 + 1;
         let (consumer, stream_seq) = about;
@@ -415,17 +413,22 @@ impl Stream {
     }
 
     fn last(&self, filter: &str) -> Option<&Message> {
-        self.messages.iter().rev().flatten().find(|message| covers(filter, &message.subject))
+        self.messages.iter().rev().flatten().find(|message| finds(filter, &message.subject))
     }
 
     fn next(&self, after_seq: u64, filters: &[String]) -> Option<&Message> {
         let behind = self.messages.get(usize::try_from(after_seq).ok()?..)?;
-        behind.iter().flatten().find(|message| any_covers(filters, &message.subject))
+        behind.iter().flatten().find(|message| any_finds(filters, &message.subject))
     }
 
     fn count(&self) -> usize {
         self.messages.iter().flatten().count()
     }
+}
+
+/// Whether any of `filters` finds the subject, or there is none.
+fn any_finds(filters: &[String], subject: &str) -> bool {
+    filters.is_empty() || filters.iter().any(|filter| finds(filter, subject))
 }
 
 /// The stream that takes a subject, or has the name.

@@ -15,7 +15,7 @@ use hilum_log::{
 use hilum_servers::{NatsOptions, NatsServer, TestFolder, wait_until};
 use hilum_simulation::Shared;
 use hilum_simulation::memory::{ConsumerConfig, StreamName};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 const CONSUMER: &str = "deliver-contract";
 const RETRIES: &str = "deliver-contract-retry";
@@ -422,7 +422,7 @@ async fn given_up(port: &dyn Port) {
     let log = port.log();
     let fact = log.at(1).await.unwrap().unwrap();
     for why in ["first", "second"] {
-        let tries = vec![hilum_log::Try::now(1, vec![why.to_owned()])];
+        let tries = vec![hilum_log::Try::ended(Timestamp::now(), 1, vec![why.to_owned()])];
         log.give_up("dedupe", &fact, tries).await.unwrap();
     }
     let letter = log.dead_letter("dedupe", 1).await.unwrap().unwrap();

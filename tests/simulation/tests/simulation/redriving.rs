@@ -6,6 +6,7 @@ use hilum_dedupe::Dedupe;
 use hilum_events::{Event, ReaderIdentity, Resolution, Sha256Digest, Site, claim_filter, samples};
 use hilum_log::{Handed, Log, Reply, Try, WorkConfig, Worker};
 use hilum_simulation::Shared;
+use jiff::Timestamp;
 
 fn reader() -> ReaderIdentity {
     let rules_sha256 = Sha256Digest::of(b"rules");
@@ -20,7 +21,7 @@ fn a_redrive_of_an_earlier_attempt_begins_the_latest_anew_if_that_was_given_up_t
     shared.complete(async {
         let first = samples::inference_requested(1, "a", 0);
         log.append(&first).await.unwrap();
-        let tries = || vec![Try::now(1, vec!["no luck".to_owned()])];
+        let tries = || vec![Try::ended(Timestamp::now(), 1, vec!["no luck".to_owned()])];
         log.give_up("infer-routine", &log.at(1).await.unwrap().unwrap(), tries()).await.unwrap();
         let mut second = samples::inference_requested(2, "a", 0);
         second.site = "elsewhere".parse().unwrap();

@@ -1,0 +1,35 @@
+//! What is wrong with a file of targets.
+
+use std::path::PathBuf;
+
+/// The file of targets can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetsError {
+    /// It can't be read.
+    #[error("cannot read the file of targets {path}")]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is no TOML, or has a table that it must not have.
+    #[error("the file of targets is not as docs/delivery.md says")]
+    Syntax(#[source] Box<toml::de::Error>),
+    /// Something is wrong with a target.
+    #[error("target {name}: {what}")]
+    Target {
+        /// Which.
+        name: String,
+        /// What is wrong and what to do.
+        what: String,
+    },
+    /// Something is wrong with a rule.
+    #[error("rule {name}: {what}")]
+    Rule {
+        /// Which.
+        name: String,
+        /// What is wrong and what to do.
+        what: String,
+    },
+}

@@ -1,0 +1,23 @@
+//! What `streams/` declares, and what is said of the messages in these streams: consumers and their lanes, tickets, tries,
+//! advisories. Plain types and names; knows no server.
+
+mod advisory;
+mod consumers;
+mod dead_letters;
+mod definition;
+mod lanes;
+mod ticket_subject;
+mod tries;
+
+pub use advisory::{Advisory, AdvisoryKind};
+pub use consumers::{ConsumerPosition, QueueDepth, retry_consumer, service_of, target_of};
+pub use dead_letters::{dead_letter_stream, dead_letter_subject};
+pub use definition::{
+    ADVISORIES, ConsumerDefinition, EVENTS, Lanes, PICTURES, RETRIES, Retention, StreamDefinition,
+    definitions,
+};
+pub use lanes::{
+    consumer_of, declared, declared_consumers, is_share, lane_name, laned, lanes_of, streams_with_consumers,
+};
+pub use ticket_subject::{TicketSubject, due_tickets_filter, tickets_for_need_filter};
+pub use tries::{Try, times};
