@@ -27,11 +27,11 @@ pub(super) struct Machine {
 pub(super) struct Snapshot {
     at: Instant,
     machine: Machine,
-    processes: BTreeMap<u32, Seen>,
+    processes: BTreeMap<u32, ProcessSnapshot>,
 }
 
 #[derive(Debug, Clone)]
-struct Seen {
+struct ProcessSnapshot {
     part: String,
     name: String,
     started: u64,
@@ -112,7 +112,8 @@ impl Snapshot {
             }
             None
         };
-        let processes = parents.keys().filter_map(|pid| Some((*pid, Seen::of(*pid, part_of(*pid)?)?)));
+        let processes =
+            parents.keys().filter_map(|pid| Some((*pid, ProcessSnapshot::of(*pid, part_of(*pid)?)?)));
         Self { at: Instant::now(), machine: Machine::now(), processes: processes.collect() }
     }
 
@@ -183,7 +184,7 @@ impl Machine {
     }
 }
 
-impl Seen {
+impl ProcessSnapshot {
     fn of(pid: u32, part: String) -> Option<Self> {
         let folder = format!("/proc/{pid}");
         let stat = Stat::read(&format!("{folder}/stat"))?;

@@ -4,7 +4,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use hilum_terminal::Output;
 
 use super::contents::Contents;
-use super::load::{Outcome, read, send};
+use super::load::{SendOutcome, read, send};
 use super::processes::Snapshot;
 use super::temporary::Temporary;
 use crate::error::Error;
@@ -26,7 +26,7 @@ impl Temporary {
             let content = contents.next();
             let outcome = send(&self.client, &content).await?;
             bar.inc(1);
-            Ok::<_, Error>((content.template, matches!(outcome, Outcome::Read(_))))
+            Ok::<_, Error>((content.template, matches!(outcome, SendOutcome::Read(_))))
         });
         let outcomes: Vec<_> = stream::iter(sent).buffer_unordered(USERS).try_collect().await?;
         bar.finish_and_clear();

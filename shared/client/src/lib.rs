@@ -15,5 +15,5 @@ pub use client::Client;
 pub use dead_letters::Decision;
 pub use error::Error;
 pub use report::{FetchedReport, ReportFormat, ReportLanguage, ReportQuery};
-pub use submission::{Outcome, Plan, Sent, Step, files_in, samples, submit};
+pub use submission::{FileOutcome, Plan, Sent, Step, files_in, samples, submit};
 pub use upload::{Tags, Upload};

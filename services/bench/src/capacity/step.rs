@@ -7,7 +7,7 @@ use hilum_terminal::Output;
 use tokio::task::JoinSet;
 
 use super::super::contents::Contents;
-use super::super::load::{Outcome, send};
+use super::super::load::{SendOutcome, send};
 use super::super::statistics::Latencies;
 use crate::error::Error;
 
@@ -41,7 +41,7 @@ pub(super) struct Step {
 
 struct Sent {
     due: Instant,
-    outcome: Outcome,
+    outcome: SendOutcome,
     ended: Instant,
 }
 
@@ -117,9 +117,9 @@ fn judged(mut sent: Vec<Sent>, from: Instant, mut step: Step) -> Result<Step, Er
     sent.sort_by_key(|image| image.due);
     for image in sent.into_iter().filter(|image| image.due >= from) {
         match image.outcome {
-            Outcome::Read(_) => step.read.push(image.ended - image.due),
-            Outcome::Full => step.refused += 1,
-            Outcome::Failed(why) => {
+            SendOutcome::Read(_) => step.read.push(image.ended - image.due),
+            SendOutcome::Full => step.refused += 1,
+            SendOutcome::Failed(why) => {
                 return Err(Error::Unmeasured(format!("an image that should be read was not: {why}")));
             }
         }

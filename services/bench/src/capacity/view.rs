@@ -11,7 +11,7 @@ use super::super::statistics::ratio;
 use super::step::{LIMIT, Step};
 
 /// All that was measured.
-pub(super) struct Outcome {
+pub(super) struct CapacityOutcome {
     /// A larger number was tried and not held.
     pub(super) is_bounded: bool,
     pub(super) held: u32,
@@ -24,7 +24,7 @@ pub(super) struct Outcome {
     pub(super) untrained: bool,
 }
 
-impl Outcome {
+impl CapacityOutcome {
     pub(super) fn show(&self, output: Output) {
         let header =
             ["senders of 1 image/s", "seconds", "read", "refused as full", "p50", "p95", "p99", "held"];

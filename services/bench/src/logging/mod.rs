@@ -10,7 +10,7 @@ use clap::Args;
 use hilum_terminal::Output;
 
 use self::ratios::Ratios;
-use self::view::{Outcome, Sink, Sinks};
+use self::view::{LoggingOutcome, Sink, Sinks};
 use super::contents::Contents;
 use super::images::SITE;
 use super::pipeline::PictureArgs;
@@ -74,7 +74,11 @@ pub(super) async fn run(args: LoggingArgs, writer: ResultWriter) -> Result<ExitC
     Ok(if outcome.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn measure(args: &LoggingArgs, stacks: [&Temporary; 3], output: Output) -> Result<Outcome, Error> {
+async fn measure(
+    args: &LoggingArgs,
+    stacks: [&Temporary; 3],
+    output: Output,
+) -> Result<LoggingOutcome, Error> {
     let mut contents = Vec::new();
     for stack in stacks {
         contents.push(stack.warm_up(args.pictures.contents()?, output).await?);
@@ -92,7 +96,7 @@ async fn measure(args: &LoggingArgs, stacks: [&Temporary; 3], output: Output) ->
         sinks.push(Sink { uploads, against_off, dropped_lines });
     }
     let sinks: Sinks = sinks.try_into().map_err(|_| nothing())?;
-    Ok(Outcome { sinks, level: args.level.clone(), kinds: contents[0].kinds() })
+    Ok(LoggingOutcome { sinks, level: args.level.clone(), kinds: contents[0].kinds() })
 }
 
 /// What each upload to each stack took: those at the same place are of the same picture, moments apart. Ends when the

@@ -7,7 +7,7 @@ use hilum_client::Client;
 
 use super::super::contents::{Content, Contents};
 use super::super::images::SITE;
-use super::super::load::{ReadImage, Seen, totals, uploads};
+use super::super::load::{LoadRecord, ReadImage, totals, uploads};
 use super::super::statistics::{Latencies, ratio};
 use super::super::temporary::Temporary;
 use crate::error::Error;
@@ -58,7 +58,7 @@ impl Duplicates {
     ) -> Result<Self, Error> {
         let client = &stack.client;
         let idle = pair(client, contents, rounds, Duration::ZERO).await?;
-        let seen = Seen::default();
+        let seen = LoadRecord::default();
         let beside = async {
             let loaded = pair(client, contents, rounds, GAP).await?;
             seen.stop();

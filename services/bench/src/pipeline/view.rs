@@ -16,7 +16,7 @@ use super::Measured;
 use super::duplicates::{Duplicates, Pair};
 
 /// All that was measured.
-pub(super) struct Outcome {
+pub(super) struct PipelineOutcome {
     /// `None` for a burst.
     pub(super) users: Option<u16>,
     pub(super) kinds: BTreeMap<Kind, usize>,
@@ -32,7 +32,7 @@ pub(super) struct Outcome {
     pub(super) ideals: Vec<IdealOutcome>,
 }
 
-impl Outcome {
+impl PipelineOutcome {
     fn images_per_s(&self) -> f64 {
         self.measured.read.len() as f64 / self.measured.wall.as_secs_f64()
     }

@@ -13,7 +13,7 @@ use hilum_servers::wait_until;
 use hilum_terminal::Output;
 
 use self::messages::Poison;
-use self::view::Outcome;
+use self::view::PoisonOutcome;
 use super::contents::{Contents, Kind};
 use super::images::Sender;
 use super::statistics::Latencies;
@@ -81,7 +81,7 @@ pub(super) async fn run(args: PoisonArgs, writer: ResultWriter) -> Result<ExitCo
     let stack = args.stack.reporting_soon().with_patient_door();
     let measured = on_temporary_stack(&stack, output, async |stack: &Temporary| {
         let contents = stack.warm_up(contents, output).await?;
-        Box::pin(Bench { args: &args, stack, contents, output }.measure()).await
+        Box::pin(Measurement { args: &args, stack, contents, output }.measure()).await
     });
     let outcome = Box::pin(measured).await?;
     outcome.show(output);
@@ -89,7 +89,7 @@ pub(super) async fn run(args: PoisonArgs, writer: ResultWriter) -> Result<ExitCo
     Ok(if outcome.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-struct Bench<'a> {
+struct Measurement<'a> {
     args: &'a PoisonArgs,
     stack: &'a Temporary,
     contents: Contents,
@@ -102,8 +102,8 @@ struct Burst {
     first_pass: Duration,
 }
 
-impl Bench<'_> {
-    async fn measure(self) -> Result<Outcome, Error> {
+impl Measurement<'_> {
+    async fn measure(self) -> Result<PoisonOutcome, Error> {
         let forwards = forward_passes(&self.stack.state).await;
         let unloaded = self.steadily("unloaded").await?;
         let alone = self.burst(&mut Poison::none()).await?.latencies;
@@ -111,7 +111,7 @@ impl Bench<'_> {
         let behind = self.burst_behind(&mut poison).await?;
         let (cycling, storm) = self.while_they_cycle(&poison).await?;
         let all_forwards = forward_passes(&self.stack.state).await;
-        Ok(Outcome {
+        Ok(PoisonOutcome {
             poisoned: self.args.poisoned,
             gap: self.gap(),
             untrained: self.stack.state.untrained,

@@ -12,7 +12,7 @@ use hilum_events::{Event, Priority, ReportIssued, Site, StudyId, all_reports_fil
 use hilum_log::Follower;
 use hilum_terminal::Output;
 
-use self::view::{Outcome, Round, Workers};
+use self::view::{Round, StudyOutcome, Workers};
 use super::contents::Contents;
 use super::images::SITE;
 use super::load::upload_as;
@@ -74,7 +74,7 @@ pub(super) async fn run(args: StudyArgs, writer: ResultWriter) -> Result<ExitCod
         }
         _ => Err(Error::Unmeasured("there are not two stacks".to_owned())),
     });
-    let outcome = Outcome { workers: Box::pin(measured).await?, reading: args.simulated.reading() };
+    let outcome = StudyOutcome { workers: Box::pin(measured).await?, reading: args.simulated.reading() };
     outcome.show(output);
     writer.object(&outcome.object())?;
     Ok(if outcome.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
