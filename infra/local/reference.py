@@ -23,6 +23,9 @@ OTHER_VARIABLES = {
     "HILUM_NATS_SERVER": ("Program of the NATS server; by default `nats-server` in PATH", "`hilum up`, tests"),
     "HILUM_POSTGRES_BIN": ("Folder of Postgres' programs; by default those in PATH", "`hilum up`, tests"),
     "HILUM_DECODER": ("Program that decodes; by default `hilum-decoder` beside the program that uses it", "ingest, infer"),
+    "HILUM_DECODERS": ("Old name of HILUM_HEADER_DECODERS and of HILUM_IMAGE_DECODERS, still read where the new one is not set", "ingest, infer"),
+    "HILUM_MAX_TRIES": ("Old name of HILUM_DEDUPE_MAX_TRIES and of HILUM_INFER_MAX_TRIES, still read where the new one is not set", "dedupe, infer"),
+    "HILUM_MAX_UNANSWERED": ("Old name of HILUM_DEDUPE_MAX_UNANSWERED and of HILUM_INFER_MAX_UNANSWERED, still read where the new one is not set", "dedupe, infer"),
     "HILUM_IMPORT_TORCH": ("Which torch `hilum model import` installs", "`hilum model import`"),
     "HILUM_BENCH_IMAGES": ("Folder of images for `make bench`", "`make bench`"),
     "HILUM_STEPS": ("File to which `make` adds how long its steps took", "`.ci/run`"),
@@ -111,7 +114,7 @@ class Field:
         return ""
 
 
-# What the parsers of single settings take, by the first line of their documentation after "Takes ".
+# What the parsers of single settings take: what their refusals say after "must be".
 PARSERS = {}
 
 
@@ -120,17 +123,11 @@ def structs():
     found, roots = {}, {}
     for path in sources("services", "shared"):
         text = path.read_text()
-        doc = []
-        for line in text.splitlines():
-            line = line.strip()
-            if line.startswith("///"):
-                doc.append(line[3:].strip())
-            elif not line.startswith("#["):
-                function = re.match(r"(?:pub(?:\([\w:]+\))? )?fn (\w+)\(", line)
-                takes = function and re.search(r"Takes (.*?)(?:\.(?: |$)|$)", " ".join(doc))
-                if takes:
-                    PARSERS[function[1]] = takes[1]
-                doc = []
+        for function in re.finditer(r"^(?:pub(?:\([\w:]+\))? )?fn (\w+)\(text: &str\).*?^}", text, re.M | re.S):
+            rule = re.search(r'"must be ([^"]*)', function[0])
+            if rule:
+                said = re.sub(r"\{(\w+)\}", lambda name: constant(text, name[1]), rule[1])
+                PARSERS[function[1]] = re.sub(r"^a number of \w+ ", "", said).strip()
         if not re.search(r"#\[derive\([^)]*\b(Parser|Args)\b", text):
             continue
         crate = "/".join(path.relative_to(ROOT).parts[:2])
@@ -147,6 +144,17 @@ def structs():
             if "Parser" in above or struct[1] == "Config":
                 roots[crate, struct[1]] = path
     return found, roots
+
+
+def constant(text, name):
+    return re.search(rf"const {name}: \w+ = ([\d._]+)", text)[1].replace("_", "").removesuffix(".0")
+
+
+def old_names():
+    """Variables that a setting had before: variable, program, setting."""
+    for path in sources("services", "shared"):
+        for old in re.finditer(r'OldName \{\s*setting: "(\w+)",\s*variable: "(\w+)"', untested(path)):
+            yield old[2], path.relative_to(ROOT).parts[1], old[1]
 
 
 def fields(body):
@@ -230,6 +238,12 @@ def configuration():
         lines.append(row(f"`{variable}`", f"`{option}`", field.unit, default, field.doc))
     lines += ["", "## Variables without an option", "", "| variable | meaning | read by |", "| --- | --- | --- |"]
     lines += [row(f"`{name}`", meaning, who) for name, (meaning, who) in sorted(OTHER_VARIABLES.items())]
+    lines += ["", "## Names of before", "", "They work, and the log warns of them; the new name counts more.", "",
+              "| variable | of | is now |", "| --- | --- | --- |"]
+    for variable, service, setting in sorted(old_names()):
+        now = next(field.variable for key in found if key[0] == f"services/{service}" for field in found[key]
+                   if field.name == setting and field.variable)
+        lines.append(row(f"`{variable}`", f"hilum-{service}", f"`{now}`"))
     lines += ["", "S3 takes the usual `AWS_…` variables (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, `AWS_ENDPOINT`, …)."]
     text = "\n".join(lines) + "\n"
     used = set()

@@ -15,6 +15,7 @@ use hilum_events::Envelope;
 use hilum_log::{Log, apply};
 use hilum_models::demo;
 use hilum_servers::{Process, TestFolder, free_port, http_status, wait_until};
+use hilum_stack::services;
 use nix::sys::signal::Signal;
 use tokio::process::Command;
 
@@ -26,11 +27,6 @@ use crate::s3::S3Server;
 use crate::{Http, LIMIT};
 use links::Links;
 use servers::Servers;
-
-/// Every program that runs for itself.
-const PROGRAMS: [&str; 6] = ["ingest", "dedupe", "infer", "report", "projection", "sweep"];
-/// Runs where there are targets or rules.
-const DELIVER: &str = "deliver";
 
 /// Names a folder of the programs of another release, such as the `target/debug` of an older checkout: the second copy of each
 /// service is started from there.
@@ -104,8 +100,7 @@ impl Stack {
             folder,
         };
         let has_targets = stack.options.environment.iter().any(|(name, _)| *name == "HILUM_TARGETS");
-        let programs = PROGRAMS.into_iter().chain(has_targets.then_some(DELIVER));
-        for program in programs.filter(|name| path_of(&format!("hilum-{name}")).exists()) {
+        for program in services(has_targets).filter(|name| path_of(&format!("hilum-{name}")).exists()) {
             for copy in 1..=stack.options.copies {
                 let name = if copy == 1 { program.to_owned() } else { format!("{program}-{copy}") };
                 stack.start_service(&name, program, &[]).await;

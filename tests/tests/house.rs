@@ -20,7 +20,6 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("hilum-zones", &[]),
         ("hilum-gateway", &["hilum-api", "hilum-runtime"]),
         ("hilum-terminal", &["hilum-runtime"]),
-        ("hilum-log", &["hilum-causes", "hilum-events", "hilum-faults", "hilum-retry"]),
         ("hilum-streams", &["hilum-events"]),
         ("hilum-log", &["hilum-causes", "hilum-events", "hilum-faults", "hilum-retry", "hilum-streams"]),
         ("hilum-api", &["hilum-events"]),

@@ -1,9 +1,9 @@
 //! Where the processor's time went while images were read, as tables for people and an object for programs.
 
+use hilum_terminal::Output;
 use serde_json::{Value, json};
 
 use super::processes::{Machine, ProcessUse, Ticks, Use, seconds};
-use hilum_terminal::Output;
 
 /// Threads that used less of all cores are not listed by themselves.
 const LEAST_SHARE: f64 = 0.002;
@@ -25,7 +25,7 @@ impl CoreUse<'_> {
         seconds(ticks) / (self.used.wall.as_secs_f64() * self.cores())
     }
 
-    /// Of the cores that were in use by the stack and this program.
+    /// The share of the cores that the stack and this program used, 0 to 1.
     pub(super) fn in_use(&self) -> f64 {
         self.share(self.used.ticks())
     }

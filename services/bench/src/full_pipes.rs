@@ -5,12 +5,12 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use hilum_stack::{StateFolder, services};
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
 use crate::error::Error;
-use hilum_stack::{SERVICES, StateFolder};
 
 /// Keeps the pipes open: whoever writes waits rather than learns that nobody is there.
 pub(super) struct FullPipes {
@@ -25,7 +25,7 @@ impl FullPipes {
     /// When the system gives none.
     pub(super) fn of(folder: &StateFolder) -> Result<Self, Error> {
         folder.create()?;
-        let logs = SERVICES.iter().map(|(service, _)| folder.log_of(service));
+        let logs = services(false).map(|service| folder.log_of(service));
         let pipes = logs.map(|log| full(&log).map_err(Error::file("make the pipe", log)));
         Ok(Self { pipes: pipes.collect::<Result<_, _>>()? })
     }
@@ -54,7 +54,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let folder = StateFolder::at(place.path()).unwrap();
         let pipes = FullPipes::of(&folder).unwrap();
-        assert_eq!(pipes.pipes.len(), SERVICES.len());
+        assert_eq!(pipes.pipes.len(), services(false).count());
         let log = folder.log_of("ingest");
         let mut sink =
             OpenOptions::new().append(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(log).unwrap();

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use clap::Args;
+use hilum_stack::{MODEL_TOOLS, sibling};
+use hilum_terminal::Output;
 use serde::{Deserialize, Serialize};
 use tokio::process::Command;
 
 use super::contents::Contents;
 use super::temporary::TemporaryArgs;
 use crate::error::Error;
-use hilum_stack::{MODEL_TOOLS, sibling};
-use hilum_terminal::Output;
 
 /// Whether and how long the ideal is measured.
 #[derive(Debug, Args)]
@@ -43,7 +43,7 @@ pub(super) struct IdealOutcome {
     pub(super) cores: usize,
 }
 
-/// Removed when dropped.
+/// A folder that is removed when this is dropped.
 struct Folder(PathBuf);
 
 impl Ideal {

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use hilum_client::Client;
 use indicatif::ProgressBar;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
@@ -12,7 +13,6 @@ use super::contents::Contents;
 use super::load::{Accepted, upload_patiently};
 use super::statistics::Latencies;
 use crate::error::Error;
-use hilum_client::Client;
 
 /// Where the benchmarks' images come from, as far as the stack knows.
 pub(super) const SITE: &str = "bench";
@@ -20,14 +20,14 @@ pub(super) const SITE: &str = "bench";
 /// What comes to the door at a time when all are sent at once.
 const UPLOADS_AT_ONCE: usize = 8;
 
-/// Who sends which pictures.
+/// A sender and the pictures that it sends.
 #[derive(Clone, Copy)]
-pub(super) struct Hospital<'a> {
+pub(super) struct Sender<'a> {
     pub(super) client: &'a Client,
     pub(super) contents: &'a Contents,
 }
 
-impl Hospital<'_> {
+impl Sender<'_> {
     /// Sends one image every `gap`, whether or not the ones before it are read. The latency of each is counted from
     /// the start of its upload to the answer that says that it is read.
     ///

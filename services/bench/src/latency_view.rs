@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::statistics::Latencies;
 
-/// Percentiles for programs.
+/// The number of latencies and their percentiles in milliseconds, as JSON.
 pub(super) fn to_json(latencies: &Latencies) -> Value {
     let ms = |duration: Duration| duration.as_secs_f64() * 1000.0;
     json!({
@@ -18,7 +18,7 @@ pub(super) fn to_json(latencies: &Latencies) -> Value {
     })
 }
 
-/// For people.
+/// A duration in milliseconds, for a table.
 pub(super) fn in_ms(duration: Duration) -> String {
     format!("{:.1} ms", duration.as_secs_f64() * 1000.0)
 }

@@ -5,13 +5,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use hilum_client::{Client, JobStatus};
 use hilum_events::Priority;
 
 use super::contents::{Content, Contents};
 use super::images::SITE;
 use super::statistics::Latencies;
 use crate::error::Error;
-use hilum_client::{Client, JobStatus};
 
 /// What one request waits.
 const WAIT: Duration = Duration::from_secs(30);
@@ -35,7 +35,7 @@ pub(super) struct ReadImage {
 
 /// How sending one picture ended.
 #[derive(Debug)]
-pub(super) enum Outcome {
+pub(super) enum SendOutcome {
     Read(ReadImage),
     /// It was taken in and can't be read.
     Failed(String),
@@ -45,7 +45,7 @@ pub(super) enum Outcome {
 
 /// All that was seen of a load.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct LoadRecord {
     read: Mutex<Vec<ReadImage>>,
     /// Pictures with a reading so far.
     done: AtomicUsize,
@@ -64,10 +64,10 @@ pub(super) struct Accepted {
 ///
 /// # Errors
 /// The stack can't be reached or answers what it should not.
-pub(super) async fn send(client: &Client, content: &Content) -> Result<Outcome, Error> {
+pub(super) async fn send(client: &Client, content: &Content) -> Result<SendOutcome, Error> {
     match upload(client, content, Instant::now()).await? {
         Some(accepted) => accepted.follow(client).await,
-        None => Ok(Outcome::Full),
+        None => Ok(SendOutcome::Full),
     }
 }
 
@@ -116,16 +116,21 @@ impl Accepted {
     ///
     /// # Errors
     /// As [`send`].
-    pub(super) async fn follow(self, client: &Client) -> Result<Outcome, Error> {
+    pub(super) async fn follow(self, client: &Client) -> Result<SendOutcome, Error> {
         let Self { job_id, began, upload } = self;
         while began.elapsed() < READING_LIMIT {
             let job = client.job(&job_id, Some(WAIT)).await?;
             match job.status {
                 JobStatus::Completed => {
                     let shared = job.duplicate_of.is_some();
-                    return Ok(Outcome::Read(ReadImage { began, upload, total: began.elapsed(), shared }));
+                    return Ok(SendOutcome::Read(ReadImage {
+                        began,
+                        upload,
+                        total: began.elapsed(),
+                        shared,
+                    }));
                 }
-                JobStatus::Failed => return Ok(Outcome::Failed(job.reason.unwrap_or_default())),
+                JobStatus::Failed => return Ok(SendOutcome::Failed(job.reason.unwrap_or_default())),
                 JobStatus::Queued | JobStatus::InProgress => {}
             }
         }
@@ -138,11 +143,11 @@ pub(super) async fn read(client: &Client, content: &Content) -> Result<ReadImage
     send(client, content).await?.image()
 }
 
-impl Outcome {
+impl SendOutcome {
     /// The picture, if it was read.
     ///
     /// # Errors
-    /// It was not.
+    /// When it was not read.
     pub(super) fn image(self) -> Result<ReadImage, Error> {
         match self {
             Self::Read(image) => Ok(image),
@@ -152,7 +157,7 @@ impl Outcome {
     }
 }
 
-impl Seen {
+impl LoadRecord {
     /// Lets `users` send one picture after the other until [`Self::stop`], then waits for what is on its way.
     ///
     /// # Errors
@@ -173,14 +178,14 @@ impl Seen {
     }
 
     /// Counts an outcome. After a refusal it takes a while.
-    pub(super) async fn note(&self, outcome: Outcome) -> Result<(), Error> {
+    pub(super) async fn note(&self, outcome: SendOutcome) -> Result<(), Error> {
         match outcome {
-            Outcome::Read(image) => {
+            SendOutcome::Read(image) => {
                 self.read.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(image);
                 self.done.fetch_add(1, Ordering::Relaxed);
             }
-            Outcome::Failed(why) => return Err(failed(&why)),
-            Outcome::Full => {
+            SendOutcome::Failed(why) => return Err(failed(&why)),
+            SendOutcome::Full => {
                 self.full.fetch_add(1, Ordering::Relaxed);
                 tokio::time::sleep(PAUSE_AFTER_REFUSAL).await;
             }

@@ -95,7 +95,7 @@ async fn run(benchmark: Benchmark, writer: ResultWriter) -> Result<ExitCode, Err
     }
 }
 
-/// Becomes the program that measures the model by itself; returns only if it can't.
+/// Becomes the program that measures the model alone; returns only if it can't.
 fn pass_on(benchmark: &str, args: &PassedOn, writer: &ResultWriter) -> Error {
     let mut words: Vec<OsString> = vec!["bench".into(), benchmark.into()];
     words.extend(writer.save.iter().flat_map(|file| ["--save".into(), file.clone().into()]));

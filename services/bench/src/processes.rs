@@ -27,11 +27,11 @@ pub(super) struct Machine {
 pub(super) struct Snapshot {
     at: Instant,
     machine: Machine,
-    processes: BTreeMap<u32, Seen>,
+    processes: BTreeMap<u32, ProcessSnapshot>,
 }
 
 #[derive(Debug, Clone)]
-struct Seen {
+struct ProcessSnapshot {
     part: String,
     name: String,
     started: u64,
@@ -45,7 +45,7 @@ struct Seen {
 pub(super) struct ProcessUse {
     /// The part of the stack that it is or belongs to.
     pub(super) part: String,
-    /// Its own name.
+    /// The name of the program, as the kernel has it.
     pub(super) name: String,
     /// How many there are of it.
     pub(super) count: usize,
@@ -66,7 +66,7 @@ pub(super) struct Use {
 }
 
 impl Ticks {
-    /// User and kernel.
+    /// Ticks in user mode and in the kernel together.
     pub(super) fn all(self) -> u64 {
         self.user + self.system
     }
@@ -98,7 +98,7 @@ pub(super) fn seconds(ticks: u64) -> f64 {
 }
 
 impl Snapshot {
-    /// Of the processes `roots` and all below them. What is below one root and is one itself counts for itself.
+    /// Looks at the processes `roots` and at all their descendants. A root that descends from another root counts for itself.
     pub(super) fn take(roots: &[(String, u32)]) -> Self {
         let parents = parents();
         let part_of = |pid: u32| {
@@ -112,7 +112,8 @@ impl Snapshot {
             }
             None
         };
-        let processes = parents.keys().filter_map(|pid| Some((*pid, Seen::of(*pid, part_of(*pid)?)?)));
+        let processes =
+            parents.keys().filter_map(|pid| Some((*pid, ProcessSnapshot::of(*pid, part_of(*pid)?)?)));
         Self { at: Instant::now(), machine: Machine::now(), processes: processes.collect() }
     }
 
@@ -183,7 +184,7 @@ impl Machine {
     }
 }
 
-impl Seen {
+impl ProcessSnapshot {
     fn of(pid: u32, part: String) -> Option<Self> {
         let folder = format!("/proc/{pid}");
         let stat = Stat::read(&format!("{folder}/stat"))?;

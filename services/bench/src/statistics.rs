@@ -15,7 +15,7 @@ impl Latencies {
         (!measured.is_empty()).then_some(Self { sorted: measured })
     }
 
-    /// These and `others`.
+    /// The latencies of both measurements together.
     pub(super) fn and(self, others: Self) -> Self {
         let mut sorted = [self.sorted, others.sorted].concat();
         sorted.sort_unstable();
@@ -29,7 +29,7 @@ impl Latencies {
         self.sorted[rank - 1]
     }
 
-    /// The median.
+    /// The median: the 50th percentile.
     pub(super) fn p50(&self) -> Duration {
         self.percentile(50)
     }
@@ -44,7 +44,7 @@ impl Latencies {
         self.percentile(99)
     }
 
-    /// The longest.
+    /// The longest of all: the 100th percentile.
     pub(super) fn longest(&self) -> Duration {
         self.percentile(100)
     }

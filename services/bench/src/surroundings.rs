@@ -1,21 +1,21 @@
 //! What a stack goes through before and while it is measured: caches are filled, and its processes are looked at.
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use hilum_terminal::Output;
 
 use super::contents::Contents;
-use super::load::{Outcome, read, send};
+use super::load::{SendOutcome, read, send};
 use super::processes::Snapshot;
 use super::temporary::Temporary;
 use crate::error::Error;
-use hilum_terminal::Output;
 
 /// Images of each file that are read before anything is measured: the first ones find caches cold.
 const ROUNDS: usize = 2;
-/// At once.
+/// Images that are on their way at the same time while caches are filled.
 const USERS: usize = 4;
 
 impl Temporary {
-    /// Has each file read a few times. Files that can't be read are left out from then on.
+    /// Has each file read a few times. Files that can't be read are left out of the measurement.
     ///
     /// # Errors
     /// When no file is left, or the stack fails.
@@ -26,7 +26,7 @@ impl Temporary {
             let content = contents.next();
             let outcome = send(&self.client, &content).await?;
             bar.inc(1);
-            Ok::<_, Error>((content.template, matches!(outcome, Outcome::Read(_))))
+            Ok::<_, Error>((content.template, matches!(outcome, SendOutcome::Read(_))))
         });
         let outcomes: Vec<_> = stream::iter(sent).buffer_unordered(USERS).try_collect().await?;
         bar.finish_and_clear();

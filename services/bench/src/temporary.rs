@@ -2,17 +2,18 @@
 //! what is measured.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
+use hilum_client::Client;
 use hilum_log::Log;
+use hilum_stack::{News, Observer, ProcessId, StackState, StateFolder, UpSettings, connect, nats_error};
+use hilum_terminal::Output;
 use nix::sys::signal::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::full_pipes::FullPipes;
 use crate::error::Error;
-use hilum_client::Client;
-use hilum_stack::{News, Observer, ProcessId, StackState, StateFolder, UpSettings, connect, nats_error};
-use hilum_terminal::Output;
 
 /// Where and how a stack for a measurement is started.
 #[derive(Debug, Clone, Args)]
@@ -36,7 +37,7 @@ impl TemporaryArgs {
     /// The same, with studies that are reported a second after their last image unless another time was given: a
     /// measurement of some seconds shall have reports beside it all the time, as a long one would.
     pub(super) fn reporting_soon(&self) -> Self {
-        let quiet_time_s = self.settings.quiet_time_s.or(Some(1.0));
+        let quiet_time_s = self.settings.quiet_time_s.or(Some(Duration::from_secs(1)));
         Self { settings: UpSettings { quiet_time_s, ..self.settings.clone() }, ..self.clone() }
     }
 

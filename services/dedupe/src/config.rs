@@ -5,7 +5,13 @@ use std::time::Duration;
 
 use clap::Parser;
 use hilum_log::WorkConfig;
-use hilum_runtime::ServiceSettings;
+use hilum_runtime::{OldName, ServiceSettings};
+
+/// What infer had settings of the same names for.
+pub const OLD_NAMES: [OldName; 2] = [
+    OldName { setting: "max_tries", variable: "HILUM_MAX_TRIES" },
+    OldName { setting: "max_unanswered", variable: "HILUM_MAX_UNANSWERED" },
+];
 
 /// Decides by content hash whether an image needs a reading or shares one.
 #[derive(Debug, Parser)]
@@ -24,10 +30,10 @@ pub struct Config {
     #[arg(long, env = "HILUM_CONCURRENCY", default_value_t = 32)]
     concurrency: usize,
     /// Tries after which an image that can't be handled is parked
-    #[arg(long, env = "HILUM_MAX_TRIES", default_value_t = 10)]
+    #[arg(long, env = "HILUM_DEDUPE_MAX_TRIES", default_value_t = 10)]
     max_tries: usize,
     /// Workers that may take an image and never answer before it is parked as poison
-    #[arg(long, env = "HILUM_MAX_UNANSWERED", default_value_t = 3)]
+    #[arg(long, env = "HILUM_DEDUPE_MAX_UNANSWERED", default_value_t = 3)]
     max_unanswered: u64,
 }
 

@@ -6,6 +6,6 @@ mod flagged;
 mod shell;
 mod unserved;
 
-pub use config::Config;
+pub use config::{Config, OLD_NAMES};
 pub use shell::Dedupe;
 pub use unserved::watch as watch_unserved;

@@ -4,16 +4,15 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use clap::Parser as _;
 use hilum_blobs::{BlobStore, StoreConfig};
-use hilum_dedupe::{Config, Dedupe, watch_unserved};
+use hilum_dedupe::{Config, Dedupe, OLD_NAMES, watch_unserved};
 use hilum_log::{CLOCK_NOTE, Log, SEAL_RECORD, work};
 use hilum_models::ModelFolder;
-use hilum_runtime::{Service, exit_code};
+use hilum_runtime::{Service, exit_code, parse_with_old_names};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exit_code(run(Config::parse()).await.map(|()| ExitCode::SUCCESS))
+    exit_code(run(parse_with_old_names(&OLD_NAMES)).await.map(|()| ExitCode::SUCCESS))
 }
 
 async fn run(config: Config) -> anyhow::Result<()> {

@@ -33,10 +33,6 @@ const TRIAGE_TRIES: usize = 10;
 const OWN_TIME: Duration = Duration::from_secs(60);
 /// More objects than a report has: a picture for each of 200 images and a few others.
 const OBJECTS_MAX: u32 = 256;
-/// As for the consumers of `streams/`.
-const ACK_WAIT_S: u64 = 30;
-const MAX_DELIVER: i64 = 10;
-const MAX_ACK_PENDING: i64 = 512;
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// Delivers and flags.
@@ -199,14 +195,7 @@ fn work_config(name: &str, handle_limit: Duration, max_tries: usize, drain_limit
 }
 
 fn definition(name: &str, filter_subjects: Vec<String>) -> ConsumerDefinition {
-    ConsumerDefinition {
-        name: consumer(name),
-        lanes: None,
-        filter_subjects,
-        ack_wait_s: ACK_WAIT_S,
-        max_deliver: MAX_DELIVER,
-        max_ack_pending: MAX_ACK_PENDING,
-    }
+    ConsumerDefinition::new(consumer(name), filter_subjects)
 }
 
 fn consumer(name: &str) -> String {

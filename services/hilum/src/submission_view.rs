@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use hilum_client::{Outcome, Sent, Step};
+use hilum_client::{FileOutcome, Sent, Step};
 use hilum_terminal::Output;
 use indicatif::ProgressBar;
 
@@ -50,34 +50,36 @@ pub(crate) fn show(sent: &[Sent], output: Output) {
     if let Some(notice) = sent.iter().find_map(|one| one.outcome.notice()) {
         output.say(notice);
     }
-    let count = |of: fn(&Outcome) -> bool| sent.iter().filter(|one| of(&one.outcome)).count();
+    let count = |of: fn(&FileOutcome) -> bool| sent.iter().filter(|one| of(&one.outcome)).count();
     let mut counts = vec![format!("{} sent", sent.len())];
     let kinds = [
-        ("accepted", count(|it| matches!(it, Outcome::Accepted(_)))),
-        ("read", count(|it| matches!(it, Outcome::Read { .. }))),
+        ("accepted", count(|it| matches!(it, FileOutcome::Accepted(_)))),
+        ("read", count(|it| matches!(it, FileOutcome::Read { .. }))),
         ("shared the reading of another", count(|it| it.duplicate_of().is_some())),
-        ("failed", count(|it| matches!(it, Outcome::Failed(_)))),
-        ("refused", count(|it| matches!(it, Outcome::Refused { .. }))),
+        ("failed", count(|it| matches!(it, FileOutcome::Failed(_)))),
+        ("refused", count(|it| matches!(it, FileOutcome::Refused { .. }))),
         (
             "without an outcome yet",
-            count(|it| matches!(it, Outcome::Unfinished(_) | Outcome::Unknown { .. })),
+            count(|it| matches!(it, FileOutcome::Unfinished(_) | FileOutcome::Unknown { .. })),
         ),
-        ("not sent", count(|it| matches!(it, Outcome::NotSent { .. }))),
+        ("not sent", count(|it| matches!(it, FileOutcome::NotSent { .. }))),
     ];
     counts
         .extend(kinds.iter().filter(|(_, count)| *count > 0).map(|(kind, count)| format!("{count} {kind}")));
     output.say(counts.join(", "));
 }
 
-fn in_words(outcome: &Outcome, files: &HashMap<&str, &Path>) -> String {
+fn in_words(outcome: &FileOutcome, files: &HashMap<&str, &Path>) -> String {
     let what = match outcome {
-        Outcome::Accepted(_) => "accepted".to_owned(),
-        Outcome::Refused { status, reason } => format!("refused ({status}): {reason}"),
-        Outcome::NotSent { reason } => format!("not sent: {reason}"),
-        Outcome::Read { reading, .. } => reading.top(TOP),
-        Outcome::Failed(job) => format!("FAILED: {}", job.reason.as_deref().unwrap_or("no reason was given")),
-        Outcome::Unfinished(job) => format!("{}, no outcome yet", job.status.as_str()),
-        Outcome::Unknown { reason, .. } => format!("accepted, but: {reason}"),
+        FileOutcome::Accepted(_) => "accepted".to_owned(),
+        FileOutcome::Refused { status, reason } => format!("refused ({status}): {reason}"),
+        FileOutcome::NotSent { reason } => format!("not sent: {reason}"),
+        FileOutcome::Read { reading, .. } => reading.top(TOP),
+        FileOutcome::Failed(job) => {
+            format!("FAILED: {}", job.reason.as_deref().unwrap_or("no reason was given"))
+        }
+        FileOutcome::Unfinished(job) => format!("{}, no outcome yet", job.status.as_str()),
+        FileOutcome::Unknown { reason, .. } => format!("accepted, but: {reason}"),
     };
     match outcome.duplicate_of() {
         Some(first) => {
@@ -109,13 +111,13 @@ mod tests {
     fn a_duplicate_names_the_file_it_repeats_if_that_was_sent_with_it() {
         let files = HashMap::from([("1", Path::new("/x/a.png"))]);
         assert_eq!(
-            in_words(&Outcome::Failed(job("2", Some("1"))), &files),
+            in_words(&FileOutcome::Failed(job("2", Some("1"))), &files),
             "duplicate of a.png: FAILED: torn"
         );
         assert_eq!(
-            in_words(&Outcome::Failed(job("2", Some("9"))), &files),
+            in_words(&FileOutcome::Failed(job("2", Some("9"))), &files),
             "duplicate of job 9: FAILED: torn"
         );
-        assert_eq!(in_words(&Outcome::Failed(job("2", None)), &files), "FAILED: torn");
+        assert_eq!(in_words(&FileOutcome::Failed(job("2", None)), &files), "FAILED: torn");
     }
 }

@@ -4,7 +4,7 @@
 use hilum_events::{Envelope, Event, InferenceRequested, Priority, claim_filter, completed_filter};
 use hilum_log::{AppendError, Failure, Log, Recorded};
 
-/// Whether the reading is still to be made by whoever has this request in hand.
+/// Whether the worker that has this request in hand must still make the reading.
 ///
 /// # Errors
 /// When the log is away.

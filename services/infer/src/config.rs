@@ -6,12 +6,19 @@ use std::time::Duration;
 
 use clap::Args;
 use hilum_log::WorkConfig;
-use hilum_runtime::ServiceSettings;
+use hilum_runtime::{OldName, ServiceSettings};
 
 use crate::choice::chosen::Chosen;
 use crate::choice::options::EngineOptions;
 use crate::queue::batcher::BatchSettings;
 use crate::queue::worker::ModelWorker;
+
+/// What ingest and dedupe had settings of the same names for.
+pub const OLD_NAMES: [OldName; 3] = [
+    OldName { setting: "decoders", variable: "HILUM_DECODERS" },
+    OldName { setting: "max_tries", variable: "HILUM_MAX_TRIES" },
+    OldName { setting: "max_unanswered", variable: "HILUM_MAX_UNANSWERED" },
+];
 
 /// Reads images with a model.
 #[derive(Debug, Clone, Args)]
@@ -29,7 +36,7 @@ pub struct Config {
     #[command(flatten)]
     pub engine: EngineOptions,
     /// Child processes that decode and prepare images; by default one for each core
-    #[arg(long, value_name = "N", env = "HILUM_DECODERS")]
+    #[arg(long, value_name = "N", env = "HILUM_IMAGE_DECODERS")]
     pub decoders: Option<NonZeroUsize>,
     /// Longest wait for more images of a batch, milliseconds; never longer than a forward pass takes
     #[arg(long, env = "HILUM_MAX_BATCH_WAIT_MS", default_value_t = 30)]
@@ -41,10 +48,10 @@ pub struct Config {
     #[arg(long, env = "HILUM_FORWARD_LIMIT_S", default_value_t = 60)]
     pub forward_limit_s: u64,
     /// Tries after which an image that can't be handled is parked
-    #[arg(long, env = "HILUM_MAX_TRIES", default_value_t = 10)]
+    #[arg(long, env = "HILUM_INFER_MAX_TRIES", default_value_t = 10)]
     pub max_tries: usize,
     /// Workers that may take an image and never answer before it is parked as poison
-    #[arg(long, env = "HILUM_MAX_UNANSWERED", default_value_t = 3)]
+    #[arg(long, env = "HILUM_INFER_MAX_UNANSWERED", default_value_t = 3)]
     pub max_unanswered: u64,
 }
 
@@ -56,7 +63,7 @@ impl Config {
         BatchSettings {
             max_batch: chosen.max_batch,
             max_wait: Duration::from_millis(self.max_batch_wait_ms).min(chosen.pass),
-            // With the quarter more that sites may have which have none in hand, and another one for what is urgent.
+            // Sites with nothing in hand may have a quarter more in hand than the rest, and urgent images another quarter.
             queue_len: NonZeroUsize::MIN.saturating_add(in_hand + in_hand / 2 + 1),
         }
     }

@@ -26,7 +26,7 @@ pub fn start_with_variables() {
     }
 }
 
-/// Keeps them from a program that is to run as if it had been started by itself.
+/// Takes the variables out of the environment of a child that is to run as if the operator had started it.
 pub(crate) fn withhold(command: &mut Command) {
     for (name, _) in VARIABLES {
         command.env_remove(name);

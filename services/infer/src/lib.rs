@@ -27,7 +27,7 @@ pub use choice::self_check::{
     CheckError, CheckReport, HALF_LOGIT_TOLERANCE, HALF_MAP_TOLERANCE, HALF_PROBABILITY_TOLERANCE,
     LOGIT_TOLERANCE, MAP_TOLERANCE, PROBABILITY_TOLERANCE, SCORE_TOLERANCE, self_check,
 };
-pub use config::Config;
+pub use config::{Config, OLD_NAMES};
 pub use engine::load::load_engine;
 pub use engine::load_error::LoadError;
 pub use engine::openvino::use_library as use_openvino_library;

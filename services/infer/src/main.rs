@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use hilum_infer::{Config, environment, service};
+use hilum_infer::{Config, OLD_NAMES, environment, service};
+use hilum_runtime::parse_with_old_names;
 
 /// Takes requests from the event log and reads their images with a model. `hilum-model` makes, shows, checks and imports
 /// model folders.
@@ -20,7 +21,7 @@ fn main() -> ExitCode {
 
 fn run() -> anyhow::Result<ExitCode> {
     environment::start_with_variables();
-    let CommandLine { config } = CommandLine::parse();
+    let CommandLine { config } = parse_with_old_names(&OLD_NAMES);
     tokio::runtime::Runtime::new()?.block_on(service::run(config))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -17,7 +17,7 @@ use crate::scores;
 #[derive(Debug, Clone)]
 pub(crate) struct Model {
     pub(crate) identity: ModelIdentity,
-    /// Who judges, when an image can't be read.
+    /// The reader that is named when an image can't be read.
     reader: ReaderIdentity,
     pub(crate) engine: EngineDescription,
     pub(crate) preparation: Preparation,
@@ -30,7 +30,7 @@ pub(crate) struct Model {
 
 /// What was seen on the way to the network's output.
 #[derive(Debug, Clone)]
-pub(crate) struct Seen {
+pub(crate) struct ImageFacts {
     pub(crate) region: AnalysedRegion,
     pub(crate) pixel_digest: Sha256Digest,
     pub(crate) notices: Vec<Notice>,
@@ -74,7 +74,7 @@ impl Model {
         &self,
         request: &InferenceRequested,
         source: &InferenceCompleted,
-        seen: &Seen,
+        seen: &ImageFacts,
     ) -> Option<InferenceCompleted> {
         let is_same = source.model == self.identity
             && source.pixel_digest == seen.pixel_digest
@@ -96,7 +96,7 @@ impl Model {
         &self,
         request: &InferenceRequested,
         output: &Output,
-        seen: Seen,
+        seen: ImageFacts,
     ) -> InferenceCompleted {
         let findings: Vec<Finding> = scores::findings(&self.labels, &self.op_threshs, &output.logits)
             .into_iter()
@@ -151,7 +151,7 @@ impl Model {
     /// Looks for what no reading by this model can say: such a one must not be published.
     ///
     /// # Errors
-    /// The first flaw.
+    /// The first flaw that is found.
     pub(crate) fn check(&self, reading: &InferenceCompleted) -> Result<(), ReadingFlaw> {
         let InferenceCompleted { findings, activation_maps, region, times, .. } = reading;
         check_reading(findings, activation_maps, *region, *times)?;
@@ -208,8 +208,8 @@ mod tests {
         }
     }
 
-    fn seen(pixels: &[u8]) -> Seen {
-        Seen {
+    fn seen(pixels: &[u8]) -> ImageFacts {
+        ImageFacts {
             region: AnalysedRegion { picture_width: 2, picture_height: 1, x: 0, y: 0, side: 1 },
             pixel_digest: Sha256Digest::of(pixels),
             notices: Vec::new(),
@@ -229,7 +229,7 @@ mod tests {
         let source = read(&model, [0.0, -1.0, -2.0]);
         let other = InferenceRequested { reading_id: samples::reading_id("other"), ..request() };
         let notices = vec![Notice { code: "other_view".to_owned(), text: "another view".to_owned() }];
-        let reused = model.reused(&other, &source, &Seen { notices, ..seen(b"pixels") }).unwrap();
+        let reused = model.reused(&other, &source, &ImageFacts { notices, ..seen(b"pixels") }).unwrap();
         assert_eq!((reused.reading_id, reused.reused_from), (other.reading_id, Some(source.reading_id)));
         assert_eq!((&reused.findings, &reused.activation_maps), (&source.findings, &source.activation_maps));
         assert_eq!(reused.notices.len(), 1);

@@ -23,7 +23,7 @@ use crate::engine::{EngineError, Output};
 use crate::model_input::judge;
 use crate::plausibility::doubts;
 use crate::queue::worker::{Announced, ModelWorker};
-use crate::reading::{Model, Seen};
+use crate::reading::{ImageFacts, Model};
 
 /// Longest side of the picture for people, pixels: what a report of a few images shows.
 const PREVIEW_SIDE_PX: u32 = 512;
@@ -145,7 +145,7 @@ impl Reader {
         let times = ReadingTimes { fetch_ms, decode_ms, preprocess_ms, forward_ms: 0.0 };
         let region = prepared.input.region;
         let pixel_digest = prepared.pixel_digest;
-        let mut seen = Seen { region, pixel_digest, notices, preview: None, times };
+        let mut seen = ImageFacts { region, pixel_digest, notices, preview: None, times };
         let preview = self.keep_preview(prepared.preview);
         reach_with("infer.read", &request.image.blob.sha256);
         if let Some(mut reused) = self.seen_before(request, &seen).await? {
@@ -175,7 +175,7 @@ impl Reader {
     async fn seen_before(
         &self,
         request: &InferenceRequested,
-        seen: &Seen,
+        seen: &ImageFacts,
     ) -> Result<Option<InferenceCompleted>, Failure> {
         let picture_id = self.model.picture_id(&seen.pixel_digest);
         let Some(reading_id) = self.log.reading_of_picture(picture_id).await? else { return Ok(None) };

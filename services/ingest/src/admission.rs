@@ -11,6 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use hilum_events::{Priority, Site};
+use hilum_streams::RETRY_TURN;
 
 use crate::pace::Pace;
 
@@ -24,8 +25,6 @@ const ALWAYS_TAKEN: u64 = 16;
 const BUSY: u64 = ALWAYS_TAKEN / 2;
 /// A closed lane opens again when it is below this share of its bound, so that it does not flap.
 const OPENS_AT: f64 = 0.8;
-/// While fresh images wait, one in so many that are read is a retry.
-const RETRY_TURN: u64 = 8;
 
 /// What may wait.
 #[derive(Debug, Clone, Copy)]

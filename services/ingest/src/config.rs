@@ -4,9 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use hilum_runtime::ServiceSettings;
+use hilum_runtime::{OldName, ServiceSettings};
 
 use crate::admission::Bounds;
+
+/// What infer has a setting of the same name for.
+pub(crate) const OLD_NAMES: [OldName; 1] = [OldName { setting: "decoders", variable: "HILUM_DECODERS" }];
 
 /// Takes images in, checks and stores them, and says so in the event log.
 #[derive(Debug, Parser)]
@@ -50,7 +53,7 @@ pub(crate) struct Config {
     #[arg(long, env = "HILUM_STUDY_IMAGES_MAX", default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..=50_000))]
     pub(crate) study_images_max: u32,
     /// Child processes that read DICOM headers
-    #[arg(long, env = "HILUM_DECODERS", default_value_t = 2)]
+    #[arg(long, env = "HILUM_HEADER_DECODERS", default_value_t = 2)]
     pub(crate) decoders: usize,
 }
 

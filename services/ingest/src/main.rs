@@ -21,14 +21,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use clap::Parser as _;
 use hilum_blobs::{BlobStore, StoreConfig};
 use hilum_imaging::{DecoderConfig, DecoderPool};
 use hilum_log::{CLOCK_NOTE, Log, SEAL_RECORD};
-use hilum_runtime::{Service, exit_code};
+use hilum_runtime::{Service, exit_code, parse_with_old_names};
 use hilum_sites::Sites;
 
-use crate::config::Config;
+use crate::config::{Config, OLD_NAMES};
 use crate::disk::Disk;
 use crate::gate::Gate;
 use crate::inspection::Inspector;
@@ -42,7 +41,7 @@ const SEAL: &str = "seal";
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exit_code(run(Config::parse()).await.map(|()| ExitCode::SUCCESS))
+    exit_code(run(parse_with_old_names(&OLD_NAMES)).await.map(|()| ExitCode::SUCCESS))
 }
 
 async fn run(config: Config) -> anyhow::Result<()> {

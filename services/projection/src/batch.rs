@@ -2,42 +2,45 @@
 
 use std::time::Duration;
 
-use hilum_events::DecodeError;
-use hilum_log::Recorded;
+use hilum_events::{DecodeError, Fact};
+use hilum_log::{FoldHalt, FoldState, PositionedState, Recorded};
 use jiff::Timestamp;
 
-use crate::domain::{Fact, Rows};
+use crate::domain::Rows;
 use crate::position::Position;
 
 /// Older events are a replay; their traces are over.
 const TRACE_WITHIN: Duration = Duration::from_secs(60);
 
-/// What a batch writes, and the position it leads to.
-pub(crate) fn rows_of(from: &Position, batch: &[Recorded]) -> (Rows, Position) {
-    let mut rows = Rows::default();
-    let mut to = from.clone();
-    for recorded in batch {
-        if let Err(error) = evolve(&mut rows, recorded) {
-            park(&mut rows, recorded, &error.to_string());
-        }
-        to = to.after(recorded);
+impl FoldState for Rows {
+    const UNREAD: &'static [&'static str] = &[];
+
+    fn evolve(&mut self, fact: &Fact<'_>, message: &Recorded) {
+        self.evolve(fact, message.trace_id());
     }
-    (rows, to)
+
+    fn pass_by(&mut self, message: &Recorded, why: &DecodeError) {
+        park(self, message, &why.to_string());
+    }
+
+    /// What a later release wrote is set aside and folded once it is known: the tables need not wait for it.
+    fn can_pass_by(_: &DecodeError) -> bool {
+        true
+    }
 }
 
-/// Adds what a message says.
+/// What a batch writes, and the position it leads to.
 ///
 /// # Errors
-/// It is nothing that this release knows.
-pub(crate) fn evolve<'r>(rows: &mut Rows, recorded: &'r Recorded) -> Result<(), &'r DecodeError> {
-    let envelope = recorded.content.as_ref()?;
-    rows.evolve(&Fact {
-        seq: recorded.seq,
-        stored_at: recorded.stored_at,
-        trace_id: recorded.trace_id(),
-        envelope,
-    });
-    Ok(())
+/// When the fold must not go on.
+pub(crate) fn rows_of(from: &Position, batch: &[Recorded]) -> Result<(Rows, Position), FoldHalt> {
+    let mut folded = PositionedState::at(from.last_seq, Rows::default());
+    let mut to = from.clone();
+    for recorded in batch {
+        folded.take(recorded)?;
+        to = to.after(recorded);
+    }
+    Ok((folded.state, to))
 }
 
 /// Sets a message aside, loudly.

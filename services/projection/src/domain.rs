@@ -12,29 +12,15 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use hilum_events::{
-    DeadLetterResolved, DuplicateLinked, Envelope, Event, ImageStored, ImageTakenOut, InferenceCompleted,
+    DeadLetterResolved, DuplicateLinked, Event, Fact, ImageStored, ImageTakenOut, InferenceCompleted,
     InferenceFailed, InferenceRequested, JobDeadLettered, JobId, ReadingId, ReportIssued, RuleName, StudyId,
 };
-use jiff::Timestamp;
 
 use crate::progress::Changed;
 use crate::rows::{
     DeadLetterRow, DeliveryRow, FlagRow, HistoryRow, JobFailureRow, JobRow, LinkRow, LossRow, OutcomeRow,
     OutcomeState, ReadingRow, ReportRow, ResolutionRow, StudyRow, TakenOutRow, UnreadableRow,
 };
-
-/// A fact and its place.
-#[derive(Debug, Clone)]
-pub struct Fact<'a> {
-    /// Position in the log.
-    pub seq: u64,
-    /// When the log took it. Times that are subtracted from one another are of its one clock.
-    pub stored_at: Timestamp,
-    /// The trace it belongs to.
-    pub trace_id: Option<String>,
-    /// The fact.
-    pub envelope: &'a Envelope,
-}
 
 /// What a batch of facts writes.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -58,11 +44,11 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Takes in one fact.
-    pub fn evolve(&mut self, fact: &Fact<'_>) {
+    /// Takes in one fact, which belongs to the trace `trace_id`.
+    pub fn evolve(&mut self, fact: &Fact<'_>, trace_id: Option<String>) {
         self.remember(fact);
         match &fact.envelope.event {
-            Event::ImageStored(event) => self.image_stored(fact, event),
+            Event::ImageStored(event) => self.image_stored(fact, event, trace_id),
             Event::InferenceRequested(event) => self.inference_requested(fact, event),
             Event::DuplicateLinked(event) => self.duplicate_linked(fact, event),
             Event::InferenceCompleted(event) => self.inference_completed(fact, event),
@@ -115,7 +101,7 @@ impl Rows {
         self.history.insert(fact.seq, row);
     }
 
-    fn image_stored(&mut self, fact: &Fact<'_>, event: &ImageStored) {
+    fn image_stored(&mut self, fact: &Fact<'_>, event: &ImageStored, trace_id: Option<String>) {
         let at = fact.stored_at;
         let study = self.studies.entry(event.study_id).or_insert_with(|| StudyRow {
             study_id: event.study_id,
@@ -137,7 +123,7 @@ impl Rows {
             media_type: event.image.media_type.as_mime(),
             priority: event.priority,
             created_at: at,
-            trace_id: fact.trace_id.clone(),
+            trace_id,
         });
     }
 

@@ -5,12 +5,12 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hilum_log::{HoleError, Log, OtherLog, Recorded, UnavailableError};
+use hilum_log::{FoldHalt, HoleError, Log, OtherLog, Recorded, UnavailableError};
 use hilum_retry::Attempts;
 use hilum_runtime::{Health, with_causes};
 use tokio_util::sync::CancellationToken;
 
-use crate::batch::{evolve, park, project_span, rows_of};
+use crate::batch::{park, project_span, rows_of};
 use crate::domain::Rows;
 use crate::pace::Pace;
 use crate::position::{Mismatch, Position};
@@ -70,6 +70,8 @@ enum FoldError {
     Mismatch(#[from] Mismatch),
     #[error(transparent)]
     OtherLog(#[from] OtherLog),
+    #[error(transparent)]
+    Halted(#[from] FoldHalt),
 }
 
 impl Projection {
@@ -133,11 +135,11 @@ impl Projection {
     /// Folds once more what could not be folded before: a later release may know it, or its tables may take it.
     async fn fold_late(&self) -> Result<(), FoldError> {
         for seq in self.store.unreadable().await? {
-            let mut rows = Rows::default();
             let Some(recorded) = self.log.at(seq).await? else { continue };
-            if evolve(&mut rows, &recorded).is_err() {
+            if recorded.content.is_err() {
                 continue;
             }
+            let (rows, _) = rows_of(&Position::start(""), std::slice::from_ref(&recorded))?;
             match self.store.write_late(seq, &rows).await {
                 Ok(()) => {
                     tracing::info!(seq, subject = recorded.subject, "folded what could not be folded before")
@@ -234,11 +236,11 @@ impl Projection {
     }
 
     /// Folds one batch; `None` if another copy moved the position before.
-    async fn fold(&self, from: &Position, batch: &[Recorded]) -> Result<Option<Folded>, StoreError> {
+    async fn fold(&self, from: &Position, batch: &[Recorded]) -> Result<Option<Folded>, FoldError> {
         let begun = Instant::now();
         let now = self.log.clock().now();
         let _spans: Vec<_> = batch.iter().filter_map(|recorded| project_span(recorded, now)).collect();
-        let (rows, to) = rows_of(from, batch);
+        let (rows, to) = rows_of(from, batch)?;
         let folded = match self.store.write(from, &to, &rows).await {
             Ok(true) => {
                 let set_aside = !rows.unreadable.is_empty();
@@ -246,7 +248,7 @@ impl Projection {
             }
             Ok(false) => None,
             Err(error) if error.is_bad_data() => self.fold_one_by_one(from, batch).await?,
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         };
         metrics::histogram!("hilum_projection_batch_size").record(batch.len() as f64);
         metrics::histogram!("hilum_projection_fold_seconds").record(begun.elapsed());
@@ -258,10 +260,10 @@ impl Projection {
         &self,
         from: &Position,
         batch: &[Recorded],
-    ) -> Result<Option<Folded>, StoreError> {
+    ) -> Result<Option<Folded>, FoldError> {
         let mut from = from.clone();
         for recorded in batch {
-            let (rows, to) = rows_of(&from, std::slice::from_ref(recorded));
+            let (rows, to) = rows_of(&from, std::slice::from_ref(recorded))?;
             let written = match self.store.write(&from, &to, &rows).await {
                 Err(error) if error.is_bad_data() => {
                     let mut rows = Rows::default();
@@ -290,7 +292,7 @@ impl Projection {
     fn say_why(&self, error: &FoldError) {
         let condition = match error {
             FoldError::Store(_) => DATABASE,
-            FoldError::Log(_) | FoldError::Mismatch(_) | FoldError::OtherLog(_) => LOG,
+            FoldError::Log(_) | FoldError::Mismatch(_) | FoldError::OtherLog(_) | FoldError::Halted(_) => LOG,
         };
         self.health.wait_for(condition, with_causes(error));
     }

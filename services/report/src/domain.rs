@@ -13,8 +13,8 @@ mod tests;
 use std::collections::{BTreeSet, HashMap};
 
 use hilum_events::{
-    Envelope, Event, EventId, ImageStored, InferenceRequested, JobDeadLettered, JobId, ReadingId,
-    ReportIssued, StudyId, StudyManifestReceived,
+    Event, EventId, Fact, ImageStored, InferenceRequested, JobDeadLettered, JobId, ReadingId, ReportIssued,
+    StudyId, StudyManifestReceived,
 };
 use jiff::Timestamp;
 
@@ -25,17 +25,6 @@ pub(crate) use brief::{Brief, BriefImage, Change, Due, TakenOut};
 pub(crate) use expectation::Awaited;
 pub(crate) use reading::{Outcome, Standing};
 pub(crate) use rules::Rules;
-
-/// A fact with its place in the log.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Fact<'a> {
-    /// Position in the stream, from 1.
-    pub(crate) seq: u64,
-    /// When the server stored it.
-    pub(crate) stored_at: Timestamp,
-    /// The fact.
-    pub(crate) envelope: &'a Envelope,
-}
 
 /// A place in the log and the id of the fact that stands there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +40,6 @@ struct Mark {
 pub(crate) struct State {
     /// The most images that a report tells of.
     most_images: Option<u32>,
-    last_seq: u64,
     studies: HashMap<StudyId, Study>,
     jobs: HashMap<JobId, ImagePlace>,
     readings: HashMap<ReadingId, Reading>,
@@ -70,12 +58,8 @@ struct ImagePlace {
 pub(crate) const UNREAD: [&str; 5] =
     ["dead-letter-resolved", "report-delivered", "delivery-failed", "delivery-resolved", "log-loss-accepted"];
 
-/// Brings the state to where it stands after `fact`. A fact that was folded before changes nothing.
+/// Brings the state to where it stands after `fact`, which was not folded before.
 pub(crate) fn evolve(state: &mut State, fact: &Fact<'_>) {
-    if fact.seq <= state.last_seq {
-        return;
-    }
-    state.last_seq = fact.seq;
     match &fact.envelope.event {
         Event::ImageStored(e) => state.image_stored(fact, e),
         Event::InferenceRequested(e) => state.inference_requested(fact, e),

@@ -5,6 +5,7 @@ mod compose;
 mod config;
 mod domain;
 mod facts;
+mod fold;
 mod health;
 mod issue;
 mod previews;

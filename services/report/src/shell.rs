@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hilum_blobs::BlobStore;
-use hilum_events::{DecodeError, Event, StudyId};
-use hilum_log::{Follower, Log, OtherLog, Recorded, SEAL_RECORD};
+use hilum_events::{Event, StudyId};
+use hilum_log::{Fold, FoldHalt, Log, OtherLog, PositionedState, Recorded, SEAL_RECORD};
 use hilum_runtime::{Health, with_causes};
 use hilum_sites::Sites;
 use jiff::Timestamp;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{Due, Fact, Rules, State, UNREAD, decide, evolve};
+use crate::domain::{Due, Rules, State, decide};
 use crate::facts::Facts;
 use crate::health::{CAUGHT_UP, FOLDING, STUCK, watch};
 use crate::issue::{IssueError, Issued, Issuer};
@@ -56,15 +56,10 @@ pub struct Reporter {
 /// The service must not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// A newer release wrote to the log: what follows would be reported wrongly.
-    #[error("cannot fold the event at position {seq}")]
-    NewerEvent {
-        /// Its position.
-        seq: u64,
-        /// Which event.
-        source: DecodeError,
-    },
-    /// The log was cut or replaced, or what was folded is of another one. The next start tells which.
+    /// A newer release wrote to the log, or it is another one than was folded.
+    #[error(transparent)]
+    Halted(#[from] FoldHalt),
+    /// The log is not the one that was sealed.
     #[error(transparent)]
     OtherLog(#[from] OtherLog),
 }
@@ -104,7 +99,6 @@ impl Reporter {
         };
         let mut desk = Desk::new(self.issuer.clone(), self.pace.clone(), self.health.clone());
         desk.caught_up = known_at_start == 0;
-        let mut follower = log.follow(0, &[]);
         loop {
             if desk.next_look().is_some_and(|at| at <= Instant::now()) {
                 self.health.holds(CAUGHT_UP);
@@ -114,14 +108,14 @@ impl Reporter {
             }
             tokio::select! {
                 () = shutdown.cancelled() => break,
-                () = desk.turn(&mut follower) => {}
+                () = desk.turn() => {}
             }
             if let Some(error) = desk.halted.take() {
                 return Err(error);
             }
-            desk.caught_up |= desk.seen_seq >= known_at_start;
+            desk.caught_up |= desk.fold.last_seq() >= known_at_start;
             if !desk.caught_up {
-                self.health.progress(CAUGHT_UP, FOLDING, desk.seen_seq, known_at_start);
+                self.health.progress(CAUGHT_UP, FOLDING, desk.fold.last_seq(), known_at_start);
             }
         }
         desk.drain(self.pace.drain_limit).await;
@@ -145,9 +139,7 @@ struct Desk {
     health: Health,
     pace: Pace,
     rules: Rules,
-    state: State,
-    /// Position of the newest message taken, also when it was no event.
-    seen_seq: u64,
+    fold: Fold<State>,
     caught_up: bool,
     halted: Option<RunError>,
     making: JoinSet<Result<Issued, IssueError>>,
@@ -165,13 +157,13 @@ struct Desk {
 
 impl Desk {
     fn new(issuer: Arc<Issuer>, pace: Pace, health: Health) -> Self {
+        let state = State::bounded(pace.study_images_max);
         Self {
+            fold: Fold::new(&issuer.log, PositionedState::at(0, state)),
             issuer,
             health,
             rules: Rules::new(pace.quiet, pace.sites.clone()),
-            state: State::bounded(pace.study_images_max),
             pace,
-            seen_seq: 0,
             caught_up: false,
             halted: None,
             making: JoinSet::new(),
@@ -185,59 +177,31 @@ impl Desk {
     }
 
     /// Waits for whatever comes first and deals with it. Cancel safe.
-    async fn turn(&mut self, follower: &mut Follower) {
+    async fn turn(&mut self) {
         let next_look = self.next_look();
         let look = tokio::time::sleep_until(next_look.unwrap_or_else(Instant::now).into());
         tokio::select! {
-            facts = follower.next_batch(BATCH) => match facts {
-                Ok(facts) => self.fold(facts),
-                Err(other) => self.halted = Some(other.into()),
+            folded = self.fold.next_batch(BATCH) => match folded {
+                Ok(messages) => self.note(messages),
+                Err(halt) => self.halted = Some(halt.into()),
             },
             Some(made) = self.making.join_next_with_id() => self.settle(made),
             () = look, if next_look.is_some() => return,
         }
         self.news = true;
         self.health.note(STUCK, self.setbacks.stuck_note());
-        metrics::gauge!("hilum_report_studies_open").set(self.state.open_studies() as f64);
+        metrics::gauge!("hilum_report_studies_open").set(self.fold.state().open_studies() as f64);
         metrics::gauge!("hilum_report_stuck").set(self.setbacks.stuck() as f64);
     }
 
-    fn fold(&mut self, facts: Vec<Recorded>) {
-        for recorded in facts {
-            let seq = recorded.seq;
-            self.seen_seq = seq;
-            match &recorded.content {
-                Ok(envelope) => {
-                    evolve(&mut self.state, &Fact { seq, stored_at: recorded.stored_at, envelope });
-                    if let Event::ReportIssued(e) = &envelope.event {
-                        self.ahead
-                            .retain(|study_id, revision| *study_id != e.study_id || *revision > e.revision);
-                        self.setbacks.clear(e.study_id);
-                    }
-                    self.issuer.facts.take(recorded);
-                }
-                Err(error) if error.can_be_passed_by(&UNREAD) => {
-                    metrics::counter!("hilum_report_unknown_events_total").increment(1);
-                    tracing::warn!(
-                        error = error as &dyn std::error::Error,
-                        seq,
-                        "passed by: says nothing of reports"
-                    );
-                }
-                Err(source @ DecodeError::Unknown { .. }) => {
-                    self.halted = Some(RunError::NewerEvent { seq, source: source.clone() });
-                    return;
-                }
-                Err(error) => {
-                    // No release will ever read it, so it says nothing of any study.
-                    metrics::counter!("hilum_report_unreadable_events_total").increment(1);
-                    tracing::error!(
-                        error = error as &dyn std::error::Error,
-                        seq,
-                        "skipped what is not an event"
-                    );
-                }
+    /// Notes what was folded: which reports are issued, and the facts of which the next ones may be made.
+    fn note(&mut self, messages: Vec<Recorded>) {
+        for message in messages {
+            if let Some(Event::ReportIssued(e)) = message.envelope().map(|envelope| &envelope.event) {
+                self.ahead.retain(|study_id, revision| *study_id != e.study_id || *revision > e.revision);
+                self.setbacks.clear(e.study_id);
             }
+            self.issuer.facts.take(message);
         }
     }
 
@@ -257,7 +221,7 @@ impl Desk {
     }
 
     fn start_due(&mut self, now: Timestamp) {
-        for due in decide(&self.state, now, &self.rules) {
+        for due in decide(self.fold.state(), now, &self.rules) {
             if self.making.len() >= self.pace.studies_at_once {
                 return;
             }
@@ -267,7 +231,7 @@ impl Desk {
             if in_hand || ahead || self.setbacks.hold_back(study_id, now) {
                 continue;
             }
-            let Some(brief) = self.state.brief(&due, &self.rules) else { continue };
+            let Some(brief) = self.fold.state().brief(&due, &self.rules) else { continue };
             let issuer = self.issuer.clone();
             let try_number = self.setbacks.failures(study_id) + 1;
             let task = self.making.spawn(async move { issuer.issue(&brief, try_number).await });
@@ -284,7 +248,7 @@ impl Desk {
         let study_id = due.study_id;
         match outcome {
             Ok(issued) => {
-                if self.state.revision(study_id) < due.revision {
+                if self.fold.state().revision(study_id) < due.revision {
                     self.ahead.insert(study_id, due.revision);
                 }
                 self.setbacks.clear(study_id);
@@ -310,7 +274,7 @@ impl Desk {
 
     /// How long nothing happens by itself.
     fn wake_in(&self, now: Timestamp) -> Option<Duration> {
-        let waits_end = self.state.next_due_at(now, &self.rules);
+        let waits_end = self.fold.state().next_due_at(now, &self.rules);
         let wake_at = waits_end.into_iter().chain(self.setbacks.next_end(now)).min()?;
         // A millisecond more, so that it is over when we look.
         Some(Duration::try_from(wake_at.duration_since(now)).ok()? + Duration::from_millis(1))

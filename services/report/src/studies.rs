@@ -1,23 +1,23 @@
-//! The decisions of the service without its shell: for who runs them on a log of its own, such as the simulation.
+//! The decisions of the service without its shell, for programs that run them on a log of their own, such as the simulation.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hilum_events::{BlobRef, Envelope, StudyId};
-use hilum_log::Recorded;
+use hilum_log::{FoldHalt, PositionedState, Recorded};
 use hilum_reports::Report;
 use hilum_sites::Sites;
 use jiff::Timestamp;
 
 use crate::compose::{self, ComposeError, Previews, StoredFact, Story, compose};
-use crate::domain::{Brief, Fact, Rules, State, decide, evolve};
+use crate::domain::{Brief, Rules, State, decide};
 use crate::issue::{Objects, report_issued};
 
 /// All studies as the log tells of them, and when their sites want them reported.
 #[derive(Debug, Clone)]
 pub struct Studies {
-    state: State,
+    folded: PositionedState<State>,
     rules: Rules,
 }
 
@@ -28,30 +28,31 @@ pub struct Wanted(Brief);
 impl Studies {
     /// Knows of none yet. `quiet` is for sites that do not say.
     pub fn new(quiet: Duration, sites: Sites) -> Self {
-        Self { state: State::default(), rules: Rules::new(quiet, sites) }
+        Self { folded: PositionedState::default(), rules: Rules::new(quiet, sites) }
     }
 
     /// Takes in the next fact.
-    pub fn fold(&mut self, recorded: &Recorded) {
-        if let Some(envelope) = recorded.envelope() {
-            evolve(&mut self.state, &Fact { seq: recorded.seq, stored_at: recorded.stored_at, envelope });
-        }
+    ///
+    /// # Errors
+    /// When a later release wrote it and it can't be passed by.
+    pub fn fold(&mut self, recorded: &Recorded) -> Result<(), FoldHalt> {
+        self.folded.take(recorded)
     }
 
     /// The reports that are due at `now`, those that wait longest first.
     pub fn due(&self, now: Timestamp) -> Vec<Wanted> {
-        let due = decide(&self.state, now, &self.rules);
-        due.iter().filter_map(|due| self.state.brief(due, &self.rules)).map(Wanted).collect()
+        let due = decide(&self.folded.state, now, &self.rules);
+        due.iter().filter_map(|due| self.folded.state.brief(due, &self.rules)).map(Wanted).collect()
     }
 
     /// When the next report is due, if nothing comes.
     pub fn next_due_at(&self, now: Timestamp) -> Option<Timestamp> {
-        self.state.next_due_at(now, &self.rules)
+        self.folded.state.next_due_at(now, &self.rules)
     }
 
     /// Studies with something that their last report does not cover.
     pub fn open_studies(&self) -> usize {
-        self.state.open_studies()
+        self.folded.state.open_studies()
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use hilum_runtime::ServiceSettings;
-use hilum_sites::{Sites, SitesError};
+use hilum_sites::{Sites, SitesError, quiet_time};
 
 use crate::once::Mode;
 use crate::shell::Pace;
@@ -45,7 +45,7 @@ pub struct Config {
     #[arg(long, env = "HILUM_SEAL_EVERY_S", default_value = "2", value_parser = seconds)]
     seal_every_s: Duration,
     /// Seconds without a new image after which a study is reported, as the report service has it
-    #[arg(long, env = "HILUM_QUIET_TIME_S", default_value = "10", value_parser = seconds)]
+    #[arg(long, env = "HILUM_QUIET_TIME_S", default_value = "10", value_parser = quiet_time)]
     quiet_time_s: Duration,
     /// TOML file with the rules of the sites, as the report service has it: a study may wait as long as they say
     #[arg(long, env = "HILUM_SITES", value_name = "FILE")]
@@ -128,6 +128,18 @@ mod tests {
         assert_eq!(seconds("0.2"), Ok(Duration::from_millis(200)));
         for bad in ["", "0", "-1", "NaN", "inf", "1e9", "ten"] {
             assert!(seconds(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_quiet_time_of_nothing_is_a_rule_as_the_report_service_has_it() {
+        let parse = |seconds: &str| {
+            Config::try_parse_from(["hilum-sweep", "--store-url", "file:///x", "--quiet-time-s", seconds])
+        };
+        let quiet = parse("0").unwrap().pace().unwrap().quiet;
+        assert_eq!(quiet, Sites::default().longest_wait(Duration::ZERO));
+        for bad in ["-1", "NaN", "86401"] {
+            assert!(parse(bad).is_err(), "{bad}");
         }
     }
 

@@ -14,10 +14,10 @@ mod tests;
 use std::collections::{BTreeMap, HashMap};
 
 use hilum_events::{
-    DeadLetterResolved, Envelope, Event, ImageStored, InferenceFailed, InferenceRequested, JobDeadLettered,
+    DeadLetterResolved, Event, Fact, ImageStored, InferenceFailed, InferenceRequested, JobDeadLettered,
     JobId, Priority, ReadingId, Resolution, lane_of,
 };
-use hilum_log::{Advisory, Try, consumer_of};
+use hilum_streams::{Advisory, Try, consumer_of};
 use jiff::{SignedDuration, Timestamp};
 
 use studies::Studies;
@@ -40,17 +40,18 @@ pub struct Limits {
     pub quiet: SignedDuration,
 }
 
-/// A message of the log with its place.
+/// A message that shall lead to something.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Fact<'a> {
-    /// Position in the stream, from 1.
-    pub(crate) seq: u64,
-    /// When the server stored it.
-    pub(crate) stored_at: Timestamp,
-    /// Its subject.
-    pub(crate) subject: &'a str,
-    /// The fact, unless no release can read it.
-    pub(crate) envelope: Option<&'a Envelope>,
+struct Message {
+    seq: u64,
+    stored_at: Timestamp,
+    lane: Option<u16>,
+}
+
+impl From<&Fact<'_>> for Message {
+    fn from(Fact { seq, stored_at, lane, .. }: &Fact<'_>) -> Self {
+        Self { seq: *seq, stored_at: *stored_at, lane: *lane }
+    }
 }
 
 /// Something that has to end.
@@ -129,16 +130,10 @@ pub(crate) const UNREAD: [&str; 6] = [
     "log-loss-accepted",
 ];
 
-/// Brings the state to where it stands after `fact`. A fact that was folded before changes nothing.
+/// Brings the state to where it stands after `fact`, which was not folded before.
 pub(crate) fn evolve(state: &mut State, fact: &Fact<'_>) {
-    if fact.seq <= state.last_seq {
-        return;
-    }
     state.last_seq = fact.seq;
-    let Some(envelope) = fact.envelope else {
-        return state.unreadable(fact);
-    };
-    match &envelope.event {
+    match &fact.envelope.event {
         Event::ImageStored(e) => state.image_stored(fact, e),
         Event::InferenceRequested(e) => state.inference_requested(fact, e),
         Event::DuplicateLinked(e) => {
@@ -166,11 +161,6 @@ pub(crate) fn evolve(state: &mut State, fact: &Fact<'_>) {
 }
 
 impl State {
-    /// Position of the newest message folded.
-    pub(crate) fn last_seq(&self) -> u64 {
-        self.last_seq
-    }
-
     /// How much has not ended.
     pub(crate) fn open_count(&self) -> usize {
         self.open.len()
@@ -193,15 +183,17 @@ impl State {
         self.parked.remove(&work);
     }
 
-    fn unreadable(&mut self, fact: &Fact<'_>) {
-        if let Some(consumer) = consumer_of(fact.subject) {
-            let work = Work::Unreadable(fact.seq);
-            self.begin(work, fact, consumer, Kind::UnreadableWithoutDeadLetter);
+    /// Takes note of a message that can't be read: the consumer that hands it out, if there is one, must park it.
+    pub(crate) fn unreadable(&mut self, seq: u64, stored_at: Timestamp, subject: &str) {
+        self.last_seq = seq;
+        if let Some(consumer) = consumer_of(subject) {
+            let message = Message { seq, stored_at, lane: lane_of(subject).1 };
+            self.begin(Work::Unreadable(seq), message, consumer, Kind::UnreadableWithoutDeadLetter);
         }
     }
 
     fn image_stored(&mut self, fact: &Fact<'_>, e: &ImageStored) {
-        let open = self.begin(Work::Image(e.job_id), fact, DEDUPE, Kind::ImageWithoutClaim);
+        let open = self.begin(Work::Image(e.job_id), fact.into(), DEDUPE, Kind::ImageWithoutClaim);
         open.job_id = Some(e.job_id);
         self.studies.image(e.job_id, e.study_id, fact.seq, fact.stored_at);
     }
@@ -220,7 +212,7 @@ impl State {
             Priority::Stat => INFER_STAT,
             Priority::Routine => INFER_ROUTINE,
         };
-        let open = self.begin(reading, fact, consumer, Kind::ReadingWithoutOutcome);
+        let open = self.begin(reading, fact.into(), consumer, Kind::ReadingWithoutOutcome);
         (open.job_id, open.attempt) = (Some(e.job_id), e.attempt);
         self.studies.link(e.job_id, e.reading_id, fact.stored_at);
     }
@@ -263,18 +255,18 @@ impl State {
         }
         self.parked.remove(&work);
         if e.resolution == Resolution::Redrive {
-            let open = self.begin(work, fact, DEDUPE, Kind::RedriveWithoutEffect);
+            let open = self.begin(work, fact.into(), DEDUPE, Kind::RedriveWithoutEffect);
             // The word of no earlier attempt ends it.
             (open.job_id, open.attempt) = (Some(e.job_id), u32::MAX);
         }
     }
 
-    fn begin(&mut self, work: Work, fact: &Fact<'_>, consumer: &'static str, missing: Kind) -> &mut Open {
+    fn begin(&mut self, work: Work, message: Message, consumer: &'static str, missing: Kind) -> &mut Open {
         let open = Open {
-            seq: fact.seq,
-            stored_at: fact.stored_at,
+            seq: message.seq,
+            stored_at: message.stored_at,
             consumer,
-            lane: lane_of(fact.subject).1,
+            lane: message.lane,
             missing,
             job_id: None,
             attempt: 0,

@@ -195,7 +195,7 @@ impl Sweep {
                 self.health.wait_for(CAUGHT_UP, with_causes(&away));
                 Ok(())
             }
-            error @ (LookError::NewerEvent { .. } | LookError::OtherLog(_)) => Err(RunError::Look(error)),
+            error @ LookError::Halted(_) => Err(RunError::Look(error)),
         }
     }
 

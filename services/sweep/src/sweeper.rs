@@ -1,14 +1,16 @@
-//! One look: fold the log to its end, ask how far the queues are, and see for each candidate that nothing else is
-//! under way. Changes nothing; what is done about a finding is told to it.
+//! One look: fold the log to its end, ask how far the queues are, and see for each candidate that nothing else is under way.
+//! Changes nothing; it has to be told what was done about a finding.
 //!
 //! The order matters. A worker appends what followed before it settles its message. So the queues are asked first and
 //! the log is folded to its end after that: what then has no effect had none when it was settled.
 
-use hilum_events::{DecodeError, completed_filter};
-use hilum_log::{ConsumerPosition, Follower, Log, OtherLog, Recorded, UnavailableError};
+use hilum_events::{DecodeError, Fact, completed_filter};
+use hilum_log::{
+    ConsumerPosition, Fold, FoldHalt, FoldState, Log, PositionedState, Recorded, UnavailableError,
+};
 use jiff::Timestamp;
 
-use crate::domain::{Action, Fact, Finding, Kind, Limits, State, UNREAD, Work, decide, evolve};
+use crate::domain::{Action, Finding, Kind, Limits, State, UNREAD, Work, decide, evolve};
 use crate::doubts::{Verdict, settle};
 
 /// Facts folded before anything else is looked at.
@@ -22,17 +24,9 @@ pub enum LookError {
     /// The log is away.
     #[error(transparent)]
     Unavailable(#[from] UnavailableError),
-    /// The log is another one than was folded. The next start tells which is the true one.
+    /// A newer release wrote to the log, or it is another one than was folded: what follows would be judged wrongly.
     #[error(transparent)]
-    OtherLog(#[from] OtherLog),
-    /// A newer release wrote to the log: what follows would be judged wrongly.
-    #[error("cannot fold the event at position {seq}")]
-    NewerEvent {
-        /// Its position.
-        seq: u64,
-        /// Which event.
-        source: DecodeError,
-    },
+    Halted(#[from] FoldHalt),
 }
 
 /// How much a look knows of earlier ones.
@@ -49,32 +43,31 @@ pub struct Sweeper {
     log: Log,
     limits: Limits,
     memory: Memory,
-    state: State,
-    follower: Follower,
+    fold: Fold<State>,
     advisory_seq: u64,
 }
 
 impl Sweeper {
     /// Knows nothing yet.
     pub fn new(log: Log, limits: Limits, memory: Memory) -> Self {
-        let follower = log.follow(0, &[]);
-        Self { log, limits, memory, state: State::default(), follower, advisory_seq: 0 }
+        let fold = Fold::new(&log, PositionedState::at(0, State::default()));
+        Self { log, limits, memory, fold, advisory_seq: 0 }
     }
 
     /// How much has not ended.
     pub(crate) fn open_count(&self) -> usize {
-        self.state.open_count()
+        self.fold.state().open_count()
     }
 
     /// Position of the last fact folded.
     pub(crate) fn last_seq(&self) -> u64 {
-        self.state.last_seq()
+        self.fold.last_seq()
     }
 
     /// Waits for facts and folds them. Cancel safe.
     pub(crate) async fn fold_on(&mut self) -> Result<(), LookError> {
-        let facts = self.follower.next_batch(BATCH).await?;
-        facts.iter().try_for_each(|recorded| fold(&mut self.state, recorded))
+        self.fold.next_batch(BATCH).await?;
+        Ok(())
     }
 
     /// What is wrong at `now`, oldest message first.
@@ -85,15 +78,15 @@ impl Sweeper {
         let positions = self.log.consumer_positions().await?;
         self.read_advisories().await?;
         self.fold_to_end().await?;
-        self.state.forget_settled_advisories();
+        self.fold.state_mut().forget_settled_advisories();
         if self.memory == Memory::OfManyLooks {
-            self.state.note_handed_out(&positions, now);
+            self.fold.state_mut().note_handed_out(&positions, now);
         }
         let mut findings = self.overdue(&positions, now).await?;
         // A retry may have ended between the look at the log and the question for it.
         self.fold_to_end().await?;
         findings.retain(|finding| match finding.work {
-            Some(work) => self.state.open(work).is_some_and(|open| Some(open.seq) == finding.position),
+            Some(work) => self.fold.state().open(work).is_some_and(|open| Some(open.seq) == finding.position),
             None => true,
         });
         findings.extend(self.doubtful(now).await?);
@@ -104,9 +97,9 @@ impl Sweeper {
     /// Notes that a finding was acted on at `now`.
     pub fn note_done(&mut self, finding: &Finding, now: Timestamp) {
         match (finding.work, finding.action) {
-            (Some(work), Action::HandOutAgain) => self.state.note_repair(work, now),
+            (Some(work), Action::HandOutAgain) => self.fold.state_mut().note_repair(work, now),
             // No fact tells of it, for it has no job.
-            (Some(work @ Work::Unreadable(_)), Action::Park) => self.state.close(work),
+            (Some(work @ Work::Unreadable(_)), Action::Park) => self.fold.state_mut().close(work),
             _ => {}
         }
     }
@@ -114,14 +107,14 @@ impl Sweeper {
     async fn read_advisories(&mut self) -> Result<(), LookError> {
         for advisory in self.log.advisories_after(self.advisory_seq).await? {
             self.advisory_seq = self.advisory_seq.max(advisory.seq);
-            self.state.note_advisory(advisory);
+            self.fold.state_mut().note_advisory(advisory);
         }
         Ok(())
     }
 
     async fn fold_to_end(&mut self) -> Result<(), LookError> {
         let last_seq = self.log.position().await?.last_seq;
-        while self.state.last_seq() < last_seq {
+        while self.fold.last_seq() < last_seq {
             self.fold_on().await?;
         }
         Ok(())
@@ -132,7 +125,7 @@ impl Sweeper {
         positions: &[ConsumerPosition],
         now: Timestamp,
     ) -> Result<Vec<Finding>, LookError> {
-        let mut candidates = decide(&self.state, positions, now, &self.limits);
+        let mut candidates = decide(self.fold.state(), positions, now, &self.limits);
         if self.memory == Memory::OfManyLooks {
             // What is only named costs no question, and there may be much of it when a service is away.
             let mut asked = 0;
@@ -162,24 +155,24 @@ impl Sweeper {
     ) -> Result<Option<Finding>, LookError> {
         if let Some(letter) = self.log.dead_letter(&candidate.consumer, position).await? {
             if let Work::Unreadable(_) = work {
-                self.state.close(work);
+                self.fold.state_mut().close(work);
                 return Ok(None);
             }
             let reason = "its dead letter was written and its job was not told".to_owned();
             let (kind, tries) = (Kind::EntryWithoutDeadLetter, letter.tries);
             return Ok(Some(Finding { kind, action: Action::Park, tries, reason, ..candidate }));
         }
-        if !self.state.ticket_ended(&candidate.consumer, position)
+        if !self.fold.state().ticket_ended(&candidate.consumer, position)
             && self.log.has_retry(&candidate.consumer, position).await?
         {
-            self.state.note_under_way(work, now);
+            self.fold.state_mut().note_under_way(work, now);
             return Ok(None);
         }
         if let Work::Reading(reading_id) = work
             && self.log.last(&completed_filter(reading_id)).await?.is_some()
         {
             // An earlier attempt was done after all, before the new one was asked for.
-            self.state.close(work);
+            self.fold.state_mut().close(work);
             return Ok(None);
         }
         Ok(Some(candidate))
@@ -188,7 +181,7 @@ impl Sweeper {
     /// What turns out to be wrong of what was in doubt. A finding stays in doubt until it is found mended, so that it
     /// is found again if nothing was done.
     async fn doubtful(&mut self, now: Timestamp) -> Result<Vec<Finding>, LookError> {
-        let doubts = self.state.take_doubts(match self.memory {
+        let doubts = self.fold.state_mut().take_doubts(match self.memory {
             Memory::OfManyLooks => CANDIDATES,
             Memory::OfOneLook => usize::MAX,
         });
@@ -196,14 +189,14 @@ impl Sweeper {
         for (index, doubt) in doubts.iter().enumerate() {
             match Box::pin(settle(&self.log, doubt, now)).await {
                 Ok(Verdict::Right) => {}
-                Ok(Verdict::NotYetKnown) => self.state.doubt_again(doubt.clone()),
+                Ok(Verdict::NotYetKnown) => self.fold.state_mut().doubt_again(doubt.clone()),
                 Ok(Verdict::Wrong(finding)) => {
-                    self.state.doubt_again(doubt.clone());
+                    self.fold.state_mut().doubt_again(doubt.clone());
                     findings.push(finding);
                 }
                 Err(error) => {
                     let rest = doubts[index..].iter().cloned();
-                    rest.for_each(|doubt| self.state.doubt_again(doubt));
+                    rest.for_each(|doubt| self.fold.state_mut().doubt_again(doubt));
                     return Err(error.into());
                 }
             }
@@ -212,18 +205,14 @@ impl Sweeper {
     }
 }
 
-fn fold(state: &mut State, recorded: &Recorded) -> Result<(), LookError> {
-    if let Err(source @ DecodeError::Unknown { .. }) = &recorded.content
-        && !source.can_be_passed_by(&UNREAD)
-    {
-        return Err(LookError::NewerEvent { seq: recorded.seq, source: source.clone() });
+impl FoldState for State {
+    const UNREAD: &'static [&'static str] = &UNREAD;
+
+    fn evolve(&mut self, fact: &Fact<'_>, _: &Recorded) {
+        evolve(self, fact);
     }
-    let fact = Fact {
-        seq: recorded.seq,
-        stored_at: recorded.stored_at,
-        subject: &recorded.subject,
-        envelope: recorded.envelope(),
-    };
-    evolve(state, &fact);
-    Ok(())
+
+    fn pass_by(&mut self, message: &Recorded, _: &DecodeError) {
+        self.unreadable(message.seq, message.stored_at, &message.subject);
+    }
 }

@@ -18,5 +18,5 @@ pub use dead_letters::{DeadLetterPage, Decision};
 pub use error::Error;
 pub use hilum_api::JobStatus;
 pub use report::{FetchedReport, ReportFormat, ReportLanguage, ReportQuery};
-pub use submission::{Outcome, Plan, Sent, Step, files_in, samples, submit};
+pub use submission::{FileOutcome, Plan, Sent, Step, files_in, samples, submit};
 pub use upload::{Tags, Upload};

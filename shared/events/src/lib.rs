@@ -3,6 +3,7 @@
 
 mod envelope;
 mod event;
+mod fact;
 mod filter;
 mod flaw;
 mod ids;
@@ -21,6 +22,7 @@ pub use event::{
     JobDeadLettered, LogLossAccepted, LostFact, Matter, Measure, Priority, ReportCause, ReportDelivered,
     ReportIssued, Resolution, StoredImage, StudyCloseRequested, StudyFlagged, StudyManifestReceived,
 };
+pub use fact::Fact;
 pub use filter::{
     all_completed_filter, all_flags_filter, all_links_filter, all_reports_filter, all_requests_filter,
     claim_filter, completed_filter, dead_letter_filter, delivered_filter, delivery_resolutions_filter,

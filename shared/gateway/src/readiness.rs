@@ -11,7 +11,7 @@ use crate::destination::Destination;
 /// A service that takes longer to answer is not ready.
 const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 
-/// Who knows how the parts behind a gateway are.
+/// Knows how the parts behind a gateway are.
 pub trait ReadinessProbe: Send + Sync {
     /// Asks all of them.
     fn check(&self) -> BoxFuture<'_, StackReadiness>;

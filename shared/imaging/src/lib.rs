@@ -27,7 +27,7 @@ mod study_header;
 mod wire;
 
 pub use decoder::child_main;
-pub use decoder::{DecoderConfig, DecoderPool};
+pub use decoder::{DecoderConfig, DecoderPool, OVERTAKEN_FOR_AT_MOST};
 pub use dicom_values::{DicomValues, Inspected, SeriesHeader};
 pub use error::{CrashCause, DecodeError, Refusal, RefusalCode};
 pub use hilum_headers::{Concept, HeaderValue, ImageHeader};

@@ -1,7 +1,8 @@
 //! The log on JetStream, in three rooms: the port to its facts, work that is handed out with retry, and the upkeep of streams and
-//! consumers. The only crate that knows NATS.
+//! consumers; and the frame for states that follow from the log. The only crate that knows NATS.
 
 mod admin;
+mod fold;
 mod port;
 mod work;
 
@@ -9,6 +10,7 @@ pub use admin::{
     ApplyError, DeadLetter, Drift, Ensured, FLOORS_RECORD, Floors, FloorsError, MadeAnew, apply,
     apply_definitions, apply_definitions_knowing, apply_knowing, drift,
 };
+pub use fold::{Fold, FoldHalt, FoldState, PositionedState};
 pub use hilum_streams::{
     Advisory, AdvisoryKind, ConsumerDefinition, ConsumerPosition, Lanes, QueueDepth, Retention,
     StreamDefinition, TicketSubject, Try, consumer_of, declared as declared_consumer, definitions,
@@ -19,6 +21,4 @@ pub use port::{
     LogServer, OtherLog, Publish, PublishFailure, Published, Recorded, SEAL_RECORD, Seal, SealError,
     ServerClock, SiteQueue, StreamPosition, Trace, Trouble, UnavailableError, WallClock, unseen_lane,
 };
-pub use work::{
-    Delivery, Failure, Handed, Handle, Need, RETRY_TURN, Reply, Unmet, WorkConfig, WorkError, Worker, work,
-};
+pub use work::{Delivery, Failure, Handed, Handle, Need, Reply, Unmet, WorkConfig, WorkError, Worker, work};

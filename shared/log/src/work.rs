@@ -19,7 +19,7 @@ mod ticket;
 mod turns;
 mod waits;
 
-pub use config::{RETRY_TURN, WorkConfig, WorkError};
+pub use config::{WorkConfig, WorkError};
 pub use handle::{Delivery, Failure, Handle};
 pub use need::{Need, Unmet};
 pub use settler::Handed;

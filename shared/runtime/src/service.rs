@@ -14,6 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::health::Health;
+use crate::old_names::warn_of_old_names;
 use crate::open_files::{few_open_files, raise_open_files};
 use crate::pages::{self, Pages};
 use crate::serving::{ConnectionBounds, serve_http};
@@ -90,6 +91,7 @@ impl Service {
         health.note(OPEN_FILES, few_open_files(open_files));
         metrics::gauge!("hilum_open_files_limit").set(open_files as f64);
         tracing::info!(service = name, version = env!("CARGO_PKG_VERSION"), "started");
+        warn_of_old_names();
         Ok(Self {
             open_files,
             health,

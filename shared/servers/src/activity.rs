@@ -25,7 +25,7 @@ pub struct Activity {
 }
 
 impl Activity {
-    /// Of the process `pid`, while it runs.
+    /// What the process `pid` has done; `None` when it does not run.
     pub fn of(pid: u32) -> Option<Self> {
         let own = Self::alone(pid)?;
         Some(children(pid).into_iter().filter_map(Self::alone).fold(own, Self::and))

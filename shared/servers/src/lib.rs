@@ -1,26 +1,22 @@
-//! Real servers as child processes on loopback: nats-server and Postgres for `hilum up` and for tests, picture archives
-//! for tests. The services never know how their servers were started.
+//! Real servers as child processes on loopback: nats-server and Postgres, for `hilum up` and for tests. The services never
+//! know how their servers were started.
 
 mod activity;
-mod archives;
 mod copy;
 mod damage;
 mod nats;
 mod ports;
 mod postgres;
 mod process;
-mod secluded;
 mod tail;
 mod test_folder;
 
 pub use activity::{Activity, wait_while_working};
-pub use archives::{Orthanc, Storescp};
 pub use copy::copy_folder;
 pub use damage::damage_message;
 pub use nats::{ClusterNode, NatsOptions, NatsServer};
 pub use ports::{free_port, is_free, lease_port};
 pub use postgres::{Postgres, PostgresOptions};
 pub use process::{Process, ServerError, http_status, wait_until};
-pub use secluded::Secluded;
 pub use tail::tail;
 pub use test_folder::TestFolder;

@@ -26,7 +26,7 @@ pub struct NatsOptions {
     pub port: Option<u16>,
     /// Most bytes of all streams together; as much as there is when `None`.
     pub max_file_store_bytes: Option<u64>,
-    /// Most consumers of a stream; as many as the server allows by itself when `None`.
+    /// Most consumers of a stream; `None` for the default of the server.
     pub max_consumers: Option<u32>,
     /// Subjects under which nobody may publish.
     pub denied: Vec<String>,
@@ -186,7 +186,7 @@ fn configuration(options: &NatsOptions, port: u16, monitor_port: u16) -> String 
     )
 }
 
-/// Those of whoever connects.
+/// The permissions of clients: anything but publishing on the subjects `denied`.
 fn permissions(denied: &[String]) -> String {
     if denied.is_empty() {
         return String::new();

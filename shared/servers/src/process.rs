@@ -114,7 +114,7 @@ impl Process {
     pub fn freeze(&self) {
         if let Some(pid) = self.raw_pid() {
             self.signal(Signal::SIGSTOP);
-            // Also when it ended before; whoever waits for its end must still find it, hence WNOWAIT.
+            // Also when it ended before. WNOWAIT leaves its status for the call that waits for its end.
             let seen = WaitPidFlag::WSTOPPED | WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
             let _ = waitid(Id::Pid(pid), seen);
         }

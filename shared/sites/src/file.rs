@@ -10,11 +10,10 @@ use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::quiet_time::QUIET_TIME_MAX_S;
 use super::series::SeriesRule;
 use super::{Fault, SiteRules, Sites, StudyRules};
 
-/// A day.
-const QUIET_TIME_MAX_S: f64 = 86_400.0;
 /// Thirty days.
 const TIME_LIMIT_MAX_S: f64 = 2_592_000.0;
 const PATTERN_MAX_CHARS: usize = 500;

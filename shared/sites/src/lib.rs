@@ -4,6 +4,7 @@
 mod error;
 mod file;
 mod pause;
+mod quiet_time;
 mod series;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use hilum_zones::Zone;
 
 pub use error::{Fault, SitesError};
 pub use pause::{LONGEST_PAUSE, pause_after};
+pub use quiet_time::quiet_time;
 pub use series::Header;
 
 use series::SeriesRule;

@@ -11,7 +11,7 @@ use nix::fcntl::{Flock, FlockArg};
 
 use crate::error::Error;
 
-/// A question to the lock holds it for an instant; whoever wants it for good tries a little longer.
+/// Asking whether the lock is held takes it for an instant; a start therefore tries so often to take it.
 const LOCK_TRIES: u32 = 10;
 
 /// The state folder of a stack. It need not exist yet.
@@ -70,7 +70,7 @@ impl StateFolder {
         self.path.join("objects")
     }
 
-    /// Streams.
+    /// The files of nats-server.
     pub fn nats(&self) -> PathBuf {
         self.path.join("nats")
     }

@@ -33,7 +33,9 @@ pub use folder::StateFolder;
 pub use leftovers::{holder, running, running_parts};
 pub use news::{News, Observer};
 pub use process_id::ProcessId;
-pub use programs::{DELIVER, MODEL_TOOLS, SERVICES, become_sibling, openvino_library, sibling};
+pub use programs::{
+    DELIVER, MODEL_TOOLS, SERVICES, become_sibling, openvino_library, program_of, services, sibling,
+};
 pub use settings::UpSettings;
 pub use start::run;
 pub use state::{PartState, StackState, Status};

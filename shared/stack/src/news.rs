@@ -1,5 +1,5 @@
-//! What a stack tells while it starts, runs and stops: a sentence for people, an object for programs. How it is shown is
-//! the matter of whoever asked for the stack.
+//! What a stack tells while it starts, runs and stops: a sentence for people, an object for programs. The
+//! observer decides how it is shown.
 
 use std::fmt;
 use std::path::Path;

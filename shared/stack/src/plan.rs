@@ -8,7 +8,7 @@ use super::folder::StateFolder;
 use super::part::{Launch, Part, ServiceLaunch};
 use super::ports::PortCell;
 use super::probe::{ProbeKind, Probes};
-use super::programs::{self, DELIVER, SERVICES, sibling};
+use super::programs::{self, program_of, services, sibling};
 use super::settings::UpSettings;
 use super::state::StackState;
 use super::vitals::Vitals;
@@ -48,9 +48,8 @@ impl Plan {
             projection: PortCell::default(),
         };
         plan.add_servers(folder, state);
-        let deliver = settings.targets.is_some().then_some(DELIVER);
-        for (service, program) in SERVICES.into_iter().chain(deliver) {
-            let program = sibling(program)?;
+        for service in services(settings.targets.is_some()) {
+            let program = sibling(&program_of(service))?;
             let copies = if service == "infer" { settings.infer_workers } else { 1 };
             for copy in 1..=copies {
                 let name = if copy == 1 { service.to_owned() } else { format!("{service}-{copy}") };
@@ -61,7 +60,7 @@ impl Plan {
                 };
                 let launch = ServiceLaunch { program: program.clone(), environment: Vec::new() };
                 let log = folder.log_of(&name);
-                plan.add(&name, Launch::Service(launch), log, ProbeKind::Service, port);
+                plan.add(&name, Launch::Service(launch), log, port);
             }
         }
         Ok(plan)
@@ -71,17 +70,22 @@ impl Plan {
         let log = folder.plain_log_of("nats-server");
         let nats =
             NatsOptions { log: log.clone(), port: Some(state.nats_port), ..programs::nats(folder.nats()) };
-        self.add(NATS, Launch::Nats(nats), log, ProbeKind::Nats, PortCell::default());
+        self.add(NATS, Launch::Nats(nats), log, PortCell::default());
         let log = folder.plain_log_of("postgres");
         let postgres = PostgresOptions {
             log: log.clone(),
             port: Some(state.postgres_port),
             ..programs::postgres(folder.postgres())
         };
-        self.add("postgres", Launch::Postgres(postgres), log, ProbeKind::Postgres, PortCell::default());
+        self.add("postgres", Launch::Postgres(postgres), log, PortCell::default());
     }
 
-    fn add(&mut self, name: &str, launch: Launch, log: PathBuf, kind: ProbeKind, port: PortCell) {
+    fn add(&mut self, name: &str, launch: Launch, log: PathBuf, port: PortCell) {
+        let kind = match launch {
+            Launch::Nats(_) => ProbeKind::Nats,
+            Launch::Postgres(_) => ProbeKind::Postgres,
+            Launch::Service(_) => ProbeKind::Service,
+        };
         let vitals = Vitals::default();
         self.probes.add(name, kind, port.clone(), vitals.clone());
         self.parts.push(Part::new(name, launch, log, port, vitals));
@@ -108,7 +112,8 @@ pub(crate) fn environment(
     }
     let openvino = programs::openvino_library().map(|library| library.display().to_string());
     environment.extend(openvino.map(|library| ("HILUM_OPENVINO_LIBRARY", library)));
-    environment.extend(settings.quiet_time_s.map(|seconds| ("HILUM_QUIET_TIME_S", seconds.to_string())));
+    environment
+        .extend(settings.quiet_time_s.map(|quiet| ("HILUM_QUIET_TIME_S", quiet.as_secs_f64().to_string())));
     let files = [("HILUM_SITES", &settings.sites), ("HILUM_TARGETS", &settings.targets)];
     let named =
         files.into_iter().filter_map(|(name, file)| Some((name, file.as_ref()?.display().to_string())));

@@ -13,7 +13,7 @@ use crate::error::Error;
 pub(crate) struct PortCell(Arc<AtomicU16>);
 
 impl PortCell {
-    /// A known port.
+    /// A part that listens on `port` already.
     pub(crate) fn at(port: u16) -> Self {
         Self(Arc::new(AtomicU16::new(port)))
     }
@@ -28,7 +28,7 @@ impl PortCell {
         Some((Ipv4Addr::LOCALHOST, self.get()?).into())
     }
 
-    /// Tells everybody.
+    /// Sets the port for everybody who has a copy of this.
     pub(crate) fn set(&self, port: u16) {
         self.0.store(port, Ordering::Relaxed);
     }

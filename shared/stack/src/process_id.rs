@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// A process, not to be confused with a later one of the same number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessId {
-    /// Number.
+    /// The number that the system gives it while it runs.
     pub pid: u32,
     /// When it started, in clock ticks since boot.
     pub started_ticks: u64,

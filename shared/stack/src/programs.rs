@@ -18,23 +18,27 @@ pub(crate) const HILUM: &str = "hilum";
 /// Makes the demonstration model; answers `hilum model` and the measurements of the model alone.
 pub const MODEL_TOOLS: &str = "hilum-model";
 
-/// Services in the order they are started, with their programs.
-pub const SERVICES: [(&str, &str); 6] = [
-    ("ingest", "hilum-ingest"),
-    ("dedupe", "hilum-dedupe"),
-    ("infer", "hilum-infer"),
-    ("report", "hilum-report"),
-    ("projection", "hilum-projection"),
-    ("sweep", "hilum-sweep"),
-];
+/// All services, in the order in which an image comes to them.
+pub const SERVICES: [&str; 7] = ["ingest", "dedupe", "infer", "report", "deliver", "projection", "sweep"];
+
+/// The service that is started only when there are targets to deliver to or rules.
+pub const DELIVER: &str = "deliver";
+
+/// The services of a stack in the order in which they are started.
+pub fn services(with_targets: bool) -> impl Iterator<Item = &'static str> {
+    let always = SERVICES.into_iter().filter(|service| *service != DELIVER);
+    always.chain(with_targets.then_some(DELIVER))
+}
+
+/// The program of a service.
+pub fn program_of(service: &str) -> String {
+    format!("hilum-{service}")
+}
 
 /// Where `make setup` puts Postgres for root: the account it runs as can't look into root's home.
 const CACHE_OF_ROOT: &str = "/var/cache/hilum";
 /// Where Debian and Ubuntu put Postgres; not on the PATH.
 const DEBIAN_POSTGRES: &str = "/usr/lib/postgresql";
-
-/// The service that is started only when there are targets to deliver to or rules.
-pub const DELIVER: (&str, &str) = ("deliver", "hilum-deliver");
 
 /// The program `name` beside this one.
 ///
@@ -82,7 +86,7 @@ pub(crate) fn postgres(folder: PathBuf) -> PostgresOptions {
 }
 
 /// OpenVINO's library as the setup fetched it, for the service that reads images; `None` when another was named, which
-/// the service learns by itself, or none was fetched.
+/// the service reads from its own settings, or none was fetched.
 pub fn openvino_library() -> Option<PathBuf> {
     if is_set("HILUM_OPENVINO_LIBRARY") {
         return None;

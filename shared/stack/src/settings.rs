@@ -2,8 +2,10 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
+use hilum_sites::quiet_time;
 
 /// Settings of `hilum up`.
 #[derive(Debug, Clone, Args)]
@@ -18,8 +20,8 @@ pub struct UpSettings {
     #[arg(long, value_name = "DIR", env = "HILUM_MODEL")]
     pub model: Option<PathBuf>,
     /// Seconds without a new image after which a study is reported; decimals are allowed
-    #[arg(long, value_name = "N")]
-    pub quiet_time_s: Option<f64>,
+    #[arg(long, value_name = "N", env = "HILUM_QUIET_TIME_S", value_parser = quiet_time)]
+    pub quiet_time_s: Option<Duration>,
     /// TOML file with the rules of the sites: when studies are complete, and which series images belong to
     #[arg(long, value_name = "FILE", env = "HILUM_SITES", value_parser = absolute)]
     pub sites: Option<PathBuf>,
@@ -59,7 +61,7 @@ impl UpSettings {
         };
         add("--port", self.port.map(|port| port.to_string().into()));
         add("--model", self.model.clone().map(PathBuf::into_os_string));
-        add("--quiet-time-s", self.quiet_time_s.map(|seconds| seconds.to_string().into()));
+        add("--quiet-time-s", self.quiet_time_s.map(|quiet| quiet.as_secs_f64().to_string().into()));
         add("--sites", self.sites.clone().map(PathBuf::into_os_string));
         add("--targets", self.targets.clone().map(PathBuf::into_os_string));
         add("--otlp-endpoint", self.otlp_endpoint.clone().map(OsString::from));
@@ -107,7 +109,14 @@ mod tests {
         again.extend(first.to_arguments());
         let second = Typed::parse_from(again).settings;
         assert_eq!(format!("{first:?}"), format!("{second:?}"));
-        assert_eq!((second.port, second.infer_workers, second.quiet_time_s), (Some(0), 3, Some(0.5)));
+        assert_eq!(
+            (second.port, second.infer_workers, second.quiet_time_s),
+            (Some(0), 3, Some(Duration::from_millis(500)))
+        );
+        let quiet = |seconds| Typed::try_parse_from(["up", "--quiet-time-s", seconds]);
+        assert_eq!(quiet("0").ok().and_then(|typed| typed.settings.quiet_time_s), Some(Duration::ZERO));
+        // Said here rather than by a service that ends again and again.
+        assert!(quiet("-1").is_err() && quiet("86401").is_err());
         assert_eq!(second.sites, Some("/s".into()));
         assert!(second.targets.unwrap().is_absolute());
     }

@@ -41,7 +41,7 @@ pub struct PartState {
     pub port: u16,
     /// How often it ended by itself and was started again.
     pub restarts: u32,
-    /// Its log.
+    /// The file of its log.
     pub log: PathBuf,
 }
 
@@ -50,7 +50,7 @@ pub struct PartState {
 pub struct StackState {
     /// How far it is.
     pub status: Status,
-    /// The supervisor.
+    /// The process of the supervisor.
     pub pid: u32,
     /// Where the API is.
     pub base_url: String,
@@ -60,15 +60,15 @@ pub struct StackState {
     pub nats_port: u16,
     /// Port of Postgres.
     pub postgres_port: u16,
-    /// Object storage.
+    /// URL of the object storage.
     pub store_url: String,
-    /// Model folder.
+    /// The folder of the model.
     pub model: PathBuf,
     /// The model has random weights: what it says means nothing.
     pub untrained: bool,
     /// When the supervisor started.
     pub started_at: Timestamp,
-    /// Of the programs.
+    /// The versions of the programs that run.
     pub versions: Versions,
     /// All processes but the supervisor.
     pub parts: Vec<PartState>,

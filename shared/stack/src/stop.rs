@@ -13,8 +13,8 @@ use super::state::StackState;
 use crate::error::Error;
 use crate::news::{News, Observer};
 
-/// A stack of which no process does anything for so long hangs: the supervisor kills before whoever does not stop. One
-/// that works is waited for; the log's server writes the longer the more is stored.
+/// A stack whose processes all do nothing for so long hangs: the supervisor kills a part that does not stop earlier than
+/// that. A stack that works is waited for; the more is stored, the longer the log's server writes.
 const IDLE_LIMIT: Duration = Duration::from_secs(60);
 /// Between two words on what still stops.
 const SAY_EVERY: Duration = Duration::from_secs(5);

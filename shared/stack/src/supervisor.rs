@@ -22,7 +22,7 @@ use super::state::{StackState, Status};
 use crate::error::Error;
 use crate::news::{News, Observer};
 
-/// The door, when it ends so often before it was open once, does not open by itself.
+/// A door that ends so often before it was open once is given up.
 const ENDS_WHILE_STARTING: u32 = 4;
 /// Between two words on what is waited for: soon after the start, and later.
 const SHORTEST_SILENCE: Duration = Duration::from_secs(3);

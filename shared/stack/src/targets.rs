@@ -5,7 +5,7 @@ use std::path::Path;
 use tokio::process::Command;
 
 use super::logs::told;
-use super::programs::{DELIVER, sibling};
+use super::programs::{DELIVER, program_of, sibling};
 use crate::error::Error;
 
 /// Whether the service that delivers understands the file.
@@ -13,7 +13,7 @@ use crate::error::Error;
 /// # Errors
 /// What it says is wrong.
 pub(super) async fn check_targets(path: &Path) -> Result<(), Error> {
-    let mut command = Command::new(sibling(DELIVER.1)?);
+    let mut command = Command::new(sibling(&program_of(DELIVER))?);
     command.arg("--check").arg("--targets").arg(path).env("HILUM_STORE_URL", "file:///");
     let checked = command.output().await.map_err(Error::file("check", path))?;
     if checked.status.success() {

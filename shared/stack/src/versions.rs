@@ -13,11 +13,11 @@ use super::programs;
 /// What runs, by version. Empty where the program did not say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Versions {
-    /// Of this program.
+    /// The version of this program.
     pub hilum: String,
-    /// Of nats-server.
+    /// The version of nats-server.
     pub nats_server: String,
-    /// Of Postgres.
+    /// The version of Postgres.
     pub postgres: String,
 }
 

@@ -1,5 +1,5 @@
-//! What the supervisor knows of a part's process, for whoever asks why the part is not ready. Knows nothing of how a
-//! part is started.
+//! What the supervisor knows of a part's process; tells why a part is not ready. Knows nothing of how a part is
+//! started.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

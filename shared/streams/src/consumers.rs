@@ -1,5 +1,8 @@
 //! Durable consumers: what their names say, how far they are, what waits at them.
 
+/// While fresh messages wait, one in so many that a worker takes is a retry: a retry may be late but not starve.
+pub const RETRY_TURN: u64 = 8;
+
 /// What waits at a consumer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueDepth {

@@ -10,7 +10,7 @@ mod ticket_subject;
 mod tries;
 
 pub use advisory::{Advisory, AdvisoryKind};
-pub use consumers::{ConsumerPosition, QueueDepth, retry_consumer, service_of, target_of};
+pub use consumers::{ConsumerPosition, QueueDepth, RETRY_TURN, retry_consumer, service_of, target_of};
 pub use dead_letters::{dead_letter_stream, dead_letter_subject};
 pub use definition::{
     ADVISORIES, ConsumerDefinition, EVENTS, Lanes, PICTURES, RETRIES, Retention, StreamDefinition,

@@ -1,4 +1,4 @@
-//! Something that was not foreseen: a panic, said as any other error, without words for who develops it.
+//! A panic, shown as any other error, without what only a developer understands.
 
 use std::panic::PanicHookInfo;
 

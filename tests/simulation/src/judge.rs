@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hilum_deliver::SiteFilter;
 use hilum_events::{
-    DeliveryTarget, Envelope, Event, EventId, FlagAction, InferenceCompleted, JobId, Matter, ReadingId,
+    DeliveryTarget, Envelope, Event, EventId, Fact, FlagAction, InferenceCompleted, JobId, Matter, ReadingId,
     ReportCause, ReportIssued, Resolution, Site, StudyId,
 };
 use hilum_log::{DeadLetter, Recorded};
-use hilum_projection::domain::{Fact as Folded, Rows};
+use hilum_projection::domain::Rows;
 use hilum_projection::rows::OutcomeState;
 use hilum_reports::{DoubtCode, ImageStatus, ReadingEntry};
 use jiff::Timestamp;
@@ -98,12 +98,8 @@ impl<'a> Case<'a> {
 
     fn read(&mut self) {
         for (recorded, envelope) in &self.facts {
-            self.rows.evolve(&Folded {
-                seq: recorded.seq,
-                stored_at: recorded.stored_at,
-                trace_id: None,
-                envelope,
-            });
+            let Recorded { seq, stored_at, .. } = **recorded;
+            self.rows.evolve(&Fact { seq, stored_at, lane: None, envelope }, None);
             match &envelope.event {
                 Event::ImageStored(e) => {
                     self.site_of_job.insert(e.job_id, &envelope.site);

@@ -501,7 +501,9 @@ impl Reports {
                 if recorded.seq != self.seen_seq() + 1 {
                     return Stepped::Stopped(format!("{PASSED_BY} {}", self.seen_seq() + 1));
                 }
-                self.studies.fold(&recorded);
+                if let Err(halt) = self.studies.fold(&recorded) {
+                    return Stepped::Stopped(causes(&halt).join(": "));
+                }
                 self.note_next_due();
                 self.facts.push(recorded);
                 self.reading = Task::new(read(follower));

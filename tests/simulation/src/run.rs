@@ -8,7 +8,7 @@ use hilum_events::{
     DeadLetterResolved, DeliveryResolved, Event, ImageStored, ImageTakenOut, JobId, Resolution,
     all_flags_filter, all_reports_filter, delivery_resolutions_filter, in_lane,
 };
-use hilum_log::{Log, definitions, due_tickets_filter};
+use hilum_log::{ConsumerDefinition, Log, definitions, due_tickets_filter};
 use hilum_sweep::{Action, Finding, Kind};
 use jiff::{SignedDuration, Timestamp};
 
@@ -98,14 +98,15 @@ static DECLARED: LazyLock<Vec<(StreamName, ConsumerConfig)>> = LazyLock::new(|| 
 });
 
 fn config(name: &str, filters: Vec<String>) -> ConsumerConfig {
+    let definition = ConsumerDefinition::new(name.to_owned(), filters);
     ConsumerConfig {
         name: name.to_owned(),
         declared: name.to_owned(),
         lane: None,
-        filters,
-        ack_wait: SignedDuration::from_secs(30),
-        max_deliver: 10,
-        max_ack_pending: 512,
+        filters: definition.filter_subjects,
+        ack_wait: SignedDuration::from_secs(i64::try_from(definition.ack_wait_s).unwrap_or(i64::MAX)),
+        max_deliver: u64::try_from(definition.max_deliver).unwrap_or(u64::MAX),
+        max_ack_pending: usize::try_from(definition.max_ack_pending).unwrap_or(usize::MAX),
     }
 }
 

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use dicom_core::header::Header as _;
 use dicom_object::InMemDicomObject;
+use hilum_archives::{Orthanc, Storescp};
 use hilum_events::{Event, ReportDelivered, Sha256Digest};
-use hilum_servers::{Orthanc, Storescp, TestFolder};
+use hilum_servers::TestFolder;
 use hilum_tests::{S3Server, Stack, StackOptions, Upload};
 use serde_json::Value;
 

@@ -24,7 +24,8 @@ fn picture(number: u8) -> Vec<u8> {
 
 #[tokio::test]
 async fn an_image_of_one_site_waits_for_no_backlog_of_another() {
-    let one = ["HILUM_MAX_BATCH", "HILUM_DECODERS", "HILUM_REPLICAS"].map(|name| (name, "1".to_owned()));
+    let one =
+        ["HILUM_MAX_BATCH", "HILUM_IMAGE_DECODERS", "HILUM_REPLICAS"].map(|name| (name, "1".to_owned()));
     let paced = [("HILUM_ENGINE", "simulated".to_owned()), ("HILUM_SIMULATED_MS", MS_PER_IMAGE.to_string())];
     let environment = one.into_iter().chain(paced).collect();
     let stack = Stack::start(StackOptions { environment, ..StackOptions::default() }).await;

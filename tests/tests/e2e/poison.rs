@@ -13,7 +13,7 @@ use crate::steps::{
 
 const IMAGE: &str = "mhh_90070cbc_gray_q40.jpg";
 const GOOD_ONES: usize = 10;
-/// As declared: `HILUM_MAX_UNANSWERED`.
+/// As declared: `HILUM_INFER_MAX_UNANSWERED`.
 const UNANSWERED: usize = 3;
 
 #[tokio::test]

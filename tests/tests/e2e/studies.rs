@@ -55,7 +55,8 @@ const MS_PER_IMAGE: u64 = 500;
 
 #[tokio::test]
 async fn a_stat_image_waits_for_what_already_runs_and_for_none_of_the_routine_ones_in_hand() {
-    let one = ["HILUM_MAX_BATCH", "HILUM_DECODERS", "HILUM_REPLICAS"].map(|name| (name, "1".to_owned()));
+    let one =
+        ["HILUM_MAX_BATCH", "HILUM_IMAGE_DECODERS", "HILUM_REPLICAS"].map(|name| (name, "1".to_owned()));
     let paced = [("HILUM_ENGINE", "simulated".to_owned()), ("HILUM_SIMULATED_MS", MS_PER_IMAGE.to_string())];
     let environment = one.into_iter().chain(paced).collect();
     let stack = Stack::start(StackOptions { environment, ..StackOptions::default() }).await;

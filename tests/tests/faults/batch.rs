@@ -29,7 +29,8 @@ pub(crate) const RULED: [&str; 1] = ["north"];
 pub(crate) fn options() -> StackOptions {
     let environment = [
         ("HILUM_INFER_THREADS", "1"),
-        ("HILUM_DECODERS", "1"),
+        ("HILUM_HEADER_DECODERS", "1"),
+        ("HILUM_IMAGE_DECODERS", "1"),
         ("HILUM_MAX_BATCH", "2"),
         ("HILUM_SWEEP_AFTER_S", "15"),
         ("HILUM_SWEEP_EVERY_S", "3"),

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
+use hilum_stack::SERVICES;
 use hilum_tests::{Dependency, Weather};
 use nix::sys::signal::Signal;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 
-const SERVICES: [&str; 7] = ["ingest", "dedupe", "infer", "report", "deliver", "projection", "sweep"];
 const FAILPOINTS: [(&str, &[&str]); 14] = [
     ("work.after-receive", &["dedupe", "infer"]),
     ("work.after-effect", &["dedupe", "infer"]),

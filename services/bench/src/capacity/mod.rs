@@ -9,18 +9,18 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use hilum_terminal::Output;
 
 use self::search::Search;
 use self::step::{Step, Steps};
-use self::view::Outcome;
+use self::view::CapacityOutcome;
 use super::contents::Contents;
 use super::pipeline::PictureArgs;
 use super::temporary::{Temporary, TemporaryArgs, on_temporary_stack};
 use crate::error::Error;
 use crate::result_writer::ResultWriter;
-use hilum_terminal::Output;
 
-/// What `--help` says.
+/// What `--help` shows.
 pub(super) const ABOUT: &str = "\
 How many senders of one image per second the stack holds at a p95 under one second
 
@@ -77,7 +77,7 @@ async fn measure(
     stack: &Temporary,
     contents: Contents,
     output: Output,
-) -> Result<Outcome, Error> {
+) -> Result<CapacityOutcome, Error> {
     let contents = stack.warm_up(contents, output).await?;
     let steps = Steps { client: &stack.client, contents: &contents, settle: SETTLE, output };
     let length = Duration::from_secs(args.step_s);
@@ -96,7 +96,7 @@ async fn measure(
         }
         beyond = Some(steps.run_whatever_comes(held.saturating_mul(2), length).await?);
     }
-    Ok(Outcome {
+    Ok(CapacityOutcome {
         is_bounded: search.is_bounded(),
         held,
         tried,

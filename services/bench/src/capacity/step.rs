@@ -2,23 +2,23 @@
 
 use std::time::{Duration, Instant};
 
+use hilum_client::Client;
+use hilum_terminal::Output;
 use tokio::task::JoinSet;
 
 use super::super::contents::Contents;
-use super::super::load::{Outcome, send};
+use super::super::load::{SendOutcome, send};
 use super::super::statistics::Latencies;
 use crate::error::Error;
-use hilum_client::Client;
-use hilum_terminal::Output;
 
-/// What is promised.
+/// The p95 that a stack has to keep to hold its senders.
 pub(super) const LIMIT: Duration = Duration::from_secs(1);
-/// When so many seconds' images are on their way, the step is lost: it is not waited for what would come.
+/// When as many images are on their way as are sent in so many seconds, the step is lost and is not measured to its end.
 const LOST_AFTER_S: u32 = 3;
 /// Images that may always be on their way.
 const ALWAYS: usize = 16;
 
-/// The senders' surroundings.
+/// What all steps of one measurement have in common.
 pub(super) struct Steps<'a> {
     pub(super) client: &'a Client,
     pub(super) contents: &'a Contents,
@@ -41,7 +41,7 @@ pub(super) struct Step {
 
 struct Sent {
     due: Instant,
-    outcome: Outcome,
+    outcome: SendOutcome,
     ended: Instant,
 }
 
@@ -51,7 +51,7 @@ impl Step {
         Latencies::of(self.read.clone())
     }
 
-    /// Of the `index`th of four equal parts of the images.
+    /// The latencies of the quarter `index` (0 to 3) of the images, in the order in which they were read.
     pub(super) fn quarter(&self, index: usize) -> Option<Latencies> {
         let size = self.read.len() / 4;
         Latencies::of(self.read.get(index * size..(index + 1) * size)?.to_vec())
@@ -71,7 +71,7 @@ impl Steps<'_> {
         self.run_with(senders, length, most).await
     }
 
-    /// To the end.
+    /// Runs the step to its end, however many images are on their way.
     pub(super) async fn run_whatever_comes(&self, senders: u32, length: Duration) -> Result<Step, Error> {
         self.run_with(senders, length, usize::MAX).await
     }
@@ -117,9 +117,9 @@ fn judged(mut sent: Vec<Sent>, from: Instant, mut step: Step) -> Result<Step, Er
     sent.sort_by_key(|image| image.due);
     for image in sent.into_iter().filter(|image| image.due >= from) {
         match image.outcome {
-            Outcome::Read(_) => step.read.push(image.ended - image.due),
-            Outcome::Full => step.refused += 1,
-            Outcome::Failed(why) => {
+            SendOutcome::Read(_) => step.read.push(image.ended - image.due),
+            SendOutcome::Full => step.refused += 1,
+            SendOutcome::Failed(why) => {
                 return Err(Error::Unmeasured(format!("an image that should be read was not: {why}")));
             }
         }

@@ -2,29 +2,29 @@
 
 use std::collections::BTreeMap;
 
+use hilum_terminal::Output;
 use serde_json::{Value, json};
 
 use super::super::contents::Kind;
 use super::super::latency_view::{in_ms, to_json};
 use super::super::statistics::ratio;
 use super::step::{LIMIT, Step};
-use hilum_terminal::Output;
 
 /// All that was measured.
-pub(super) struct Outcome {
+pub(super) struct CapacityOutcome {
     /// A larger number was tried and not held.
     pub(super) is_bounded: bool,
     pub(super) held: u32,
     pub(super) tried: Vec<Step>,
     /// The number that is held, for longer.
     pub(super) steady: Option<Step>,
-    /// Twice as many.
+    /// The step with twice as many senders as were held; `None` if it was not measured.
     pub(super) beyond: Option<Step>,
     pub(super) kinds: BTreeMap<Kind, usize>,
     pub(super) untrained: bool,
 }
 
-impl Outcome {
+impl CapacityOutcome {
     pub(super) fn show(&self, output: Output) {
         let header =
             ["senders of 1 image/s", "seconds", "read", "refused as full", "p50", "p95", "p99", "held"];
@@ -63,7 +63,7 @@ impl Outcome {
         Some((steady.quarter(0)?.p95(), steady.quarter(3)?.p95()))
     }
 
-    /// For programs.
+    /// The outcome as one JSON object.
     pub(super) fn object(&self) -> Value {
         let kinds: BTreeMap<_, _> = self.kinds.iter().map(|(kind, count)| (kind.as_str(), count)).collect();
         json!({

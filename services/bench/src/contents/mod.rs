@@ -13,9 +13,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use clap::ValueEnum;
+use hilum_client::samples;
 
 use crate::error::Error;
-use hilum_client::samples;
 
 /// What a file is, as far as its cost is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -96,7 +96,7 @@ impl Content {
         self.pieces.clone()
     }
 
-    /// How many bytes.
+    /// The length of the file, bytes.
     pub(super) fn len(&self) -> u64 {
         self.pieces.iter().map(|piece| piece.len() as u64).sum()
     }
@@ -158,7 +158,7 @@ impl Contents {
     pub(super) fn next(&self) -> Content {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let template = (number % self.templates.len() as u64) as usize;
-        // The file itself may be known to whoever is measured, hence never number 0.
+        // Number 0 is the file itself, which the measured stack may have read before.
         self.templates[template].content(template, number + 1)
     }
 

@@ -11,9 +11,10 @@ use clap::Args;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use hilum_events::Priority;
 use hilum_servers::wait_until;
+use hilum_terminal::Output;
 
 use self::claims::claims_since;
-use self::view::Outcome;
+use self::view::FairnessOutcome;
 use super::contents::Contents;
 use super::load::upload_as;
 use super::pipeline::PictureArgs;
@@ -22,9 +23,8 @@ use super::statistics::Latencies;
 use super::temporary::{Temporary, TemporaryArgs, on_temporary_stack};
 use crate::error::Error;
 use crate::result_writer::ResultWriter;
-use hilum_terminal::Output;
 
-/// What `--help` says.
+/// What `--help` shows.
 pub(super) const ABOUT: &str = "\
 What an image waits beside the flood of another site or priority; exit code 1 if more than promised
 
@@ -72,7 +72,7 @@ pub(super) async fn run(args: FairnessArgs, writer: ResultWriter) -> Result<Exit
     let stack = args.stack.with_patient_door().with_environment(args.simulated.environment(1));
     let measured = on_temporary_stack(&stack, output, async |stack: &Temporary| {
         let contents = stack.warm_up(contents, output).await?;
-        Box::pin(Bench { args: &args, stack, contents, output }.measure()).await
+        Box::pin(Measurement { args: &args, stack, contents, output }.measure()).await
     });
     let outcome = Box::pin(measured).await?;
     outcome.show(output);
@@ -80,15 +80,15 @@ pub(super) async fn run(args: FairnessArgs, writer: ResultWriter) -> Result<Exit
     Ok(if outcome.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-struct Bench<'a> {
+struct Measurement<'a> {
     args: &'a FairnessArgs,
     stack: &'a Temporary,
     contents: Contents,
     output: Output,
 }
 
-impl Bench<'_> {
-    async fn measure(self) -> Result<Outcome, Error> {
+impl Measurement<'_> {
+    async fn measure(self) -> Result<FairnessOutcome, Error> {
         let idle_urgent = self.one_by_one("idle, urgent", Priority::Stat).await?;
         let idle_routine = self.one_by_one("idle, routine", Priority::Routine).await?;
         let position = self.stack.log.position().await.map_err(self.stack.unavailable())?;
@@ -96,7 +96,7 @@ impl Bench<'_> {
         let urgent = self.one_by_one("beside a flood, urgent", Priority::Stat).await?;
         let routine = self.one_by_one("beside a flood, routine", Priority::Routine).await?;
         let left_of_flood = self.left_of_flood().await?;
-        Ok(Outcome {
+        Ok(FairnessOutcome {
             batch: self.args.simulated.reading(),
             flood: self.args.flood,
             left_of_flood,

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
+use hilum_terminal::Output;
 use serde_json::{Value, json};
 
 use super::super::latency_view::{in_ms, to_json};
 use super::super::statistics::Latencies;
-use hilum_terminal::Output;
 
 /// What the machine may take for other things than the readings, since one is idle and the other is not.
 const ALLOWANCE: Duration = Duration::from_millis(100);
 
 /// All that was measured.
-pub(super) struct Outcome {
+pub(super) struct FairnessOutcome {
     /// What one batch of the workers takes.
     pub(super) batch: Duration,
     pub(super) flood: u32,
@@ -41,7 +41,7 @@ impl Promise<'_> {
     }
 }
 
-impl Outcome {
+impl FairnessOutcome {
     /// Whether both promises were kept, and not merely because the flood was over.
     pub(super) fn holds(&self) -> bool {
         self.is_proven() && self.promises().iter().all(Promise::holds)
@@ -104,7 +104,7 @@ impl Outcome {
         });
     }
 
-    /// For programs.
+    /// The outcome as one JSON object.
     pub(super) fn object(&self) -> Value {
         let ms = |duration: Duration| duration.as_secs_f64() * 1000.0;
         let promises = self.promises();
@@ -141,8 +141,8 @@ mod tests {
     }
 
     /// With batches of 700 ms and 750 ms for each image when nothing else is to do.
-    fn outcome(urgent_ms: u64, routine_ms: u64) -> Outcome {
-        Outcome {
+    fn outcome(urgent_ms: u64, routine_ms: u64) -> FairnessOutcome {
+        FairnessOutcome {
             batch: Duration::from_millis(700),
             flood: 10,
             left_of_flood: 1,
@@ -163,6 +163,6 @@ mod tests {
 
     #[test]
     fn a_flood_that_was_over_proves_nothing() {
-        assert!(!Outcome { left_of_flood: 0, ..outcome(750, 750) }.holds());
+        assert!(!FairnessOutcome { left_of_flood: 0, ..outcome(750, 750) }.holds());
     }
 }

@@ -7,9 +7,10 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use hilum_terminal::Output;
 
 use self::ratios::Ratios;
-use self::view::{Outcome, Sink, Sinks};
+use self::view::{LoggingOutcome, Sink, Sinks};
 use super::contents::Contents;
 use super::images::SITE;
 use super::pipeline::PictureArgs;
@@ -18,9 +19,8 @@ use super::temporary::{Temporary, TemporaryArgs, Variant, on_temporary_stacks};
 use super::worker_metrics::metric_of;
 use crate::error::Error;
 use crate::result_writer::ResultWriter;
-use hilum_terminal::Output;
 
-/// What `--help` says.
+/// What `--help` shows.
 pub(super) const ABOUT: &str = "\
 What logs cost an upload, and what a log that nobody reads does; exit code 1 if more than promised
 
@@ -74,7 +74,11 @@ pub(super) async fn run(args: LoggingArgs, writer: ResultWriter) -> Result<ExitC
     Ok(if outcome.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn measure(args: &LoggingArgs, stacks: [&Temporary; 3], output: Output) -> Result<Outcome, Error> {
+async fn measure(
+    args: &LoggingArgs,
+    stacks: [&Temporary; 3],
+    output: Output,
+) -> Result<LoggingOutcome, Error> {
     let mut contents = Vec::new();
     for stack in stacks {
         contents.push(stack.warm_up(args.pictures.contents()?, output).await?);
@@ -92,7 +96,7 @@ async fn measure(args: &LoggingArgs, stacks: [&Temporary; 3], output: Output) ->
         sinks.push(Sink { uploads, against_off, dropped_lines });
     }
     let sinks: Sinks = sinks.try_into().map_err(|_| nothing())?;
-    Ok(Outcome { sinks, level: args.level.clone(), kinds: contents[0].kinds() })
+    Ok(LoggingOutcome { sinks, level: args.level.clone(), kinds: contents[0].kinds() })
 }
 
 /// What each upload to each stack took: those at the same place are of the same picture, moments apart. Ends when the
@@ -116,7 +120,7 @@ async fn by_turns(
     Ok(took)
 }
 
-/// Until its 202.
+/// How long an upload takes until it is answered with 202.
 async fn upload(stack: &Temporary, contents: &Contents) -> Result<Duration, Error> {
     let content = contents.next();
     let began = Instant::now();

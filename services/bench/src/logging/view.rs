@@ -1,13 +1,14 @@
 //! What logs cost, the verdict, and how both are shown.
 
-use serde_json::{Value, json};
 use std::collections::BTreeMap;
+
+use hilum_terminal::Output;
+use serde_json::{Value, json};
 
 use super::super::contents::Kind;
 use super::super::latency_view::{in_ms, to_json};
 use super::super::statistics::Latencies;
 use super::ratios::Ratios;
-use hilum_terminal::Output;
 
 /// Times as long as without logs, at most.
 const PROMISED_RATIO: f64 = 1.02;
@@ -26,13 +27,13 @@ pub(super) struct Sink {
 pub(super) type Sinks = [Sink; 3];
 
 /// All that was measured.
-pub(super) struct Outcome {
+pub(super) struct LoggingOutcome {
     pub(super) sinks: Sinks,
     pub(super) level: String,
     pub(super) kinds: BTreeMap<Kind, usize>,
 }
 
-impl Outcome {
+impl LoggingOutcome {
     /// Whether logs cost as little as promised, read or not.
     pub(super) fn holds(&self) -> bool {
         self.sinks.iter().all(|sink| sink.against_off.median() <= PROMISED_RATIO)
@@ -78,7 +79,7 @@ impl Outcome {
         }
     }
 
-    /// For programs.
+    /// The outcome as one JSON object.
     pub(super) fn object(&self) -> Value {
         let sink = |sink: &Sink| {
             json!({
@@ -116,17 +117,17 @@ mod tests {
 
     use super::*;
 
-    fn outcome(medians_us: [u64; 3]) -> Outcome {
+    fn outcome(medians_us: [u64; 3]) -> LoggingOutcome {
         of(medians_us.map(|us| vec![us]))
     }
 
-    fn of(uploads_us: [Vec<u64>; 3]) -> Outcome {
+    fn of(uploads_us: [Vec<u64>; 3]) -> LoggingOutcome {
         let sinks = uploads_us.map(|us| {
             let uploads: Vec<_> = us.into_iter().map(Duration::from_micros).collect();
             let against_off = Ratios::of(&uploads, &vec![Duration::from_millis(1); uploads.len()]).unwrap();
             Sink { uploads: Latencies::of(uploads).unwrap(), against_off, dropped_lines: None }
         });
-        Outcome { sinks, level: "info".to_owned(), kinds: BTreeMap::new() }
+        LoggingOutcome { sinks, level: "info".to_owned(), kinds: BTreeMap::new() }
     }
 
     #[test]

@@ -3,13 +3,14 @@
 
 use std::time::{Duration, Instant};
 
+use hilum_client::Client;
+
 use super::super::contents::{Content, Contents};
 use super::super::images::SITE;
-use super::super::load::{ReadImage, Seen, totals, uploads};
+use super::super::load::{LoadRecord, ReadImage, totals, uploads};
 use super::super::statistics::{Latencies, ratio};
 use super::super::temporary::Temporary;
 use crate::error::Error;
-use hilum_client::Client;
 
 /// Under load, between one measured upload and the next: the load shall stay what it was.
 const GAP: Duration = Duration::from_millis(100);
@@ -20,7 +21,7 @@ const READING_LIMIT: Duration = Duration::from_secs(60);
 pub(super) struct Pair {
     pub(super) reading: Latencies,
     pub(super) duplicate: Latencies,
-    /// Of the duplicate's time, what its upload took until the 202: all of it, if that brought the findings.
+    /// How much of the duplicate's time its upload took until the 202; all of it if the 202 brought the findings.
     pub(super) upload: Latencies,
 }
 
@@ -57,7 +58,7 @@ impl Duplicates {
     ) -> Result<Self, Error> {
         let client = &stack.client;
         let idle = pair(client, contents, rounds, Duration::ZERO).await?;
-        let seen = Seen::default();
+        let seen = LoadRecord::default();
         let beside = async {
             let loaded = pair(client, contents, rounds, GAP).await?;
             seen.stop();

@@ -10,20 +10,20 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use hilum_terminal::Output;
 
 use self::duplicates::Duplicates;
-use self::view::Outcome;
+use self::view::PipelineOutcome;
 use super::contents::{Contents, Kind};
 use super::ideal::{Ideal, IdealArgs};
-use super::load::{ReadImage, Seen, upload_patiently};
+use super::load::{LoadRecord, ReadImage, upload_patiently};
 use super::processes::Use;
 use super::temporary::{Temporary, TemporaryArgs, on_temporary_stack};
 use super::worker_metrics::{forward_passes, metric_of};
 use crate::error::Error;
 use crate::result_writer::ResultWriter;
-use hilum_terminal::Output;
 
-/// What `--help` says.
+/// What `--help` shows.
 pub(super) const ABOUT: &str = "\
 Images per second and the time from upload to reading through the whole stack, and how far that is from the ideal
 
@@ -111,7 +111,7 @@ pub(super) async fn run(args: PipelineArgs, writer: ResultWriter) -> Result<Exit
     let before = ideal.measure(output, "the ideal, before").await?;
     let stack = args.stack.reporting_soon();
     let measured = on_temporary_stack(&stack, output, async |stack: &Temporary| {
-        Box::pin(Bench { args: &args, stack, output }.measure(contents)).await
+        Box::pin(Measurement { args: &args, stack, output }.measure(contents)).await
     });
     let mut outcome = Box::pin(measured).await?;
     let after = ideal.measure(output, "the ideal, after").await?;
@@ -133,14 +133,14 @@ pub(super) struct Measured {
     pub(super) reports: Option<u64>,
 }
 
-struct Bench<'a> {
+struct Measurement<'a> {
     args: &'a PipelineArgs,
     stack: &'a Temporary,
     output: Output,
 }
 
-impl Bench<'_> {
-    async fn measure(self, contents: Contents) -> Result<Outcome, Error> {
+impl Measurement<'_> {
+    async fn measure(self, contents: Contents) -> Result<PipelineOutcome, Error> {
         let contents = self.stack.warm_up(contents, self.output).await?;
         let measured =
             if self.args.burst { self.burst(&contents).await? } else { self.closed_loop(&contents).await? };
@@ -153,7 +153,7 @@ impl Bench<'_> {
         };
         // Only now is the largest memory known.
         let memory = self.stack.snapshot().since(&self.stack.snapshot()).processes;
-        Ok(Outcome {
+        Ok(PipelineOutcome {
             users: (!self.args.burst).then_some(self.args.users),
             kinds: contents.kinds(),
             files: contents.templates(),
@@ -167,7 +167,7 @@ impl Bench<'_> {
     }
 
     async fn closed_loop(&self, contents: &Contents) -> Result<Measured, Error> {
-        let (seen, client) = (Seen::default(), &self.stack.client);
+        let (seen, client) = (LoadRecord::default(), &self.stack.client);
         let users = usize::from(self.args.users);
         let settle = Duration::from_secs(self.args.settle_s);
         let (_, window) =
@@ -181,7 +181,7 @@ impl Bench<'_> {
     }
 
     /// Waits until the load has settled, then until enough was read; then nothing more is sent.
-    async fn window(&self, seen: &Seen, settle: Duration) -> Result<Window, Error> {
+    async fn window(&self, seen: &LoadRecord, settle: Duration) -> Result<Window, Error> {
         let length = Duration::from_secs(self.args.seconds);
         tokio::time::sleep(settle).await;
         let (first, full) = (seen.done(), seen.full());
@@ -206,7 +206,7 @@ impl Bench<'_> {
         let counts = Counts::of(self.stack).await;
         let before = self.stack.snapshot();
         let began = Instant::now();
-        let (seen, client) = (Seen::default(), &self.stack.client);
+        let (seen, client) = (LoadRecord::default(), &self.stack.client);
         let door = tokio::sync::Semaphore::new(BURST_UPLOADS);
         let sent = (0..count).map(|_| async {
             let place = door.acquire().await;
@@ -255,7 +255,7 @@ impl Counts {
     }
 }
 
-async fn until_read(seen: &Seen, count: usize) -> Result<(), Error> {
+async fn until_read(seen: &LoadRecord, count: usize) -> Result<(), Error> {
     let (mut done, mut news) = (seen.done(), Instant::now());
     while done < count {
         tokio::time::sleep(LOOK_EVERY).await;

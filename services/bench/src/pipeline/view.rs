@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use hilum_terminal::Output;
 use serde_json::{Value, json};
 
 use super::super::contents::Kind;
@@ -13,10 +14,9 @@ use super::super::processes::ProcessUse;
 use super::super::statistics::Latencies;
 use super::Measured;
 use super::duplicates::{Duplicates, Pair};
-use hilum_terminal::Output;
 
 /// All that was measured.
-pub(super) struct Outcome {
+pub(super) struct PipelineOutcome {
     /// `None` for a burst.
     pub(super) users: Option<u16>,
     pub(super) kinds: BTreeMap<Kind, usize>,
@@ -32,7 +32,7 @@ pub(super) struct Outcome {
     pub(super) ideals: Vec<IdealOutcome>,
 }
 
-impl Outcome {
+impl PipelineOutcome {
     fn images_per_s(&self) -> f64 {
         self.measured.read.len() as f64 / self.measured.wall.as_secs_f64()
     }
@@ -151,7 +151,7 @@ impl Outcome {
         lines
     }
 
-    /// For programs.
+    /// The outcome as one JSON object.
     pub(super) fn object(&self) -> Value {
         let kinds: BTreeMap<_, _> = self.kinds.iter().map(|(kind, count)| (kind.as_str(), count)).collect();
         let pair = |pair: &Pair| {

@@ -8,13 +8,13 @@ use hilum_events::{
     Sha256Digest, Site, StoredImage, StudyId,
 };
 use hilum_models::ModelFolder;
+use hilum_terminal::Output;
 use jiff::Timestamp;
 
 use super::super::images::SITE;
 use super::super::temporary::Temporary;
 use super::CONSUMER;
 use crate::error::Error;
-use hilum_terminal::Output;
 
 /// Appends on their way at a time.
 const APPENDS_AT_ONCE: usize = 64;

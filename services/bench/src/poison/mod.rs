@@ -10,19 +10,19 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use hilum_servers::wait_until;
+use hilum_terminal::Output;
 
 use self::messages::Poison;
-use self::view::Outcome;
+use self::view::PoisonOutcome;
 use super::contents::{Contents, Kind};
-use super::images::Hospital;
+use super::images::Sender;
 use super::statistics::Latencies;
 use super::temporary::{Temporary, TemporaryArgs, on_temporary_stack};
 use super::worker_metrics::forward_passes;
 use crate::error::Error;
 use crate::result_writer::ResultWriter;
-use hilum_terminal::Output;
 
-/// What `--help` says.
+/// What `--help` shows.
 pub(super) const ABOUT: &str = "\
 Good images beside 10,000 messages that fail again and again; exit code 1 if these slow them too much
 
@@ -81,7 +81,7 @@ pub(super) async fn run(args: PoisonArgs, writer: ResultWriter) -> Result<ExitCo
     let stack = args.stack.reporting_soon().with_patient_door();
     let measured = on_temporary_stack(&stack, output, async |stack: &Temporary| {
         let contents = stack.warm_up(contents, output).await?;
-        Box::pin(Bench { args: &args, stack, contents, output }.measure()).await
+        Box::pin(Measurement { args: &args, stack, contents, output }.measure()).await
     });
     let outcome = Box::pin(measured).await?;
     outcome.show(output);
@@ -89,7 +89,7 @@ pub(super) async fn run(args: PoisonArgs, writer: ResultWriter) -> Result<ExitCo
     Ok(if outcome.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-struct Bench<'a> {
+struct Measurement<'a> {
     args: &'a PoisonArgs,
     stack: &'a Temporary,
     contents: Contents,
@@ -102,8 +102,8 @@ struct Burst {
     first_pass: Duration,
 }
 
-impl Bench<'_> {
-    async fn measure(self) -> Result<Outcome, Error> {
+impl Measurement<'_> {
+    async fn measure(self) -> Result<PoisonOutcome, Error> {
         let forwards = forward_passes(&self.stack.state).await;
         let unloaded = self.steadily("unloaded").await?;
         let alone = self.burst(&mut Poison::none()).await?.latencies;
@@ -111,7 +111,7 @@ impl Bench<'_> {
         let behind = self.burst_behind(&mut poison).await?;
         let (cycling, storm) = self.while_they_cycle(&poison).await?;
         let all_forwards = forward_passes(&self.stack.state).await;
-        Ok(Outcome {
+        Ok(PoisonOutcome {
             poisoned: self.args.poisoned,
             gap: self.gap(),
             untrained: self.stack.state.untrained,
@@ -128,7 +128,7 @@ impl Bench<'_> {
 
     async fn steadily(&self, what: &'static str) -> Result<Latencies, Error> {
         let bar = self.output.progress(self.images(), what);
-        let latencies = self.hospital().send_steadily(self.images(), self.gap(), &bar).await;
+        let latencies = self.sender().send_steadily(self.images(), self.gap(), &bar).await;
         bar.finish_and_clear();
         latencies
     }
@@ -162,18 +162,18 @@ impl Bench<'_> {
 
     /// Fills the queue while the workers are held, the poisoned messages first; then lets them go.
     async fn burst(&self, poison: &mut Poison) -> Result<Burst, Error> {
-        let (stack, hospital) = (self.stack, self.hospital());
+        let (stack, sender) = (self.stack, self.sender());
         self.until_queue(|queued| queued == 0, "the queue did not empty").await?;
         let held = stack.hold_workers();
         poison.append(stack, self.output).await?;
-        let sent = hospital.send_at_once(self.images()).await?;
+        let sent = sender.send_at_once(self.images()).await?;
         let all = u64::from(poison.wanted) + sent.len() as u64;
         self.until_queue(|queued| queued >= all, "the queue did not fill").await?;
         let began = Instant::now();
         drop(held);
         let bar = self.output.progress(sent.len(), "at once");
         let (latencies, first_pass) =
-            tokio::try_join!(hospital.all_read(sent, began, &bar), self.first_pass(poison, began))?;
+            tokio::try_join!(sender.all_read(sent, began, &bar), self.first_pass(poison, began))?;
         bar.finish_and_clear();
         Ok(Burst { latencies, first_pass })
     }
@@ -203,8 +203,8 @@ impl Bench<'_> {
         if reached.await { Ok(()) } else { Err(Error::Unmeasured(otherwise.to_owned())) }
     }
 
-    fn hospital(&self) -> Hospital<'_> {
-        Hospital { client: &self.stack.client, contents: &self.contents }
+    fn sender(&self) -> Sender<'_> {
+        Sender { client: &self.stack.client, contents: &self.contents }
     }
 
     fn images(&self) -> usize {

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
+use hilum_terminal::Output;
 use serde_json::{Value, json};
 
 use super::super::statistics::{Latencies, ratio};
-use hilum_terminal::Output;
 
 /// How many times the unloaded p95 is promised at most.
 const PROMISED_RATIO: f64 = 3.0;
 
 /// All that was measured.
-pub(super) struct Outcome {
+pub(super) struct PoisonOutcome {
     pub(super) poisoned: u32,
     pub(super) gap: Duration,
     pub(super) untrained: bool,
@@ -30,7 +30,7 @@ pub(super) struct Outcome {
     pub(super) forwards: Option<u64>,
 }
 
-impl Outcome {
+impl PoisonOutcome {
     /// Whether the promise was kept, and not merely because nothing failed any more.
     pub(super) fn holds(&self) -> bool {
         self.p95_ratio().is_some_and(|ratio| ratio <= PROMISED_RATIO)
@@ -95,7 +95,7 @@ impl Outcome {
         )
     }
 
-    /// For programs.
+    /// The outcome as one JSON object.
     pub(super) fn object(&self) -> Value {
         json!({
             "benchmark": "poison",
@@ -133,9 +133,9 @@ fn of(latencies: &Latencies) -> Value {
 mod tests {
     use super::*;
 
-    fn outcome(cycling_ms: Option<u64>) -> Outcome {
+    fn outcome(cycling_ms: Option<u64>) -> PoisonOutcome {
         let of_ms = |ms| Latencies::of(vec![Duration::from_millis(ms)]).unwrap();
-        Outcome {
+        PoisonOutcome {
             poisoned: 10,
             gap: Duration::from_millis(250),
             untrained: true,
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn images_that_the_model_did_not_see_are_told_of() {
-        let with = |forwards| Outcome { forwards, ..outcome(Some(100)) };
+        let with = |forwards| PoisonOutcome { forwards, ..outcome(Some(100)) };
         assert!(with(Some(3)).is_not_of_readings());
         assert!(!with(Some(4)).is_not_of_readings() && !with(None).is_not_of_readings());
     }

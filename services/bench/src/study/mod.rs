@@ -10,8 +10,9 @@ use clap::Args;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use hilum_events::{Event, Priority, ReportIssued, Site, StudyId, all_reports_filter};
 use hilum_log::Follower;
+use hilum_terminal::Output;
 
-use self::view::{Outcome, Round, Workers};
+use self::view::{Round, StudyOutcome, Workers};
 use super::contents::Contents;
 use super::images::SITE;
 use super::load::upload_as;
@@ -21,9 +22,8 @@ use super::temporary::{Temporary, TemporaryArgs, Variant, on_temporary_stacks};
 use super::worker_metrics::forward_passes;
 use crate::error::Error;
 use crate::result_writer::ResultWriter;
-use hilum_terminal::Output;
 
-/// What `--help` says.
+/// What `--help` shows.
 pub(super) const ABOUT: &str = "\
 How long a study of many images takes with as many workers, and with one; exit code 1 if more than promised
 
@@ -74,7 +74,7 @@ pub(super) async fn run(args: StudyArgs, writer: ResultWriter) -> Result<ExitCod
         }
         _ => Err(Error::Unmeasured("there are not two stacks".to_owned())),
     });
-    let outcome = Outcome { workers: Box::pin(measured).await?, reading: args.simulated.reading() };
+    let outcome = StudyOutcome { workers: Box::pin(measured).await?, reading: args.simulated.reading() };
     outcome.show(output);
     writer.object(&outcome.object())?;
     Ok(if outcome.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

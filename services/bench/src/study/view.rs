@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use hilum_terminal::Output;
 use serde_json::{Value, json};
 
 use super::super::statistics::{Latencies, ratio};
-use hilum_terminal::Output;
 
 /// Times one reading, with as many workers as images.
 const PROMISED_OF_PARALLEL: f64 = 1.3;
@@ -30,7 +30,7 @@ pub(super) struct Workers {
 }
 
 /// As many workers as images, then one.
-pub(super) struct Outcome {
+pub(super) struct StudyOutcome {
     pub(super) workers: [Workers; 2],
     pub(super) reading: Duration,
 }
@@ -67,7 +67,7 @@ impl Workers {
     }
 }
 
-impl Outcome {
+impl StudyOutcome {
     /// Whether both promises were kept.
     pub(super) fn holds(&self) -> bool {
         self.workers.iter().all(|workers| workers.holds(self.reading))
@@ -113,7 +113,7 @@ impl Outcome {
         ]
     }
 
-    /// For programs.
+    /// The outcome as one JSON object.
     pub(super) fn object(&self) -> Value {
         let ms = |duration: Duration| duration.as_secs_f64() * 1000.0;
         let workers = self.workers.iter().map(|workers| {
@@ -165,7 +165,7 @@ mod tests {
     fn what_was_not_read_holds_nothing() {
         assert!(!Workers { forwards: Some(16), ..workers(17, 100) }.holds(READING));
         assert!(!Workers { rounds: Vec::new(), ..workers(17, 100) }.holds(READING));
-        let outcome = Outcome { workers: [workers(17, 100), workers(1, 5000)], reading: READING };
+        let outcome = StudyOutcome { workers: [workers(17, 100), workers(1, 5000)], reading: READING };
         assert!(!outcome.holds(), "both are to hold");
     }
 }

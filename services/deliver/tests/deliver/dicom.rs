@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject, mem::InMemElement};
+use hilum_archives::{Orthanc, Storescp};
 use hilum_deliver::{DicomSettings, Protocol, SendError, Transport};
 use hilum_events::MediaType;
 use hilum_reports::Summary;
-use hilum_servers::{Orthanc, Storescp, TestFolder, free_port};
+use hilum_servers::{TestFolder, free_port};
 
 use crate::bench::Bench;
 use crate::protocols::{here, shipment, stow, target};

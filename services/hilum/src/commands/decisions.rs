@@ -5,12 +5,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use hilum_terminal::Output;
 use serde_json::Value;
 use tokio::time::MissedTickBehavior;
 
 use super::operator::operator;
 use crate::error::Error;
-use hilum_terminal::Output;
 
 #[derive(Debug, Args)]
 pub(super) struct DecisionArgs {
@@ -48,7 +48,7 @@ pub(super) struct Told {
     pub(super) object: Value,
 }
 
-/// How many of which.
+/// How many decisions ended in which way.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) decided: usize,
@@ -62,7 +62,7 @@ impl Tally {
     }
 }
 
-/// Who decides, as was said, or who runs this.
+/// The name of the person who decides: the one that was given, else that of the user who runs this command.
 pub(super) fn who(by: Option<&String>) -> Result<String, Error> {
     by.cloned().or_else(operator).ok_or_else(|| Error::Usage("say who you are: --by NAME".to_owned()))
 }

@@ -6,6 +6,10 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use hilum_client::{Client, ReportFormat, ReportQuery, Tags};
+use hilum_client::{Plan, Sent, samples, submit};
+use hilum_stack::{StackState, StateFolder, UpSettings};
+use hilum_terminal::Output;
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -13,10 +17,6 @@ use super::report::{fetch, write};
 use crate::error::Error;
 use crate::news::Narrator;
 use crate::submission_view::{Bars, show};
-use hilum_client::{Client, ReportFormat, ReportQuery, Tags};
-use hilum_client::{Plan, Sent, samples, submit};
-use hilum_stack::{StackState, StateFolder, UpSettings};
-use hilum_terminal::Output;
 
 const SITE: &str = "demo";
 /// What a reading may take on a slow machine, with many before it.

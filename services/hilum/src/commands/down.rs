@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use hilum_terminal::Output;
 use serde_json::json;
 
 use super::StateArgs;
 use crate::error::Error;
 use crate::news::Narrator;
-use hilum_terminal::Output;
 
 #[derive(Debug, Args)]
 pub(super) struct DownArgs {

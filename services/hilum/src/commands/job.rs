@@ -7,15 +7,15 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
+use hilum_client::{Client, Job, JobStatus, Reading};
+use hilum_terminal::Output;
 use serde_json::json;
 
 use self::retry::RetryArgs;
 use self::take_out::TakeOutArgs;
 use super::StackArgs;
-use super::wait::Wait;
+use super::duration::duration;
 use crate::error::Error;
-use hilum_client::{Client, Job, JobStatus, Reading};
-use hilum_terminal::Output;
 
 /// What one request waits.
 const WAIT: Duration = Duration::from_secs(30);
@@ -29,8 +29,8 @@ pub(super) struct JobArgs {
     #[arg(required = true)]
     id: Option<String>,
     /// How long to wait for its end, such as 30s
-    #[arg(long)]
-    wait: Option<Wait>,
+    #[arg(long, value_parser = duration)]
+    wait: Option<Duration>,
     #[command(flatten)]
     stack: StackArgs,
 }
@@ -56,7 +56,7 @@ pub(super) async fn run(args: &JobArgs, output: Output) -> Result<ExitCode, Erro
 
 async fn show(args: &JobArgs, id: &str, output: Output) -> Result<ExitCode, Error> {
     let client = args.stack.client()?;
-    let job = followed(&client, id, args.wait.map_or(Duration::ZERO, |wait| wait.0)).await?;
+    let job = followed(&client, id, args.wait.unwrap_or_default()).await?;
     let reading = match job.status {
         JobStatus::Completed => Some(client.reading(id, None).await?),
         _ => None,

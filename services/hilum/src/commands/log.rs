@@ -3,14 +3,14 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use hilum_client::Client;
 use hilum_events::{LogLossAccepted, LostFact};
+use hilum_terminal::Output;
 
 use super::StackArgs;
 use super::decisions::who;
 use super::study::cell;
 use crate::error::Error;
-use hilum_client::Client;
-use hilum_terminal::Output;
 
 #[derive(Debug, Args)]
 pub(super) struct LogArgs {

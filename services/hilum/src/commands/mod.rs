@@ -5,6 +5,7 @@ mod demo;
 mod dlq;
 mod doctor;
 mod down;
+mod duration;
 mod job;
 mod log;
 mod operator;
@@ -15,17 +16,16 @@ mod study;
 mod submit;
 mod sweep;
 mod up;
-mod wait;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-
-use crate::error::Error;
 use hilum_client::Client;
 use hilum_stack::StateFolder;
 use hilum_terminal::{Output, PassedOn};
+
+use crate::error::Error;
 
 /// What was typed.
 #[derive(Debug, Parser)]

@@ -1,11 +1,11 @@
-//! Who types: the name that stands beside an operator's decision when none was given.
+//! The name of the person who types, which stands beside an operator's decision when none was given.
 
 use nix::unistd::{User, getuid};
 
 /// The name of this machine, on Linux.
 const HOST_NAME_FILE: &str = "/proc/sys/kernel/hostname";
 
-/// Who runs this, as user@host.
+/// The user who runs this command, as user@host.
 pub(super) fn operator() -> Option<String> {
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let known = || User::from_uid(getuid()).ok().flatten().map(|user| user.name);

@@ -5,13 +5,13 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use hilum_client::{Client, FetchedReport, ReportFormat, ReportLanguage, ReportQuery};
+use hilum_terminal::Output;
 use serde_json::json;
 
 use super::StackArgs;
-use super::wait::Wait;
+use super::duration::duration;
 use crate::error::Error;
-use hilum_client::{Client, FetchedReport, ReportFormat, ReportLanguage, ReportQuery};
-use hilum_terminal::Output;
 
 /// What one request waits.
 const WAIT: Duration = Duration::from_secs(30);
@@ -36,8 +36,8 @@ pub(super) struct ReportArgs {
     #[arg(long)]
     site: Option<String>,
     /// How long to wait for it
-    #[arg(long, default_value = "30s")]
-    wait: Wait,
+    #[arg(long, default_value = "30s", value_parser = duration)]
+    wait: Duration,
     #[command(flatten)]
     stack: StackArgs,
 }
@@ -57,7 +57,7 @@ pub(super) async fn run(args: &ReportArgs, output: Output) -> Result<ExitCode, E
         language: args.lang,
         part: 1,
     };
-    let report = fetch(&client, query, args.wait.0).await?;
+    let report = fetch(&client, query, args.wait).await?;
     let Some(file) = file else {
         output.bytes(&report.bytes);
         return Ok(ExitCode::SUCCESS);
@@ -66,7 +66,7 @@ pub(super) async fn run(args: &ReportArgs, output: Output) -> Result<ExitCode, E
     for part in 2..=report.parts {
         // Of the same revision, whatever was issued meanwhile.
         let query = ReportQuery { part, revision: report.revision.or(args.revision), ..query };
-        let report = fetch(&client, query, args.wait.0).await?;
+        let report = fetch(&client, query, args.wait).await?;
         write(&numbered(file, part), &report, format, output)?;
     }
     Ok(ExitCode::SUCCESS)

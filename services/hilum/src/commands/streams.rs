@@ -4,12 +4,12 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use hilum_log::{Drift, Log, UnavailableError, apply_definitions_knowing, drift};
+use hilum_stack::{connect, floors_in, nats_error};
+use hilum_terminal::Output;
 use serde_json::json;
 
 use super::StateArgs;
 use crate::error::Error;
-use hilum_stack::{connect, floors_in, nats_error};
-use hilum_terminal::Output;
 
 /// What is done about a log that is not there. Whatever would make it anew would make it empty.
 pub(super) const RESTORE_LOG: &str = "restore the stream EVENTS, or the folder of nats-server, from a copy; until then start \

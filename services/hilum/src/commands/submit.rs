@@ -5,14 +5,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use hilum_client::Tags;
+use hilum_client::{Plan, files_in, submit};
 use hilum_events::Priority;
+use hilum_terminal::Output;
 
 use super::StackArgs;
 use crate::error::Error;
 use crate::submission_view::{Bars, show};
-use hilum_client::Tags;
-use hilum_client::{Plan, files_in, submit};
-use hilum_terminal::Output;
 
 /// The service takes more at a time, but it is not alone in sending.
 const UPLOADS_AT_ONCE: usize = 8;

@@ -4,11 +4,11 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Command, ExitCode};
 
 use clap::Args;
+use hilum_stack::sibling;
+use hilum_terminal::Output;
 
 use super::StateArgs;
 use crate::error::Error;
-use hilum_stack::sibling;
-use hilum_terminal::Output;
 
 #[derive(Debug, Args)]
 pub(super) struct SweepArgs {

@@ -4,13 +4,13 @@ use std::process::ExitCode;
 
 use clap::Args;
 use hilum_sites::Sites;
+use hilum_stack::{StateFolder, Up, UpSettings};
+use hilum_terminal::Output;
 use serde_json::json;
 
 use super::StateArgs;
 use crate::error::Error;
 use crate::news::Narrator;
-use hilum_stack::{StateFolder, Up, UpSettings};
-use hilum_terminal::Output;
 
 #[derive(Debug, Args)]
 pub(super) struct UpArgs {

@@ -10,7 +10,7 @@ use clap::Args;
 use hilum_models::{Architecture, ModelFolder, demo::write_demo};
 use serde::Serialize;
 
-use super::Form;
+use super::ResultWriter;
 use super::comparison::{Comparison, median};
 use super::engine_view::show;
 use super::peak::operations_per_s;
@@ -59,7 +59,7 @@ pub(super) struct EngineArgs {
 
 /// What was measured.
 #[derive(Debug, Serialize)]
-pub(super) struct Outcome {
+pub(super) struct EngineOutcome {
     benchmark: &'static str,
     pub(super) cores: usize,
     pub(super) batches: Vec<NonZeroUsize>,
@@ -104,7 +104,7 @@ pub(super) struct Measured {
     pub(super) best_images_per_s: f64,
     /// Of a large matrix product, floating-point operations per second.
     pub(super) peak_operations_per_s: f64,
-    /// Of the best throughput in the peak; `None` for a network whose operations nobody has counted.
+    /// The best throughput as a share of the peak, 0 to 1; `None` for a network whose operations nobody has counted.
     pub(super) share_of_peak: Option<f64>,
     pub(super) largest_logit_difference: Option<f32>,
     /// Within the bounds of its arithmetic on the golden cases; `None` if there are none.
@@ -125,7 +125,7 @@ impl Row {
     }
 }
 
-pub(super) fn run(args: &EngineArgs, form: &Form, out: &mut dyn Write) -> anyhow::Result<()> {
+pub(super) fn run(args: &EngineArgs, writer: &ResultWriter, out: &mut dyn Write) -> anyhow::Result<()> {
     args.engine.use_libraries();
     let made = tempfile::tempdir()?;
     let folder = match &args.model {
@@ -137,7 +137,7 @@ pub(super) fn run(args: &EngineArgs, form: &Form, out: &mut dyn Write) -> anyhow
     let pytorch = args.pytorch.as_ref().map(prepare).transpose()?;
     let pytorch_once = || pytorch.as_ref().map(Pytorch::run).transpose();
     let before = pytorch_once()?;
-    let mut outcome = Outcome {
+    let mut outcome = EngineOutcome {
         benchmark: "engine",
         cores: cores.get(),
         batches: args.batches.clone(),
@@ -159,7 +159,7 @@ pub(super) fn run(args: &EngineArgs, form: &Form, out: &mut dyn Write) -> anyhow
     }
     let runs: Vec<_> = [before, pytorch_once()?].into_iter().flatten().collect();
     outcome.pytorch = Comparison::of(&runs, cores, outcome.engines.iter().filter_map(Row::proved));
-    form.show(&outcome, out, show)
+    writer.show(&outcome, out, show)
 }
 
 fn measured(folder: &ModelFolder, args: &EngineArgs, settings: &EngineSettings) -> anyhow::Result<Measured> {

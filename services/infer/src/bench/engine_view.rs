@@ -3,13 +3,13 @@
 use std::io::Write;
 
 use super::comparison::Comparison;
-use super::engine::{Measured, Outcome, Trial};
+use super::engine::{EngineOutcome, Measured, Trial};
 
 /// The name of its row.
 const PYTORCH: &str = "PyTorch eager fp32 cpu";
 
 /// One row for each engine, and what there is to say of all.
-pub(super) fn show(outcome: &Outcome, out: &mut dyn Write) -> anyhow::Result<()> {
+pub(super) fn show(outcome: &EngineOutcome, out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "ms per image on {} cores, all replicas at work", outcome.cores)?;
     write!(out, "{:<22} {:>9} {:>8}", "engine", "replicas", "alone")?;
     for batch in &outcome.batches {
@@ -54,7 +54,7 @@ fn write_measured(measured: &Measured, out: &mut dyn Write) -> std::io::Result<(
     )
 }
 
-fn write_pytorch(pytorch: &Comparison, outcome: &Outcome, out: &mut dyn Write) -> std::io::Result<()> {
+fn write_pytorch(pytorch: &Comparison, outcome: &EngineOutcome, out: &mut dyn Write) -> std::io::Result<()> {
     let [single, _] = pytorch.fastest_ms_per_image;
     write!(out, "{PYTORCH:<22} {:>9} {single:>8.1}", format!("1 × {}", pytorch.threads))?;
     for batch in &outcome.batches {

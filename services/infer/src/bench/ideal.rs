@@ -16,7 +16,7 @@ use hilum_models::{ModelFolder, demo::write_demo};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
-use super::Form;
+use super::ResultWriter;
 use crate::choice::chosen::Chosen;
 use crate::choice::options::EngineOptions;
 use crate::choice::select::choose;
@@ -52,7 +52,7 @@ struct Picture {
 
 /// What was measured.
 #[derive(Debug, Serialize)]
-struct Outcome {
+struct IdealOutcome {
     benchmark: &'static str,
     /// Those that can be read.
     files: usize,
@@ -69,7 +69,7 @@ struct Outcome {
     max_batch: usize,
 }
 
-pub(super) fn run(args: &IdealArgs, form: &Form, out: &mut dyn Write) -> anyhow::Result<()> {
+pub(super) fn run(args: &IdealArgs, writer: &ResultWriter, out: &mut dyn Write) -> anyhow::Result<()> {
     args.engine.use_libraries();
     let pictures = pictures_in(&args.images)?;
     let made = tempfile::tempdir()?;
@@ -88,13 +88,13 @@ pub(super) fn run(args: &IdealArgs, form: &Form, out: &mut dyn Write) -> anyhow:
     let (images, took) = runtime.block_on(load(chosen, pictures, preparation, cores, seconds))?;
     (outcome.images, outcome.seconds) = (images, took.as_secs_f64());
     outcome.images_per_s = images as f64 / took.as_secs_f64();
-    form.show(&outcome, out, show)
+    writer.show(&outcome, out, show)
 }
 
-fn describe(chosen: &Chosen, cores: usize) -> Outcome {
+fn describe(chosen: &Chosen, cores: usize) -> IdealOutcome {
     let engine = chosen.engines.first().map(|engine| engine.description());
     let per_image = chosen.pass.as_secs_f64() * 1000.0 / chosen.max_batch.get() as f64;
-    Outcome {
+    IdealOutcome {
         benchmark: "ideal",
         files: 0,
         images: 0,
@@ -180,7 +180,7 @@ impl Shared {
     }
 }
 
-/// The files that can be read, and milliseconds of one by itself on one core, their mean.
+/// The files that can be read, and how long one of them takes alone on one core: the mean, in milliseconds.
 fn alone(pictures: Vec<Picture>, preparation: &Preparation) -> anyhow::Result<(Vec<Picture>, f64)> {
     let (mut readable, mut sum) = (Vec::new(), Duration::ZERO);
     for picture in pictures {
@@ -220,8 +220,8 @@ fn pictures_in(folder: &Path) -> anyhow::Result<Vec<Picture>> {
     Ok(pictures)
 }
 
-fn show(outcome: &Outcome, out: &mut dyn Write) -> anyhow::Result<()> {
-    let Outcome { images_per_s, decode_and_preprocess_ms, forward_ms, engine, cores, .. } = outcome;
+fn show(outcome: &IdealOutcome, out: &mut dyn Write) -> anyhow::Result<()> {
+    let IdealOutcome { images_per_s, decode_and_preprocess_ms, forward_ms, engine, cores, .. } = outcome;
     writeln!(out, "{images_per_s:.1} images/s with {engine} on {cores} cores")?;
     writeln!(
         out,

@@ -15,7 +15,7 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-/// Measurements.
+/// Which measurement, and where its outcome goes.
 #[derive(Debug, Args)]
 pub struct BenchArgs {
     /// Write the JSON object to this file as well.
@@ -37,12 +37,12 @@ enum Benchmark {
 }
 
 /// How an outcome is shown.
-struct Form {
+struct ResultWriter {
     json: bool,
     save: Option<PathBuf>,
 }
 
-impl Form {
+impl ResultWriter {
     /// As `text` says it or as JSON; and as JSON into a file, if one was named.
     fn show<T: Serialize>(
         &self,
@@ -67,10 +67,10 @@ impl Form {
 /// # Errors
 /// A file, the model or an engine can't be used.
 pub fn run(args: &BenchArgs, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
-    let form = &Form { json, save: args.save.clone() };
+    let writer = &ResultWriter { json, save: args.save.clone() };
     match &args.benchmark {
-        Benchmark::Engine(engine_args) => engine::run(engine_args, form, out),
-        Benchmark::Ideal(ideal_args) => ideal::run(ideal_args, form, out),
-        Benchmark::Preprocess(preprocess_args) => preprocess::run(preprocess_args, form, out),
+        Benchmark::Engine(engine_args) => engine::run(engine_args, writer, out),
+        Benchmark::Ideal(ideal_args) => ideal::run(ideal_args, writer, out),
+        Benchmark::Preprocess(preprocess_args) => preprocess::run(preprocess_args, writer, out),
     }
 }

@@ -12,7 +12,7 @@ use hilum_imaging::bench::{File, FileCost, Isolation, StageCost, isolation};
 use hilum_imaging::{DecodeError, DecoderConfig, DecoderPool, Preparation};
 use serde::Serialize;
 
-use super::Form;
+use super::ResultWriter;
 
 /// Where the sample images lie in a checkout.
 const SAMPLES: &str = "tests/data/images";
@@ -55,7 +55,7 @@ struct Line {
 }
 
 #[derive(Debug, Serialize)]
-struct Outcome {
+struct PreprocessOutcome {
     benchmark: &'static str,
     preparation: String,
     repeats: usize,
@@ -66,7 +66,7 @@ struct Outcome {
     isolation: Isolation,
 }
 
-pub(super) fn run(args: &PreprocessArgs, form: &Form, out: &mut dyn Write) -> anyhow::Result<()> {
+pub(super) fn run(args: &PreprocessArgs, writer: &ResultWriter, out: &mut dyn Write) -> anyhow::Result<()> {
     let folder = match &args.images {
         Some(folder) => folder.clone(),
         None => samples_of_checkout()
@@ -74,10 +74,10 @@ pub(super) fn run(args: &PreprocessArgs, form: &Form, out: &mut dyn Write) -> an
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(measure(args, &folder))?;
-    form.show(&outcome, out, show)
+    writer.show(&outcome, out, show)
 }
 
-async fn measure(args: &PreprocessArgs, folder: &Path) -> anyhow::Result<Outcome> {
+async fn measure(args: &PreprocessArgs, folder: &Path) -> anyhow::Result<PreprocessOutcome> {
     let mut config = DecoderConfig::sibling()?;
     config.size = args.cores.get();
     // All repetitions of one file together take as long as one file may.
@@ -107,7 +107,15 @@ async fn measure(args: &PreprocessArgs, folder: &Path) -> anyhow::Result<Outcome
     let isolation = isolation(&config, read.into(), preparation, rounds).await?;
     let (repeats, cores) = (args.repeats.get(), args.cores.get());
     let benchmark = "preprocess";
-    Ok(Outcome { benchmark, preparation: preparation.id(), repeats, cores, files: lines, refused, isolation })
+    Ok(PreprocessOutcome {
+        benchmark,
+        preparation: preparation.id(),
+        repeats,
+        cores,
+        files: lines,
+        refused,
+        isolation,
+    })
 }
 
 fn line(file: String, kind: String, file_bytes: usize, cost: &FileCost) -> Line {
@@ -178,8 +186,8 @@ fn files_in(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn show(outcome: &Outcome, out: &mut dyn Write) -> anyhow::Result<()> {
-    let Outcome { preparation, repeats, cores, files, refused, isolation, .. } = outcome;
+fn show(outcome: &PreprocessOutcome, out: &mut dyn Write) -> anyhow::Result<()> {
+    let PreprocessOutcome { preparation, repeats, cores, files, refused, isolation, .. } = outcome;
     let width = files.iter().map(|line| line.file.len()).max().unwrap_or(0);
     let heads = ["decode", "digest", "preprocess", "total"];
     write!(out, "{:width$}  {:19}  {:>13}  {:>4}  {:>8}", "file", "kind", "size", "bits", "KiB")?;

@@ -8,12 +8,12 @@ use crate::engine::openvino;
 use crate::engine::settings::{Choice, DeviceChoice, EngineKind, EngineSettings, Precision};
 use crate::engine::tch;
 
-/// What was asked for.
+/// What the settings leave open, and what they fix.
 #[derive(Debug, Clone)]
 pub struct Wanted {
-    /// What computes.
+    /// Which library computes.
     pub engine: Choice<EngineKind>,
-    /// Where; by itself the first CUDA device if there is one, else the processor.
+    /// Where it computes; if that is left open, on the first CUDA device, or on the processor where there is none.
     pub device: Choice<DeviceChoice>,
     /// In which arithmetic.
     pub precision: Choice<Precision>,
@@ -77,7 +77,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// This one.
+    /// What this machine can do.
     pub(crate) fn here() -> Self {
         let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         Self { has_bf16: has_bf16(&cpuinfo), has_cuda: tch::has_cuda(0), openvino: openvino::is_available() }
@@ -91,8 +91,8 @@ pub(crate) struct Possibility {
     pub(crate) obstacle: Option<String>,
 }
 
-/// Every engine that was not excluded by what is wanted, fastest first. One that was asked for in every respect is
-/// never held up here: if it does not work, loading it tells why.
+/// The engines that the settings allow, the fastest first. An engine that the settings fix in every respect is never
+/// ruled out here: if it does not work, loading it says why.
 pub(crate) fn candidates(wanted: &Wanted, machine: &Machine) -> Vec<Possibility> {
     if let Some(kind @ EngineKind::Simulated(_)) = wanted.engine.only() {
         let settings = settings(wanted, kind, DeviceChoice::Cpu, Precision::Fp32);

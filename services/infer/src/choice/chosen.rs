@@ -1,9 +1,10 @@
 //! What came out of the choice of an engine: the one that reads, and what became of every other. Chooses nothing.
 
-use hilum_models::ModelError;
-use serde::Serialize;
 use std::num::NonZeroUsize;
 use std::time::Duration;
+
+use hilum_models::ModelError;
+use serde::Serialize;
 
 use crate::choice::self_check::CheckReport;
 use crate::engine::Engine;
@@ -14,7 +15,7 @@ use crate::engine::settings::EngineSettings;
 pub struct Chosen {
     /// Over the same weights, one for each forward pass at a time; at least one.
     pub engines: Vec<Box<dyn Engine>>,
-    /// What they are.
+    /// How all of them were loaded.
     pub settings: EngineSettings,
     /// Images in one forward pass.
     pub max_batch: NonZeroUsize,

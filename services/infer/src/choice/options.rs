@@ -58,7 +58,7 @@ impl EngineOptions {
         }
     }
 
-    /// As the choice of an engine wants it.
+    /// The options in the terms of the choice of an engine.
     pub fn wanted(&self) -> Wanted {
         let simulation = Simulation {
             time_per_image: Duration::from_millis(self.simulated_ms),

@@ -1,8 +1,9 @@
 //! Copies of an engine over the same weights: as many as were asked for, or as fit into the memory. The memory of a
 //! copy is measured, unless the engine only pretends to take it.
 
-use hilum_models::ModelFolder;
 use std::num::NonZeroUsize;
+
+use hilum_models::ModelFolder;
 
 use crate::choice::calibrate::measure;
 use crate::choice::candidates::Wanted;

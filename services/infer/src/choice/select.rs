@@ -1,9 +1,10 @@
 //! Chooses the engine of a process: whatever proves itself on the golden cases and is fastest on this machine, in as
 //! many replicas as its cores and its memory allow. Says what became of every engine that came into question.
 
-use hilum_models::ModelFolder;
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
+
+use hilum_models::ModelFolder;
 
 use crate::choice::calibrate::{CPU_BATCHES, CUDA_BATCHES, Pace, best_batch, calibrate, measure};
 use crate::choice::candidates::{Machine, Possibility, Wanted, candidates};

@@ -33,7 +33,7 @@ pub struct CheckReport {
     pub largest_probability_difference: f32,
     /// Over all cells of all expected maps.
     pub largest_map_difference: f32,
-    /// Of the scores that follow from the expected logits: tells labels and thresholds that were changed.
+    /// Largest difference of a score that follows from the expected logits: above 0 when labels or thresholds were changed.
     pub largest_score_difference: f32,
     /// Largest accepted difference of a logit.
     pub logit_tolerance: f32,
@@ -80,9 +80,9 @@ pub enum CheckError {
     /// A golden case could not be read by the model.
     #[error("the model failed on the golden case {case}")]
     Forward {
-        /// Its name.
+        /// The name of the case.
         case: String,
-        /// Why.
+        /// What the engine says.
         source: EngineError,
     },
     /// The engine gives no maps, or smaller ones.

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// What computes.
+/// The library that computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EngineKind {
     /// libtorch; reads every kind of model folder.
@@ -123,11 +123,11 @@ impl FromStr for Precision {
 /// How an engine computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EngineSettings {
-    /// What computes.
+    /// The library that computes.
     pub kind: EngineKind,
     /// Where it computes.
     pub device: DeviceChoice,
-    /// In which arithmetic.
+    /// The arithmetic of convolutions.
     pub precision: Precision,
     /// Threads of one forward pass.
     pub threads: NonZeroUsize,

@@ -11,15 +11,12 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use hilum_events::{Priority, Site};
+use hilum_imaging::OVERTAKEN_FOR_AT_MOST;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::engine::{EngineError, Output};
 
-/// A routine image that waited longer is not overtaken any more: its handling has a limit of time, and it must not fail
-/// because others never cease to be more urgent.
-const OVERTAKEN_FOR_AT_MOST: Duration = Duration::from_secs(120);
-
-/// Bounds of batching.
+/// How many images a batch may have, how long it may wait for them, and how many may wait for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchSettings {
     /// Most images in one forward pass.

@@ -113,7 +113,7 @@ fn count_time(spent_on: &'static str, time: Duration) {
     metrics::counter!("hilum_infer_thread_time_us_total", "spent_on" => spent_on).increment(time_us);
 }
 
-/// Whoever asked may have gone meanwhile; then nobody needs the answer.
+/// The caller may have gone meanwhile; then nobody needs the answer.
 fn answer(job: Job, output: Result<Output, EngineError>) {
     let _ = job.reply.send(output);
 }

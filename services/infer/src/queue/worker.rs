@@ -100,7 +100,7 @@ impl ModelWorker {
         self.threads.iter().all(|(thread, _)| !thread.is_finished())
     }
 
-    /// What computes.
+    /// What computes, for the record of each reading.
     pub fn description(&self) -> &EngineDescription {
         &self.description
     }

@@ -48,7 +48,7 @@ impl Engine for Scripted {
 }
 
 /// The service with a scripted engine, and all it needs.
-struct Bench {
+struct Fixture {
     _folder: TestFolder,
     _nats: NatsServer,
     log: Log,
@@ -60,7 +60,7 @@ struct Bench {
     working: JoinHandle<()>,
 }
 
-impl Bench {
+impl Fixture {
     /// The images get the outputs in this order.
     async fn new(outputs: impl FnOnce(usize) -> Vec<Output>) -> Self {
         let decoders = DecoderConfig::sibling().expect("hilum-decoder is built with hilum-imaging");
@@ -163,7 +163,7 @@ fn output(labels: usize) -> Output {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_model_can_not_have_said_is_parked_with_its_reason_and_never_published() {
-    let bench = Bench::new(|labels| {
+    let fixture = Fixture::new(|labels| {
         let mut outputs = vec![output(labels); 4];
         outputs[0].logits[3] = f32::NAN;
         outputs[1].logits.pop();
@@ -174,64 +174,67 @@ async fn what_the_model_can_not_have_said_is_parked_with_its_reason_and_never_pu
     for (number, why) in
         [(1, "the logit NaN for"), (2, "no finding of"), (3, "a value that is not a finite number")]
     {
-        let seq = bench.ask(number).await;
-        let reason = bench.parked(number, seq).await;
+        let seq = fixture.ask(number).await;
+        let reason = fixture.parked(number, seq).await;
         assert!(reason.contains(why) && reason.contains("hilum model check"), "{reason}");
-        assert!(!bench.is_read(number).await);
+        assert!(!fixture.is_read(number).await);
     }
     // What is wrong with one image is no reason to stop.
-    bench.ask(4).await;
-    assert!(wait_until(LIMIT, || bench.is_read(4)).await);
-    bench.stop().await;
+    fixture.ask(4).await;
+    assert!(wait_until(LIMIT, || fixture.is_read(4)).await);
+    fixture.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_image_that_can_not_be_read_is_failed_with_who_says_so() {
-    let bench = Bench::new(|_| Vec::new()).await;
+    let fixture = Fixture::new(|_| Vec::new()).await;
     let mut cut = picture(1);
     cut.truncate(cut.len() / 2);
-    bench.ask_for(1, cut, bench.model.identity.clone()).await;
+    fixture.ask_for(1, cut, fixture.model.identity.clone()).await;
     let filter = failed_filter(samples::reading_id(&content(1)), 1);
-    assert!(wait_until(LIMIT, || async { bench.log.last(&filter).await.unwrap().is_some() }).await);
-    let told = bench.log.last(&filter).await.unwrap().unwrap();
+    assert!(wait_until(LIMIT, || async { fixture.log.last(&filter).await.unwrap().is_some() }).await);
+    let told = fixture.log.last(&filter).await.unwrap().unwrap();
     let Event::InferenceFailed(failed) = &told.envelope().unwrap().event else { panic!("{told:?}") };
     let reader = failed.reader.as_ref().unwrap();
-    assert_eq!((reader.release.as_str(), &reader.model), (env!("CARGO_PKG_VERSION"), &bench.model.identity));
-    bench.stop().await;
+    assert_eq!(
+        (reader.release.as_str(), &reader.model),
+        (env!("CARGO_PKG_VERSION"), &fixture.model.identity)
+    );
+    fixture.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_image_for_a_model_that_no_worker_has_waits_for_one_and_costs_no_try() {
-    let bench = Bench::new(|labels| vec![output(labels); 5]).await;
-    let mut next = (*bench.model).clone();
+    let fixture = Fixture::new(|labels| vec![output(labels); 5]).await;
+    let mut next = (*fixture.model).clone();
     next.identity.version = "2".to_owned();
     let next = Arc::new(next);
     let mut seqs = Vec::new();
     for number in 1..=3 {
-        seqs.push(bench.ask_for(number, picture(number), next.identity.clone()).await);
+        seqs.push(fixture.ask_for(number, picture(number), next.identity.clone()).await);
     }
-    let unmet = || async { bench.log.unmet_needs().await.unwrap() };
+    let unmet = || async { fixture.log.unmet_needs().await.unwrap() };
     assert!(wait_until(LIMIT, || async { unmet().await.iter().any(|unmet| unmet.waiting == 3) }).await);
     // The worker with the model of before goes on, though its tries and hands are few.
     for number in [4, 5] {
-        bench.ask(number).await;
-        assert!(wait_until(LIMIT, || bench.is_read(number)).await);
+        fixture.ask(number).await;
+        assert!(wait_until(LIMIT, || fixture.is_read(number)).await);
     }
     let told = unmet().await;
     assert_eq!(told[0].need, format!("model {} version 2", next.identity.name));
-    assert!(bench.log.waits_for(&told[0], seqs[0]).await.unwrap());
+    assert!(fixture.log.waits_for(&told[0], seqs[0]).await.unwrap());
     for (number, seq) in (1..=3).zip(&seqs) {
-        assert!(!bench.is_read(number).await);
-        assert!(bench.log.last(&dead_letter_filter(job_id(number), *seq)).await.unwrap().is_none());
+        assert!(!fixture.is_read(number).await);
+        assert!(fixture.log.last(&dead_letter_filter(job_id(number), *seq)).await.unwrap().is_none());
     }
 
     let shutdown = CancellationToken::new();
-    let worker = tokio::spawn(read_until(bench.log.clone(), (bench.another)(next), shutdown.clone()));
+    let worker = tokio::spawn(read_until(fixture.log.clone(), (fixture.another)(next), shutdown.clone()));
     for number in 1..=3 {
-        assert!(wait_until(LIMIT, || bench.is_read(number)).await, "{:?}", unmet().await);
+        assert!(wait_until(LIMIT, || fixture.is_read(number)).await, "{:?}", unmet().await);
     }
     assert!(wait_until(LIMIT, || async { unmet().await.is_empty() }).await);
     shutdown.cancel();
     worker.await.unwrap();
-    bench.stop().await;
+    fixture.stop().await;
 }

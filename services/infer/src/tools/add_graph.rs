@@ -1,8 +1,9 @@
 //! `model prepare`: writes what the OpenVINO engine needs into a model folder, and shows that it computes the same.
 
+use std::path::Path;
+
 use hilum_models::{Added, Architecture, FileRole, ModelFolder, NewFile, add_file, onnx};
 use serde::Serialize;
-use std::path::Path;
 
 use crate::engine::load_error::LoadError;
 use crate::engine::openvino;

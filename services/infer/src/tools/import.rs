@@ -1,12 +1,13 @@
 //! Turns torchxrayvision's weights, a pickled Python module, into a model folder. Python runs once, here; whoever reads
 //! with the model needs none of it.
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
 use clap::Args;
 use hilum_models::demo::{GOLDEN_INPUTS, GOLDEN_README};
 use hilum_models::{FileRole, Manifest, ModelError, ModelFolder, NewFile, sha256_hex, write_folder};
 use serde::Deserialize;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use crate::tools::python::{Python, PythonError};
 

@@ -7,14 +7,14 @@ mod import;
 mod print;
 mod python;
 
-use clap::Subcommand;
-use hilum_models::{ModelFolder, demo::write_demo};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use add_graph::{Proof, prove, write_graph};
 use check::{CheckOptions, check, check_engine, on_all_cores};
+use clap::Subcommand;
+use hilum_models::{ModelFolder, demo::write_demo};
 use import::{ImportArgs, import};
 use print::Printer;
 

@@ -1,9 +1,10 @@
 //! What the `model` commands say, as text for people or one JSON object. Computes nothing.
 
-use hilum_models::{Added, ModelFolder, ModelIdentity, UNTRAINED_NOTICE};
-use serde::Serialize;
 use std::io::Write;
 use std::path::Path;
+
+use hilum_models::{Added, ModelFolder, ModelIdentity, UNTRAINED_NOTICE};
+use serde::Serialize;
 
 use crate::choice::chosen::Candidate;
 use crate::engine::EngineDescription;

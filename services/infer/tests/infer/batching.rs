@@ -86,14 +86,14 @@ impl Engine for Scripted {
     }
 }
 
-struct Bench {
+struct Fixture {
     worker: Arc<ModelWorker>,
     gate: Sender<()>,
     passes: Passes,
     tasks: JoinSet<(usize, Result<Output, EngineError>)>,
 }
 
-impl Bench {
+impl Fixture {
     fn new(queue_len: usize) -> Self {
         let (gate, wait) = channel();
         let passes = Passes::default();
@@ -145,9 +145,9 @@ fn logit(answer: &Result<Output, EngineError>) -> f32 {
 
 #[tokio::test]
 async fn images_that_queue_up_are_read_in_batches_of_at_most_eight() {
-    let bench = Bench::new(32);
-    let passes = bench.passes.clone();
-    let answers = bench.read(&(1..=20u8).map(f32::from).collect::<Vec<_>>()).await;
+    let fixture = Fixture::new(32);
+    let passes = fixture.passes.clone();
+    let answers = fixture.read(&(1..=20u8).map(f32::from).collect::<Vec<_>>()).await;
     for (number, answer) in answers.iter().enumerate() {
         assert_eq!(logit(answer), number as f32 + 1.0);
     }
@@ -156,45 +156,45 @@ async fn images_that_queue_up_are_read_in_batches_of_at_most_eight() {
 
 #[tokio::test]
 async fn an_image_that_fails_does_not_fail_its_batch() {
-    let answers = Bench::new(32).read(&[1.0, FAIL, 3.0]).await;
+    let answers = Fixture::new(32).read(&[1.0, FAIL, 3.0]).await;
     assert_eq!((logit(&answers[0]), logit(&answers[2])), (1.0, 3.0));
     assert!(matches!(answers[1], Err(EngineError::Forward { .. })));
 }
 
 #[tokio::test]
 async fn an_image_on_which_the_model_panics_does_not_fail_its_batch() {
-    let answers = Bench::new(32).read(&[1.0, 2.0, PANIC, 4.0]).await;
+    let answers = Fixture::new(32).read(&[1.0, 2.0, PANIC, 4.0]).await;
     assert_eq!((logit(&answers[0]), logit(&answers[1]), logit(&answers[3])), (1.0, 2.0, 4.0));
     assert!(matches!(answers[2], Err(EngineError::Panicked)));
 }
 
 #[tokio::test]
 async fn a_full_queue_makes_callers_wait_and_loses_none() {
-    let answers = Bench::new(2).read(&(1..=30u8).map(f32::from).collect::<Vec<_>>()).await;
+    let answers = Fixture::new(2).read(&(1..=30u8).map(f32::from).collect::<Vec<_>>()).await;
     assert!(answers.iter().enumerate().all(|(number, answer)| logit(answer) == number as f32 + 1.0));
 }
 
 #[tokio::test]
 async fn an_urgent_image_is_in_the_next_batch_however_many_wait_inside_and_outside_the_queue() {
-    let mut bench = Bench::new(16);
-    bench.queue_up(&(1..=30u8).map(f32::from).collect::<Vec<_>>()).await;
-    let urgent = bench.worker.announce(Priority::Stat, &Site::default()).submit(vec![99.0]);
-    let (answer, ()) = tokio::join!(urgent, async { drop(bench.gate) });
+    let mut fixture = Fixture::new(16);
+    fixture.queue_up(&(1..=30u8).map(f32::from).collect::<Vec<_>>()).await;
+    let urgent = fixture.worker.announce(Priority::Stat, &Site::default()).submit(vec![99.0]);
+    let (answer, ()) = tokio::join!(urgent, async { drop(fixture.gate) });
     assert_eq!(logit(&answer), 99.0);
-    assert_eq!(bench.passes.all()[..2], [vec![0.5], vec![99.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]]);
-    bench.tasks.join_all().await;
+    assert_eq!(fixture.passes.all()[..2], [vec![0.5], vec![99.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]]);
+    fixture.tasks.join_all().await;
 }
 
 #[tokio::test]
 async fn a_model_that_hangs_shows_since_when() {
-    let mut bench = Bench::new(4);
-    assert_eq!(bench.worker.busy_since(), None);
+    let mut fixture = Fixture::new(4);
+    assert_eq!(fixture.worker.busy_since(), None);
     let before = Instant::now();
-    bench.submit(0, 1.0);
-    until(|| bench.worker.busy_since().is_some()).await;
-    assert!(bench.worker.busy_since().unwrap() >= before);
-    drop(bench.gate);
-    bench.tasks.join_all().await;
-    let worker = bench.worker;
+    fixture.submit(0, 1.0);
+    until(|| fixture.worker.busy_since().is_some()).await;
+    assert!(fixture.worker.busy_since().unwrap() >= before);
+    drop(fixture.gate);
+    fixture.tasks.join_all().await;
+    let worker = fixture.worker;
     until(|| worker.busy_since().is_none()).await;
 }

@@ -17,7 +17,7 @@ fn check(events: &[Envelope], expect: impl FnOnce(&Rows)) {
 fn folded<'a>(events: impl IntoIterator<Item = (&'a Envelope, u64)>) -> Rows {
     let mut rows = Rows::default();
     for (envelope, seq) in events {
-        rows.evolve(&Fact { seq, stored_at: envelope.occurred_at, trace_id: None, envelope });
+        rows.evolve(&Fact { seq, stored_at: envelope.occurred_at, lane: None, envelope }, None);
     }
     rows
 }

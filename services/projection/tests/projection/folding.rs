@@ -4,9 +4,9 @@ use hilum_events::samples::{
     dead_letter_resolved, duplicate_linked, image_stored, inference_completed, inference_failed,
     inference_requested, job_dead_lettered, job_id, one_of_each, report_issued,
 };
-use hilum_events::{Envelope, Event, Resolution};
+use hilum_events::{Envelope, Event, Fact, Resolution};
 use hilum_log::{AppendError, Log, OtherLog};
-use hilum_projection::domain::{Fact, Rows};
+use hilum_projection::domain::Rows;
 use hilum_projection::position::Position;
 use hilum_projection::store::Store;
 use hilum_servers::{copy_folder, wait_until};
@@ -234,7 +234,7 @@ async fn folded_in_batches_of(world: &World, store: &Store, size: usize) -> Valu
     for batch in placed.chunks(size) {
         let mut rows = Rows::default();
         for (seq, envelope) in batch {
-            rows.evolve(&Fact { seq: *seq, stored_at: envelope.occurred_at, trace_id: None, envelope });
+            rows.evolve(&Fact { seq: *seq, stored_at: envelope.occurred_at, lane: None, envelope }, None);
         }
         let last_seq = batch.last().unwrap().0;
         let next = Position { last_seq, ..position.clone() };

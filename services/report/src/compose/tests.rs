@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hilum_events::{Envelope, Event, ReportCause, samples};
+use hilum_events::{Envelope, Event, Fact, ReportCause, samples};
 use hilum_reports::DoubtCode;
 use hilum_reports::samples::{
     NOT_SHOWN, facts_of_one_of_each as one_of_each, facts_of_revised as revised, made_preview,
@@ -10,7 +10,7 @@ use hilum_reports::samples::{
 use hilum_sites::Sites;
 
 use super::*;
-use crate::domain::{Fact, Rules, State, decide, evolve};
+use crate::domain::{Rules, State, decide, evolve};
 
 /// The report that is due once all of `facts` are known and quiet.
 fn report_of(facts: &[Envelope]) -> Report {
@@ -35,7 +35,7 @@ fn brief_by(sites: &str, facts: &[Envelope]) -> (Brief, Story) {
     let (mut state, mut log) = (State::default(), Story::new());
     for (seq, envelope) in (1..).zip(facts) {
         let stored_at = envelope.occurred_at;
-        evolve(&mut state, &Fact { seq, stored_at, envelope });
+        evolve(&mut state, &Fact { seq, stored_at, lane: None, envelope });
         log.insert(seq, Arc::new(StoredFact { seq, stored_at, envelope: envelope.clone() }));
     }
     let due = decide(&state, samples::at(100_000), &rules);
@@ -267,7 +267,7 @@ fn an_earlier_report_is_compared_with_and_its_fact_is_named() {
     let (mut state, mut story) = (State::default(), Story::new());
     for (seq, envelope) in (1..).zip(&facts) {
         let stored_at = envelope.occurred_at;
-        evolve(&mut state, &Fact { seq, stored_at, envelope });
+        evolve(&mut state, &Fact { seq, stored_at, lane: None, envelope });
         story.insert(seq, Arc::new(StoredFact { seq, stored_at, envelope: envelope.clone() }));
     }
     let rules = Rules::new(Duration::from_secs(10), Sites::default());
@@ -382,7 +382,7 @@ fn an_image_that_was_taken_out_is_no_reason_to_wait_and_none_for_a_first_report(
     let due = |facts: &[Envelope], at, limit| {
         let mut state = State::default();
         for (seq, envelope) in (1..).zip(facts) {
-            evolve(&mut state, &Fact { seq, stored_at: envelope.occurred_at, envelope });
+            evolve(&mut state, &Fact { seq, stored_at: envelope.occurred_at, lane: None, envelope });
         }
         decide(&state, samples::at(at), &rules(limit)).iter().map(|due| due.why).collect::<Vec<_>>()
     };

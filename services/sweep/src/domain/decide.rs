@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use hilum_log::{Advisory, ConsumerPosition};
+use hilum_streams::{Advisory, ConsumerPosition};
 use jiff::{SignedDuration, Timestamp};
 
 use super::finding::{Action, Finding, Kind, SWEEP, a_try};

@@ -2,7 +2,7 @@
 
 use hilum_blobs::Unfinished;
 use hilum_events::{JobId, ReadingId};
-use hilum_log::{Advisory, AdvisoryKind, Try};
+use hilum_streams::{Advisory, AdvisoryKind, Try};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
@@ -193,6 +193,5 @@ impl Finding {
 
 /// One line of the story of a message.
 pub(super) fn a_try(at: Timestamp, deliveries: u64, error: &str) -> Try {
-    let service_version = env!("CARGO_PKG_VERSION").to_owned();
-    Try { at, deliveries, errors: vec![error.to_owned()], service_version, times: 1 }
+    Try::ended(at, deliveries, vec![error.to_owned()])
 }

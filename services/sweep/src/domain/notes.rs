@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use hilum_log::{Advisory, ConsumerPosition, target_of};
+use hilum_streams::{Advisory, ConsumerPosition, target_of};
 use jiff::Timestamp;
 
 use super::decide::{Far, Positions};

@@ -1,7 +1,7 @@
 //! Given facts and how far the consumers are, at a time, then this is found.
 
-use hilum_events::{Event, Resolution, in_lane, samples};
-use hilum_log::{AdvisoryKind, ConsumerPosition};
+use hilum_events::{Envelope, Event, Resolution, samples};
+use hilum_streams::{AdvisoryKind, ConsumerPosition};
 
 use super::*;
 
@@ -17,11 +17,8 @@ fn fold(state: &mut State, facts: &[Envelope]) {
 }
 
 fn fold_at(state: &mut State, seq: u64, envelope: &Envelope) {
-    let subject = match &envelope.event {
-        Event::InferenceRequested(_) => &in_lane(&envelope.subject(), LANE),
-        _ => &envelope.subject(),
-    };
-    evolve(state, &Fact { seq, stored_at: envelope.occurred_at, subject, envelope: Some(envelope) });
+    let lane = matches!(envelope.event, Event::InferenceRequested(_)).then_some(LANE);
+    evolve(state, &Fact { seq, stored_at: envelope.occurred_at, lane, envelope });
 }
 
 fn state_of(facts: &[Envelope]) -> State {
@@ -447,7 +444,7 @@ fn an_unreadable_message_is_work_of_the_consumer_that_hands_it_out() {
         ("evt", None),
     ];
     for (seq, (subject, consumer)) in (1..).zip(subjects) {
-        evolve(&mut state, &Fact { seq, stored_at: samples::at(0), subject, envelope: None });
+        state.unreadable(seq, samples::at(0), subject);
         assert_eq!(state.open(Work::Unreadable(seq)).map(|open| open.consumer), consumer);
     }
     assert!(found(&state, SETTLED, 301).iter().all(|(kind, ..)| *kind == Kind::UnreadableWithoutDeadLetter));

@@ -8,11 +8,11 @@ use axum::extract::{Multipart, Path, Query};
 use axum::response::IntoResponse as _;
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use hilum_events::Priority;
 use serde_json::json;
 
 use super::*;
 use crate::{JobStatus, Tags, Upload};
-use hilum_events::Priority;
 
 async fn client_of(router: Router) -> Client {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

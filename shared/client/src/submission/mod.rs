@@ -1,4 +1,4 @@
-//! Sending images and following them to their outcome. Shows nothing: who wants to see its progress is called.
+//! Sending images and following them to their outcome. Shows nothing: the caller is told of each step.
 
 mod outcome;
 mod paths;
@@ -17,7 +17,7 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::upload::{Tags, Upload};
 
-pub use outcome::{Outcome, Sent};
+pub use outcome::{FileOutcome, Sent};
 pub use paths::files_in;
 pub use samples::samples;
 
@@ -85,38 +85,38 @@ pub fn submit<'a>(
 async fn send(client: &Client, file: PathBuf, tags: &Tags) -> Sent {
     let began = Instant::now();
     let outcome = match client.upload(Upload { file: &file, tags }).await {
-        Ok(accepted) => Outcome::of(accepted),
+        Ok(accepted) => FileOutcome::of(accepted),
         Err(Error::Refused { problem }) => {
-            Outcome::Refused { status: problem.status, reason: problem.detail }
+            FileOutcome::Refused { status: problem.status, reason: problem.detail }
         }
-        Err(error) => Outcome::NotSent { reason: with_causes(&error) },
+        Err(error) => FileOutcome::NotSent { reason: with_causes(&error) },
     };
     Sent { file, outcome, seconds: began.elapsed().as_secs_f64() }
 }
 
 async fn follow(client: &Client, sent: Sent, deadline: Instant) -> Sent {
-    let Outcome::Accepted(accepted) = sent.outcome else { return sent };
+    let FileOutcome::Accepted(accepted) = sent.outcome else { return sent };
     let outcome = match outcome_of(client, &accepted.job_id, deadline).await {
         Ok(outcome) => outcome,
-        Err(error) => Outcome::Unknown { accepted: accepted.clone(), reason: with_causes(&error) },
+        Err(error) => FileOutcome::Unknown { accepted: accepted.clone(), reason: with_causes(&error) },
     };
     let seconds = outcome.seconds().unwrap_or(sent.seconds);
     Sent { outcome, seconds, ..sent }
 }
 
-async fn outcome_of(client: &Client, job_id: &str, deadline: Instant) -> Result<Outcome, Error> {
+async fn outcome_of(client: &Client, job_id: &str, deadline: Instant) -> Result<FileOutcome, Error> {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let job = client.job(job_id, Some(left.min(WAIT))).await?;
         if job.status == JobStatus::Completed {
             let reading = client.reading(job_id, None).await?;
-            return Ok(Outcome::Read { job, reading });
+            return Ok(FileOutcome::Read { job, reading });
         }
         if job.status.has_ended() {
-            return Ok(Outcome::Failed(job));
+            return Ok(FileOutcome::Failed(job));
         }
         if left.is_zero() {
-            return Ok(Outcome::Unfinished(job));
+            return Ok(FileOutcome::Unfinished(job));
         }
     }
 }

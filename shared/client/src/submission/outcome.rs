@@ -13,14 +13,14 @@ pub struct Sent {
     /// The file.
     pub file: PathBuf,
     /// What became of it.
-    pub outcome: Outcome,
+    pub outcome: FileOutcome,
     /// From taking it in to its outcome as the stack tells, or else what the upload took.
     pub seconds: f64,
 }
 
 /// What became of a file.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum FileOutcome {
     /// Taken in; its outcome was not waited for.
     Accepted(Accepted),
     /// Not taken in.
@@ -55,7 +55,7 @@ pub enum Outcome {
     },
 }
 
-impl Outcome {
+impl FileOutcome {
     /// What is known once a file was taken in: of content that was read before, everything.
     pub fn of(mut accepted: Accepted) -> Self {
         match (accepted.status, accepted.result.take()) {
@@ -107,14 +107,14 @@ impl Sent {
     /// For programs.
     pub fn to_json(&self) -> Value {
         let mut line = match &self.outcome {
-            Outcome::Accepted(accepted) => json!(accepted),
-            Outcome::Refused { status, reason } => {
+            FileOutcome::Accepted(accepted) => json!(accepted),
+            FileOutcome::Refused { status, reason } => {
                 json!({ "status": "REFUSED", "http_status": status, "reason": reason })
             }
-            Outcome::NotSent { reason } => json!({ "status": "NOT_SENT", "reason": reason }),
-            Outcome::Read { job, reading } => fields(json!(job), shortened(reading)),
-            Outcome::Failed(job) | Outcome::Unfinished(job) => json!(job),
-            Outcome::Unknown { accepted, reason } => {
+            FileOutcome::NotSent { reason } => json!({ "status": "NOT_SENT", "reason": reason }),
+            FileOutcome::Read { job, reading } => fields(json!(job), shortened(reading)),
+            FileOutcome::Failed(job) | FileOutcome::Unfinished(job) => json!(job),
+            FileOutcome::Unknown { accepted, reason } => {
                 fields(json!(accepted), json!({ "status": "UNKNOWN", "reason": reason }))
             }
         };

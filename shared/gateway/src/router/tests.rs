@@ -104,7 +104,7 @@ async fn the_client_sees_the_first_event_before_the_service_has_sent_the_rest() 
 }
 
 #[tokio::test]
-async fn who_waits_leaves_descriptors_to_uploads_and_a_place_is_free_again_when_somebody_leaves() {
+async fn questions_leave_descriptors_to_uploads_and_a_place_is_free_again_when_a_client_leaves() {
     let waits = any(async || {
         Body::from_stream(
             stream::once(async { Ok::<_, std::io::Error>("event: a\n\n") }).chain(stream::pending()),
@@ -226,7 +226,7 @@ async fn a_client_that_sends_everything_before_it_reads_still_gets_an_early_answ
     assert_eq!(within(answer).await.unwrap(), "HTTP/1.1 404");
 }
 
-/// The begin of the answer to an upload of which only the begin is sent; `leave` says that no more will come.
+/// The first bytes of the answer to an upload that is sent only in part; with `leave` the client closes its side.
 async fn answer_to_a_begin(base: &str, leave: bool) -> String {
     let mut stream = tokio::net::TcpStream::connect(base.trim_start_matches("http://")).await.unwrap();
     let begin = b"POST /v1/jobs HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc";

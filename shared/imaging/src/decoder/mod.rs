@@ -10,3 +10,4 @@ mod turns;
 pub use child::child_main;
 pub use config::DecoderConfig;
 pub use pool::DecoderPool;
+pub use turns::OVERTAKEN_FOR_AT_MOST;

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use hilum_events::Priority;
 use tokio::sync::oneshot;
 
-/// Who is not urgent and has waited longer is not overtaken any more: a file has only so much time in all, and must not
-/// fail because others never cease to be more urgent.
-const OVERTAKEN_FOR_AT_MOST: Duration = Duration::from_secs(120);
+/// After this long a caller that is not urgent can no longer be overtaken: a file has only so much time in all, and must not fail
+/// because others never cease to be more urgent.
+pub const OVERTAKEN_FOR_AT_MOST: Duration = Duration::from_secs(120);
 
 /// A bounded number of turns. Those who wait are the callers, each of whom holds a file: they are bounded there.
 pub(super) struct Turns {

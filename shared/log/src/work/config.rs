@@ -3,9 +3,6 @@
 use std::error::Error;
 use std::time::Duration;
 
-/// One in so many messages is a retry even if fresh ones wait: a retry may be late but not starve.
-pub const RETRY_TURN: u64 = 8;
-
 /// How a service works.
 #[derive(Debug, Clone)]
 pub struct WorkConfig {

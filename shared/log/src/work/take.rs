@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use hilum_streams::lanes_of;
+use hilum_streams::{RETRY_TURN, lanes_of};
 use tokio_util::sync::CancellationToken;
 
 use super::choice::{Among, Kind};
-use super::config::{RETRY_TURN, WorkConfig, WorkError};
+use super::config::{WorkConfig, WorkError};
 use super::handle::{AnyHandle, Handle};
 use super::settler::Settler;
 use super::slots::{HeldSlots, SlotPool};

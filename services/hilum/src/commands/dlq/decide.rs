@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 use hilum_api::{Decided, GivenUpDelivery};
+use hilum_client::{Client, Decision};
+use hilum_terminal::Output;
 use serde_json::json;
 
 use super::super::StackArgs;
@@ -13,8 +15,6 @@ use super::super::study::cell;
 use super::filters::Filters;
 use super::{LetterState, say_table};
 use crate::error::Error;
-use hilum_client::{Client, Decision};
-use hilum_terminal::Output;
 
 #[derive(Debug, Args)]
 pub(super) struct DecideArgs {

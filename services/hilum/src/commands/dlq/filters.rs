@@ -2,11 +2,11 @@
 
 use clap::Args;
 use hilum_api::DeadLetter;
+use hilum_client::{Answer, Client};
 
 use super::LetterState;
 use super::moment::Moment;
 use crate::error::Error;
-use hilum_client::{Answer, Client};
 
 /// Dead letters asked for at a time.
 const PAGE: usize = 500;

@@ -9,14 +9,14 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
 use hilum_api::{DeadLetter, LetterFilter};
+use hilum_client::{Answer, Decision};
+use hilum_terminal::Output;
 
 use self::decide::DecideArgs;
 use self::filters::Filters;
 use super::StackArgs;
 use super::study::cell;
 use crate::error::Error;
-use hilum_client::{Answer, Decision};
-use hilum_terminal::Output;
 
 #[derive(Debug, Args)]
 pub(super) struct DlqArgs {

@@ -1,21 +1,17 @@
 //! Checks of what the stack needs and what it has come to.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use hilum_client::Client;
 use hilum_log::Drift;
 use hilum_runtime::{few_open_files, raise_open_files, with_causes};
+use hilum_stack::{StackState, StateFolder, connect, nats_error, sealed_facts};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::Check;
+use super::check::Check;
 use crate::commands::streams::{Differences, RESTORE_LOG, differences};
 use crate::error::Error;
-use hilum_client::Client;
-use hilum_stack::{
-    DELIVER, MODEL_TOOLS, SERVICES, StackState, StateFolder, Versions, connect, nats_error, of_program,
-    openvino_library, sealed_facts, sibling,
-};
 
 /// Below this the log and Postgres may soon be unable to write.
 const LEAST_FREE_BYTES: u64 = 2 << 30;
@@ -23,62 +19,8 @@ const LEAST_FREE_BYTES: u64 = 2 << 30;
 /// Each image is a file, and so is each document and picture.
 const LEAST_FREE_FILES: u64 = 100_000;
 
-/// What is started beside the services: by all who read files, and by commands.
-const HELPERS: [&str; 3] = ["hilum-decoder", "hilum-bench", MODEL_TOOLS];
-
 /// More than any installation of ours has: half of what the server allows.
 const MANY_CONSUMERS: usize = 500;
-
-/// The programs a stack is made of.
-pub(super) async fn programs() -> Vec<Check> {
-    let Versions { hilum, nats_server, postgres } = Versions::ask().await;
-    let mut checks = vec![
-        Check::good("hilum", hilum.clone()),
-        server("nats-server", nats_server, "HILUM_NATS_SERVER"),
-        server("postgres", postgres, "HILUM_POSTGRES_BIN"),
-    ];
-    for program in SERVICES.iter().chain([&DELIVER]).map(|(_, program)| *program).chain(HELPERS) {
-        checks.push(service_program(program, &hilum).await);
-    }
-    let named = std::env::var_os("HILUM_OPENVINO_LIBRARY").filter(|named| !named.is_empty());
-    let wanted = std::env::var("HILUM_ENGINE").is_ok_and(|engine| engine == "openvino");
-    checks.push(openvino(named.map(PathBuf::from), openvino_library(), wanted));
-    checks
-}
-
-/// The library of the second engine: `named` by a setting, or `fetched` by the setup. Without it the first one reads.
-fn openvino(named: Option<PathBuf>, fetched: Option<PathBuf>, wanted: bool) -> Check {
-    const WHAT: &str = "openvino";
-    let to_do = "`make setup` fetches it; or say in HILUM_OPENVINO_LIBRARY where its libopenvino_c.so is";
-    match (&named, named.as_ref().or(fetched.as_ref())) {
-        (_, Some(library)) if File::open(library).is_ok() => Check::good(WHAT, library.display().to_string()),
-        (Some(library), _) => Check::bad(WHAT, format!("{} can't be read", library.display()), to_do),
-        _ if wanted => Check::bad(WHAT, "is chosen by HILUM_ENGINE and not there", to_do),
-        _ => Check::good(WHAT, "not fetched; libtorch reads the images"),
-    }
-}
-
-fn server(name: &str, version: String, variable: &str) -> Check {
-    if version.is_empty() {
-        let to_do = format!("`make setup` fetches it; or say in {variable} where it is");
-        return Check::bad(name, "cannot be run", to_do);
-    }
-    Check::good(name, version)
-}
-
-async fn service_program(name: &str, expected: &str) -> Check {
-    let program = match sibling(name) {
-        Ok(program) => program,
-        Err(_) => return Check::bad(name, "is missing", "`make build` makes it"),
-    };
-    match of_program(&program).await {
-        Some(version) if version == expected => Check::good(name, version),
-        Some(version) => {
-            Check::bad(name, format!("{version}, not {expected}"), "`make build` renews all programs")
-        }
-        None => Check::bad(name, "does not tell its version", "`make build` renews all programs"),
-    }
-}
 
 /// Free space where the stack writes: in its folder, and where objects are if that is another one.
 pub(super) fn disks(folder: &StateFolder, store_url: Option<&str>) -> Vec<Check> {
@@ -143,7 +85,7 @@ fn soft_limit_of_open_files(limits: &str) -> Option<u64> {
     }
 }
 
-/// Which model reads.
+/// The model that reads.
 pub(super) fn model(state: &StackState) -> Check {
     let folder = state.model.display();
     Check::good(
@@ -283,41 +225,6 @@ mod tests {
         assert_eq!(count_of_consumers(60).to_do, None);
         let many = count_of_consumers(700);
         assert!(many.ok && many.to_do.unwrap().contains("default_max_consumers"));
-    }
-
-    #[tokio::test]
-    async fn each_program_of_a_stack_is_looked_at() {
-        let checks = programs().await;
-        let looked_at: Vec<_> = checks.iter().map(|check| check.what.as_str()).collect();
-        for what in [
-            "hilum-bench",
-            "hilum-decoder",
-            "hilum-deliver",
-            "hilum-infer",
-            "openvino",
-            "nats-server",
-            "postgres",
-        ] {
-            assert!(looked_at.contains(&what), "{what}: {looked_at:?}");
-        }
-    }
-
-    #[test]
-    fn openvino_is_missed_when_it_was_named_or_chosen() {
-        let place = tempfile::tempdir().unwrap();
-        let (there, gone) = (place.path().join("there"), place.path().join("gone"));
-        std::fs::write(&there, "").unwrap();
-        let (there, gone) = (|| Some(there.clone()), || Some(gone.clone()));
-        for (named, fetched, wanted, ok) in [
-            (there(), None, true, true),
-            (gone(), there(), false, false),
-            (None, there(), true, true),
-            (None, None, true, false),
-            (None, None, false, true),
-        ] {
-            let check = openvino(named, fetched, wanted);
-            assert_eq!((check.ok, check.to_do.is_none()), (ok, ok), "{check:?}");
-        }
     }
 
     #[test]

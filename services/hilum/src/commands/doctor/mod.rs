@@ -1,60 +1,25 @@
 //! `hilum doctor`: what runs, what is wrong, what to do. Works also when nothing runs.
 
+mod check;
 mod checks;
 mod parts;
+mod programs;
 
 use std::process::ExitCode;
 
 use clap::Args;
-use serde::Serialize;
-use serde_json::json;
-
-use super::StateArgs;
-use crate::error::Error;
 use hilum_stack::{StackState, StateFolder};
 use hilum_terminal::Output;
+use serde_json::json;
+
+use self::check::Check;
+use super::StateArgs;
+use crate::error::Error;
 
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {
     #[command(flatten)]
     state: StateArgs,
-}
-
-/// Something that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Check {
-    /// What.
-    what: String,
-    /// It is as it should be.
-    ok: bool,
-    /// What was seen.
-    seen: String,
-    /// What to do about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    to_do: Option<String>,
-}
-
-impl Check {
-    fn good(what: impl Into<String>, seen: impl Into<String>) -> Self {
-        Self { what: what.into(), ok: true, seen: seen.into(), to_do: None }
-    }
-
-    fn bad(what: impl Into<String>, seen: impl Into<String>, to_do: impl Into<String>) -> Self {
-        Self { what: what.into(), ok: false, seen: seen.into(), to_do: Some(to_do.into()) }
-    }
-
-    /// It works, and somebody has to look at something.
-    fn warning(what: impl Into<String>, seen: impl Into<String>, to_do: impl Into<String>) -> Self {
-        Self { ok: true, ..Self::bad(what, seen, to_do) }
-    }
-
-    fn state(&self) -> &'static str {
-        match (self.ok, &self.to_do) {
-            (true, None) => "ok",
-            (true, Some(_)) => "warning",
-            (false, _) => "WRONG",
-        }
-    }
 }
 
 pub(super) async fn run(args: &DoctorArgs, output: Output) -> Result<ExitCode, Error> {
@@ -79,7 +44,7 @@ pub(super) async fn run(args: &DoctorArgs, output: Output) -> Result<ExitCode, E
 }
 
 async fn examine(folder: &StateFolder) -> Result<Vec<Check>, Error> {
-    let mut checks = checks::programs().await;
+    let mut checks = programs::programs().await;
     let state = StackState::read(folder)?;
     let store_url = state.as_ref().map(|state| state.store_url.as_str());
     checks.extend(checks::disks(folder, store_url));

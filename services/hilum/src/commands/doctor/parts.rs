@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use hilum_runtime::with_causes;
-
-use super::Check;
 use hilum_api::{PartReadiness, StackReadiness};
 use hilum_client::Client;
+use hilum_runtime::with_causes;
 use hilum_stack::{PartState, StackState, Status};
+
+use super::check::Check;
 
 /// Under which the sweep notes what was lost in storage.
 const STORED_OBJECTS: &str = "stored objects";

@@ -5,14 +5,14 @@ use std::process::ExitCode;
 
 use clap::Args;
 use hilum_api::ProblemType;
+use hilum_client::Client;
+use hilum_terminal::Output;
 use serde_json::{Value, json};
 
 use super::super::StackArgs;
 use super::super::decisions::{DecisionArgs, Outcome, Record, Tally, Told};
 use super::super::study::text;
 use crate::error::Error;
-use hilum_client::Client;
-use hilum_terminal::Output;
 
 /// Jobs asked for at a time.
 const PAGE: usize = 500;

@@ -4,13 +4,13 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use hilum_client::Client;
+use hilum_terminal::Output;
 use serde_json::json;
 
 use super::super::StackArgs;
 use super::super::decisions::{DecisionArgs, Outcome, Record, Tally, Told};
 use crate::error::Error;
-use hilum_client::Client;
-use hilum_terminal::Output;
 
 #[derive(Debug, Args)]
 pub(super) struct TakeOutArgs {

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use hilum_client::files_in;
 use hilum_events::Sha256Digest;
+use hilum_terminal::Output;
 use serde_json::json;
 
 use super::StackArgs;
 use crate::error::Error;
-use hilum_client::files_in;
-use hilum_terminal::Output;
 
 #[derive(Debug, Args)]
 pub(super) struct CloseArgs {
@@ -65,7 +65,7 @@ pub(super) async fn manifest(args: &ManifestArgs, output: Output) -> Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-/// Of the contents, each once.
+/// The digests of the files, each content once.
 fn digests(paths: &[PathBuf]) -> Result<BTreeSet<Sha256Digest>, Error> {
     if paths.is_empty() {
         return Ok(BTreeSet::new());

@@ -5,13 +5,13 @@ mod announce;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use hilum_terminal::Output;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use self::announce::{CloseArgs, ManifestArgs};
 use super::StackArgs;
 use crate::error::Error;
-use hilum_terminal::Output;
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]

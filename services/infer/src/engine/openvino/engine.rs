@@ -75,7 +75,7 @@ impl OpenvinoEngine {
         Ok(())
     }
 
-    /// The values of one output, of which each image must have `per_image`.
+    /// The values of one output, which must be `per_image` for each image.
     fn read<T>(
         &self,
         position: usize,

@@ -1,4 +1,4 @@
-//! Finds OpenVINO's C library and loads it, once per process: the first who asks decides for all, for a library can't be
+//! Finds OpenVINO's C library and loads it, once per process: the first call decides for all, for a library can't be
 //! unloaded. Knows no model.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,7 +20,7 @@ static LOADED: OnceLock<Result<String, String>> = OnceLock::new();
 /// what the setup has fetched.
 pub fn use_library(path: &Path) {
     if !path.as_os_str().is_empty() {
-        // Whoever was first is right: the library may be loaded already.
+        // The first path counts: the library may be loaded already.
         let _ = PATH.set(path.to_owned());
     }
 }

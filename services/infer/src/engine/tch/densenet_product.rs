@@ -12,9 +12,9 @@ pub(crate) struct NormedProduct {
     lowest: Tensor,
     /// `[1, channels, 1, 1]`, ∞ where there is no upper bound; `None` if there is none at all.
     highest: Option<Tensor>,
-    /// `[channels, outputs]`.
+    /// Shape: channels × outputs.
     matrix: Tensor,
-    /// `[outputs]`.
+    /// Shape: one value for each output.
     bias: Tensor,
 }
 
@@ -69,7 +69,7 @@ impl NormedProduct {
         })
     }
 
-    /// On that device.
+    /// The same product with its tensors on `device`.
     pub(crate) fn to_device(&self, device: tch::Device) -> Result<Self, TchError> {
         Ok(Self {
             lowest: self.lowest.f_to_device(device)?,

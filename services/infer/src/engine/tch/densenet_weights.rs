@@ -1,9 +1,10 @@
 //! DenseNet-121's weights: from safetensors bytes to libtorch tensors, with every name and shape checked. Batch
 //! normalisation that directly follows a convolution is folded into it, in double precision.
 
+use std::collections::HashMap;
+
 use hilum_models::densenet121::{BATCH_NORM_EPSILON, TensorSpec, tensors};
 use safetensors::{Dtype, SafeTensors};
-use std::collections::HashMap;
 use tch::{Device, Kind, TchError, Tensor};
 
 use crate::engine::load_error::LoadError;

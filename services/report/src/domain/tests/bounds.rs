@@ -22,7 +22,7 @@ impl Course {
 
     fn take(&mut self, fact: Envelope) {
         let seq = self.log.len() as u64 + 1;
-        evolve(&mut self.state, &Fact { seq, stored_at: fact.occurred_at, envelope: &fact });
+        evolve(&mut self.state, &Fact { seq, stored_at: fact.occurred_at, lane: None, envelope: &fact });
         self.log.push((seq, fact));
     }
 

@@ -12,14 +12,14 @@ use tokio::net::{TcpListener, UnixStream};
 use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
 
-use crate::process::wait_until;
+use hilum_servers::wait_until;
 
 const SCRIPT: &str = include_str!("secluded.py");
 const NETWORK: [&str; 6] = ["--user", "--map-root-user", "--net", "--pid", "--fork", "--kill-child"];
 
 /// A running server. Dropping it kills the server.
 #[derive(Debug)]
-pub struct Secluded {
+pub(crate) struct Secluded {
     ports: Vec<u16>,
     _child: Child,
     _relays: JoinSet<()>,
@@ -27,7 +27,7 @@ pub struct Secluded {
 
 impl Secluded {
     /// Whether networks can be made here: some machines keep that from ordinary users.
-    pub fn is_possible() -> BoxFuture<'static, bool> {
+    pub(crate) fn is_possible() -> BoxFuture<'static, bool> {
         Box::pin(async move {
             let tried = Command::new("unshare").args(NETWORK).arg("true").output().await;
             tried.is_ok_and(|tried| tried.status.success())
@@ -39,7 +39,7 @@ impl Secluded {
     ///
     /// # Errors
     /// When it can't be run, or does not listen in time: [`io::ErrorKind::TimedOut`].
-    pub fn start<'a>(
+    pub(crate) fn start<'a>(
         command: &'a [&'a str],
         inner_ports: &'a [u16],
         folder: &'a Path,
@@ -81,7 +81,7 @@ impl Secluded {
     }
 
     /// Where it is reached on loopback, in the order of its inner ports.
-    pub fn ports(&self) -> &[u16] {
+    pub(crate) fn ports(&self) -> &[u16] {
         &self.ports
     }
 }

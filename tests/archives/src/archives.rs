@@ -1,5 +1,4 @@
-//! Picture archives that others wrote, to deliver to in tests: Orthanc with its DICOMweb plugin, and DCMTK's storescp.
-//! `make test` fetches them on Debian and its kin. Where one is missing this says so and there is none.
+//! The archives and how each is started. `make test` fetches them on Debian and its kin. Where one is missing this says so and there is none.
 
 use std::env;
 use std::io;
