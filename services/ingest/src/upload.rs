@@ -43,7 +43,7 @@ const MAX_TEXT_BYTES: usize = 256;
 
 /// Where images come in. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Door {
+pub(crate) struct Uploads {
     pub(crate) log: Log,
     pub(crate) store: BlobStore,
     pub(crate) inspector: Inspector,
@@ -95,7 +95,7 @@ struct Read {
 /// The fields of the form beside the image.
 const TEXT_FIELDS: [&str; 5] = ["site", "study", "priority", "expected_images", "prior_study"];
 
-impl Door {
+impl Uploads {
     /// Takes one upload in.
     pub(crate) async fn accept(&self, form: Multipart) -> Result<DurableUpload, Refusal> {
         self.gate.pass()?;

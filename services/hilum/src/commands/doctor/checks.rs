@@ -7,7 +7,6 @@ use hilum_log::Drift;
 use hilum_runtime::{few_open_files, raise_open_files, with_causes};
 use hilum_stack::{StackState, StateFolder, connect, nats_error, sealed_facts};
 use jiff::Timestamp;
-use serde_json::Value;
 
 use super::check::Check;
 use crate::commands::streams::{Differences, RESTORE_LOG, differences};
@@ -185,14 +184,14 @@ fn count_of_consumers(count: usize) -> Check {
 pub(super) async fn dead_letters_and_tables(state: &StackState) -> [Check; 2] {
     let asked = async { Client::new(&state.base_url)?.dead_letters(&[("limit", "500".to_owned())]).await };
     match asked.await {
-        Ok(answer) => [dead_letters(&answer), tables(&answer)],
+        Ok(page) => [dead_letters(page.dead_letters.len()), tables(page.unreadable)],
         Err(error) => ["dead letters", "tables"]
             .map(|name| Check::bad(name, with_causes(&error), "see projection above")),
     }
 }
 
-fn dead_letters(answer: &Value) -> Check {
-    match answer["dead_letters"].as_array().map_or(0, Vec::len) {
+fn dead_letters(open: usize) -> Check {
+    match open {
         0 => Check::good("dead letters", "none"),
         count => {
             let to_do = "`hilum dlq list` and `hilum dlq show ID` say why; decide with `hilum dlq redrive` or \
@@ -202,11 +201,11 @@ fn dead_letters(answer: &Value) -> Check {
     }
 }
 
-fn tables(answer: &Value) -> Check {
-    match answer["unreadable"].as_u64() {
-        Some(0) => Check::good("tables", "have all that the log has"),
+fn tables(unreadable: u64) -> Check {
+    match unreadable {
+        0 => Check::good("tables", "have all that the log has"),
         count => {
-            let seen = format!("{} of the log's messages are not in them", count.unwrap_or_default());
+            let seen = format!("{count} of the log's messages are not in them");
             let to_do = "answers may lack them. The table `unreadable` says which and why; they are folded when a \
                          release that knows them starts, or when the tables take them";
             Check::bad("tables", seen, to_do)
@@ -274,8 +273,8 @@ mod tests {
 
     #[test]
     fn what_the_tables_lack_is_wrong() {
-        assert!(tables(&json!({ "unreadable": 0 })).ok);
-        let lacking = tables(&json!({ "unreadable": 3 }));
+        assert!(tables(0).ok);
+        let lacking = tables(3);
         assert!(!lacking.ok && lacking.seen.starts_with("3 "), "{lacking:?}");
     }
 }
