@@ -8,6 +8,7 @@ mod job;
 pub mod openapi;
 mod ops;
 mod problem;
+mod problem_responses;
 mod problem_type;
 mod readiness;
 mod report_form;
@@ -26,7 +27,8 @@ pub use decision::{
 pub use job::{Job, JobEvent, JobList, JobStatus, JobStep, JobWithHistory, Loss};
 pub use ops::{Latency, OpsMetrics, ProjectionPosition, Queue, UnservedNeed};
 pub use problem::Problem;
-pub use problem_type::{ProblemType, problem_responses};
+pub use problem_responses::problem_responses;
+pub use problem_type::ProblemType;
 pub use readiness::{AnyReadiness, PartReadiness, Progress, Readiness, StackReadiness};
 pub use report_form::{ReportForm, ReportLanguage};
 pub use result::{JobResult, ResultModel};

@@ -1,16 +1,4 @@
-//! All types of problems, in one table: `docs/problems.md` and the responses of `/openapi.json` are made of it.
-
-use std::collections::BTreeMap;
-
-use serde_json::json;
-use utoipa::ToSchema as _;
-use utoipa::openapi::content::ContentBuilder;
-use utoipa::openapi::example::ExampleBuilder;
-use utoipa::openapi::header::HeaderBuilder;
-use utoipa::openapi::{Object, Ref, RefOr, Response, ResponseBuilder, Type};
-
-use crate::Problem;
-use crate::problem::MEDIA_TYPE;
+//! All types of problems, in one table: `docs/problems.md` and the responses of `/openapi.json` are made of it. Knows no HTTP.
 
 macro_rules! problem_types {
     ($($name:ident $slug:literal [$($status:literal),+] $title:literal: $happened:literal, $to_do:literal;)*) => {
@@ -163,16 +151,22 @@ impl ProblemType {
 
     /// The usual HTTP status.
     pub fn status(self) -> u16 {
-        self.entry().statuses.first().copied().unwrap_or(500)
+        self.statuses().first().copied().unwrap_or(500)
     }
 
-    fn is_for_now(self) -> bool {
+    /// The statuses that it can come with, the usual one first.
+    pub(crate) fn statuses(self) -> &'static [u16] {
+        self.entry().statuses
+    }
+
+    /// What happened, for an example.
+    pub(crate) fn happened(self) -> &'static str {
+        self.entry().happened
+    }
+
+    /// Whether the same request may be taken a little later.
+    pub(crate) fn is_for_now(self) -> bool {
         matches!(self.status(), 429 | 503)
-    }
-
-    fn example(self, status: u16) -> Problem {
-        let retry_after_s = self.is_for_now().then_some(2);
-        Problem { status, retry_after_s, ..Problem::new(self, self.entry().happened) }
     }
 
     /// The page that explains all types: `docs/problems.md`.
@@ -191,66 +185,6 @@ impl ProblemType {
         }
         page
     }
-}
-
-/// Names the problems that can come of a call, for its description: `problems!(ShowJobProblems: BadRequest, NotFound);`. What
-/// can come of any call need not be named.
-#[macro_export]
-macro_rules! problems {
-    ($name:ident: $($kind:ident),* $(,)?) => {
-        /// The problems that can come of the call.
-        pub(crate) struct $name;
-
-        impl utoipa::IntoResponses for $name {
-            fn responses()
-            -> std::collections::BTreeMap<String, utoipa::openapi::RefOr<utoipa::openapi::Response>> {
-                $crate::problem_responses(&[$($crate::ProblemType::$kind),*])
-            }
-        }
-    };
-}
-
-/// What can come of any call, also of one that is refused before it is looked at.
-const OF_ANY_CALL: [ProblemType; 4] = [
-    ProblemType::Malformed,
-    ProblemType::UnsupportedEncoding,
-    ProblemType::Internal,
-    ProblemType::Unavailable,
-];
-
-/// How the description of a call tells that these problems can come of it: by status, with an example of each.
-pub fn problem_responses(kinds: &[ProblemType]) -> BTreeMap<String, RefOr<Response>> {
-    let mut by_status: BTreeMap<u16, Vec<ProblemType>> = BTreeMap::new();
-    // What else a type can be answered with is about bodies.
-    let has_body = kinds.contains(&ProblemType::Stalled);
-    for kind in OF_ANY_CALL.iter().chain(kinds) {
-        let statuses = kind.entry().statuses;
-        for status in if has_body { statuses } else { &statuses[..1] } {
-            by_status.entry(*status).or_default().push(*kind);
-        }
-    }
-    by_status
-        .into_iter()
-        .map(|(status, kinds)| (status.to_string(), response(status, &kinds).into()))
-        .collect()
-}
-
-fn response(status: u16, kinds: &[ProblemType]) -> Response {
-    let told: Vec<String> = kinds.iter().map(|kind| format!("{} ({})", kind.uri(), kind.title())).collect();
-    let examples = kinds.iter().map(|kind| {
-        let example = ExampleBuilder::new().summary(kind.title()).value(Some(json!(kind.example(status))));
-        (kind.slug(), example.build())
-    });
-    let schema = Ref::from_schema_name(Problem::name());
-    let content = ContentBuilder::new().schema(Some(schema)).examples_from_iter(examples).build();
-    let response = ResponseBuilder::new().description(told.join(", ")).content(MEDIA_TYPE, content);
-    if kinds.iter().any(|kind| kind.is_for_now()) {
-        let header = HeaderBuilder::new()
-            .schema(Some(Object::with_type(Type::Integer)))
-            .description(Some("seconds after which trying again makes sense"));
-        return response.header("Retry-After", header.build()).build();
-    }
-    response.build()
 }
 
 #[cfg(test)]
