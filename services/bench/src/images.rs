@@ -14,9 +14,6 @@ use super::load::{Accepted, upload_patiently};
 use super::statistics::Latencies;
 use crate::error::Error;
 
-/// Where the benchmarks' images come from, as far as the stack knows.
-pub(super) const SITE: &str = "bench";
-
 /// What comes to the door at a time when all are sent at once.
 const UPLOADS_AT_ONCE: usize = 8;
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use crate::process::wait_until;
+use crate::wait::wait_until;
 
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use nix::sys::signal::{Signal, kill};
@@ -16,6 +16,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 
 use crate::activity::wait_while_working;
+use crate::wait::wait_until;
 
 /// A server could not be started or did not come up.
 #[derive(Debug, thiserror::Error)]
@@ -186,24 +187,6 @@ fn open_log(log: &Path) -> io::Result<File> {
         std::fs::create_dir_all(folder)?;
     }
     OpenOptions::new().create(true).append(true).open(log)
-}
-
-/// Asks `condition` again and again until it holds (`true`) or `limit` has passed (`false`); `Duration::MAX` is no limit.
-pub async fn wait_until<F, Fut>(limit: Duration, mut condition: F) -> bool
-where
-    F: FnMut() -> Fut,
-    Fut: Future<Output = bool>,
-{
-    let deadline = Instant::now().checked_add(limit);
-    loop {
-        if condition().await {
-            return true;
-        }
-        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            return false;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 /// The status code of `GET path` on a loopback port; `None` when nobody answers.

@@ -8,16 +8,11 @@ use super::folder::StateFolder;
 use super::part::{Launch, Part, ServiceLaunch};
 use super::ports::PortCell;
 use super::probe::{ProbeKind, Probes};
-use super::programs::{self, program_of, services, sibling};
+use super::programs::{self, DOOR, NATS, program_of, services, sibling};
 use super::settings::UpSettings;
 use super::state::StackState;
 use super::vitals::Vitals;
 use crate::error::Error;
-
-/// The part that keeps the log.
-pub(crate) const NATS: &str = "nats-server";
-/// The part that takes images in.
-pub(crate) const DOOR: &str = "ingest";
 
 /// Everything that will run.
 pub(crate) struct Plan {

@@ -10,8 +10,8 @@ use hilum_servers::http_status;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::plan::{DOOR, NATS};
 use super::ports::PortCell;
+use super::programs::{DOOR, NATS};
 use super::vitals::Vitals;
 
 /// A part that takes longer to answer is not ready.

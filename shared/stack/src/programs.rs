@@ -18,6 +18,11 @@ pub(crate) const HILUM: &str = "hilum";
 /// Makes the demonstration model; answers `hilum model` and the measurements of the model alone.
 pub const MODEL_TOOLS: &str = "hilum-model";
 
+/// The part that keeps the log.
+pub(crate) const NATS: &str = "nats-server";
+/// The part that takes images in.
+pub(crate) const DOOR: &str = "ingest";
+
 /// All services, in the order in which an image comes to them.
 pub const SERVICES: [&str; 7] = ["ingest", "dedupe", "infer", "report", "deliver", "projection", "sweep"];
 

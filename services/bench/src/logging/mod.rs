@@ -12,7 +12,7 @@ use hilum_terminal::Output;
 use self::ratios::Ratios;
 use self::view::{LoggingOutcome, Sink, Sinks};
 use super::contents::Contents;
-use super::images::SITE;
+use super::load::SITE;
 use super::pipeline::PictureArgs;
 use super::statistics::Latencies;
 use super::temporary::{Temporary, TemporaryArgs, Variant, on_temporary_stacks};

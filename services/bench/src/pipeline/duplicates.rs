@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 use hilum_client::Client;
 
 use super::super::contents::{Content, Contents};
-use super::super::images::SITE;
-use super::super::load::{LoadRecord, ReadImage, totals, uploads};
+use super::super::load::{LoadRecord, ReadImage, SITE, totals, uploads};
 use super::super::statistics::{Latencies, ratio};
 use super::super::temporary::Temporary;
 use crate::error::Error;

@@ -11,7 +11,7 @@ use hilum_models::ModelFolder;
 use hilum_terminal::Output;
 use jiff::Timestamp;
 
-use super::super::images::SITE;
+use super::super::load::SITE;
 use super::super::temporary::Temporary;
 use super::CONSUMER;
 use crate::error::Error;

@@ -14,7 +14,7 @@ use hilum_terminal::Output;
 
 use self::view::{Round, StudyOutcome, Workers};
 use super::contents::Contents;
-use super::images::SITE;
+use super::load::SITE;
 use super::load::upload_as;
 use super::pipeline::PictureArgs;
 use super::simulated::SimulatedArgs;

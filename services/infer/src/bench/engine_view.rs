@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::comparison::Comparison;
-use super::engine::{EngineOutcome, Measured, Trial};
+use super::engine_outcome::{EngineOutcome, Measured, Trial};
 
 /// The name of its row.
 const PYTORCH: &str = "PyTorch eager fp32 cpu";

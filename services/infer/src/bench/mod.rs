@@ -2,6 +2,7 @@
 
 mod comparison;
 mod engine;
+mod engine_outcome;
 mod engine_view;
 mod ideal;
 mod peak;

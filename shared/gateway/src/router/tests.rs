@@ -163,7 +163,7 @@ async fn uploads_and_closing_go_to_ingest_and_everything_else_to_projection() {
 async fn the_gateway_says_which_service_is_not_ready_and_whether_uploads_are_taken() {
     let says = |ready: bool| {
         let waiting: BTreeMap<_, _> =
-            (!ready).then(|| ("caught up", "folding, 1 of 2")).into_iter().collect();
+            (!ready).then_some(("caught up", "folding, 1 of 2")).into_iter().collect();
         Router::new().route(
             "/readyz",
             any(async move || axum::Json(serde_json::json!({ "ready": ready, "waiting_for": waiting }))),
