@@ -48,7 +48,7 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
     ])
 }
 
-/// What is large or parses what was uploaded, and who may need it. `hilum-dicom` only writes DICOM.
+/// What is large or parses what was uploaded, and who may need it. `hilum-dicom` reads only DICOM that it wrote.
 const HEAVY: [(&str, &[&str]); 4] = [
     ("tch", &["hilum-infer"]),
     ("openvino", &["hilum-infer"]),

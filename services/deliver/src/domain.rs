@@ -1,5 +1,5 @@
-//! The decisions: what a fact means to a target, which rules a reading matches, what a webhook is told of a flag. Pure:
-//! no clock, network or storage.
+//! The decisions: what a fact means to a target, which rules a reading matches, what a webhook is told of a flag. Pure: no
+//! clock, network or storage.
 
 use hilum_events::{
     Envelope, Event, FlagAction, InferenceCompleted, JobId, Matter, Measure, ReadingId, Site, StudyFlagged,
@@ -13,21 +13,21 @@ use crate::targets::{Rule, Target};
 /// Stands on every flag.
 const DISCLAIMER: &str = "For research use only. Not a diagnosis.";
 
-/// Something that a target is to be given.
+/// What a target is to be given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Assignment {
     pub(crate) study_id: StudyId,
     pub(crate) matter: Matter,
-    /// Which round of tries this is, from 1.
+    /// Number of the round of tries, from 1.
     pub(crate) attempt: u32,
 }
 
-/// What this fact means to `target`; `None` when it is none of its business.
+/// What `target` is to be given because of this fact; `None` for nothing.
 pub(crate) fn assignment(fact: &Envelope, target: &Target) -> Option<Assignment> {
     let wanted = target.sites.has(&fact.site)
         && match &fact.event {
             Event::ReportIssued(_) => !target.forms.is_empty(),
-            Event::StudyFlagged(flag) => tells(flag, target),
+            Event::StudyFlagged(flag) => notifies(flag, target),
             Event::DeliveryResolved(decision) => decision.target == target.name,
             _ => false,
         };
@@ -35,7 +35,8 @@ pub(crate) fn assignment(fact: &Envelope, target: &Target) -> Option<Assignment>
     Some(Assignment { study_id, matter, attempt })
 }
 
-fn tells(flag: &StudyFlagged, target: &Target) -> bool {
+/// Whether the rule of the flag wants this target notified.
+fn notifies(flag: &StudyFlagged, target: &Target) -> bool {
     flag.actions.contains(&FlagAction::Notify) && flag.targets.contains(&target.name)
 }
 
@@ -104,7 +105,7 @@ struct FlagNotice<'a> {
     notice: Option<&'static str>,
 }
 
-/// The bytes that tell of a flag: the same each time.
+/// The body of the notice about a flag: the same bytes each time.
 ///
 /// # Errors
 /// Only when a type here has no JSON form.

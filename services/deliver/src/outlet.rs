@@ -1,4 +1,4 @@
-//! What the worker of a target needs of the world besides the log: forms of a report, and somebody who takes them.
+//! What the worker of a target needs of the world besides the log: forms of a report, and a way to hand them over.
 
 use std::future::Future;
 
@@ -24,18 +24,18 @@ pub trait Outlet: Send + Sync + 'static {
     /// Hands the shipment over and returns how the target said that it took it.
     fn send(&self, shipment: &Shipment) -> impl Future<Output = Result<String, SendError>> + Send;
 
-    /// Whether what forms are made of is there, else a sentence.
+    /// Asks the storage that forms are made from whether it answers. The error is a sentence.
     fn probe(&self) -> impl Future<Output = Result<(), String>> + Send;
 }
 
-/// Forms of stored documents, by the target's own protocol.
-pub(crate) struct Stored {
+/// Makes forms of stored documents and hands them over by the target's protocol.
+pub(crate) struct StoredForms {
     pub(crate) store: BlobStore,
     pub(crate) maker: Maker,
     pub(crate) transport: Transport,
 }
 
-impl Outlet for Stored {
+impl Outlet for StoredForms {
     async fn make(&self, report: &ReportIssued, target: &Target) -> Result<Vec<Object>, MakeError> {
         let mut objects = Vec::new();
         for form in &target.forms {

@@ -7,7 +7,6 @@ mod error;
 mod fhir;
 mod hl7;
 mod http;
-mod part10;
 mod s3;
 mod sender;
 mod settings;

@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 /// Longest secret that is read, bytes.
 const MAX_BYTES: usize = 4096;
 
-/// A secret. Its debug form does not tell it.
+/// A secret. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret {
     text: String,
-    /// The file that it stood in.
+    /// The file that it was read from.
     file: Option<PathBuf>,
 }
 
-/// A secret can't be had.
+/// Why a secret can't be had.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// The variable is not set.
@@ -26,9 +26,9 @@ pub enum SecretError {
     /// The file can't be read.
     #[error("cannot read the secret in {path}")]
     File {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// What the file system said.
         source: std::io::Error,
     },
     /// What was found can't be a secret.
@@ -74,8 +74,8 @@ impl Secret {
         Ok(Self { file: Some(path.to_owned()), ..secret })
     }
 
-    /// The secret as it stands now: one in a file may have been changed. While the file can't be used, as in the middle
-    /// of a change, it is the one that was read at start.
+    /// The secret as it is now: one in a file may have been changed. While the file can't be used, as in the middle of a
+    /// change, it is the one that was read at start.
     pub(crate) async fn renewed(&self) -> Self {
         let Some(file) = self.file.clone() else { return self.clone() };
         match tokio::task::spawn_blocking(move || Self::from_file(&file)).await {

@@ -11,8 +11,8 @@ use hilum_runtime::{Health, with_causes};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::begin::{Begun, begin};
-use crate::outlet::Stored;
+use crate::begin::{ConsumerOrigin, begin};
+use crate::outlet::StoredForms;
 use crate::protocol::SenderError;
 use crate::shell::TargetWorker;
 use crate::targets::{TRIAGE, Target, Targets};
@@ -31,11 +31,11 @@ const MAX_UNANSWERED: u64 = 3;
 const TRIAGE_TRIES: usize = 10;
 /// What a delivery may take besides the target's own time: storage, log, forms.
 const OWN_TIME: Duration = Duration::from_secs(60);
-/// More objects than a report has: a picture for each of 200 images and a few others.
+/// A bound on the objects of a report: a picture for each of 200 images and a few others.
 const OBJECTS_MAX: u32 = 256;
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
-/// Delivers and flags.
+/// The service: one work loop for each target, and one for the triage.
 pub struct Deliverer {
     log: Log,
     store: BlobStore,
@@ -45,18 +45,18 @@ pub struct Deliverer {
     health: Health,
 }
 
-/// Delivering ended other than by being asked to.
+/// Why delivering ended without being asked to.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliverError {
     /// The settings of a target can't be used.
     #[error("cannot prepare target {target}")]
     Target {
-        /// Which.
+        /// Its name.
         target: String,
-        /// Why.
+        /// What can't be made of them.
         source: SenderError,
     },
-    /// Going on would do harm.
+    /// A work loop ended because going on would do harm.
     #[error(transparent)]
     Work(#[from] WorkError),
 }
@@ -90,7 +90,7 @@ impl Deliverer {
         let mut lost = Vec::new();
         for definition in self.consumers() {
             match self.ensure(&definition, shutdown).await {
-                Some(Begun::Anew(made)) => lost.push(made.to_string()),
+                Some(ConsumerOrigin::Recreated(made)) => lost.push(made.to_string()),
                 Some(_) => {}
                 None => return Ok(()),
             }
@@ -100,7 +100,7 @@ impl Deliverer {
         let mut loops = JoinSet::new();
         for (target, transport) in self.targets.targets.into_iter().zip(self.transports) {
             let config = target_config(&target, drain_limit);
-            let outlet = Stored { store: self.store.clone(), maker: self.maker.clone(), transport };
+            let outlet = StoredForms { store: self.store.clone(), maker: self.maker.clone(), transport };
             let worker = TargetWorker::new(self.log.clone(), Arc::new(target), outlet);
             spawn(&mut loops, self.log.clone(), worker, config, shutdown);
         }
@@ -135,20 +135,24 @@ impl Deliverer {
     }
 
     /// Waits until the consumer is there; `None` if `shutdown` came first.
-    async fn ensure(&self, definition: &ConsumerDefinition, shutdown: &CancellationToken) -> Option<Begun> {
+    async fn ensure(
+        &self,
+        definition: &ConsumerDefinition,
+        shutdown: &CancellationToken,
+    ) -> Option<ConsumerOrigin> {
         loop {
             match begin(&self.log, &self.store, definition).await {
                 Ok(begun) => {
                     match &begun {
-                        Begun::Found => {}
-                        Begun::New(floor) => {
+                        ConsumerOrigin::Found => {}
+                        ConsumerOrigin::New(floor) => {
                             tracing::info!(
                                 consumer = definition.name,
                                 floor,
                                 "new: begins with what comes now"
                             );
                         }
-                        Begun::Anew(made) => {
+                        ConsumerOrigin::Recreated(made) => {
                             tracing::error!(consumer = made.consumer, "{made}");
                             metrics::counter!("hilum_consumers_made_anew_total").increment(1);
                         }

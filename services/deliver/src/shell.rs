@@ -25,23 +25,23 @@ const FLAG: &str = "flag";
 /// The receipt of a report that has nothing for its target, such as captures of images of which none could be read.
 const NOTHING: &str = "nothing to send: the report has no such object";
 
-/// The handler of what one target is to be given.
+/// Handles what one target is to be given.
 pub struct TargetWorker<O> {
     log: Log,
     target: Arc<Target>,
     outlet: O,
-    /// What was sent and is not told yet, by the fact that led to it. The log may be full: it is told before anything else
-    /// is sent, and never sent a second time for that.
+    /// Deliveries that were sent and are not recorded yet, by the fact that led to each. The log may be full: they are recorded
+    /// before anything else is sent, and are not sent a second time.
     untold: Mutex<HashMap<EventId, Envelope>>,
-    /// A study's revisions go out one after the other, so that an older one never comes in behind a newer one. Studies
-    /// share these turns.
+    /// Locks that let the revisions of a study go out one after the other, so that an older one never arrives behind a newer
+    /// one. Studies share them.
     turns: [tokio::sync::Mutex<()>; TURNS],
 }
 
-/// Turns of studies: many more than deliveries in hand.
+/// Number of locks: many more than deliveries in hand.
 const TURNS: usize = 64;
 
-/// What was to be delivered can't be found or made.
+/// Why what was to be delivered can't be found or made.
 #[derive(Debug, thiserror::Error)]
 enum PackError {
     /// The log is away.
@@ -96,13 +96,13 @@ impl<O: Outlet> Handle for TargetWorker<O> {
 }
 
 impl<O: Outlet> TargetWorker<O> {
-    /// Of what `target` is to be given, by this way.
+    /// A worker that hands over by `outlet` what `target` is to be given.
     pub fn new(log: Log, target: Arc<Target>, outlet: O) -> Self {
         let turns = std::array::from_fn(|_| tokio::sync::Mutex::default());
         Self { log, target, outlet, untold: Mutex::default(), turns }
     }
 
-    /// Hands over what is to be delivered; what that was, and how the target said that it took it.
+    /// Hands over what is to be delivered. Returns what that was, and how the target said that it took it.
     async fn deliver(
         &self,
         cause: &Envelope,
@@ -136,7 +136,7 @@ impl<O: Outlet> TargetWorker<O> {
         Ok(None)
     }
 
-    /// Whether what is sent now can be told; tells what could not be told before.
+    /// Whether what is sent now can be recorded. Records first what could not be recorded before.
     async fn can_tell(&self) -> Result<(), AppendError> {
         let untold: Vec<_> = self.untold().iter().map(|(cause, fact)| (*cause, fact.clone())).collect();
         for (cause, fact) in untold {

@@ -24,7 +24,7 @@ pub(crate) use target::{LONGEST_WAIT, TRIAGE};
 pub struct Targets {
     /// Where reports and flags go, by name.
     pub targets: Vec<Target>,
-    /// What flags studies.
+    /// The triage rules.
     pub rules: Vec<Rule>,
 }
 
@@ -41,7 +41,7 @@ impl Targets {
     /// Reads the file at `path`, and the secrets that it names.
     ///
     /// # Errors
-    /// Says which target or rule is wrong, what is wrong about it, and what to do.
+    /// When something is wrong with a target or rule: the error says with which, what, and what to do.
     pub fn read(path: &Path) -> Result<Self, TargetsError> {
         let text = std::fs::read_to_string(path);
         let text = text.map_err(|source| TargetsError::Read { path: path.to_owned(), source })?;

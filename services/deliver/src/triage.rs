@@ -1,5 +1,5 @@
-//! Evaluates the triage rules for each study that has or gets a reading. Keeps nothing: what is linked to a reading and
-//! whether it was made stands in the log, so whichever of the two comes last finds the other.
+//! Evaluates the triage rules for each study that has or gets a reading. Keeps no state: the log holds readings and the links to
+//! them, so whichever of the two comes last finds the other.
 
 use hilum_events::{
     Envelope, Event, InferenceCompleted, ReadingId, all_completed_filter, all_links_filter, claim_filter,
@@ -17,7 +17,7 @@ pub struct Triage {
     rules: Vec<Rule>,
 }
 
-/// A message that this service was not meant to get.
+/// An event that the triage consumer should not hand out.
 #[derive(Debug, thiserror::Error)]
 #[error("the triage consumer handed out {event}; end the service that made it and start this one again")]
 struct UnexpectedEventError {
@@ -25,12 +25,12 @@ struct UnexpectedEventError {
 }
 
 impl Triage {
-    /// Flags studies by these rules.
+    /// A handler that flags studies by these rules.
     pub fn new(log: Log, rules: Vec<Rule>) -> Self {
         Self { log, rules }
     }
 
-    /// What leads to flags.
+    /// The subjects of events that lead to flags.
     pub fn filters() -> Vec<String> {
         vec![all_completed_filter(), all_links_filter()]
     }
@@ -56,7 +56,7 @@ impl Handle for Triage {
 }
 
 impl Triage {
-    /// A reading may flag the studies of all jobs that asked for it or share it.
+    /// Flags the studies of all jobs that asked for the reading or share it.
     async fn completed(&self, cause: &Envelope, reading: &InferenceCompleted) -> Result<(), Failure> {
         for recorded in self.images_of(reading.reading_id).await? {
             let Some(fact) = recorded.envelope() else { continue };
@@ -75,7 +75,7 @@ impl Triage {
         Ok(self.log.all_under(&[&claims, &links]).await?)
     }
 
-    /// Flags the study of `image`, which `linked` tells of, by each rule that matches. The first flag of a rule stands.
+    /// Flags the study of `image`, which the fact `linked` names, by each rule that matches. The first flag of a rule stands.
     async fn flag(
         &self,
         cause: &Envelope,

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::store::BlobStore;
 
-/// The object can't be had.
+/// Why an object can't be had.
 #[derive(Debug, thiserror::Error)]
 pub enum GetError {
     /// It is not there.
@@ -43,7 +43,7 @@ impl GetError {
         matches!(self, Self::Unavailable { .. })
     }
 
-    /// Whether the store answers and does not hand out this object: it lies in a class for archives, or may not be read.
+    /// Whether the store answers but does not hand out this object, because it lies in an archive class or may not be read.
     pub fn is_refused(&self) -> bool {
         use object_store::Error::{PermissionDenied, Unauthenticated};
         matches!(self, Self::Unavailable { source: PermissionDenied { .. } | Unauthenticated { .. }, .. })

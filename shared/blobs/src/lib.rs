@@ -13,7 +13,7 @@ mod unfinished;
 
 pub use get::GetError;
 pub use list::ListedObject;
-pub use place::{PlaceError, Placed};
+pub use place::{PlaceError, Placement};
 pub use put::{PutError, Received};
 pub use store::{BlobStore, OpenError, StoreConfig};
 pub use unfinished::{Removed, Unfinished, UnfinishedIn};

@@ -41,7 +41,7 @@ impl BlobStore {
     }
 }
 
-/// `None` for what lies there under another kind of key.
+/// The content that an object is; `None` for other kinds of key.
 fn listed(entry: &ObjectMeta) -> Option<ListedObject> {
     let sha256: Sha256Digest = entry.location.filename()?.parse().ok()?;
     if key_of(&sha256) != entry.location {

@@ -1,5 +1,5 @@
-//! Objects under names that somebody else chose, for who hands them to others. Never written over: what lies under a
-//! name is what was put there first.
+//! Objects under names that the caller chose, for handing them to others. They are never written over: a name keeps the bytes
+//! that were put there first.
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -9,16 +9,16 @@ use object_store::{ObjectStoreExt as _, PutPayload};
 
 use crate::store::BlobStore;
 
-/// What became of an object that was to lie under a name.
+/// How an object came to lie under its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Placed {
+pub enum Placement {
     /// It was written, and read back as it was.
     Written,
     /// The same bytes lay there already.
     There,
 }
 
-/// The object does not lie under the name.
+/// Why the object does not lie under its name.
 #[derive(Debug, thiserror::Error)]
 pub enum PlaceError {
     /// Other bytes lie there.
@@ -44,20 +44,20 @@ impl BlobStore {
     ///
     /// # Errors
     /// When other bytes lie there, or the store fails.
-    pub fn place<'a>(&'a self, name: &'a str, bytes: Bytes) -> BoxFuture<'a, Result<Placed, PlaceError>> {
+    pub fn place<'a>(&'a self, name: &'a str, bytes: Bytes) -> BoxFuture<'a, Result<Placement, PlaceError>> {
         Box::pin(async move {
             let wanted = Sha256Digest::of(&bytes);
             let unavailable = |source| PlaceError::Unavailable { name: name.to_owned(), source };
             let path = Path::from(name);
             match self.found_at(&path).await.map_err(unavailable)? {
-                Some(found) if found == wanted => return Ok(Placed::There),
+                Some(found) if found == wanted => return Ok(Placement::There),
                 Some(found) => return Err(PlaceError::Taken { name: name.to_owned(), found }),
                 None => {}
             }
             self.objects.put(&path, PutPayload::from_bytes(bytes)).await.map_err(unavailable)?;
             match self.found_at(&path).await.map_err(unavailable)? {
                 Some(found) if found != wanted => Err(PlaceError::Taken { name: name.to_owned(), found }),
-                _ => Ok(Placed::Written),
+                _ => Ok(Placement::Written),
             }
         })
     }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::store::{BlobStore, INCOMING, key_of};
 
-/// Nothing was stored.
+/// Why nothing was stored.
 #[derive(Debug, thiserror::Error)]
 pub enum PutError {
     /// More bytes came than allowed.
@@ -32,7 +32,7 @@ pub enum PutError {
 }
 
 impl PutError {
-    /// Whether there is no room in the store: it passes when somebody makes room, and not sooner.
+    /// Whether the store has no room: that passes when somebody makes room, and not sooner.
     pub fn is_full(&self) -> bool {
         let Self::Unavailable(error) = self else { return false };
         let mut causes =
@@ -48,18 +48,21 @@ fn is_no_room(error: &io::Error) -> bool {
         || wrapped().is_some_and(is_no_room)
 }
 
-/// Bytes that came in: short ones are still only in memory, long ones in a temporary object.
+/// Bytes that came in and are not kept yet.
 #[derive(Debug)]
 pub struct Received {
     sha256: Sha256Digest,
     size_bytes: u64,
     head: Bytes,
-    place: Place,
+    buffer: Buffer,
 }
 
+/// Where received bytes are until they are kept.
 #[derive(Debug)]
-enum Place {
+enum Buffer {
+    /// All of them are in the head.
     Memory,
+    /// In an object under a key that is used once.
     Temporary(Path),
 }
 
@@ -115,12 +118,12 @@ impl BlobStore {
     pub fn keep(&self, received: Received) -> BoxFuture<'_, Result<BlobRef, PutError>> {
         Box::pin(async move {
             let key = key_of(&received.sha256);
-            match &received.place {
-                Place::Memory => {
+            match &received.buffer {
+                Buffer::Memory => {
                     let put = self.objects.put(&key, PutPayload::from_bytes(received.head.clone())).await;
                     put.map_err(PutError::Unavailable)?;
                 }
-                Place::Temporary(temporary) => {
+                Buffer::Temporary(temporary) => {
                     self.objects.copy(temporary, &key).await.map_err(PutError::Unavailable)?;
                     self.discard(&received).await;
                 }
@@ -129,16 +132,16 @@ impl BlobStore {
         })
     }
 
-    /// All bytes of what was received, for who must see more than its head. They may be as many as were allowed.
+    /// All bytes that were received, for callers that must see more than the head. They may be as many as were allowed.
     ///
     /// # Errors
     /// When the store fails.
     pub fn read_back<'a>(&'a self, received: &'a Received) -> BoxFuture<'a, Result<Bytes, PutError>> {
         Box::pin(async move {
             let read = async |temporary| self.objects.get(temporary).await?.bytes().await;
-            match &received.place {
-                Place::Memory => Ok(received.head.clone()),
-                Place::Temporary(temporary) => read(temporary).await.map_err(PutError::Unavailable),
+            match &received.buffer {
+                Buffer::Memory => Ok(received.head.clone()),
+                Buffer::Temporary(temporary) => read(temporary).await.map_err(PutError::Unavailable),
             }
         })
     }
@@ -146,7 +149,7 @@ impl BlobStore {
     /// Throws away what was received and not kept.
     pub fn discard<'a>(&'a self, received: &'a Received) -> BoxFuture<'a, ()> {
         Box::pin(async move {
-            if let Place::Temporary(temporary) = &received.place
+            if let Buffer::Temporary(temporary) = &received.buffer
                 && let Err(error) = self.objects.delete(temporary).await
             {
                 tracing::warn!(error = &error as &dyn Error, key = %temporary, "a temporary object is left behind");
@@ -164,7 +167,7 @@ impl BlobStore {
                 sha256: Sha256Digest::of(&bytes),
                 size_bytes: bytes.len() as u64,
                 head: bytes,
-                place: Place::Memory,
+                buffer: Buffer::Memory,
             };
             self.keep(received).await
         })
@@ -215,7 +218,7 @@ impl Intake<'_> {
         let sha256 = Sha256Digest::from_bytes(std::mem::take(&mut self.hash).finalize().into());
         let rest = self.buffer.split().freeze();
         if self.parts.is_none() {
-            return Ok(Received { sha256, size_bytes: self.size_bytes, head: rest, place: Place::Memory });
+            return Ok(Received { sha256, size_bytes: self.size_bytes, head: rest, buffer: Buffer::Memory });
         }
         if let Err(error) = self.put_part(rest).await {
             self.abort().await;
@@ -227,7 +230,7 @@ impl Intake<'_> {
             sha256,
             size_bytes: self.size_bytes,
             head: parts.head,
-            place: Place::Temporary(parts.key),
+            buffer: Buffer::Temporary(parts.key),
         })
     }
 

@@ -27,7 +27,7 @@ impl BlobStore {
         })
     }
 
-    /// What reads the record `name`, each time anew.
+    /// A function that reads the record `name` anew at each call.
     pub fn record_reader(
         &self,
         name: &'static str,

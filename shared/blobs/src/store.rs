@@ -33,7 +33,7 @@ impl StoreConfig {
 /// The address can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Not an address we know.
+    /// It is no `file://` or `s3://` address.
     #[error("object storage address {url} is neither file:///folder nor s3://bucket")]
     Address {
         /// What was given.
@@ -62,7 +62,7 @@ pub enum OpenError {
 pub struct BlobStore {
     pub(crate) objects: Arc<dyn ObjectStore>,
     pub(crate) buffer_bytes: usize,
-    /// Where they lie, if that is a folder.
+    /// The folder of the objects, if they lie in one.
     pub(crate) folder: Option<PathBuf>,
 }
 
@@ -87,7 +87,7 @@ impl BlobStore {
         }
     }
 
-    /// The folder that objects lie in, if they do.
+    /// The folder of the objects, if the store is one.
     pub fn folder(&self) -> Option<&std::path::Path> {
         self.folder.as_deref()
     }
@@ -95,7 +95,7 @@ impl BlobStore {
     /// Asks the store whether it answers.
     ///
     /// # Errors
-    /// What it said.
+    /// When it does not.
     pub fn probe(&self) -> BoxFuture<'_, Result<(), object_store::Error>> {
         Box::pin(async move {
             match self.objects.head(&Path::from("probe")).await {

@@ -1,5 +1,5 @@
-//! What writers left behind when they were killed: temporary objects of uploads, and in a folder the half-written files
-//! beside which `object_store` would have put the whole one. Nothing here can name a content or a record.
+//! What writers left behind when they were killed: temporary objects of uploads and, in a folder, the half-written files that
+//! `object_store` would have renamed once they were whole. None of them is a content or a record.
 
 use std::io;
 use std::path::{Path as FilePath, PathBuf};
@@ -17,11 +17,11 @@ use crate::store::{BlobStore, CONTENTS, INCOMING, RECORDS};
 /// Where to look for what is unfinished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnfinishedIn<'a> {
-    /// The place of uploads whose hash is not known yet.
+    /// Uploads whose hash is not known yet.
     Incoming,
-    /// The place of records.
+    /// Records.
     Records,
-    /// The place of contents whose hash begins with these two digits.
+    /// Contents whose hash begins with these two digits.
     Contents(&'a str),
 }
 

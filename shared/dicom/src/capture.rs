@@ -66,9 +66,9 @@ fn capture(
     reading: &ReadingEntry,
     pictures: &Pictures,
 ) -> Result<Instance, DicomError> {
-    let sight = sight(image, pictures);
-    let shown = match (&sight, &image.entry.preview) {
-        (page::Sight::Shown(_), Some(preview)) => preview.sha256.to_string(),
+    let picture = picture_or_reason(image, pictures);
+    let shown = match (&picture, &image.entry.preview) {
+        (page::PictureOrReason::Shown(_), Some(preview)) => preview.sha256.to_string(),
         _ => "none".to_owned(),
     };
     let plan = Plan {
@@ -80,7 +80,7 @@ fn capture(
         role: format!("image/{}/{shown}", image.number),
         instance_number: image.number,
     };
-    let canvas = page::draw(subject, image, reading, &sight);
+    let canvas = page::draw(subject, image, reading, &picture);
     let content = DataSet::new()
         .text(tags::CONVERSION_TYPE, VR::CS, "WSD")
         .texts(tags::IMAGE_TYPE, VR::CS, ["DERIVED", "SECONDARY"])
@@ -97,17 +97,19 @@ fn capture(
 }
 
 /// What stands in the place of the picture.
-fn sight<'a>(image: &'a Image<'_>, pictures: &'a Pictures) -> page::Sight<'a> {
+fn picture_or_reason<'a>(image: &'a Image<'_>, pictures: &'a Pictures) -> page::PictureOrReason<'a> {
     let Some(preview) = &image.entry.preview else {
-        return page::Sight::Missing(image.entry.preview_missing.as_deref().unwrap_or("none was kept"));
+        return page::PictureOrReason::Missing(
+            image.entry.preview_missing.as_deref().unwrap_or("none was kept"),
+        );
     };
     match pictures.get(&preview.sha256) {
-        Some(Picture::Missing { reason }) => page::Sight::Missing(reason),
+        Some(Picture::Missing { reason }) => page::PictureOrReason::Missing(reason),
         Some(Picture::Shown { png }) => match overlay::grey(png, SIDE_MAX_PX) {
-            Some(grey) => page::Sight::Shown(grey),
-            None => page::Sight::Missing("what was stored as its picture is not one"),
+            Some(grey) => page::PictureOrReason::Shown(grey),
+            None => page::PictureOrReason::Missing("what was stored as its picture is not one"),
         },
-        None => page::Sight::Missing("it was not fetched"),
+        None => page::PictureOrReason::Missing("it was not fetched"),
     }
 }
 

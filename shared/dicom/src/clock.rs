@@ -17,11 +17,11 @@ const UTC_SINCE: i16 = 1972;
 /// The clock of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Clock {
-    /// It is ahead of UTC by this, as the object states.
+    /// A clock that is ahead of UTC by this, as the object states.
     Stated(UtcOffset),
-    /// That of the site, but what was copied may be of another: the object states no offset.
+    /// The clock of the site. What was copied may be of another, so the object states no offset.
     Site,
-    /// Nobody knows on which clock the copied times were told, so ours could stand beside them on none.
+    /// None: nobody knows the clock of the copied times, so no time of ours can stand beside them.
     Unknown,
 }
 
@@ -40,7 +40,7 @@ impl Clock {
         }
     }
 
-    /// What the object states of itself, such as `+0900`.
+    /// The offset that the object states, such as `+0900`.
     pub(crate) fn stated(self) -> Option<String> {
         match self {
             Self::Stated(offset) => Some(offset.without_colon()),

@@ -76,7 +76,7 @@ pub(crate) const OPERATING_POINT: Term = Term("operating-point", LOCAL, "Relatio
 pub(crate) const BELOW: Term = Term("below", LOCAL, "Below the operating point");
 pub(crate) const AT_OR_ABOVE: Term = Term("at-or-above", LOCAL, "At or above the operating point");
 
-/// What a model calls `label`.
+/// The code of what a model calls `label`.
 pub(crate) fn finding(label: &str) -> Code {
     let local = || Code { value: label.to_owned(), scheme: LOCAL, meaning: spoken(label) };
     codes::of_label(label).map_or_else(local, Code::from)

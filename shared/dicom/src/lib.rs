@@ -1,7 +1,7 @@
 //! A report as objects that an archive (PACS) keeps beside the images: a structured report, a picture per image that was
-//! read, an encapsulated PDF. Pure: the document, what was copied of the images' headers and the stored pictures go in,
-//! DICOM files come out, the same each time. No network, no storage, no async, no clock; no uploaded byte is read here,
-//! and nothing of a patient shows in an error or in `Debug`.
+//! read, an encapsulated PDF; and what an association carries of such a file. Pure: the document, what was copied of the
+//! images' headers and the stored pictures go in, DICOM files come out, the same each time. No network, no storage, no async,
+//! no clock; no uploaded byte is read here, and nothing of a patient shows in an error or in `Debug`.
 
 mod capture;
 mod clock;
@@ -14,6 +14,7 @@ mod pdf;
 mod sources;
 mod sr;
 mod subject;
+mod transfer;
 mod uid;
 
 use std::fmt;
@@ -24,6 +25,7 @@ pub use capture::{choice, secondary_captures};
 pub use pdf::encapsulated_pdf;
 pub use sources::Sources;
 pub use sr::{Predecessor, sr};
+pub use transfer::{Transfer, TransferError};
 
 /// The structured report as a form of the report.
 pub const SR: Form = form("dicom-sr");
@@ -32,7 +34,7 @@ pub const SECONDARY_CAPTURE: Form = form("dicom-sc");
 /// The encapsulated PDF as a form of the report.
 pub const ENCAPSULATED_PDF: Form = form("dicom-pdf");
 
-/// Images that are told of in full; of further ones the number is told.
+/// The most images that an object describes; of further ones it gives the number.
 pub const IMAGES_MAX: usize = 200;
 
 const fn form(name: &'static str) -> Form {
@@ -74,7 +76,7 @@ pub enum DicomError {
          study anew"
     )]
     SeveralPatients,
-    /// The images are DICOM objects, and of none is it known whose it is.
+    /// The images are DICOM objects, and none of their headers tells the patient.
     #[error(
         "none of the study's DICOM images could be read for the patient it belongs to; see whether their objects are \
          still in storage and ask again"

@@ -17,7 +17,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) form: Form,
     pub(crate) sop_class_uid: &'static str,
     pub(crate) modality: &'a str,
-    /// Of the first revision. An archive sorts by it; far from the numbers of the images' own series.
+    /// The number of its series in the first revision: archives sort by it, and it is far from those of the images' own series.
     pub(crate) series_number: u32,
     /// What it is: in at most 31 characters, so that what follows is never cut off.
     pub(crate) series_description: &'a str,
@@ -69,7 +69,7 @@ pub(crate) fn instance(
     })
 }
 
-/// Whose the images are. Where they have no number of a patient the study gets one of its own.
+/// The patient of the images. Where they have no patient's number the study gets one of its own.
 fn patient(subject: &Subject<'_>) -> DataSet {
     let copied = |text: Option<&HeaderText>, data_set: DataSet, tag, vr| match text {
         Some(text) if !text.is_empty() => data_set.copied(tag, vr, text.as_bytes()),
@@ -132,7 +132,7 @@ fn equipment(subject: &Subject<'_>, form: Form) -> DataSet {
     }
 }
 
-/// A model that was trained again is another device.
+/// A model as a device. One that was trained again is another device.
 fn contribution(model: &ModelEntry) -> DataSet {
     let identity = &model.identity;
     let trained = if identity.trained { "" } else { ". It was not trained: its numbers mean nothing" };
@@ -199,7 +199,7 @@ fn time(at: DateTime) -> String {
     at.strftime("%H%M%S%.6f").to_string()
 }
 
-/// When the report was as it is, with the offset of its own.
+/// The time of the report's state, with an offset of its own.
 pub(crate) fn moment(subject: &Subject<'_>) -> String {
     subject.clock.moment(subject.report, subject.report.as_of)
 }

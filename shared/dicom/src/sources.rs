@@ -1,4 +1,4 @@
-//! What was copied of the headers of a report's images, and whom they name.
+//! The headers of a report's images, and the patient that they name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,18 +39,17 @@ impl Sources {
         self.headers.get(sha256)
     }
 
-    /// The header that says whose the report is: of its images the one that says most of its patient, and of these the
-    /// first. `None` if no image is DICOM.
+    /// The header of the image that says most of its patient, the first of several. `None` if no image is DICOM.
     ///
     /// # Errors
-    /// When DICOM images have no header at all, or what they say can't be of one patient, now or when the report was issued.
+    /// When DICOM images have no header at all, or their headers can't be of one patient, now or when the report was issued.
     pub fn patient(&self, report: &Report) -> Result<Option<&StudyHeader>, DicomError> {
         if report.may_be_of_several_patients() {
             return Err(DicomError::SeveralPatients);
         }
         let wanted = Self::wanted(report);
         let headers: Vec<_> = wanted.iter().filter_map(|image| self.of(&image.sha256)).collect();
-        // Of a study from which every image was taken out nobody is told.
+        // A study from which every image was taken out names nobody.
         if headers.is_empty() && (!wanted.is_empty() || report.images.is_empty()) {
             return Err(DicomError::NoHeader);
         }
@@ -62,14 +61,14 @@ impl Sources {
         Ok(headers.into_iter().rev().max_by_key(|header| says(header)))
     }
 
-    /// Whether files with other contents have the instance UID of this one, so that nobody can tell which of them it means.
+    /// Whether another content has this instance UID too, so that a reference could mean either.
     pub(crate) fn is_ambiguous(&self, header: &StudyHeader) -> bool {
         let same = self.headers.values().filter(|other| other.sop_instance_uid == header.sop_instance_uid);
         same.count() > 1
     }
 }
 
-/// What a header says of its patient, what tells patients apart first.
+/// Which values of its patient a header has. Those that tell patients apart best come first.
 fn says(header: &StudyHeader) -> [bool; 5] {
     [
         !header.patient_id.is_empty(),

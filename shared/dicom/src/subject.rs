@@ -1,4 +1,4 @@
-//! What every object of a report is made from: the document, its hash, whose it is and when.
+//! What every object of a report is made from: the document, its hash, the patient and the clock.
 
 use std::collections::BTreeMap;
 
@@ -11,14 +11,14 @@ use crate::clock::Clock;
 use crate::data_set::CharacterSet;
 use crate::{DicomError, IMAGES_MAX, Sources, uid};
 
-/// A report and whose it is.
+/// A report with the headers that say whose it is.
 pub(crate) struct Subject<'a> {
     pub(crate) report: &'a Report,
     pub(crate) json_sha256: &'a Sha256Digest,
     pub(crate) sources: &'a Sources,
     /// The header that patient and study are copied of; `None` for a study without DICOM images.
     pub(crate) header: Option<&'a StudyHeader>,
-    /// On which its times are told.
+    /// The clock on which the object tells times.
     pub(crate) clock: Clock,
 }
 
@@ -42,7 +42,7 @@ impl<'a> Subject<'a> {
         Ok(Self { report, json_sha256, sources, header, clock: Clock::of(report, header) })
     }
 
-    /// The images that are told of: each content once, apart by whether it has a reading.
+    /// The images that the object describes: each content once, or twice if it is there with a reading and without.
     pub(crate) fn images(&self) -> Vec<Image<'a>> {
         let mut images: Vec<Image<'a>> = Vec::new();
         let mut places = BTreeMap::new();
@@ -97,7 +97,7 @@ impl<'a> Subject<'a> {
         requests.min().unwrap_or(self.report.as_of)
     }
 
-    /// That of what is copied.
+    /// The character set of what is copied from the header.
     pub(crate) fn character_set(&self) -> CharacterSet {
         let Some(header) = self.header else {
             return CharacterSet { copied: String::new(), may_be_utf8: true };

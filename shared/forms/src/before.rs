@@ -10,7 +10,7 @@ use crate::error::FormError;
 use crate::headers;
 use crate::turn::Turn;
 
-/// What is to be had of it.
+/// The revision before, as far as it is to be had.
 pub(crate) struct Before {
     revision: Option<Revision>,
     /// Whether all of it was to be had that the document names.
@@ -23,7 +23,7 @@ struct Revision {
     sources: Sources,
 }
 
-/// Why what a document names as the one before is of no use.
+/// Why the document that is named as the one before is of no use.
 #[derive(Debug, thiserror::Error)]
 enum Unfit {
     #[error("the document of the revision before is not in storage as it was; restore the object storage")]
@@ -37,10 +37,10 @@ enum Unfit {
 }
 
 impl Before {
-    /// Of the revision before `report`. Headers that are `known` are not read again.
+    /// Fetches the revision before `report`. Headers that are `known` are not read again.
     ///
     /// # Errors
-    /// The storage is away, or the decoder can't work. What is lost for good is no error: the form is not whole.
+    /// When the storage is away or the decoder can't work. What is lost for good is no error: the form is not whole.
     pub(crate) async fn of(
         blobs: &BlobStore,
         decoder: &DecoderPool,

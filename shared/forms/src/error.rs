@@ -7,8 +7,6 @@ use hilum_reports::pdf::PdfError;
 use hilum_reports::{Flaw, ReadError};
 use tokio::task::JoinError;
 
-use crate::message::PatientError;
-
 /// A form could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum FormError {
@@ -33,7 +31,7 @@ pub enum FormError {
     /// A message can't name its patient.
     #[error(transparent)]
     Patient(#[from] PatientError),
-    /// Whose the images are can't be told at this moment.
+    /// The decoder can't read the headers at this moment.
     #[error("the headers of the study's images can't be read at this moment; try again")]
     Header(#[source] DecodeError),
     /// So many are made that this one has waited in vain.
@@ -49,4 +47,27 @@ impl FormError {
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Away(_) | Self::Header(_) | Self::Busy)
     }
+}
+
+/// A message can't name its patient, and is not sent without one.
+#[derive(Debug, thiserror::Error)]
+pub enum PatientError {
+    /// The images may be of more than one patient.
+    #[error(
+        "the headers of this study's images differ in what they say of the patient, so no message names one; take \
+         the images of other patients out of it (`hilum job take-out`), or correct the headers and send the study anew"
+    )]
+    Several,
+    /// No image tells its patient.
+    #[error(
+        "none of the study's DICOM images could be read for the patient it belongs to; see whether their objects are \
+         still in storage and redrive it"
+    )]
+    NoHeader,
+    /// Its id can't be read for certain: one that is read wrongly files the report with another patient.
+    #[error(
+        "the patient's id is written in characters that can't be told for certain; correct Specific Character Set \
+         (0008,0005) of the images, or deliver without `name_patient`"
+    )]
+    UnreadId,
 }

@@ -1,5 +1,5 @@
-//! Whose the images of a report are, for DICOM objects and for messages that name a patient: asked of the decoder's child processes, since the files were
-//! uploaded. What comes back names patients.
+//! The headers that say whose the images of a report are, for DICOM objects and for messages that name a patient. The files
+//! were uploaded, so the decoder's child processes read them. What comes back names patients.
 
 use hilum_blobs::BlobStore;
 use hilum_dicom::Sources;
@@ -12,11 +12,12 @@ use crate::error::FormError;
 /// The headers of a report's images.
 pub(crate) struct Headers {
     pub(crate) sources: Sources,
-    /// Whether each image's file was to be had. One that has no header, however often it is read, lacks nothing.
+    /// Whether each image's file was to be had. An image without a readable header lacks nothing.
     pub(crate) is_whole: bool,
 }
 
-/// Those that forms of `report` want that name a patient, one file in memory at a time; what is `known` is not read again.
+/// The headers that forms of `report` want which name a patient. One file is in memory at a time; what is `known` is not read
+/// again.
 ///
 /// # Errors
 /// The storage is away, or the decoder can't work.

@@ -1,28 +1,29 @@
 //! From a stored document to the files of a form.
 
-use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use hilum_blobs::{BlobStore, GetError};
 use hilum_dicom::{DicomError, Instance, Sources, encapsulated_pdf, secondary_captures, sr};
-use hilum_events::BlobRef;
+use hilum_events::{BlobRef, Sha256Digest};
 use hilum_imaging::DecoderPool;
-use hilum_reports::{Choice, Language, Picture, Pictures, Report, check, fhir, hl7, html, pdf};
+use hilum_reports::{Choice, Language, Report, check, fhir, hl7, html, pdf};
 
 use crate::before::Before;
 use crate::error::FormError;
+use crate::files::FormFiles;
 use crate::format::Format;
-use crate::headers::{self, Headers};
+use crate::headers;
+use crate::inputs::{AttributedReport, IllustratedReport};
 use crate::message::Message;
 use crate::pictures;
 use crate::turn::{Turn, Turns};
 
-/// How long a form waits for its turn.
+/// Longest wait of a form for its turn.
 const TURN_WITHIN: Duration = Duration::from_secs(10);
 
-/// Makes forms of stored reports, so many at a time. Cheap to clone; clones share their turns.
+/// Makes forms of stored reports, two at a time. Cheap to clone; clones share their turns.
 #[derive(Clone)]
 pub struct Maker {
     blobs: BlobStore,
@@ -30,31 +31,8 @@ pub struct Maker {
     turns: Turns,
 }
 
-/// A form that was made. Its files may name a patient: `Debug` shows none of them.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Made {
-    /// Its files: one, or for a form of several objects each of them.
-    pub files: Vec<Bytes>,
-    /// Whether every picture, image and earlier document that it should be made of was to be had: only then are its bytes those that [`Format::tag`] names.
-    pub is_whole: bool,
-    /// Whether it names its patient by an id of ours, since no image tells one.
-    pub has_own_id: bool,
-}
-
-impl fmt::Debug for Made {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Made({} files, is_whole: {})", self.files.len(), self.is_whole)
-    }
-}
-
-impl Made {
-    fn one(file: impl Into<Bytes>) -> Self {
-        Self { files: vec![file.into()], is_whole: true, has_own_id: false }
-    }
-}
-
 impl Maker {
-    /// A maker of forms of what is kept in `blobs`. `decoder` tells of DICOM images whose they are.
+    /// Makes forms of what is kept in `blobs`; `decoder` reads the headers of DICOM images for the patient that they name.
     pub fn new(blobs: BlobStore, decoder: DecoderPool) -> Self {
         Self { blobs, decoder, turns: Turns::default() }
     }
@@ -69,17 +47,17 @@ impl Maker {
         json: &'a BlobRef,
         format: Format,
         language: Language,
-    ) -> BoxFuture<'a, Result<Made, FormError>> {
+    ) -> BoxFuture<'a, Result<FormFiles, FormError>> {
         Box::pin(async move {
             if format == Format::Json {
-                return Ok(Made::one(self.document(json).await?));
+                return Ok(FormFiles::one(self.document(json).await?));
             }
             let turn = self.turn().await?;
             self.make_at(turn, json, format, language).await
         })
     }
 
-    /// The HL7 message for a receiver that wants more said than the form does. As [`Self::make`] otherwise.
+    /// The HL7 message for a receiver that wants more said than [`Self::make`] does.
     ///
     /// # Errors
     /// See [`FormError`].
@@ -87,7 +65,7 @@ impl Maker {
         &'a self,
         json: &'a BlobRef,
         message: &'a Message,
-    ) -> BoxFuture<'a, Result<Made, FormError>> {
+    ) -> BoxFuture<'a, Result<FormFiles, FormError>> {
         Box::pin(async move {
             let turn = self.turn().await?;
             let document = self.document(json).await?;
@@ -96,13 +74,13 @@ impl Maker {
                 let make = move |report: &Report| hl7::oru_r01_to(report, &message.heading, None).into();
                 return checked(&turn, document, make).await;
             }
-            let whose = self.whose(&turn, document, no_pictures).await?;
-            let make = move |whose: &Whose| {
-                let report = &whose.sight.report;
-                let patient = message.patient(report, &whose.headers.sources)?;
+            let report = self.attributed(&turn, document, no_pictures).await?;
+            let make = move |AttributedReport { illustrated, headers }: &AttributedReport| {
+                let report = &illustrated.report;
+                let patient = message.patient(report, &headers.sources)?;
                 Ok(vec![hl7::oru_r01_to(report, &message.heading, Some(&patient)).into()])
             };
-            whose.made(&turn, make).await
+            report.files(&turn, make).await
         })
     }
 
@@ -111,7 +89,7 @@ impl Maker {
         self.turns.free()
     }
 
-    /// A turn, waited for for 10 s at most.
+    /// A turn. It is waited for, for 10 s at most.
     ///
     /// # Errors
     /// [`FormError::Busy`].
@@ -129,78 +107,104 @@ impl Maker {
         json: &'a BlobRef,
         format: Format,
         language: Language,
-    ) -> BoxFuture<'a, Result<Made, FormError>> {
+    ) -> BoxFuture<'a, Result<FormFiles, FormError>> {
         Box::pin(async move {
             let document = self.document(json).await?;
             let json_sha256 = json.sha256;
             match format {
-                Format::Json => Ok(Made::one(document)),
+                Format::Json => Ok(FormFiles::one(document)),
                 Format::Html => {
-                    let sight = self.sight(&turn, document, html::choice).await?;
-                    let is_whole = sight.is_whole();
-                    let Sight { report, pictures } = sight;
-                    let page = move || html::render(&report, &pictures, &json_sha256, language);
-                    Ok(Made { is_whole, ..Made::one(turn.work(page).await?) })
+                    let render = move |IllustratedReport { report, pictures }: &_| {
+                        Ok(html::render(report, pictures, &json_sha256, language).into())
+                    };
+                    self.shown(&turn, document, html::choice, render).await
                 }
                 Format::Pdf => {
-                    let sight = self.sight(&turn, document, pdf::choice).await?;
-                    let is_whole = sight.is_whole();
-                    let Sight { report, pictures } = sight;
-                    let file = move || pdf::render(&report, &pictures, &json_sha256, language);
-                    Ok(Made { is_whole, ..Made::one(turn.work(file).await?.map_err(FormError::Pdf)?) })
+                    let render = move |IllustratedReport { report, pictures }: &_| {
+                        let pdf = pdf::render(report, pictures, &json_sha256, language);
+                        Ok(pdf.map_err(FormError::Pdf)?.into())
+                    };
+                    self.shown(&turn, document, pdf::choice, render).await
                 }
                 Format::Fhir => checked(&turn, document, |report| fhir::bundle(report).into()).await,
                 Format::Hl7 => checked(&turn, document, |report| hl7::oru_r01(report).into()).await,
-                Format::DicomSr => {
-                    let whose = self.whose(&turn, document, no_pictures).await?;
-                    let sources = &whose.headers.sources;
-                    let before =
-                        Before::of(&self.blobs, &self.decoder, &turn, &whose.sight.report, sources).await?;
-                    let is_whole = before.is_whole;
-                    let file = move |Whose { sight, headers }: &Whose| {
-                        one(sr(&sight.report, &json_sha256, &headers.sources, before.predecessor().as_ref())?)
-                    };
-                    let made = whose.made(&turn, file).await?;
-                    Ok(Made { is_whole: made.is_whole && is_whole, ..made })
-                }
-                Format::DicomSc => {
-                    let whose = self.whose(&turn, document, hilum_dicom::choice).await?;
-                    let files = move |Whose { sight, headers }: &Whose| {
-                        let captures = secondary_captures(
-                            &sight.report,
-                            &sight.pictures,
-                            &json_sha256,
-                            &headers.sources,
-                        )?;
-                        let files = captures.map(|capture| Ok(capture?.file.into()));
-                        Ok(files.collect::<Result<_, DicomError>>()?)
-                    };
-                    whose.made(&turn, files).await
-                }
+                Format::DicomSr => self.structured_report(&turn, document, json_sha256).await,
+                Format::DicomSc => self.captures(&turn, document, json_sha256).await,
                 Format::DicomPdf => {
-                    let whose = self.whose(&turn, document, pdf::choice).await?;
-                    let file = move |Whose { sight, headers }: &Whose| {
-                        let pdf = pdf::render(&sight.report, &sight.pictures, &json_sha256, language);
+                    let report = self.attributed(&turn, document, pdf::choice).await?;
+                    let file = move |AttributedReport { illustrated, headers }: &AttributedReport| {
+                        let IllustratedReport { report, pictures } = illustrated;
+                        let pdf = pdf::render(report, pictures, &json_sha256, language);
                         let pdf = pdf.map_err(FormError::Pdf)?;
-                        one(encapsulated_pdf(&sight.report, &json_sha256, &headers.sources, &pdf)?)
+                        one(encapsulated_pdf(report, &json_sha256, &headers.sources, &pdf)?)
                     };
-                    whose.made(&turn, file).await
+                    report.files(&turn, file).await
                 }
             }
         })
     }
 
-    /// What a form that names its patient is made of. It is for programs too: of a document without flaws only.
-    async fn whose(
+    /// A form for people, which `render` makes of the document and of the pictures that `choice` wants.
+    async fn shown(
         &self,
         turn: &Turn,
         document: Bytes,
         choice: fn(&Report) -> Choice,
-    ) -> Result<Whose, FormError> {
-        let sight = self.sight(turn, document, choice).await?;
-        check(&sight.report).map_err(FormError::Flawed)?;
-        let headers = headers::of(&self.blobs, &self.decoder, &sight.report, &Sources::default()).await?;
-        Ok(Whose { sight, headers })
+        render: impl FnOnce(&IllustratedReport) -> Result<Bytes, FormError> + Send + 'static,
+    ) -> Result<FormFiles, FormError> {
+        let report = self.illustrated(turn, document, choice).await?;
+        let is_whole = report.is_whole();
+        Ok(FormFiles { is_whole, ..FormFiles::one(turn.work(move || render(&report)).await??) })
+    }
+
+    /// A structured report. It names the revision before, which has to be had, too.
+    async fn structured_report(
+        &self,
+        turn: &Turn,
+        document: Bytes,
+        json_sha256: Sha256Digest,
+    ) -> Result<FormFiles, FormError> {
+        let report = self.attributed(turn, document, no_pictures).await?;
+        let (own, sources) = (&report.illustrated.report, &report.headers.sources);
+        let before = Before::of(&self.blobs, &self.decoder, turn, own, sources).await?;
+        let is_whole = before.is_whole;
+        let file = move |AttributedReport { illustrated, headers }: &AttributedReport| {
+            let predecessor = before.predecessor();
+            one(sr(&illustrated.report, &json_sha256, &headers.sources, predecessor.as_ref())?)
+        };
+        let files = report.files(turn, file).await?;
+        Ok(FormFiles { is_whole: files.is_whole && is_whole, ..files })
+    }
+
+    /// A picture with its numbers of each image that was read.
+    async fn captures(
+        &self,
+        turn: &Turn,
+        document: Bytes,
+        json_sha256: Sha256Digest,
+    ) -> Result<FormFiles, FormError> {
+        let report = self.attributed(turn, document, hilum_dicom::choice).await?;
+        let files = move |AttributedReport { illustrated, headers }: &AttributedReport| {
+            let IllustratedReport { report, pictures } = illustrated;
+            let captures = secondary_captures(report, pictures, &json_sha256, &headers.sources)?;
+            let files = captures.map(|capture| Ok(capture?.file.into()));
+            Ok(files.collect::<Result<_, DicomError>>()?)
+        };
+        report.files(turn, files).await
+    }
+
+    /// What a form that names its patient is made of. Programs take it at its word, so a document with flaws is refused.
+    async fn attributed(
+        &self,
+        turn: &Turn,
+        document: Bytes,
+        choice: fn(&Report) -> Choice,
+    ) -> Result<AttributedReport, FormError> {
+        let illustrated = self.illustrated(turn, document, choice).await?;
+        check(&illustrated.report).map_err(FormError::Flawed)?;
+        let headers =
+            headers::of(&self.blobs, &self.decoder, &illustrated.report, &Sources::default()).await?;
+        Ok(AttributedReport { illustrated, headers })
     }
 
     async fn document(&self, json: &BlobRef) -> Result<Bytes, FormError> {
@@ -210,13 +214,13 @@ impl Maker {
         })
     }
 
-    /// What a form for people shows: the document, and those of its pictures that `choice` wants.
-    async fn sight(
+    /// What a form for people shows: the document, and the pictures that `choice` wants.
+    async fn illustrated(
         &self,
         turn: &Turn,
         document: Bytes,
         choice: fn(&Report) -> Choice,
-    ) -> Result<Sight, FormError> {
+    ) -> Result<IllustratedReport, FormError> {
         let read = move || {
             let report = Report::from_json(&document)?;
             let choice = choice(&report);
@@ -224,39 +228,7 @@ impl Maker {
         };
         let (report, choice) = turn.work(read).await?.map_err(FormError::Unreadable)?;
         let pictures = pictures::chosen(&self.blobs, turn, choice).await?;
-        Ok(Sight { report, pictures })
-    }
-}
-
-/// A document with the pictures that a form shows.
-struct Sight {
-    report: Report,
-    pictures: Pictures,
-}
-
-impl Sight {
-    fn is_whole(&self) -> bool {
-        self.pictures.values().all(|picture| matches!(picture, Picture::Shown { .. }))
-    }
-}
-
-/// A document with its pictures, and whose its images are.
-struct Whose {
-    sight: Sight,
-    headers: Headers,
-}
-
-impl Whose {
-    /// The files that `make` makes of it.
-    async fn made(
-        self,
-        turn: &Turn,
-        make: impl FnOnce(&Self) -> Result<Vec<Bytes>, FormError> + Send + 'static,
-    ) -> Result<Made, FormError> {
-        let is_whole = self.sight.is_whole() && self.headers.is_whole;
-        let patient = self.headers.sources.patient(&self.sight.report);
-        let has_own_id = !matches!(patient, Ok(Some(header)) if !header.patient_id.is_empty());
-        Ok(Made { files: turn.work(move || make(&self)).await??, is_whole, has_own_id })
+        Ok(IllustratedReport { report, pictures })
     }
 }
 
@@ -268,16 +240,16 @@ fn one(instance: Instance) -> Result<Vec<Bytes>, FormError> {
     Ok(vec![instance.file.into()])
 }
 
-/// A form for programs, which take what it says at its word: one of a document without flaws only.
+/// A form for programs. They take it at its word, so a document with flaws is refused.
 async fn checked(
     turn: &Turn,
     document: Bytes,
     make: impl FnOnce(&Report) -> Bytes + Send + 'static,
-) -> Result<Made, FormError> {
+) -> Result<FormFiles, FormError> {
     let made = move || {
         let report = Report::from_json(&document).map_err(FormError::Unreadable)?;
         check(&report).map_err(FormError::Flawed)?;
-        Ok(Made::one(make(&report)))
+        Ok(FormFiles::one(make(&report)))
     };
     turn.work(made).await?
 }

@@ -1,11 +1,11 @@
-//! What an HL7 message for a receiver says of the patient, taken from the headers of the report's images: nothing of it is
-//! kept, and no patient is named whom an image contradicts.
+//! What an HL7 message says of the patient, taken from the headers of the report's images: nothing of it is kept, and no
+//! patient is named whom an image contradicts.
 
 use hilum_dicom::{DicomError, Sources};
 use hilum_reports::Report;
 use hilum_reports::hl7::{Heading, Patient};
 
-use crate::error::FormError;
+use crate::error::{FormError, PatientError};
 
 /// What a receiver of messages wants said besides the report.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,34 +18,11 @@ pub struct Message {
     pub assigning_authority: String,
 }
 
-/// A message can't name its patient, and without one it would be nobody's.
-#[derive(Debug, thiserror::Error)]
-pub enum PatientError {
-    /// The images may be of more than one.
-    #[error(
-        "the headers of this study's images differ in what they say of the patient, so no message names one; take \
-         the images of other patients out of it (`hilum job take-out`), or correct the headers and send the study anew"
-    )]
-    Several,
-    /// Of no image is it known whose it is.
-    #[error(
-        "none of the study's DICOM images could be read for the patient it belongs to; see whether their objects are \
-         still in storage and redrive it"
-    )]
-    NoHeader,
-    /// Who reads the id wrongly files the report with another patient.
-    #[error(
-        "the patient's id is written in characters that can't be told for certain; correct Specific Character Set \
-         (0008,0005) of the images, or deliver without `name_patient`"
-    )]
-    UnreadId,
-}
-
 impl Message {
-    /// Whose the report is, as its images' headers say.
+    /// The patient of the report, as its images' headers say.
     ///
     /// # Errors
-    /// When they may be of several patients, or it can't be told whose they are.
+    /// When the images may be of several patients, or none of them tells its patient.
     pub(crate) fn patient(&self, report: &Report, sources: &Sources) -> Result<Patient, FormError> {
         let header = sources.patient(report).map_err(|error| match error {
             DicomError::SeveralPatients => FormError::from(PatientError::Several),
@@ -75,12 +52,13 @@ impl Message {
     }
 }
 
-/// A study whose images have no number gets one of its own, as in the DICOM forms: all such studies are not one patient's.
+/// The patient of a study whose images have no number: it gets one of its own, as in the DICOM forms, because an archive would
+/// take all such studies for one patient's.
 fn nobody_known(report: &Report) -> Patient {
     Patient { id: format!("HILUM-{}", report.study_id), assigner: "HILUM".to_owned(), ..Patient::default() }
 }
 
-/// That of all images that have one; empty if they differ or it can't be told.
+/// The accession number of all images that have one; empty if they differ or one can't be read.
 fn accession_number(sources: &Sources) -> String {
     let headers = sources.headers().filter(|header| !header.accession_number.is_empty());
     let mut numbers =

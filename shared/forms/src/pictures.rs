@@ -11,10 +11,10 @@ use crate::turn::Turn;
 /// Pictures of one form fetched and reduced at a time.
 const AT_ONCE: usize = 4;
 
-/// Those that are chosen, each as it was found.
+/// Fetches the pictures that are chosen and makes them small.
 ///
 /// # Errors
-/// The storage is away.
+/// When the storage is away.
 pub(crate) async fn chosen(blobs: &BlobStore, turn: &Turn, choice: Choice) -> Result<Pictures, FormError> {
     let Choice::Shown { previews, max_side_px } = choice else { return Ok(Pictures::new()) };
     let pictures = futures::stream::iter(previews)

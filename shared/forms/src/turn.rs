@@ -9,7 +9,7 @@ use crate::error::FormError;
 
 const AT_ONCE: usize = 2;
 
-/// The places where forms are made, one at each.
+/// Bounds how many forms are made at a time.
 #[derive(Debug, Clone)]
 pub(crate) struct Turns(Arc<Semaphore>);
 
@@ -19,7 +19,7 @@ impl Default for Turns {
     }
 }
 
-/// A place, held until the last of those who work at it has ended, also when whoever asked is gone before.
+/// Permission to make one form. It is held until the last work for that form has ended, even if the caller is gone by then.
 #[derive(Debug, Clone)]
 pub struct Turn {
     _permit: Arc<OwnedSemaphorePermit>,
@@ -43,7 +43,7 @@ impl Turn {
         Self { _permit: Arc::new(permit) }
     }
 
-    /// Does work of the processor away from the threads that answer.
+    /// Does work that keeps a processor busy away from the threads that answer.
     pub(crate) async fn work<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use hilum_blobs::{BlobStore, StoreConfig};
 use hilum_events::{BlobRef, MediaType, Sha256Digest};
-use hilum_forms::{DicomError, FormError, Format, Language, Made, Maker, Message, PatientError};
+use hilum_forms::{DicomError, FormError, FormFiles, Format, Language, Maker, Message, PatientError};
 use hilum_imaging::{DecoderConfig, DecoderPool};
 use hilum_reports::{Choice, ObjectEntry, Pictures, Report, Summary, fhir, hl7, html, pdf, reduced, samples};
 
@@ -44,7 +44,7 @@ impl Store {
         self.folder.path().join("objects").join(&blob.key)
     }
 
-    async fn made(&self, json: &BlobRef, format: Format) -> Made {
+    async fn made(&self, json: &BlobRef, format: Format) -> FormFiles {
         self.maker.make(json, format, Language::English).await.unwrap()
     }
 
@@ -254,7 +254,7 @@ async fn a_message_names_the_patient_of_its_images_and_its_debug_nobody() {
     let message = Message { names_patient: true, ..Message::default() };
     let made = store.maker.message(&json, &message).await.unwrap();
     assert!(made.is_whole && has(&made.files[0], b"\rPID|1||P-99||SMITH^JANE||19700101|M\r"));
-    assert_eq!(format!("{made:?}"), "Made(1 files, is_whole: true)");
+    assert_eq!(format!("{made:?}"), "FormFiles(1 files, is_whole: true)");
     // Without being told to it is the form, and that names nobody.
     let unnamed = store.maker.message(&json, &Message::default()).await.unwrap();
     assert_eq!(unnamed, store.made(&json, Format::Hl7).await);

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::value::{Concept, HeaderValue};
 
-/// What a header has of the attributes that tell what its image shows. It is compared and then forgotten: a careless
+/// The attributes of a header that tell what its image shows. It is compared and then forgotten: a careless
 /// sender may have written a name anywhere. `Debug` shows no value.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageHeader {
@@ -36,7 +36,8 @@ impl ImageHeader {
     /// The most items of a code sequence that are looked at. More than one is already more than the standard has.
     const CONCEPTS_MAX: usize = 8;
 
-    /// With values that are bounded as an honest reader makes them: of a decoder process that a file may have taken over.
+    /// The header with values that are bounded as an honest reader makes them: a file may have taken over the decoder process
+    /// that it came from.
     #[must_use]
     pub fn bounded(self) -> Self {
         let concepts = |concepts: Vec<Concept>| {

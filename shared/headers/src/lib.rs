@@ -2,6 +2,7 @@
 //! written by hand and by a thousand devices: they are compared by what they mean, and one that is there but odd never
 //! counts as missing. Knows no DICOM file; nothing of a header is repeated in text, log or error.
 
+mod attribute;
 mod header;
 mod orientation;
 mod saying;
@@ -10,7 +11,8 @@ mod value;
 mod vocabulary;
 mod words;
 
+pub use attribute::HeaderAttribute;
 pub use header::ImageHeader;
-pub use saying::{HeaderAttribute, Saying, saying};
+pub use saying::{Saying, saying};
 pub use value::{Concept, HeaderValue};
 pub use vocabulary::edition;

@@ -23,7 +23,7 @@ enum Axis {
     HeadFoot,
 }
 
-/// The axes of one direction, one to three; `None` if it is none of a person.
+/// The axes of one direction, one to three; `None` if it is no direction of a person.
 fn axes(direction: &str) -> Option<Vec<Axis>> {
     let axis = |letter: u8| match letter.to_ascii_uppercase() {
         b'L' | b'R' => Some(Axis::LeftRight),

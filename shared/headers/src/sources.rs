@@ -1,11 +1,11 @@
-//! Where a header says something of an attribute. Several places may; they are heard together.
+//! Where a header says something of an attribute. Several elements may; they are judged together.
 
+use crate::attribute::HeaderAttribute;
 use crate::header::ImageHeader;
 use crate::orientation;
-use crate::saying::HeaderAttribute;
 use crate::value::{Concept, HeaderValue};
 use crate::vocabulary::{BODY_PARTS, INTENTS, MODALITIES, SOP_CLASSES, SPECIES, Term, VIEWS};
-use crate::words::{Meant, Mention};
+use crate::words::{Mention, RuleTerms};
 
 /// The terms of an attribute.
 pub(crate) fn table(attribute: HeaderAttribute) -> &'static [Term] {
@@ -18,8 +18,8 @@ pub(crate) fn table(attribute: HeaderAttribute) -> &'static [Term] {
     }
 }
 
-/// What each place of the header says; nothing of those that are empty.
-pub(crate) fn mentions(attribute: HeaderAttribute, header: &ImageHeader, meant: &Meant) -> Vec<Mention> {
+/// What each element of the header says to the rule. Empty ones say nothing.
+pub(crate) fn mentions(attribute: HeaderAttribute, header: &ImageHeader, meant: &RuleTerms) -> Vec<Mention> {
     let said = match attribute {
         HeaderAttribute::Modality => {
             let class = sop_class(header).map(|(modality, _)| meant.mention(modality));
@@ -48,17 +48,17 @@ pub(crate) fn mentions(attribute: HeaderAttribute, header: &ImageHeader, meant: 
     said.into_iter().flatten().collect()
 }
 
-/// What the attribute itself says, whose value is for this alone: one that nobody knows is another than what is meant,
-/// whatever stands elsewhere.
-fn in_own(value: &HeaderValue, meant: &Meant) -> Option<Mention> {
+/// What the attribute's own element says. A value there that nobody knows is not what the rule means, whatever stands
+/// elsewhere.
+fn in_own(value: &HeaderValue, meant: &RuleTerms) -> Option<Mention> {
     match in_value(value, meant)? {
         Mention::Unrecognised => Some(Mention::Foreign),
         known => Some(known),
     }
 }
 
-/// What a value says, all of whose parts must fit.
-fn in_value(value: &HeaderValue, meant: &Meant) -> Option<Mention> {
+/// What a value says. All of its parts must fit.
+fn in_value(value: &HeaderValue, meant: &RuleTerms) -> Option<Mention> {
     match value {
         HeaderValue::Absent => None,
         HeaderValue::Unreadable => Some(Mention::Unrecognised),
@@ -69,12 +69,12 @@ fn in_value(value: &HeaderValue, meant: &Meant) -> Option<Mention> {
     }
 }
 
-fn in_concepts(concepts: &[Concept], meant: &Meant) -> Option<Mention> {
+fn in_concepts(concepts: &[Concept], meant: &RuleTerms) -> Option<Mention> {
     together(concepts.iter().map(|concept| in_concept(concept, meant)))
 }
 
-/// A code that is known counts, and so does a meaning that contradicts it.
-fn in_concept(concept: &Concept, meant: &Meant) -> Mention {
+/// What a concept says. A code that is known counts, and so does a meaning that contradicts it.
+fn in_concept(concept: &Concept, meant: &RuleTerms) -> Mention {
     let code = match &concept.code {
         HeaderValue::Text(code) => meant.mention_of_code(code),
         HeaderValue::Absent | HeaderValue::Unreadable => None,
@@ -92,8 +92,9 @@ fn in_concept(concept: &Concept, meant: &Meant) -> Mention {
     }
 }
 
-/// Devices fill the orientation in by themselves: it is heard where it contradicts all that is meant or is all of it.
-fn in_orientation(value: &HeaderValue, meant: &Meant) -> Option<Mention> {
+/// What the orientation says. Devices fill it in by themselves, so it counts only where it contradicts all that is meant or is
+/// all of it.
+fn in_orientation(value: &HeaderValue, meant: &RuleTerms) -> Option<Mention> {
     let HeaderValue::Text(text) = value else { return None };
     let view = orientation::view_of(text)?;
     match meant.mention(view) {
@@ -107,7 +108,7 @@ fn sop_class(header: &ImageHeader) -> Option<(&'static str, Option<&'static str>
     SOP_CLASSES.iter().find(|(class, ..)| class == uid).map(|(_, modality, intent)| (*modality, *intent))
 }
 
-/// What several values of one place say: if they are not of one mind, one of them is not what is meant.
+/// What several values of one element say: if they differ, one of them is not what is meant.
 fn together(mut mentions: impl Iterator<Item = Mention>) -> Option<Mention> {
     let first = mentions.next()?;
     Some(if mentions.all(|mention| mention == first) { first } else { Mention::Foreign })

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What a header has of an attribute.
+/// The value of an attribute in a header.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HeaderValue {
     /// Nothing, or nothing but padding.
@@ -32,7 +32,7 @@ impl HeaderValue {
         }
     }
 
-    /// As [`Self::of`] makes it, whoever made this one.
+    /// The value again as [`Self::of`] makes it, for one that came from elsewhere.
     #[must_use]
     pub fn bounded(self) -> Self {
         match self {

@@ -255,10 +255,10 @@ pub(crate) static SOP_CLASSES: &[(&str, &str, Option<&str>)] = &[
     ("1.2.840.10008.5.1.4.1.1.481.2", "RTDOSE", None),
 ];
 
-/// Raised when the code that compares changes, and not only its tables.
+/// Version of the code that compares: it is raised when that changes, and not only its tables.
 const COMPARISON: u32 = 2;
 
-/// How this release compares headers, as bytes that differ when another release does it otherwise.
+/// Bytes that say how this release compares headers: they differ from those of a release that does it otherwise.
 pub fn edition() -> String {
     format!("{COMPARISON} {MODALITIES:?} {BODY_PARTS:?} {VIEWS:?} {INTENTS:?} {SPECIES:?} {SOP_CLASSES:?}")
 }

@@ -3,12 +3,12 @@
 
 use crate::vocabulary::Term;
 
-/// A spelling is found in so many words at most: `LEFT LATERAL DECUBITUS`, `P. A.`.
+/// The most words of a spelling, as in `LEFT LATERAL DECUBITUS` or `P. A.`.
 const WORDS_MAX: usize = 4;
 
-/// What a rule means: terms, or what stands in no table, as it is written.
+/// What a rule means: terms and, as they are written, values that stand in no table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Meant {
+pub(crate) struct RuleTerms {
     table: &'static [Term],
     names: Vec<String>,
 }
@@ -24,7 +24,7 @@ pub(crate) enum Mention {
     Unrecognised,
 }
 
-impl Meant {
+impl RuleTerms {
     /// What the values of a rule mean, in words of this table.
     pub(crate) fn of<S: AsRef<str>>(table: &'static [Term], values: &[S]) -> Self {
         let name = |value: &S| {
@@ -86,7 +86,7 @@ impl Meant {
     }
 }
 
-/// The term that is written so, also in the plural.
+/// The term with this spelling, also in the plural.
 fn find(table: &'static [Term], joined: &str) -> Option<&'static Term> {
     let written = |spelling: &str| {
         table.iter().find(|term| term.name == spelling || term.spellings.contains(&spelling))
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn case_blanks_and_punctuation_mean_nothing() {
-        let meant = Meant::of(BODY_PARTS, &["WHOLE BODY", "T-SPINE", "SELLA"]);
+        let meant = RuleTerms::of(BODY_PARTS, &["WHOLE BODY", "T-SPINE", "SELLA"]);
         for text in
             ["WHOLEBODY", "whole_body", "Whole Body", "TSPINE", "thoracic spine", "Sella.", "BABYGRAM"]
         {
@@ -122,11 +122,11 @@ mod tests {
 
     #[test]
     fn a_term_that_may_be_several_is_meant_where_all_of_them_are() {
-        let frontal = Meant::of(VIEWS, &["PA", "AP"]);
+        let frontal = RuleTerms::of(VIEWS, &["PA", "AP"]);
         assert_eq!(frontal.mention_in("Frontal"), Mention::Meant);
-        assert_eq!(Meant::of(VIEWS, &["PA"]).mention_in("frontal"), Mention::Foreign);
-        assert!(Meant::of(VIEWS, &["PA"]).may_have("FRONTAL"));
-        assert_eq!(Meant::of(VIEWS, &["LATERAL"]).mention_in("LL"), Mention::Meant);
-        assert_eq!(Meant::of(VIEWS, &["LL", "RL"]).mention_in("Lat."), Mention::Meant);
+        assert_eq!(RuleTerms::of(VIEWS, &["PA"]).mention_in("frontal"), Mention::Foreign);
+        assert!(RuleTerms::of(VIEWS, &["PA"]).may_have("FRONTAL"));
+        assert_eq!(RuleTerms::of(VIEWS, &["LATERAL"]).mention_in("LL"), Mention::Meant);
+        assert_eq!(RuleTerms::of(VIEWS, &["LL", "RL"]).mention_in("Lat."), Mention::Meant);
     }
 }

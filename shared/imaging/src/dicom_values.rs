@@ -1,5 +1,4 @@
-//! What a DICOM object offers beside its pixels: which of its values are read, and what rules may look at. Knows no file
-//! format.
+//! Which values of a DICOM object become the picture, and which of its header rules may look at. Knows no file format.
 
 use std::fmt;
 
@@ -18,7 +17,7 @@ pub enum DicomValues {
     Window,
 }
 
-/// What the header of a DICOM object says before any pixel is looked at.
+/// The part of a DICOM header that is known before any pixel is looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inspected {
     /// The identifiers that are kept.
@@ -31,7 +30,7 @@ pub struct Inspected {
 /// a careless sender may have written a name.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeriesHeader {
-    /// What it says that the image shows.
+    /// The attributes that tell what the image shows.
     pub image: ImageHeader,
     /// Series Description (0008,103E), its first 64 characters.
     pub description: Option<String>,

@@ -10,15 +10,15 @@ use crate::limits::Limits;
 use crate::preparation::{Preparation, prepare};
 use crate::preprocess::Preprocessing;
 
-/// Small, so that a try takes no time: what is beyond is refused by the same checks.
+/// Small limits, so that a try takes no time: larger files are refused by the same checks.
 const LIMITS: Limits = Limits { max_file_bytes: 1 << 20, max_pixels: 1 << 16, max_side_px: 4096 };
 /// Of what models and people see.
 const SIDE_PX: u32 = 32;
 
-/// Takes all roads on which `bytes` can be sent as a file of type `media`. A panic is that of the code it went through.
+/// Asks everything that can be asked about `bytes` as a file of type `media`. A panic is one of the code that was asked.
 ///
 /// # Panics
-/// When an answer contradicts another, which is worse than none.
+/// When one answer contradicts another.
 pub fn all_roads(media: MediaType, bytes: &[u8]) {
     let prepared = prepared(media, bytes, DicomValues::Stored);
     let preview = codec::preview(media, bytes.to_vec(), &LIMITS, SIDE_PX);

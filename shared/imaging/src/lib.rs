@@ -6,10 +6,11 @@
 //! - `ingest` asks [`DecoderPool::inspect`] for the identifiers of a DICOM object and what tells its series;
 //! - `infer` asks [`DecoderPool::prepare`] for the numbers that its model takes;
 //! - `report` asks [`DecoderPool::preview`] for a small PNG;
-//! - who makes DICOM objects of a report asks [`DecoderPool::study_header`] whose they are, and [`contradictions`] whether
-//!   that is one patient.
+//! - whatever makes DICOM objects of a report asks [`DecoderPool::study_header`] for the patient of each image, and
+//!   [`contradictions`] whether that is one patient.
 
 pub mod bench;
+mod character_set;
 mod codec;
 mod decoder;
 mod dicom_values;

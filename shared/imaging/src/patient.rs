@@ -5,12 +5,12 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use dicom_encoding::text::{SpecificCharacterSet, TextCodec as _};
 use sha2::{Digest as _, Sha256};
 
+use crate::character_set::read;
 use crate::study_header::StudyHeader;
 
-/// What of a patient two headers can say differently.
+/// A value of the patient that two headers can contradict each other in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PatientField {
     /// Patient ID (0010,0020) with its issuer (0010,0021).
@@ -83,7 +83,7 @@ impl Patient {
         }
     }
 
-    /// In what both say something else.
+    /// The values that both have and that are not the same.
     fn differences(&self, other: &Self) -> impl Iterator<Item = PatientField> {
         let differ =
             |one: Option<Hash>, other: Option<Hash>| one.is_some() && other.is_some() && one != other;
@@ -118,7 +118,7 @@ impl Patient {
 }
 
 impl Name {
-    /// `None` if that can't be told.
+    /// Whether the two writings are of one name; `None` if that can't be told.
     fn same(&self, other: &Self) -> Option<bool> {
         if self.unread_in != other.unread_in {
             return None;
@@ -128,7 +128,7 @@ impl Name {
     }
 }
 
-/// In what these headers contradict each other, whatever their order: nothing if all may be of one patient.
+/// The values in which these headers contradict each other, whatever their order: none if all may be of one patient.
 pub fn contradictions(patients: &[Patient]) -> BTreeSet<PatientField> {
     let mut distinct: Vec<&Patient> = Vec::new();
     for patient in patients {
@@ -141,7 +141,7 @@ pub fn contradictions(patients: &[Patient]) -> BTreeSet<PatientField> {
     pairs.flat_map(|(one, other)| one.differences(other)).collect()
 }
 
-/// Without what is written in one place and not in the other: capitals, blanks, points, commas, hyphens.
+/// The text without what some devices write and others don't: capitals, blanks, points, commas, hyphens.
 fn folded(text: &str) -> String {
     let is_kept =
         |char: &char| !char.is_whitespace() && !char.is_control() && !".,-'`\u{b4}\u{2019}".contains(*char);
@@ -155,72 +155,6 @@ fn decoded(bytes: &[u8], character_set: &str) -> (String, bool) {
         None => (bytes.iter().map(|byte| char::from(*byte)).collect(), false),
     }
 }
-
-/// By the terms of a character set, and by the escape sequences that switch between them (PS3.3 C.12.1.1.2, ISO 2022).
-pub(crate) fn read(bytes: &[u8], character_set: &str) -> Option<String> {
-    const ESCAPE: u8 = 0x1B;
-    let codec = |term: &str| match term.trim() {
-        "" => Some(SpecificCharacterSet::ISO_IR_6),
-        term => SpecificCharacterSet::from_code(term),
-    };
-    let first = character_set.split('\\').next().unwrap_or_default();
-    let mut upper = codec(first);
-    let mut runs = bytes.split(|byte| *byte == ESCAPE);
-    let mut text = plain(runs.next().unwrap_or_default(), upper.as_ref())?;
-    for run in runs {
-        let (sequence, set) = ESCAPES.iter().find(|(sequence, _)| run.starts_with(sequence))?;
-        let rest = &run[sequence.len()..];
-        match set {
-            Set::Ascii => text += &plain(rest, upper.as_ref())?,
-            Set::Upper(term) => {
-                upper = codec(term);
-                text += &plain(rest, upper.as_ref())?;
-            }
-            Set::Pairs(term) => text += &codec(term)?.decode(&[&[ESCAPE], run].concat()).ok()?,
-        }
-    }
-    Some(text)
-}
-
-/// ASCII reads the same in all sets; what is beyond needs one that is known.
-fn plain(bytes: &[u8], set: Option<&SpecificCharacterSet>) -> Option<String> {
-    if bytes.is_ascii() {
-        return str::from_utf8(bytes).ok().map(str::to_owned);
-    }
-    let set = set.filter(|set| **set != SpecificCharacterSet::ISO_IR_6)?;
-    set.decode(bytes).ok()
-}
-
-/// What comes behind an escape sequence.
-enum Set {
-    /// The lower half is ASCII, or nearly.
-    Ascii,
-    /// The upper half is of this set.
-    Upper(&'static str),
-    /// The lower half is in pairs of this set.
-    Pairs(&'static str),
-}
-
-/// Escape sequences without the escape itself.
-const ESCAPES: [(&[u8], Set); 17] = [
-    (b"$)C", Set::Upper("ISO 2022 IR 149")),
-    (b"$)A", Set::Upper("ISO 2022 IR 58")),
-    (b"$B", Set::Pairs("ISO 2022 IR 87")),
-    (b"$@", Set::Pairs("ISO 2022 IR 87")),
-    (b"(B", Set::Ascii),
-    (b"(J", Set::Ascii),
-    (b")I", Set::Upper("ISO 2022 IR 13")),
-    (b"-A", Set::Upper("ISO 2022 IR 100")),
-    (b"-B", Set::Upper("ISO 2022 IR 101")),
-    (b"-C", Set::Upper("ISO 2022 IR 109")),
-    (b"-D", Set::Upper("ISO 2022 IR 110")),
-    (b"-F", Set::Upper("ISO 2022 IR 126")),
-    (b"-G", Set::Upper("ISO 2022 IR 127")),
-    (b"-H", Set::Upper("ISO 2022 IR 138")),
-    (b"-L", Set::Upper("ISO 2022 IR 144")),
-    (b"-T", Set::Upper("ISO 2022 IR 166")),
-    (b"-M", Set::Upper("ISO 2022 IR 148")),
-];
 
 #[cfg(test)]
 mod tests {

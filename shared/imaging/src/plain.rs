@@ -1,10 +1,10 @@
-//! What a PNG or JPEG shows of itself besides its grey pixels. It has no header that would tell what it is of.
+//! Facts about a PNG or JPEG besides its grey pixels: it has no header that would tell what it shows.
 
 use serde::{Deserialize, Serialize};
 
 use crate::picture::Picture;
 
-/// What tells whether a PNG or JPEG can be a radiograph.
+/// Facts that tell whether a PNG or JPEG can be a radiograph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlainFacts {
     /// Pixels per row.
@@ -19,7 +19,7 @@ pub struct PlainFacts {
     pub max_value: u32,
     /// Whether many pixels have a saturated colour.
     pub is_coloured: bool,
-    /// How a viewer would turn or mirror it, as EXIF says it: 1 for not at all, up to 8. `None` if nothing says it.
+    /// How a viewer would turn or mirror it, as EXIF numbers it: 1 for not at all, up to 8. `None` without such a number.
     pub orientation: Option<u8>,
 }
 

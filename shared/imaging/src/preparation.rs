@@ -1,4 +1,4 @@
-//! One file to what the model takes of it: the settings of that road, and what comes out at its end. Knows no process.
+//! One file to the numbers that the model takes: settings, result, and the way between them. Knows no process.
 
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ use crate::picture::Preview;
 use crate::plain::PlainFacts;
 use crate::preprocess::{ModelInput, Preprocessing, preprocess};
 
-/// Everything that decides which numbers a model sees of a file.
+/// The settings that decide which numbers a model sees of a file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Preparation {
     /// Crop, resize and scale.
@@ -39,11 +39,11 @@ impl Preparation {
 pub struct Prepared {
     /// The numbers.
     pub input: ModelInput,
-    /// That of the picture before it was scaled, [`Picture::pixel_digest`](crate::Picture::pixel_digest).
+    /// Digest of the picture before it was scaled, [`Picture::pixel_digest`](crate::Picture::pixel_digest).
     pub pixel_digest: Sha256Digest,
     /// What the header says that the image shows, if the file is a DICOM object.
     pub header: Option<ImageHeader>,
-    /// What the file shows of itself, if it is no DICOM object.
+    /// Facts about the picture, if the file is no DICOM object.
     pub plain: Option<PlainFacts>,
     /// The picture for people, if it was asked for.
     pub preview: Option<Preview>,

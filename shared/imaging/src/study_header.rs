@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::patient::read;
+use crate::character_set::read;
 
 /// The longest value that is taken over, bytes. The standard allows 64 characters, in a name three times as many.
 const TEXT_MAX_BYTES: usize = 1024;
@@ -70,7 +70,7 @@ impl HeaderText {
         &self.0
     }
 
-    /// Whether there is none.
+    /// Whether the file has no such text.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -103,8 +103,8 @@ impl fmt::Debug for StudyHeader {
 }
 
 impl StudyHeader {
-    /// With what doesn't have the form it must have left out; `None` if one of the four UIDs hasn't. The parent asks it
-    /// again, of a decoder process that a file may have taken over.
+    /// The header without values that lack the form they must have; `None` if one of the four UIDs lacks it. The parent checks
+    /// this again, because a file may have taken over the decoder process.
     pub(crate) fn sound(self) -> Option<Self> {
         let uids = [
             &self.sop_class_uid,
@@ -139,7 +139,7 @@ fn kept(text: String, has_form: impl Fn(&str) -> bool) -> String {
     if has_form(&text) { text } else { String::new() }
 }
 
-/// As earlier editions and some devices write it, such as `1950.01.01`.
+/// A date as earlier editions and some devices write it, such as `1950.01.01`.
 fn day(text: &str) -> String {
     text.chars().filter(|char| !".-/".contains(*char)).collect()
 }

@@ -22,7 +22,7 @@ use crate::study_header::StudyHeader;
 
 const HEADER_MAX_BYTES: u32 = 64 * 1024;
 
-/// What is to be done with the bytes that follow.
+/// What the parent asks for; the bytes of the file follow.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Request {
     pub(crate) operation: Operation,
@@ -68,7 +68,7 @@ impl Operation {
     }
 }
 
-/// The answer; pictures, model inputs and previews are followed by their bytes, the others by none.
+/// The child's answer. Bytes follow it for pictures, model inputs and previews.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Reply {
     Inspected(Inspected),
@@ -184,7 +184,7 @@ impl PreparedHeader {
     }
 }
 
-/// What an honest decoder process says of a series: nothing endless.
+/// A series as an honest decoder process describes it: nothing endless.
 pub(crate) fn bounded_series(series: SeriesHeader) -> SeriesHeader {
     let is_short = |text: &String| text.chars().count() <= SeriesHeader::DESCRIPTION_MAX_CHARS;
     SeriesHeader { image: series.image.bounded(), description: series.description.filter(is_short) }

@@ -39,7 +39,7 @@ const GOLDEN_OUTPUTS: &[u8] = include_bytes!("../golden/golden.json");
 /// Writes the demo model to `target` and opens it; if it is already there, only opens it.
 ///
 /// # Errors
-/// Something else is at `target`, or writing failed.
+/// When something else is at `target`, or writing failed.
 pub fn write_demo(target: &Path) -> Result<ModelFolder, ModelError> {
     let file = |name: &str, role, bytes: &[u8]| NewFile { name: name.into(), role, bytes: bytes.to_vec() };
     let mut files = vec![
@@ -55,7 +55,7 @@ pub fn write_demo(target: &Path) -> Result<ModelFolder, ModelError> {
     write_folder(target, manifest(), &files)
 }
 
-/// What the demo model says of itself, without its files.
+/// The manifest of the demo model, without its files.
 pub fn manifest() -> Manifest {
     let (labels, op_threshs) =
         LABELS.map(|(label, threshold)| (label.to_owned(), threshold)).into_iter().unzip();

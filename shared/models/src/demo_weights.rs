@@ -42,7 +42,7 @@ fn values(spec: &TensorSpec) -> Vec<f32> {
     (1..=spec.len() as u64).map(|index| scale(uniform(base, index)) as f32).collect()
 }
 
-/// In 0..1 with 24 bits.
+/// A number from 0 to below 1, with 24 bits.
 fn uniform(base: u64, index: u64) -> f64 {
     let mut z = base.wrapping_add(index.wrapping_mul(GOLDEN_RATIO));
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

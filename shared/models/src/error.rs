@@ -45,9 +45,9 @@ pub enum ModelError {
     Changed {
         /// Name as listed in `model.toml`.
         file: String,
-        /// From `model.toml`, hex.
+        /// The hash in `model.toml`, hex.
         expected: String,
-        /// Of the bytes on disk, hex.
+        /// The hash of the bytes on disk, hex.
         found: String,
     },
     /// The golden cases are not usable.

@@ -27,7 +27,7 @@ impl ModelFolder {
     /// Reads `model.toml` and compares every listed file with its SHA-256.
     ///
     /// # Errors
-    /// The manifest breaks a rule, or a file is missing, too large or changed.
+    /// When the manifest breaks a rule, or a file is missing, too large or changed.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, ModelError> {
         let path = path.into();
         let bytes = read_bounded(&path.join(MANIFEST_FILE), MANIFEST_FILE, MAX_MANIFEST_BYTES)?;
@@ -49,12 +49,12 @@ impl ModelFolder {
         &self.manifest
     }
 
-    /// What readings say about this model.
+    /// The identity of the model, as readings name it.
     pub fn identity(&self) -> ModelIdentity {
         self.manifest.identity()
     }
 
-    /// Who judges images by this folder, in this release.
+    /// The reader that this folder and this release make: it judges whether an image can be read.
     ///
     /// # Errors
     /// When events can't name the model.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 pub use hilum_headers::HeaderAttribute;
 
-/// What becomes of an image.
+/// What a rule decides about an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
@@ -23,18 +23,18 @@ pub enum Verdict {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HeaderRule {
-    /// What is looked at.
+    /// The attribute that is looked at.
     pub attribute: HeaderAttribute,
     /// The values the model was made for. A header fits if all that it says of the attribute means one of these,
     /// however it is written.
     pub values: Vec<String>,
     /// What becomes of an image with another value.
     pub otherwise: Verdict,
-    /// What becomes of an image that does not tell.
+    /// What becomes of an image whose header does not tell.
     pub missing: Verdict,
 }
 
-/// A rule that an image does not keep.
+/// How an image breaks a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Objection {
     /// [`Verdict::Flag`] or [`Verdict::Refuse`].
@@ -58,8 +58,8 @@ impl HeaderRule {
         ]
     }
 
-    /// The rules that hold for a model that has rules and none of its own on this: the image is of a human, and no raw
-    /// data of a detector.
+    /// The rules that every model with rules implies unless it has its own on the same attribute: the image is of a human, and
+    /// is no raw data of a detector.
     fn implied() -> [Self; 2] {
         use HeaderAttribute::{Intent, Species};
         use Verdict::{Read, Refuse};
@@ -71,7 +71,7 @@ impl HeaderRule {
         Self { attribute, values, otherwise, missing }
     }
 
-    /// Why the rule is none, if so.
+    /// What makes the rule useless, if something does.
     pub(crate) fn fault(&self) -> Option<&'static str> {
         let is_word = |value: &String| value.chars().any(char::is_alphanumeric);
         if self.values.is_empty() || !self.values.iter().all(is_word) {
@@ -107,8 +107,8 @@ impl HeaderRule {
     }
 }
 
-/// All rules that an image with this header does not keep, in the order of the rules; those that every model implies come
-/// last. A model without any rule takes all.
+/// The rules that an image with this header breaks, in their order; those that every model implies come last. A model without
+/// any rule takes all images.
 pub fn objections(rules: &[HeaderRule], header: &ImageHeader) -> Vec<Objection> {
     let implied = implied_beside(rules);
     rules.iter().chain(&implied).filter_map(|rule| rule.objection(header)).collect()
@@ -120,7 +120,7 @@ fn implied_beside(rules: &[HeaderRule]) -> Vec<HeaderRule> {
     if rules.is_empty() { Vec::new() } else { implied.collect() }
 }
 
-/// Another digest where these rules, what they imply, or this release's way to compare refuse otherwise than before.
+/// A digest that changes when these rules, what they imply, or this release's way to compare would refuse other images.
 pub(crate) fn rules_digest(rules: &[HeaderRule]) -> Sha256Digest {
     let all = (rules, implied_beside(rules), hilum_headers::edition());
     Sha256Digest::of(&serde_json::to_vec(&all).expect("rules are words and have a JSON form"))

@@ -21,7 +21,7 @@ pub struct NewFile {
 /// If the same model is already there, it is opened and left alone, with the ONNX file that was added to it.
 ///
 /// # Errors
-/// The draft breaks a rule of the manifest, something else is at `target`, or writing failed.
+/// When the draft breaks a rule of the manifest, something else is at `target`, or writing failed.
 pub fn write_folder(target: &Path, draft: Manifest, files: &[NewFile]) -> Result<ModelFolder, ModelError> {
     let entry = |file: &NewFile| FileEntry {
         name: file.name.clone(),

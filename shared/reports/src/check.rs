@@ -40,13 +40,13 @@ pub enum Flaw {
         /// What the images say.
         counted: Summary,
     },
-    /// Two of its images are one.
+    /// One image stands in it twice.
     #[error("the image of job {job_id} is in the report twice")]
     JobTwice {
         /// The image's job.
         job_id: JobId,
     },
-    /// A change of something else.
+    /// A change of an image that it does not have.
     #[error("the report says that the image of job {job_id} changed, and has no such image")]
     ChangeOfNoImage {
         /// The job it names.
@@ -69,7 +69,7 @@ pub enum Flaw {
         /// The job it names.
         job_id: JobId,
     },
-    /// Something was pointed out that nobody could look up.
+    /// A flag about a finding that nobody could look up.
     #[error("the rule {rule:?} flagged job {job_id}, and the report has no such image")]
     FlagOfNoImage {
         /// The rule.
@@ -77,14 +77,14 @@ pub enum Flaw {
         /// The job it names.
         job_id: JobId,
     },
-    /// A number beside others that is none.
+    /// A number that is none, or out of its range.
     #[error("the report has the number {number} for {label:?} {place}, which is not from 0 to 1")]
     Number {
         /// Where it stands.
         place: &'static str,
         /// The label.
         label: String,
-        /// As it is.
+        /// The number.
         number: f32,
     },
     /// A model that was not trained looks like one that was.
@@ -93,23 +93,23 @@ pub enum Flaw {
         /// The model's name.
         name: String,
     },
-    /// One of its images can't be as it is told.
+    /// An image whose entry contradicts itself.
     #[error("the image of job {job_id} {flaw}")]
     Image {
         /// The image's job.
         job_id: JobId,
-        /// How not.
+        /// What contradicts itself in it.
         flaw: ImageFlaw,
     },
-    /// What a model said of one of its images can't be.
+    /// A reading that contradicts itself.
     #[error("the reading of the image of job {job_id} {flaw}")]
     Reading {
         /// The image's job.
         job_id: JobId,
-        /// How not.
+        /// What contradicts itself in it.
         flaw: ReadingFlaw,
     },
-    /// A top finding of nothing.
+    /// A top finding that is none of its findings.
     #[error(
         "the reading of the image of job {job_id} has {label:?} among its top findings and not among its findings, or twice"
     )]
@@ -119,7 +119,7 @@ pub enum Flaw {
         /// The label.
         label: String,
     },
-    /// Nobody could tell what said it.
+    /// A reading of a model that it does not list.
     #[error(
         "the reading of the image of job {job_id} was made by {name:?}, which is not among the report's models as it is told"
     )]
@@ -134,19 +134,19 @@ pub enum Flaw {
 /// What is wrong with an image of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ImageFlaw {
-    /// It was read, and nothing is said.
+    /// It was read, and has no reading.
     #[error("is said to be completed, and has no reading")]
     NoReading,
-    /// It was not read, and something is said.
+    /// It was not read, and has a reading.
     #[error("is said to have failed, and has a reading")]
     FailedWithReading,
     /// Nobody could tell why it was not read.
     #[error("is said to have failed, and has no reason")]
     NoReason,
-    /// It was read, and there is a reason why not.
+    /// It was read, and has a reason why not.
     #[error("is said to be completed, and has a reason for a failure")]
     CompletedWithReason,
-    /// It has no outcome, and one is told.
+    /// It has no outcome, and gives one.
     #[error("is said to have no outcome yet, and has a reading or a reason for a failure")]
     PendingWithOutcome,
     /// A reading without a name.
@@ -166,7 +166,7 @@ pub enum ImageFlaw {
 /// Looks for flaws.
 ///
 /// # Errors
-/// The first flaw.
+/// With the first flaw that is found.
 pub fn check(report: &Report) -> Result<(), Flaw> {
     check_head(report)?;
     check_summary(report)?;

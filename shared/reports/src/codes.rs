@@ -35,7 +35,7 @@ impl Scheme {
 /// A code with its meaning as the scheme words it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Code {
-    /// Whose code it is.
+    /// The scheme that has it.
     pub scheme: Scheme,
     /// The code itself.
     pub value: &'static str,
@@ -43,7 +43,7 @@ pub struct Code {
     pub meaning: &'static str,
 }
 
-/// What a report is.
+/// The kind of document that a report is.
 pub const IMAGING_REPORT: Code = loinc("18748-4", "Diagnostic imaging study");
 /// The department it belongs to.
 pub const RADIOLOGY: Code = loinc("LP29684-5", "Radiology");

@@ -52,8 +52,8 @@ pub struct Report {
     pub time_zone: Option<TimeZoneEntry>,
     /// 1 for the first.
     pub revision: u32,
-    /// The report says how things stood at this time: when the newest fact in it was recorded or, if that is later and
-    /// the reason for the report, when the site's time limit was over.
+    /// The time whose state the report gives: when the newest fact in it was recorded or, if that is later and the reason for
+    /// the report, when the site's time limit was over.
     pub as_of: Timestamp,
     /// Why it was issued when it was.
     pub cause: ReportCause,
@@ -62,10 +62,10 @@ pub struct Report {
     /// Whether all that was expected of the study is in it, when something was expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completeness: Option<Completeness>,
-    /// What makes it doubtful whose the images are.
+    /// The doubts about whose the images are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub doubts: Vec<Doubt>,
-    /// What rules of the site pointed out.
+    /// The flags that rules of the site gave the study.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<FlagEntry>,
     /// What differs from the revision before; empty in the first.

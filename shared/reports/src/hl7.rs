@@ -1,6 +1,6 @@
 //! A report as an HL7 v2.5.1 message ORU^R01: the findings as numbers, the rest as lines of text. The form of the report
-//! names no patient, because Hilum knows none: whoever receives it finds the study by its UID or by the sender's name for it.
-//! A message for a receiver of its own says who that is and, where somebody asked the images, whose they are (ADR 0045).
+//! names no patient, because Hilum knows none: the receiver finds the study by its UID or by the sender's name for it. A message
+//! that is made for one receiver names that receiver and, where the images were asked, their patient (ADR 0045).
 
 mod heading;
 mod observations;
@@ -29,7 +29,7 @@ pub fn oru_r01(report: &Report) -> String {
     oru_r01_to(report, &Heading::default(), None)
 }
 
-/// As [`oru_r01`], for the receiver that the heading names. `patient` is whose all of its images are.
+/// As [`oru_r01`], for the receiver that the heading names. `patient` is the patient of all its images.
 pub fn oru_r01_to(report: &Report, heading: &Heading, patient: Option<&Patient>) -> String {
     let mut message = String::new();
     let accession_number = patient.map_or("", |patient| &patient.accession_number);
@@ -59,7 +59,7 @@ fn header(report: &Report, heading: &Heading) -> Segment {
         .text(18, "UNICODE UTF-8")
 }
 
-/// What acknowledgements name: another one for every revision, the same one whenever the message is made again.
+/// The id that acknowledgements name: another one for every revision, the same one whenever the message is made again.
 fn control_id(report: &Report) -> String {
     let id = identity::of_study(report.study_id, &format!("hl7/{}", report.revision)).simple().to_string();
     id[..CONTROL_ID_CHARACTERS].to_owned()

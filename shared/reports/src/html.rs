@@ -16,8 +16,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::document::Report;
 use crate::form::Form;
+use crate::picture_or_reason::picture_or_reason;
 use crate::pictures::{Choice, Pictures, choose};
-use crate::sight::sight;
 use crate::words::{Language, Words};
 
 /// The page as a form of the report.
@@ -111,8 +111,8 @@ fn cards(writer: &Writer<'_>) -> Markup {
     let mut drawn = BTreeSet::new();
     html! {
         @for (number, image) in (1..).zip(shown) {
-            @let sight = sight(image, &writer.choice, writer.pictures, *language);
-            (card::card(writer, (number, image), &sight, &mut drawn))
+            @let shown = picture_or_reason(image, &writer.choice, writer.pictures, *language);
+            (card::card(writer, (number, image), &shown, &mut drawn))
         }
         @if !further.is_empty() {
             section {

@@ -9,17 +9,17 @@ use crate::document::ModelKey;
 /// Namespace of the UUIDv5 of models, and of the local codes as an OID.
 pub(crate) const NAMESPACE: Uuid = Uuid::from_u128(0x5e3f_9a40_3d28_590c_bc17_ad98_10d9_53e6);
 
-/// Something that the report of a study consists of, such as `fhir/report`: the same in every revision.
+/// The id of a part of a study's report, such as `fhir/report`: the same in every revision.
 pub(crate) fn of_study(study_id: StudyId, what: &str) -> Uuid {
     Uuid::new_v5(&study_id.as_uuid(), what.as_bytes())
 }
 
-/// Something that is said of one image.
+/// The id of a statement about one image.
 pub(crate) fn of_image(job_id: JobId, what: &str) -> Uuid {
     Uuid::new_v5(&job_id.as_uuid(), what.as_bytes())
 }
 
-/// A model as a device. Other weights or another preparation of its input are another device, as IHE AIR wants of a
+/// The id of a model as a device. Other weights or another preparation of its input are another device, as IHE AIR wants of a
 /// model that was trained again.
 pub fn of_device(model: &ModelKey) -> Uuid {
     let ModelKey { name, version, weights_sha256, preprocessing_id } = model;

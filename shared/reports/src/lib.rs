@@ -12,10 +12,10 @@ pub mod html;
 pub mod identity;
 mod overlay;
 pub mod pdf;
+mod picture_or_reason;
 mod pictures;
 pub mod samples;
 pub mod sentences;
-mod sight;
 mod words;
 
 pub use check::{Flaw, ImageFlaw, check};

@@ -47,7 +47,7 @@ pub(crate) struct Overlay<'a> {
 }
 
 impl<'a> Overlay<'a> {
-    /// `None` when the map's values do not fill its rows and columns or the region is empty.
+    /// The map over its region; `None` when its values do not fill its rows and columns or the region is empty.
     pub(crate) fn new(map: &'a ActivationMap, region: AnalysedRegion) -> Option<Self> {
         let cells = usize::try_from(u64::from(map.rows) * u64::from(map.columns)).ok()?;
         let fits = cells == map.values.len() && (1..=MAX_CELLS).contains(&cells);

@@ -2,8 +2,10 @@
 //! bytes follow from the document and the pictures: no clock, no chance, no font or library of the machine.
 
 mod card;
+mod colour;
 mod comparison;
 mod draw;
+mod error;
 mod face;
 mod figures;
 mod findings;
@@ -25,7 +27,6 @@ use std::collections::BTreeMap;
 use hilum_events::Sha256Digest;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use krilla::error::KrillaError;
 use krilla::image::Image;
 use krilla::metadata::{DateTime, Metadata};
 
@@ -33,6 +34,7 @@ use crate::document::Report;
 use crate::form::Form;
 use crate::pictures::{Choice, Pictures, choose};
 use crate::words::{Language, Words};
+pub use error::PdfError;
 use face::Faces;
 use sheets::Sheets;
 
@@ -44,18 +46,7 @@ const CARDS: usize = 200;
 /// Pictures of a report, and the longest side of each, pixels, as on the page: a file stays below some 10 MB.
 const SIDES: [(usize, u32); 3] = [(16, 512), (64, 256), (256, 128)];
 
-/// The report can't be written.
-#[derive(Debug, thiserror::Error)]
-pub enum PdfError {
-    /// The faces that are built in are none.
-    #[error("the typeface of this release can't be read; build it again from a clean checkout")]
-    Face,
-    /// What was laid out does not make a sound file.
-    #[error("the report can't be written as a PDF; ask for its HTML or JSON form and report a bug")]
-    Write(#[source] KrillaError),
-}
-
-/// What is written, and with what.
+/// What the parts of the PDF are written from.
 struct Writer<'a> {
     report: &'a Report,
     json_sha256: &'a Sha256Digest,
@@ -122,7 +113,7 @@ fn metadata(writer: &Writer<'_>) -> Metadata {
         .document_id(format!("{json_sha256}/{}/{}/{}", FORM.name, FORM.version, language.tag()))
 }
 
-/// When the newest fact in the report was recorded: the file has no other age.
+/// The file's date: when the newest fact in the report was recorded.
 fn date(at: Timestamp) -> DateTime {
     let at = at.to_zoned(TimeZone::UTC);
     let part = |number: i8| u8::try_from(number).unwrap_or(0);

@@ -16,7 +16,7 @@ const FILES_MAX_BYTES: u64 = 64 << 20;
 /// Longest side that is read, pixels; none that Hilum makes is longer than 512.
 const SIDE_MAX_PX: u32 = 2048;
 
-/// A picture that a document names, as it was found.
+/// A picture that a document names, or why it can't be had.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Picture {
     /// A PNG.
@@ -51,8 +51,8 @@ pub enum Choice {
     },
 }
 
-/// Chooses for a form that shows the first `images` images. `sides` says up to how many pictures each may have which
-/// longest side, pixels; of more than its last number none is shown.
+/// The choice of a form that shows the first `images` images. `sides` says which longest side, pixels, pictures may have up to
+/// which number of them; above its last number none is shown.
 pub(crate) fn choose(report: &Report, images: usize, sides: &[(usize, u32)]) -> Choice {
     let pictures = report.previews(report.images.len()).len();
     let Some((_, max_side_px)) = sides.iter().find(|(most, _)| pictures <= *most).copied() else {
@@ -68,7 +68,7 @@ pub(crate) fn choose(report: &Report, images: usize, sides: &[(usize, u32)]) -> 
     Choice::Shown { previews, max_side_px }
 }
 
-/// The picture with no side longer than `max_side_px`: as it is if it is not larger.
+/// The picture made small enough that no side is longer than `max_side_px`.
 pub fn reduced(png: Vec<u8>, max_side_px: u32) -> Picture {
     match smaller(&png, max_side_px) {
         Ok(None) => Picture::Shown { png },

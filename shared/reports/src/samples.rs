@@ -1,5 +1,5 @@
-//! The reports of one story with fixed ids, for golden bytes and for the tests of those who make or show reports. The
-//! values are made up; nothing here is used at run time.
+//! The reports of one story with fixed ids, for golden bytes and for tests of crates that make or show reports. The values are
+//! made up; nothing here is used at run time.
 
 use hilum_events::{
     BlobRef, Envelope, Event, ReportCause, Sha256Digest, StoredImage, StudyId, samples as events,
@@ -13,7 +13,7 @@ use crate::document::{
 };
 use crate::pictures::encode;
 
-/// What the story's report knows of an image that can't be shown.
+/// Why an image of the story can't be shown.
 pub const NOT_SHOWN: &str = "the file is <damaged>";
 
 /// The facts of [`one_of_each`], in the order of the log: image 1 is read, 2 shares its reading, 3 failed, 4 was given

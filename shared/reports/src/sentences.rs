@@ -1,17 +1,18 @@
-//! What the forms for machines say alike: sentences for the people behind them, in English, and when the images came.
-//! Nothing that the document does not say.
+//! Sentences that all forms for machines share, in English, for the people behind the machines; and when the images came. They
+//! say nothing that the document does not say.
 
 use hilum_events::EngineIdentity;
 use jiff::Timestamp;
 
 use crate::document::{FlagEntry, ImageEntry, Missing, ModelEntry, ReadingEntry, Report, UNTRAINED_NOTICE};
 
-/// How the two numbers of a finding are to be taken.
+/// How the two numbers of a finding are to be read.
 pub(crate) const NUMBERS: &str = "The probability is the raw output of the network and not calibrated. The score is 0 to \
      1, with 0.5 at the model's operating point for that finding: it ranks, and is not the probability of disease.";
 /// What a score is compared with.
 pub(crate) const OPERATING_POINT: &str = "0.5 is the model's operating point for this finding";
-/// Images that are told of one by one: a form of a huge study can still be made and read. All are in the document.
+/// The most images that are described one by one, so that a form of a huge study can still be made and read. All are in the
+/// document.
 pub(crate) const IMAGES: usize = 200;
 /// The score of a finding that the model has a threshold for.
 pub(crate) const AT_OPERATING_POINT: f32 = 0.5;
@@ -55,7 +56,7 @@ pub fn lack(missing: &Missing) -> String {
     }
 }
 
-/// That there are images which are not told of; `None` if there are none.
+/// Says that there are images which are not described; `None` if there are none.
 pub(crate) fn untold(report: &Report) -> Option<String> {
     let untold = report.images.len().saturating_sub(IMAGES);
     (untold > 0).then(|| {
@@ -63,7 +64,7 @@ pub(crate) fn untold(report: &Report) -> Option<String> {
     })
 }
 
-/// What rules of the site pointed out.
+/// The flags that rules of the site gave the study.
 pub fn flags(report: &Report) -> Vec<String> {
     let flags = report.flags.iter().map(|flag| {
         let label = label(&flag.label);
@@ -110,7 +111,7 @@ pub(crate) fn method(reading: &ReadingEntry) -> String {
     format!("{}, {}, {}", model(&key.name, &key.version), key.preprocessing_id, engine(&reading.engine))
 }
 
-/// What ran a model, such as `tch 2.13.0, fp32, cpu`.
+/// The engine that ran a model, such as `tch 2.13.0, fp32, cpu`.
 pub(crate) fn engine(engine: &EngineIdentity) -> String {
     format!("{} {}, {}, {}", engine.engine, engine.version, engine.precision, engine.device)
 }
@@ -126,7 +127,7 @@ pub(crate) fn label(label: &str) -> String {
     label.replace('_', " ")
 }
 
-/// Whether the model says yes: the score is at its operating point or above, and its numbers mean something.
+/// Whether the finding is positive: the score is at its operating point or above, and its numbers mean something.
 pub(crate) fn is_above(reading: &ReadingEntry, score: f32) -> bool {
     reading.trained && score >= AT_OPERATING_POINT
 }

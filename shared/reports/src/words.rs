@@ -4,14 +4,14 @@
 mod english;
 mod korean;
 mod labels;
+mod sentence;
 #[cfg(test)]
 mod tests;
-mod told;
 
 use hilum_events::ReportCause;
 
 use crate::document::{ChangeKind, FlagEntry, ImageEntry, ImageStatus, Missing, Report, Summary};
-pub(crate) use told::Told;
+pub(crate) use sentence::Sentence;
 
 /// A language that a form for people is given in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,7 +90,7 @@ impl Language {
         )
     }
 
-    /// How an image ended, where there is room for a line only.
+    /// What became of an image, where there is room for a line only.
     pub(crate) fn brief_outcome(self, image: &ImageEntry) -> String {
         let outcome = (self.words().outcome_of)(image.status).to_owned();
         match (&image.reading, image.status) {
@@ -107,7 +107,7 @@ impl Language {
     }
 }
 
-/// What a report is called, in every language: who has it in two knows that it is one. It claims no use.
+/// The name of a report in every language, so that readers of two languages know that it is one document. It claims no use.
 pub(crate) const NAME: &str = "Hilum image report";
 
 /// Sentences with something of the document in between: what stands before it, and after.

@@ -98,7 +98,7 @@ pub(crate) fn parse(text: &str) -> Result<Sites, Fault> {
     Ok(Sites { default, by_site })
 }
 
-/// Checks what was read against the text it was read from.
+/// Checks what was read, and finds the lines of faults in the text it was read from.
 struct Reader<'a> {
     text: &'a str,
 }
@@ -109,7 +109,7 @@ impl Reader<'_> {
         Fault { line: before.matches('\n').count() + 1, what: what.into() }
     }
 
-    /// What a site leaves out is as in `inherited`.
+    /// The rules of a site. What it leaves out is as in `inherited`.
     fn studies(
         &self,
         table: &Table,
@@ -175,7 +175,7 @@ impl Reader<'_> {
         Ok(names.clone())
     }
 
-    /// What `default` expects must be possible at a site with rules of its own.
+    /// Checks that what `default` expects is possible at each site with rules of its own.
     fn check_inherited(&self, names: &[SeriesName], own: &[Spanned<SeriesTable>]) -> Result<(), Fault> {
         let has_rule = |name: &SeriesName| own.iter().any(|rule| rule.get_ref().name == *name);
         let Some(name) = names.iter().find(|name| !has_rule(name)) else { return Ok(()) };

@@ -26,13 +26,13 @@ use series::SeriesRule;
 pub struct StudyRules {
     /// Time without a new image after which a study is reported; `None` for that of the report service.
     pub quiet_time: Option<Duration>,
-    /// Time after which what is there is reported; `None` for no limit.
+    /// Time after which a study is reported even if it is not complete; `None` for no limit.
     pub time_limit: Option<Duration>,
     /// Series that every study of the site has, each once.
     pub expected_series: Vec<SeriesName>,
     /// Whether pictures that name no patient (PNG, JPEG) may join studies whose images do.
     pub pictures_join_patients: bool,
-    /// That of the clocks on its walls, in which its reports tell times; `None` for UTC.
+    /// Time zone in which its reports tell times; `None` for UTC.
     pub time_zone: Option<Zone>,
 }
 
@@ -53,7 +53,7 @@ impl Sites {
     /// Reads the text of the file.
     ///
     /// # Errors
-    /// Says the line and what is wrong there.
+    /// When it has a fault: the error names the line and what is wrong there.
     pub fn parse(text: &str) -> Result<Self, Fault> {
         file::parse(text)
     }

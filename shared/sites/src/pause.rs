@@ -5,11 +5,12 @@ use std::time::Duration;
 
 /// The longest pause before a further revision, where the quiet time of the site is not longer itself.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(900);
-/// What is doubled at least: twice nothing is nothing.
+/// The shortest time that is doubled: twice nothing is nothing.
 const SHORTEST: Duration = Duration::from_millis(100);
 
-/// What comes after the report with this `revision` is gathered for so long, from the first of it: twice the quiet time
-/// after the first report, and twice as long after each further one, up to [`LONGEST_PAUSE`]. After no report (0), none.
+/// How long images that come after the report with this `revision` are gathered, counted from the first of them: twice the
+/// quiet time after the first report, and twice as long after each further one, up to [`LONGEST_PAUSE`]. After no report
+/// (0) there is no pause.
 pub fn pause_after(revision: u32, quiet_time: Duration) -> Duration {
     if revision == 0 {
         return Duration::ZERO;

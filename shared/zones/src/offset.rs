@@ -21,7 +21,7 @@ pub struct UtcOffset {
 pub struct OffsetError;
 
 impl UtcOffset {
-    /// None at all.
+    /// No difference.
     pub const UTC: Self = Self { minutes: 0 };
 
     /// What the clock shows at a moment.
@@ -45,7 +45,7 @@ impl UtcOffset {
 }
 
 impl From<Offset> for UtcOffset {
-    /// Seconds, which no clock in use differs by, are left out.
+    /// The offset in whole minutes. Seconds, by which no clock in use differs, are cut off.
     fn from(offset: Offset) -> Self {
         Self { minutes: offset.seconds() / 60 }
     }

@@ -1,8 +1,7 @@
-//! DICOM: what is set of a receiver of objects by C-STORE.
+//! DICOM: the settings of a receiver of objects by C-STORE.
 
-mod command;
-mod implicit;
 mod peer;
+mod response;
 
 use std::time::Duration;
 
@@ -23,7 +22,7 @@ pub struct DicomSettings {
     pub address: HostPort,
     /// Its application entity title.
     pub called_ae: String,
-    /// Ours.
+    /// The title that we call ourselves.
     pub calling_ae: String,
     /// Whether it takes nothing of a patient without an id.
     pub requires_patient_id: bool,
@@ -53,7 +52,7 @@ impl TryFrom<Keys> for DicomSettings {
     }
 }
 
-/// As in PS3.5, table 6.2-1, value representation AE.
+/// An application entity title as PS3.5, table 6.2-1, wants it.
 fn ae_title(key: &str, value: &str) -> Result<String, String> {
     let title = value.trim();
     let fits = (1..=16).contains(&title.len())

@@ -6,8 +6,9 @@ use std::io;
 use std::time::Duration;
 
 use hilum_blobs::OpenError;
+use hilum_dicom::TransferError;
 
-/// The target did not take the shipment.
+/// Why the target did not take the shipment.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
     /// It is away, busy or failed: trying again later may help.
@@ -44,6 +45,12 @@ impl SendError {
     }
 }
 
+impl From<TransferError> for SendError {
+    fn from(error: TransferError) -> Self {
+        Self::refused(error.to_string())
+    }
+}
+
 /// The kind of the system's error that led to this one.
 fn system_error(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
     let mut kind = None;
@@ -55,7 +62,7 @@ fn system_error(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
     kind
 }
 
-/// A target's settings lead to no sender.
+/// Why a target's settings lead to no sender.
 #[derive(Debug, thiserror::Error)]
 pub enum SenderError {
     /// No HTTP client can be made.

@@ -18,7 +18,7 @@ use super::settings::Settings;
 use crate::shipment::{Object, Shipment};
 
 const MEDIA_TYPE: &str = "application/fhir+json";
-/// RFC 7240.
+/// Header of RFC 7240.
 const PREFER: &str = "prefer";
 
 /// A FHIR service.
@@ -79,7 +79,7 @@ struct FhirSender {
     base: Url,
 }
 
-/// As much of a bundle as its answer is compared with.
+/// The part of a bundle that its answer is compared with.
 #[derive(Deserialize)]
 struct Bundle {
     #[serde(default)]
@@ -105,8 +105,8 @@ impl ObjectSender for FhirSender {
     }
 }
 
-/// Whether the transaction with so many entries was taken. A success with an error in it is none (R4, 3.1.0.4 and 3.2), nor
-/// is one that does not say of each entry that it was done: of an outcome only the codes of its issues are told.
+/// Whether the transaction with so many entries was taken. A success with an error in it is none (R4, 3.1.0.4 and 3.2), nor is one
+/// that does not say of each entry that it was done. Only the codes of an outcome's issues are passed on.
 fn taken(answer: &Answer, entries: usize) -> Result<String, SendError> {
     let code = answer.status.as_u16();
     if !answer.is_success() {

@@ -1,4 +1,4 @@
-//! HL7 v2: what is set of a receiver of messages, and what they say besides the report.
+//! HL7 v2: the settings of a receiver of messages, and what messages say besides the report.
 
 mod mllp;
 

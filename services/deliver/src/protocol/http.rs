@@ -14,9 +14,9 @@ use crate::secret::Secret;
 
 /// Longest answer that is read, bytes: a FHIR server's to a report of 200 images has thousands of entries.
 const ANSWER_MAX: usize = 16 << 20;
-/// How long a connection may take to be made.
+/// Longest time that a connection may take to be made.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
-/// No target is left alone for longer, whatever it asks for.
+/// The longest time that a target is left alone, whatever it asks for.
 const LEFT_ALONE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// An answer with as much of its body as is read.
@@ -25,7 +25,7 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     /// The media type, without its parameters, in small letters; may be empty.
     pub(crate) media_type: String,
-    /// How long the target wants to be left alone.
+    /// How long the target wants to be left alone, from `Retry-After`.
     pub(crate) retry_after: Option<Duration>,
     pub(crate) body: Bytes,
     /// Whether the token that was sent may be another one at the next try.
@@ -40,7 +40,7 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// One that follows no redirects: what is delivered goes where the settings say or nowhere.
+    /// A caller that follows no redirects: a shipment goes where the settings say or nowhere.
     pub(crate) fn new(token: Option<Secret>, limit: Duration) -> Result<Self, reqwest::Error> {
         let client = http_client()
             .redirect(Policy::none())
@@ -127,7 +127,7 @@ fn unreached(error: reqwest::Error) -> SendError {
 }
 
 impl Answer {
-    /// Whether it says that the request was done. A page for people never does: it comes of who stands in between.
+    /// Whether it says that the request was done. A page for people never does: it comes from a proxy in between.
     pub(crate) fn is_success(&self) -> bool {
         self.status.is_success() && !self.is_page()
     }
@@ -137,7 +137,7 @@ impl Answer {
         matches!(self.media_type.as_str(), "text/html" | "application/xhtml+xml") || is_html(&self.body)
     }
 
-    /// Whether trying again may help.
+    /// Whether the same request may be taken later.
     fn may_pass(&self) -> bool {
         match self.status {
             StatusCode::UNAUTHORIZED => self.token_may_change,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hilum_blobs::{BlobStore, PlaceError, Placed, StoreConfig};
+use hilum_blobs::{BlobStore, PlaceError, Placement, StoreConfig};
 use hilum_events::Matter;
 use hilum_forms::Format;
 use serde::Deserialize;
@@ -94,8 +94,8 @@ impl ObjectSender for S3Sender {
     async fn send_object(&self, shipment: &Shipment, object: &Object) -> Result<String, SendError> {
         let name = name(&self.prefix, shipment, &object.file_name);
         match self.store.place(&name, object.bytes.clone()).await {
-            Ok(Placed::Written) => Ok(format!("{name} written")),
-            Ok(Placed::There) => Ok(format!("{name} there before")),
+            Ok(Placement::Written) => Ok(format!("{name} written")),
+            Ok(Placement::There) => Ok(format!("{name} there before")),
             Err(error @ PlaceError::Taken { .. }) => Err(SendError::refused(error.to_string())),
             Err(error) => Err(SendError::failed_because("it did not keep an object", &error)),
         }

@@ -1,4 +1,4 @@
-//! What sends by a protocol: object by object, unless the protocol has them share a conversation.
+//! Sending by a protocol: object by object, unless the protocol has them share a conversation.
 
 use std::fmt::Debug;
 use std::time::Duration;

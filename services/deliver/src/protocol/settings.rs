@@ -1,4 +1,4 @@
-//! What the settings of every protocol have to say.
+//! What the settings of every protocol have in common.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ pub(crate) trait Settings: Send + Sync {
         4
     }
 
-    /// The sender that these settings lead to, which gives the target `limit` for each object. Nothing is sent yet.
+    /// A sender by these settings, which gives the target `limit` for each object. Nothing is sent yet.
     ///
     /// # Errors
     /// When no HTTP client can be made or the storage can't be opened.

@@ -1,7 +1,7 @@
 //! What the status of a C-STORE response, or the failure reason of a STOW-RS response, means (PS3.4, table B.2-1; PS3.7,
 //! annex C; PS3.18, 10.5.3). Only the number is told: what a receiver says in words may name the patient.
 
-/// The object is there already: a duplicate SOP instance, and how some archives say so over the web.
+/// Statuses of an object that is there already: duplicate SOP instance, and the one by which some archives say so over the web.
 const THERE_BEFORE: [u16; 2] = [0x0111, 0xb00e];
 
 /// What became of an object.
@@ -27,7 +27,7 @@ pub(super) fn of_status(status: u16) -> Outcome {
     }
 }
 
-/// What the reason means for which an object stands among those that were not stored.
+/// What the failure reason of an object that was not stored means.
 pub(super) fn of_reason(reason: u16) -> Outcome {
     match reason {
         _ if THERE_BEFORE.contains(&reason) => Outcome::ThereBefore,

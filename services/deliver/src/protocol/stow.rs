@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
+use hilum_dicom::Transfer;
 use hilum_events::Sha256Digest;
 use hilum_forms::Format;
 use reqwest::{StatusCode, Url, header};
@@ -14,7 +15,6 @@ use serde::Deserialize;
 use super::address::{Endpoint, secret};
 use super::error::{SendError, SenderError};
 use super::http::{self, Answer, Caller};
-use super::part10::Part10;
 use super::sender::{ObjectSender, Sender};
 use super::settings::Settings;
 use super::store_status::{self as status, Outcome};
@@ -78,8 +78,7 @@ struct StowSender {
 
 impl ObjectSender for StowSender {
     async fn send_object(&self, _: &Shipment, object: &Object) -> Result<String, SendError> {
-        let unfit = |what| SendError::refused(format!("what was made is no DICOM object: {what}"));
-        let instance = Part10::read(&object.bytes).map_err(unfit)?.sop_instance;
+        let instance = Transfer::of(&object.bytes)?.sop_instance;
         let (boundary, body) = body(&object.bytes);
         let media_type = format!("multipart/related; type=\"application/dicom\"; boundary={boundary}");
         let request = |client: &reqwest::Client| {
@@ -89,11 +88,12 @@ impl ObjectSender for StowSender {
                 .header(header::ACCEPT, ACCEPTED)
                 .body(body.clone())
         };
-        stored(&self.caller.send(request).await?, instance)
+        stored(&self.caller.send(request).await?, &instance)
     }
 }
 
-/// The object as the only part, with a boundary that it does not have: it is made of its hash.
+/// The boundary and the body, with the object as the only part. The boundary is made of the object's hash, so that the object
+/// does not contain it.
 fn body(object: &[u8]) -> (String, Bytes) {
     let boundary = format!("hilum-{}", Sha256Digest::of(object));
     let head = format!("--{boundary}\r\nContent-Type: application/dicom\r\n\r\n");
@@ -103,7 +103,7 @@ fn body(object: &[u8]) -> (String, Bytes) {
 }
 
 /// What the answer says of the instance that was sent. Whatever its status, only an instance that it names as stored is
-/// stored: a status alone may come of whoever stands in between.
+/// stored: a status alone may come from a proxy in between.
 fn stored(answer: &Answer, instance: &str) -> Result<String, SendError> {
     let may_name = answer.status.is_success() || answer.status == StatusCode::CONFLICT;
     if !may_name || answer.is_page() {
@@ -117,9 +117,10 @@ fn stored(answer: &Answer, instance: &str) -> Result<String, SendError> {
             _ => SendError::failed(what),
         });
     };
-    let is_ours = |named: &answer::Named| named.instance.as_deref().is_none_or(|named| named == instance);
-    let outcome = |named: &answer::Named| status::of_reason(named.reason.unwrap_or_default());
-    let is_there = |named: &&answer::Named| is_ours(named) && outcome(named) == Outcome::ThereBefore;
+    let is_ours =
+        |named: &answer::NamedInstance| named.instance.as_deref().is_none_or(|named| named == instance);
+    let outcome = |named: &answer::NamedInstance| status::of_reason(named.reason.unwrap_or_default());
+    let is_there = |named: &&answer::NamedInstance| is_ours(named) && outcome(named) == Outcome::ThereBefore;
     if let Some(failure) = told.failed.iter().find(|named| !is_there(named)) {
         let reason = failure.reason.unwrap_or_default();
         let what =
@@ -131,7 +132,7 @@ fn stored(answer: &Answer, instance: &str) -> Result<String, SendError> {
     }
     let stored = told.stored.iter().find(|named| named.instance.as_deref() == Some(instance));
     match (stored, told.failed.first().and_then(|named| named.reason)) {
-        (Some(answer::Named { reason: Some(warning), .. }), _) => {
+        (Some(answer::NamedInstance { reason: Some(warning), .. }), _) => {
             Ok(format!("STOW-RS {code}, warning {warning:#06x}"))
         }
         (Some(_), _) => Ok(format!("STOW-RS {code}")),

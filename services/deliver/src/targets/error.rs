@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 
-/// The file of targets can't be used.
+/// Why the file of targets can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TargetsError {
     /// It can't be read.
     #[error("cannot read the file of targets {path}")]
     Read {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// What the file system said.
         source: std::io::Error,
     },
     /// It is no TOML, or has a table that it must not have.
@@ -19,7 +19,7 @@ pub enum TargetsError {
     /// Something is wrong with a target.
     #[error("target {name}: {what}")]
     Target {
-        /// Which.
+        /// Its name as it is written.
         name: String,
         /// What is wrong and what to do.
         what: String,
@@ -27,7 +27,7 @@ pub enum TargetsError {
     /// Something is wrong with a rule.
     #[error("rule {name}: {what}")]
     Rule {
-        /// Which.
+        /// Its name as it is written, or its number.
         name: String,
         /// What is wrong and what to do.
         what: String,

@@ -9,22 +9,22 @@ use super::error::TargetsError;
 use super::site_filter::SiteFilter;
 use super::target::Target;
 
-/// Flags a study when a reading of one of its images has a finding at the threshold or above.
+/// A triage rule: flags a study when a reading of one of its images has a finding at the threshold or above.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
     /// Its name.
     pub name: RuleName,
-    /// Whose studies it looks at.
+    /// The sites whose studies it looks at.
     pub sites: SiteFilter,
     /// The model's name for the finding.
     pub label: String,
-    /// What of the finding is compared.
+    /// The number of the finding that is compared.
     pub measure: Measure,
     /// It matches at this value and above, 0 to 1.
     pub threshold: f32,
-    /// What it wants done, one at least.
+    /// The actions that it wants, one at least.
     pub actions: Vec<FlagAction>,
-    /// Who is told, when `actions` has [`FlagAction::Notify`].
+    /// The webhooks that are notified, when `actions` has [`FlagAction::Notify`].
     pub targets: Vec<DeliveryTarget>,
     /// Whether it looks at readings of an untrained model, too, and flags them as such.
     pub demonstration: bool,

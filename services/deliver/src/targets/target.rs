@@ -12,13 +12,13 @@ use crate::protocol::{Protocol, Settings};
 
 /// A target is asked again after this at the latest, ±30 %.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
-/// Tries of one delivery before it is given up: waits double up to the longest, so that these take more than 24 hours.
+/// Tries of one delivery before it is given up, unless the target says otherwise: waits double up to the longest, so that these take more than 24 hours.
 pub(super) const TRIES: usize = 450;
 const TRIES_MAX: usize = 10_000;
-/// Seconds that a target may take to answer.
+/// Seconds that a target may take to answer, unless it says otherwise.
 const TIMEOUT_S: u64 = 30;
 const TIMEOUT_S_MAX: u64 = 600;
-/// The name of the consumer that evaluates rules is made like that of a target.
+/// Name of the consumer that evaluates rules. It is made like that of a target, so that no target can have it.
 pub(crate) const TRIAGE: &str = "triage";
 
 /// Where reports and flags go.
@@ -26,11 +26,11 @@ pub(crate) const TRIAGE: &str = "triage";
 pub struct Target {
     /// Its name.
     pub name: DeliveryTarget,
-    /// Whose studies it takes.
+    /// The sites whose studies it takes.
     pub sites: SiteFilter,
-    /// What is made of a report for it; none when it takes only flags.
+    /// The forms of a report that it is given; none when it takes only flags.
     pub forms: Vec<Format>,
-    /// In which language forms for people are given.
+    /// The language of forms for people.
     pub language: Language,
     /// Tries of one delivery before it is given up, 1 to 10,000.
     pub tries: usize,
@@ -56,7 +56,7 @@ struct Keys {
 const COMMON: &str = "kind, sites, forms, language, tries, timeout_s";
 
 impl Target {
-    /// A target that leaves out all that may be left out: it takes the usual form of every site.
+    /// A target with the usual settings: it takes the usual form of its protocol from every site.
     pub fn new(name: DeliveryTarget, protocol: Protocol) -> Self {
         Self {
             name,

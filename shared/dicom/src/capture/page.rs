@@ -32,10 +32,10 @@ const LABEL_LINES_MAX: usize = 24;
 const MISSING_LINES_MAX: usize = 6;
 const NOTE_LINES_MAX: usize = 16;
 
-/// What stands in the place of the picture.
-pub(super) enum Sight<'a> {
+/// The picture of an image, or why there is none.
+pub(super) enum PictureOrReason<'a> {
     Shown(GrayImage),
-    /// Why there is none.
+    /// A phrase for people.
     Missing(&'a str),
 }
 
@@ -43,16 +43,16 @@ pub(super) fn draw(
     subject: &Subject<'_>,
     image: &Image<'_>,
     reading: &ReadingEntry,
-    sight: &Sight<'_>,
+    shown: &PictureOrReason<'_>,
 ) -> Canvas {
     let mut canvas = Canvas::new();
     let top = banners(&mut canvas, subject, reading) + 10;
-    let (below, largest) = pictures(&mut canvas, reading, sight, top);
+    let (below, largest) = pictures(&mut canvas, reading, shown, top);
     let columns = [
         notes(&mut canvas, subject, image, reading, below),
-        match sight {
-            Sight::Shown(_) => legend(&mut canvas, reading, largest, below),
-            Sight::Missing(_) => below,
+        match shown {
+            PictureOrReason::Shown(_) => legend(&mut canvas, reading, largest, below),
+            PictureOrReason::Missing(_) => below,
         },
         numbers(&mut canvas, subject, image, reading, top),
     ];
@@ -94,12 +94,17 @@ fn banner(canvas: &mut Canvas, top: i32, [ground, ink]: [Rgb; 2], parts: &[(&Fac
 
 /// The picture twice: as it is, so that nothing hides what stands at its border, such as the mark of a side, and with the
 /// map. Gives where they end, and the strongest contribution when a map was drawn.
-fn pictures(canvas: &mut Canvas, reading: &ReadingEntry, sight: &Sight<'_>, top: i32) -> (i32, Option<f32>) {
+fn pictures(
+    canvas: &mut Canvas,
+    reading: &ReadingEntry,
+    shown: &PictureOrReason<'_>,
+    top: i32,
+) -> (i32, Option<f32>) {
     let face = Face::regular(19.0);
     let y = top + face.line_height() + 4;
     let place = |x| Rect { x, y, width: SIDE, height: SIDE };
-    let largest = match sight {
-        Sight::Shown(grey) => {
+    let largest = match shown {
+        PictureOrReason::Shown(grey) => {
             face.draw(canvas, CLEAN, top, GREY, "The picture, reduced, with nothing drawn over it");
             overlay::draw_picture(canvas, grey, place(CLEAN));
             let taken = overlay::draw_picture(canvas, grey, place(MAPPED));
@@ -110,7 +115,7 @@ fn pictures(canvas: &mut Canvas, reading: &ReadingEntry, sight: &Sight<'_>, top:
             face.draw(canvas, MAPPED, top, GREY, caption);
             largest
         }
-        Sight::Missing(reason) => {
+        PictureOrReason::Missing(reason) => {
             canvas.outline(place(CLEAN), DIM);
             let text = format!("No picture: {reason}.");
             let lines = bounded(&face, [text], SIDE - 2 * GAP, NOTE_LINES_MAX);

@@ -65,7 +65,8 @@ fn numbers(finding: &Finding) -> impl Iterator<Item = DataSet> {
     })
 }
 
-/// So that nobody takes the name of a finding for its presence. Of a network that was not trained it means nothing.
+/// Says how a score is to be read, so that nobody takes the name of a finding for its presence. The score of a network that was
+/// not trained means nothing.
 fn relation_to_the_operating_point(finding: &Finding) -> Option<DataSet> {
     let relation = if finding.operating_point_score? >= 0.5 { codes::AT_OR_ABOVE } else { codes::BELOW };
     Some(code(Relation::Contains, codes::OPERATING_POINT, relation))

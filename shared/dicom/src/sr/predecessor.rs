@@ -24,7 +24,7 @@ pub struct Predecessor<'a> {
 }
 
 impl Predecessor<'_> {
-    /// Empty if it has no structured report itself: whose it is could not be told.
+    /// A reference to its structured report. Empty if it has none because its patient could not be told.
     pub(super) fn reference(&self) -> DataSet {
         let Ok(subject) = Subject::new(self.report, self.json_sha256, self.sources) else {
             return DataSet::new();

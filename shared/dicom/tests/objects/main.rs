@@ -5,4 +5,5 @@ mod archive;
 mod read_back;
 mod story;
 mod tools;
+mod transfer;
 mod whose;

@@ -1,4 +1,4 @@
-//! Whose a message says that a report is, of headers as devices write them.
+//! Which patient a message names, from headers as devices write them.
 
 use hilum_events::Sha256Digest;
 use hilum_imaging::{HeaderText, StudyHeader};
@@ -8,9 +8,9 @@ use proptest::prelude::*;
 use super::*;
 
 /// What a header says: character set, name, id, birth date, sex.
-type Said = (&'static str, &'static [u8], &'static str, &'static str, &'static str);
+type PatientFields = (&'static str, &'static [u8], &'static str, &'static str, &'static str);
 
-fn header((set, name, id, born, sex): Said) -> StudyHeader {
+fn header((set, name, id, born, sex): PatientFields) -> StudyHeader {
     StudyHeader {
         specific_character_set: set.to_owned(),
         patient_name: HeaderText::new(name),

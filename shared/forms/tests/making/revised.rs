@@ -1,7 +1,7 @@
 //! A structured report names the one that it takes the place of.
 
 use hilum_events::BlobRef;
-use hilum_forms::{Format, Made};
+use hilum_forms::{FormFiles, Format};
 use hilum_reports::Report;
 
 use crate::{Store, has, study_of};
@@ -16,7 +16,7 @@ pub(crate) async fn revision_after(store: &Store, json: &BlobRef) -> BlobRef {
 }
 
 /// SOP Instance UID (0008,0018) in explicit VR little endian.
-fn uid(made: &Made) -> String {
+fn uid(made: &FormFiles) -> String {
     let (file, head) = (&made.files[0], b"\x08\x00\x18\x00UI");
     let at = file.windows(head.len()).position(|window| window == head).unwrap() + head.len();
     let length = usize::from(u16::from_le_bytes([file[at], file[at + 1]]));
@@ -24,7 +24,7 @@ fn uid(made: &Made) -> String {
 }
 
 /// Whether it has a Predecessor Documents Sequence (0040,A360).
-fn has_predecessor(made: &Made) -> bool {
+fn has_predecessor(made: &FormFiles) -> bool {
     has(&made.files[0], b"\x40\x00\x60\xa3SQ")
 }
 
@@ -35,7 +35,7 @@ async fn a_revised_structured_report_names_the_object_that_was_made_of_the_revis
         let first = study_of(&store, files).await;
         let second = revision_after(&store, &first).await;
         let third = revision_after(&store, &second).await;
-        let mut before: Option<Made> = None;
+        let mut before: Option<FormFiles> = None;
         for json in [&first, &second, &third] {
             let made = store.made(json, Format::DicomSr).await;
             assert!(made.is_whole);

@@ -1,5 +1,5 @@
 //! Samples to fewer samples, each the average of a square of them: the cheap part of making a picture much smaller.
-//! Knows not what a sample means.
+//! Does not know what a sample means.
 
 use std::borrow::Cow;
 
@@ -8,8 +8,8 @@ use crate::picture::Samples;
 /// Sums of so many 16-bit samples squared still fit into 32 bits.
 const FACTOR_MAX: u32 = 128;
 
-/// Size and samples of the picture made smaller by a whole number, so that its longest side is less than twice
-/// `max_side_px`. As it is, if it is that already.
+/// Size and samples of the picture made smaller by a whole number, so that its longest side is less than twice `max_side_px`. A
+/// picture that is small enough stays as it is.
 pub(super) fn of(
     (width, height): (u32, u32),
     samples: &Samples,

@@ -1,9 +1,8 @@
-//! Samples to levels through a table: a picture has more samples than values. Knows not what a level means.
+//! Samples to levels through a table: a picture has more samples than values. Does not know what a level means.
 
 use crate::picture::Samples;
 
-/// What `level` makes of each sample. It is asked once for every value from the smallest to the largest, which are at
-/// most 65536.
+/// Applies `level` to each sample. It is called once for every value from the smallest to the largest, at most 65536 times.
 pub(super) fn of<T: Copy>(samples: &Samples, level: impl Fn(i32) -> T) -> Vec<T> {
     let (smallest, largest) = samples.range();
     let table: Vec<T> = (smallest..=largest).map(level).collect();

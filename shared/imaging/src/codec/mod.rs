@@ -26,7 +26,7 @@ pub(crate) fn inspect(bytes: Vec<u8>, limits: &Limits) -> Result<Inspected, Refu
     dicom::inspected(&dicom::Instance::read(bytes, limits)?)
 }
 
-/// As [`inspect`], from the first bytes of a file that is too long to be held: its pixel data is not looked at.
+/// As [`inspect`], from the first bytes of a file that is too long for memory: its pixel data is not looked at.
 pub(crate) fn inspect_head(bytes: &[u8], limits: &Limits) -> Result<Inspected, Refusal> {
     check_type(bytes, MediaType::Dicom)?;
     dicom::inspected(&dicom::Instance::read_head(bytes, limits)?)
@@ -44,9 +44,9 @@ pub(crate) struct Decoded {
     pub(crate) picture: Picture,
     /// What the header says that the image shows, if it is a DICOM object.
     pub(crate) header: Option<ImageHeader>,
-    /// What it shows of itself, if it is no DICOM object.
+    /// Facts about the picture, if it is no DICOM object.
     pub(crate) plain: Option<PlainFacts>,
-    /// The picture for people, if that was asked for.
+    /// The preview, if it was asked for.
     pub(crate) preview: Option<Preview>,
 }
 
@@ -88,7 +88,7 @@ pub(crate) fn preview(
     Image::read(media, bytes, limits)?.preview(max_side_px)
 }
 
-/// Decoded, before it is known what of it is wanted.
+/// A decoded file, before its values are chosen.
 enum Image {
     Plain { picture: Picture, facts: PlainFacts },
     Dicom { frame: dicom::Frame, header: Box<ImageHeader> },

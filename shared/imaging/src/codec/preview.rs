@@ -23,8 +23,8 @@ pub(super) fn of_picture(picture: &Picture, max_side_px: u32) -> Result<Preview,
     })
 }
 
-/// Of what `shade` makes of samples, 0 is black and 255 white. They are averaged first: that costs less than shading all
-/// of a large picture. Never larger than the original.
+/// A picture of the brightness that `shade` gives to samples: 0 is black, 255 white. They are averaged first, which costs less
+/// than shading all of a large picture. Never larger than the original.
 pub(super) fn of(
     (original_width, original_height): (u32, u32),
     samples: &Samples,

@@ -61,12 +61,18 @@ impl DecoderPool {
 
     /// What the header of a DICOM object says. The whole file is parsed and its headers checked, but no pixel is decoded:
     /// what passes can only fail later through damage within the compressed pixels.
+    ///
+    /// # Errors
+    /// [`DecodeError::Refused`] when the file can't be an image that is read, or no process could answer: see [`DecodeError`].
     pub fn inspect<'a>(&'a self, bytes: &'a [u8]) -> BoxFuture<'a, Result<Inspected, DecodeError>> {
         Box::pin(async move { self.inspected(Operation::Inspect, bytes).await })
     }
 
     /// What the header of a DICOM object says, from its first bytes, for a file too long to be held. What comes after the
     /// start of its pixel data is not looked at.
+    ///
+    /// # Errors
+    /// As [`Self::inspect`].
     pub fn inspect_head<'a>(&'a self, bytes: &'a [u8]) -> BoxFuture<'a, Result<Inspected, DecodeError>> {
         Box::pin(async move { self.inspected(Operation::InspectHead, bytes).await })
     }
@@ -75,7 +81,7 @@ impl DecoderPool {
     /// pixels are not looked at: an image that can't be read has a header too. What comes back names a person.
     ///
     /// # Errors
-    /// Also when one of its UIDs is missing.
+    /// As [`Self::inspect`], and when one of its UIDs is missing.
     pub fn study_header<'a>(&'a self, bytes: &'a [u8]) -> BoxFuture<'a, Result<StudyHeader, DecodeError>> {
         Box::pin(async move {
             match self.call(Operation::StudyHeader, bytes).await? {
@@ -87,6 +93,9 @@ impl DecoderPool {
 
     /// What the model takes of a file of type `media`: decoded, digested, cropped, resized and scaled in the process,
     /// so that only the numbers come back.
+    ///
+    /// # Errors
+    /// [`DecodeError::Refused`] when the file can't be read, or no process could answer: see [`DecodeError`].
     pub fn prepare<'a>(
         &'a self,
         media: MediaType,
@@ -98,6 +107,9 @@ impl DecoderPool {
 
     /// As [`Self::prepare`]; with a preview as [`Self::preview`] makes it, from the same decoding, if its longest side
     /// is given.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
     pub fn prepare_and_show<'a>(
         &'a self,
         media: MediaType,
@@ -116,6 +128,9 @@ impl DecoderPool {
     }
 
     /// The grey pixels of a file of type `media`; of a DICOM object the stored values.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
     pub fn decode<'a>(
         &'a self,
         media: MediaType,
@@ -125,6 +140,9 @@ impl DecoderPool {
     }
 
     /// As [`Self::decode`], with other values of a DICOM object.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
     pub fn decode_as<'a>(
         &'a self,
         media: MediaType,
@@ -141,6 +159,9 @@ impl DecoderPool {
 
     /// What the stages of [`Self::prepare`] cost a process, by doing them `repeats` times; for benchmarks. All
     /// repetitions together may take as long as one file.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
     pub fn measure<'a>(
         &'a self,
         media: MediaType,
@@ -159,6 +180,9 @@ impl DecoderPool {
 
     /// A grey PNG for people, no side longer than `max_side_px`. DICOM is shown through its first window, or else from
     /// its smallest to its largest value.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
     pub fn preview<'a>(
         &'a self,
         media: MediaType,

@@ -18,11 +18,11 @@ use super::config::DecoderConfig;
 use crate::error::{CrashCause, DecodeError};
 use crate::wire::{self, Reply, Request};
 
-/// The child could not cap itself, or was not spoken to properly.
+/// Exit status of a child that could not cap itself, or was not spoken to properly.
 pub(super) const EXIT_NOT_READY: u8 = 71;
 
-/// What one file needed is kept for the next, up to 64 MiB: getting every buffer anew from the kernel costs up to a
-/// fifth of the decoding. These are glibc's names; other allocators do not know them.
+/// Has the child keep the memory of one file for the next, up to 64 MiB: getting every buffer anew from the kernel costs up to
+/// a fifth of the decoding. These are glibc's names; other allocators do not know them.
 const KEEPS_MEMORY: [(&str, &str); 3] = [
     ("MALLOC_ARENA_MAX", "1"),
     ("MALLOC_MMAP_THRESHOLD_", "33554432"),
@@ -45,11 +45,11 @@ pub(super) struct DecoderProcess {
 
 /// How a dead process ended.
 pub(super) enum Death {
-    /// By what it was doing.
+    /// By the work on a file.
     OfItself(CrashCause),
     /// The kernel counted too much processor time.
     OutOfTime,
-    /// By someone else's signal, or before it could work.
+    /// By a signal from outside, or before it could work.
     FromOutside(String),
 }
 
@@ -110,7 +110,7 @@ impl DecoderProcess {
     }
 }
 
-/// Lets a pipe hold more. As it comes where that is not allowed.
+/// Lets a pipe hold more. Where that is not allowed the pipe stays as it is.
 fn widen(pipe: impl AsFd, bytes: c_int) {
     let _unchanged_if_refused = fcntl(pipe, FcntlArg::F_SETPIPE_SZ(bytes));
 }
@@ -127,8 +127,8 @@ async fn keep_last(mut errors: ChildStderr) -> Vec<u8> {
     kept
 }
 
-/// Tells from status and the Rust runtime's fixed phrases. Nothing of the text itself is passed on: it may quote the
-/// file.
+/// Tells how a process ended by its status and by fixed phrases of Rust's runtime. The text itself is passed on to nobody: it
+/// may quote the file.
 fn death(status: ExitStatus, last_words: &str) -> Death {
     let signal = status.signal();
     if let Some(code) = status.code() {

@@ -1,5 +1,5 @@
-//! Turns at what only so many may use at a time. One that becomes free goes to the most urgent of those who wait, among
-//! equals to the first. Knows no process and no file.
+//! Turns at something that only so many callers may use at a time. A turn that becomes free goes to the most urgent caller
+//! that waits, among equals to the first. Knows no process and no file.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,16 +8,16 @@ use std::time::{Duration, Instant};
 use hilum_events::Priority;
 use tokio::sync::oneshot;
 
-/// After this long a caller that is not urgent can no longer be overtaken: a file has only so much time in all, and must not fail
-/// because others never cease to be more urgent.
+/// After this long a routine caller can no longer be overtaken: a file has only so much time in all, and must not fail because
+/// others never cease to be more urgent.
 pub const OVERTAKEN_FOR_AT_MOST: Duration = Duration::from_secs(120);
 
-/// A bounded number of turns. Those who wait are the callers, each of whom holds a file: they are bounded there.
+/// A bounded number of turns. The queue has no bound of its own: each caller that waits holds a file, and files are bounded.
 pub(super) struct Turns {
     state: Mutex<State>,
 }
 
-/// May use it. Dropping it lets the next one.
+/// Permission to use it. Dropping it passes it on to the next caller.
 pub(super) struct Turn {
     turns: Arc<Turns>,
 }
@@ -34,13 +34,13 @@ struct Waiting {
 }
 
 impl Turns {
-    /// So many at a time.
+    /// `count` turns, all of them free.
     pub(super) fn new(count: usize) -> Arc<Self> {
         let state = State { free: count, urgent: VecDeque::new(), routine: VecDeque::new() };
         Arc::new(Self { state: Mutex::new(state) })
     }
 
-    /// Waits for a turn. Who no longer waits for the answer has given up the place.
+    /// Waits for a turn. A caller that drops the future has left the queue.
     pub(super) async fn wait(self: &Arc<Self>, priority: Priority) -> Turn {
         let turn = {
             let mut state = self.state();
@@ -53,7 +53,7 @@ impl Turns {
         turn.await.expect("who waits is forgotten only with its turn or after it has gone")
     }
 
-    /// No code that holds the lock can panic half way through a change.
+    /// A poisoned lock is taken all the same: no code that holds it can panic half way through a change.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -63,7 +63,7 @@ impl Drop for Turn {
     fn drop(&mut self) {
         let next = self.turns.state().next(Instant::now());
         if let Some(next) = next {
-            // From one who goes away at this moment it comes back, is dropped, and passes to the one after.
+            // If that caller leaves at this moment, the turn comes back, is dropped here, and passes to the one after.
             drop(next.send(Self { turns: Arc::clone(&self.turns) }));
         }
     }
@@ -81,7 +81,7 @@ impl State {
         answer
     }
 
-    /// Whose turn it is; when nobody waits it is free.
+    /// The caller whose turn it is. When nobody waits the turn is free.
     fn next(&mut self, now: Instant) -> Option<oneshot::Sender<Turn>> {
         self.forget_those_who_went();
         let has_waited_long = |waiting: &Waiting| now.duration_since(waiting.since) > OVERTAKEN_FOR_AT_MOST;
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
     use Priority::{Routine, Stat};
 
-    /// Everyone joins in this order; in which order they have their turns when one has ended.
+    /// The order in which callers that join in this one have their turns.
     fn order(priorities: &[Priority], waited: Duration) -> Vec<usize> {
         let (turns, since) = (Turns::new(0), Instant::now());
         let mut answers: Vec<_> =

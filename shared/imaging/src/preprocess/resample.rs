@@ -1,5 +1,5 @@
 //! A separable linear filter from a square of samples to a smaller or larger square of numbers: for each output row a
-//! weighted sum of input rows, then for each output column one of columns. Knows not where the weights come from.
+//! weighted sum of input rows, then for each output column one of columns. Does not know where the weights come from.
 //!
 //! Every sum is made in one fixed order and without fused multiplication, so that processors with and without wide
 //! vectors give the same numbers. Down the columns it is summed in float32, along the rows, which are fewer, in float64.

@@ -70,12 +70,12 @@ impl GraphBuilder {
         self.node("AveragePool", vec![input], window.attributes())
     }
 
-    /// The maps of one after those of the other.
+    /// Puts the maps of one behind those of the other.
     pub(super) fn concatenation(&mut self, first: String, second: String) -> String {
         self.node("Concat", vec![first, second], vec![Attribute::int("axis", 1)])
     }
 
-    /// With one input and one output, which is the value `last` under a new name.
+    /// Ends the graph: it has one input and one output, which is the value `last` under a new name.
     pub(super) fn finish(
         mut self,
         name: &str,

@@ -19,7 +19,7 @@ pub const FEATURES_OUTPUT: &str = "features";
 /// bytes.
 ///
 /// # Errors
-/// The file does not hold exactly the tensors of a DenseNet-121 with `label_count` outputs.
+/// When the file does not hold exactly the tensors of a DenseNet-121 with `label_count` outputs.
 pub fn densenet121(weights: &[u8], label_count: usize) -> Result<Vec<u8>, ModelError> {
     let weights = DenseNetWeights::read(weights, label_count)?;
     let network = Network { weights: &weights, graph: GraphBuilder::default() };

@@ -18,7 +18,7 @@ pub struct Comparison {
     pub study_ref: Option<StudyRef>,
     /// Which revision of the earlier study's report.
     pub revision: u32,
-    /// How things stood with the earlier study at this time.
+    /// The time whose state the earlier report gives.
     pub as_of: Timestamp,
     /// Whether all readings of both studies have the same weights and preprocessing. Numbers of different models
     /// can't be compared, and then `findings` is empty.
@@ -32,14 +32,14 @@ pub struct Comparison {
 pub struct ComparedFinding {
     /// The model's name for it.
     pub label: String,
-    /// Of the earlier study, 0 to 1.
+    /// The network's raw output in the earlier study, 0 to 1.
     pub earlier_probability: f32,
-    /// Of the earlier study, 0 to 1, with 0.5 at the operating point; `None` if the label has none.
+    /// The score in the earlier study, 0 to 1, with 0.5 at the operating point; `None` if the label has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier_score: Option<f32>,
-    /// Of this study, 0 to 1.
+    /// The network's raw output in this study, 0 to 1.
     pub probability: f32,
-    /// Of this study, as `earlier_score`.
+    /// The score in this study, as `earlier_score`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<f32>,
 }
@@ -108,7 +108,7 @@ fn compared(current: &Report, earlier: &Report) -> Vec<ComparedFinding> {
         .collect()
 }
 
-/// `None` if no reading has the label.
+/// The highest numbers of the label; `None` if no reading has it.
 fn highest(report: &Report, label: &str) -> Option<Highest> {
     let findings = readings(report).flat_map(|reading| &reading.findings);
     findings.filter(|finding| finding.label == label).fold(None, |highest: Option<Highest>, finding| {

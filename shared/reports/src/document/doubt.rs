@@ -1,5 +1,4 @@
-//! What makes it doubtful whose the images of a report are. Names no patient: it says where headers differ, not what they
-//! say.
+//! Doubts about whose the images of a report are. They name no patient: they say where headers differ, not what they say.
 
 use hilum_events::{JobId, Notice};
 use serde::{Deserialize, Serialize};
@@ -9,11 +8,11 @@ use super::Report;
 /// A doubt, as every form of the report tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Doubt {
-    /// Of which kind, for programs.
+    /// Its kind, for programs.
     pub code: DoubtCode,
     /// The sentence for people.
     pub text: String,
-    /// In what the headers differ.
+    /// The fields in which the headers differ.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<HeaderField>,
     /// The images' jobs; empty if it is about all of them.
@@ -35,11 +34,11 @@ pub enum DoubtCode {
     TakenOut,
 }
 
-/// What of a patient headers say differently.
+/// A value of the patient in which headers can differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HeaderField {
-    /// The number, with who gave it.
+    /// The patient's number with its issuer.
     PatientId,
     /// The name.
     PatientName,
@@ -102,7 +101,7 @@ impl Doubt {
         Self { code: DoubtCode::TakenOut, text, fields: Vec::new(), job_ids }
     }
 
-    /// As events and answers tell it.
+    /// The field as events and answers name it.
     pub fn notice(&self) -> Notice {
         Notice { code: self.code.as_str().to_owned(), text: self.text.clone() }
     }
@@ -141,12 +140,12 @@ impl HeaderField {
 }
 
 impl Report {
-    /// Whether its images may be of different people: then nothing that is made of it may name a patient.
+    /// Whether its images may be of different people. Then no form of it may name a patient.
     pub fn may_be_of_several_patients(&self) -> bool {
         self.doubts.iter().any(|doubt| doubt.code == DoubtCode::HeadersDiffer)
     }
 
-    /// The doubts that an image's own page has to tell: those about it, and those about all images.
+    /// The doubts that an image's own page has to state: those about it, and those about all images.
     pub fn doubts_about(&self, job_id: JobId) -> impl Iterator<Item = &Doubt> {
         self.doubts.iter().filter(move |doubt| doubt.job_ids.is_empty() || doubt.job_ids.contains(&job_id))
     }

@@ -16,7 +16,7 @@ pub struct FlagEntry {
     /// Its score, 0 to 1, with 0.5 at the operating point; `None` if the label has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<f32>,
-    /// What the rule asks for at least, 0 to 1.
+    /// The rule's threshold, 0 to 1.
     pub threshold: f32,
     /// The image's job.
     pub job_id: JobId,

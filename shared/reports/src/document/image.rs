@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// Labels named in [`ReadingEntry::top_findings`].
 const TOP_FINDINGS: usize = 3;
 
-/// How an image ended.
+/// What became of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ImageStatus {
@@ -38,7 +38,7 @@ pub struct ImageEntry {
     pub sha256: Sha256Digest,
     /// Length of the file, bytes.
     pub size_bytes: u64,
-    /// How it ended.
+    /// What became of it.
     pub status: ImageStatus,
     /// The job that brought the same content first and whose reading it shares.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,7 +73,7 @@ pub struct ReadingEntry {
     pub model: ModelKey,
     /// False when its numbers mean nothing.
     pub trained: bool,
-    /// What ran it.
+    /// The engine that ran it.
     pub engine: EngineIdentity,
     /// Labels with the highest scores, highest first; three at most.
     pub top_findings: Vec<String>,
@@ -105,7 +105,7 @@ pub struct ModelKey {
     pub version: String,
     /// SHA-256 of the weights file.
     pub weights_sha256: Sha256Digest,
-    /// Which preprocessing.
+    /// Id of its preprocessing.
     pub preprocessing_id: String,
 }
 
@@ -122,7 +122,7 @@ impl ModelKey {
 }
 
 impl ReadingEntry {
-    /// What the fact of a reading says.
+    /// The entry of a reading, from its fact.
     pub fn of(e: &InferenceCompleted) -> Self {
         let mut reading = Self {
             model: ModelKey::of(&e.model),

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::{FORMAT, Report};
 
-/// The bytes are no report that this release can read.
+/// Why the bytes are no report that this release can read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// Not JSON, or not of a report.
@@ -13,15 +13,15 @@ pub enum ReadError {
     /// Written by a newer release.
     #[error("the document is of format {format}, which this release does not know; upgrade it")]
     UnknownFormat {
-        /// What it says that it is.
+        /// The format that it names.
         format: String,
     },
-    /// It says that it is of our format, and is not.
+    /// It names our format and does not have it.
     #[error("the document lacks a field or has one that does not fit")]
     BadField(#[source] serde_json::Error),
 }
 
-/// All that can be expected of any format.
+/// The fields that every format has.
 #[derive(Deserialize)]
 struct Head {
     format: String,
@@ -41,7 +41,7 @@ impl Report {
     /// Reads what [`Self::to_json`] of this or an earlier release wrote.
     ///
     /// # Errors
-    /// Says which format is not known, or what is wrong with the bytes.
+    /// When the format is not known, or something is wrong with the bytes.
     pub fn from_json(bytes: &[u8]) -> Result<Self, ReadError> {
         // First what it is, then the rest: of another format nothing can be said about fields.
         let Head { format } = serde_json::from_slice(bytes).map_err(ReadError::NotADocument)?;

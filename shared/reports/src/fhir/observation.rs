@@ -101,13 +101,14 @@ fn finding(place: Place<'_>, reading: &ReadingEntry, finding: &Finding) -> Obser
     }
 }
 
-/// Of an image that was read: which findings are its own. One that had none in an earlier revision says so no longer.
+/// The members of an image that was read: its findings. One that had none in an earlier revision says so no longer.
 fn with_reading(place: Place<'_>, reading: &ReadingEntry, findings: &[Observation]) -> Observation {
     let has_member = findings.iter().map(|finding| Reference::to(TYPE, &finding.place)).collect();
     Observation { has_member, ..by_model(place, reading, READING, reading_code()) }
 }
 
-/// Of an image without a reading: what R4 calls a measurement that was not completed, or one of which nothing is known yet.
+/// The status and reason of an image without a reading: in R4's words a measurement that was not completed, or one of which
+/// nothing is known yet.
 fn without_reading(place: Place<'_>) -> Observation {
     let image = place.image;
     let (status, absent) = match image.status {

@@ -73,7 +73,7 @@ impl Coding {
         Self::new(LOCAL_URI, code, display)
     }
 
-    /// What has to be coded, and no code is known for.
+    /// A text for which no code is known, where one is required.
     pub(super) fn unknown(why: &str) -> Self {
         Self { display: Some(why.to_owned()), ..Self::default() }
     }
@@ -106,7 +106,7 @@ impl Identifier {
 }
 
 impl Reference {
-    /// To the resource at this place of the same bundle.
+    /// A reference to the resource at this place of the same bundle.
     pub(super) fn to(resource_type: &'static str, place: &str) -> Self {
         Self { reference: Some(urn(place)), resource_type: Some(resource_type), display: None }
     }

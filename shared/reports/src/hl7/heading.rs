@@ -1,10 +1,10 @@
-//! What a message says besides its report: which systems it goes between, and whose the study is. The report knows neither.
+//! What a message says besides its report: the systems that it goes between, and the patient. The report knows neither.
 
 use std::fmt;
 
 use super::segment::Segment;
 
-/// Who sends a message, and who is to receive it.
+/// The systems that send and receive a message.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Heading {
     /// MSH-3; when empty, `HILUM`.
@@ -22,7 +22,7 @@ pub struct Heading {
 pub struct System(Vec<String>);
 
 impl System {
-    /// Of `NAME` or `NAME^IDENTIFIER^TYPE`; `None` if it is neither, or has another separator of HL7 or a control character.
+    /// Reads `NAME` or `NAME^IDENTIFIER^TYPE`; `None` if it is neither, or has another separator of HL7 or a control character.
     pub fn new(text: &str) -> Option<Self> {
         let parts: Vec<String> = text.split('^').map(|part| part.trim().to_owned()).collect();
         let is_whole = matches!(parts.len(), 1 | 3) && parts.iter().all(|part| !part.is_empty());
@@ -36,7 +36,7 @@ impl System {
     }
 }
 
-/// Whose a study is. `Debug` shows nothing of it.
+/// The patient of a study. `Debug` shows nothing of it.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Patient {
     /// Patient ID; every patient has one.
@@ -46,7 +46,7 @@ pub struct Patient {
     /// As DICOM writes names: `Family^Given^Middle^Prefix^Suffix`, in up to three groups parted by `=`, alphabetic,
     /// ideographic and phonetic. Empty if it is not known.
     pub name: String,
-    /// Whether there is a name whose characters can't be told.
+    /// Whether the images have a name whose characters can't be read for certain.
     pub is_name_unread: bool,
     /// `YYYYMMDD`, or empty.
     pub birth_date: String,
@@ -73,7 +73,7 @@ impl Patient {
             .text(8, self.sex())
     }
 
-    /// One for each group, as XPN.
+    /// The name, one XPN for each group.
     fn names(&self) -> Vec<Vec<&str>> {
         let groups = self.name.split('=').zip(["A", "I", "P"]);
         let is_name = |group: &str| group.chars().any(|char| !char.is_whitespace() && char != '^');
@@ -86,13 +86,13 @@ impl Patient {
         }
     }
 
-    /// Table 0001 has all codes of DICOM.
+    /// The code of table 0001, which has all codes of DICOM.
     fn sex(&self) -> &str {
         if matches!(self.sex.as_str(), "F" | "M" | "O") { &self.sex } else { "" }
     }
 }
 
-/// XPN of a group of PN: suffix and prefix are the other way round. `writing` is of table 4000.
+/// The XPN of a group of a PN, in which suffix and prefix are the other way round. `writing` is a code of table 4000.
 fn name<'a>(group: &'a str, writing: &'a str) -> Vec<&'a str> {
     let mut parts = group.split('^').map(str::trim);
     let mut next = || parts.next().unwrap_or_default();

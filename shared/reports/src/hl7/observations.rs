@@ -107,7 +107,7 @@ fn revision(report: &Report) -> Segment {
     segment.text(5, &report.revision.to_string()).text(11, PRELIMINARY)
 }
 
-/// Which model said it, and of an image that came when.
+/// The model that said it, and when the image came.
 fn by_model(segment: Segment, received_at: &str, reading: &ReadingEntry) -> Segment {
     let key = &reading.model;
     let model = sentences::model(&key.name, &key.version);
@@ -139,7 +139,7 @@ fn several(code: &str, meaning: &str, said: &[String]) -> Vec<Segment> {
     texts.collect()
 }
 
-/// A text, one segment for each line. `place` is empty for what is said of the whole study.
+/// A text, one segment for each line. `place` is empty for a text about the whole study.
 fn text(code: &str, meaning: &str, place: &str, said: &str) -> Vec<Segment> {
     let dot = if place.is_empty() { "" } else { "." };
     let line = |(number, line): (u32, String)| {

@@ -20,7 +20,7 @@ impl Segment {
         header
     }
 
-    /// Sets a field of one component; of an empty text it keeps the place.
+    /// Sets a field of one component; an empty text leaves it empty.
     pub(super) fn text(self, field: usize, text: &str) -> Self {
         self.components(field, &[text])
     }
@@ -56,7 +56,7 @@ impl Segment {
     }
 }
 
-/// Empty components at the end are left out.
+/// The components of a field, without empty ones at the end.
 fn joined(components: &[impl AsRef<str>]) -> String {
     let escaped: Vec<String> = components.iter().map(|component| escaped(component.as_ref())).collect();
     escaped.join("^").trim_end_matches('^').to_owned()
@@ -79,12 +79,12 @@ fn escaped(text: &str) -> String {
     escaped
 }
 
-/// Characters of a line of text, before it is escaped.
+/// The most characters of a line of text, before it is escaped.
 const LINE_CHARACTERS: usize = 200;
-/// Lines that a text gets; what is longer ends with `…`, and is whole in the document.
+/// The most lines of a text. A longer one ends with `…`; the document has all of it.
 const LINES: usize = 20;
 
-/// The text in lines that receivers can hold, parted between words where there are some.
+/// The text in lines that receivers can hold, broken between words if there are any.
 pub(super) fn lines(text: &str) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut held = 0;

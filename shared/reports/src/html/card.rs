@@ -10,14 +10,14 @@ use super::overlay::Drawing;
 use super::{Writer, bars};
 use crate::document::{ImageEntry, ImageStatus, ReadingEntry};
 use crate::overlay::Overlay;
-use crate::sight::Sight;
-use crate::words::Told;
+use crate::picture_or_reason::PictureOrReason;
+use crate::words::Sentence;
 
 /// Draws the card. `drawn` are the pictures of the cards before it: each is sent only once.
 pub(super) fn card(
     writer: &Writer<'_>,
     (number, image): (usize, &ImageEntry),
-    sight: &Sight<'_>,
+    shown: &PictureOrReason<'_>,
     drawn: &mut BTreeSet<String>,
 ) -> Markup {
     let words = writer.words;
@@ -44,7 +44,7 @@ pub(super) fn card(
                 @let told = writer.language.notice(notice);
                 p.notice { strong { (words.please_note) } (told.text) "." (original(writer, &told)) }
             }
-            (pictures(writer, (number, image), sight, drawn))
+            (pictures(writer, (number, image), shown, drawn))
             @if let Some(reading) = &image.reading { (findings(writer, reading)) }
             (identity(writer, image))
         }
@@ -70,7 +70,7 @@ fn failure(writer: &Writer<'_>, image: &ImageEntry) -> Markup {
 }
 
 /// What the document itself says, below its translation.
-fn original(writer: &Writer<'_>, told: &Told) -> Markup {
+fn original(writer: &Writer<'_>, told: &Sentence) -> Markup {
     let Some(original) = &told.original else { return html! {} };
     html! { span.original { (writer.words.original) span lang="en" { (original) } } }
 }
@@ -78,13 +78,13 @@ fn original(writer: &Writer<'_>, told: &Told) -> Markup {
 fn pictures(
     writer: &Writer<'_>,
     (number, image): (usize, &ImageEntry),
-    sight: &Sight<'_>,
+    shown: &PictureOrReason<'_>,
     drawn: &mut BTreeSet<String>,
 ) -> Markup {
     let words = writer.words;
-    let (png, sha256) = match sight {
-        Sight::Shown { png, sha256 } => (png, sha256),
-        Sight::Missing(told) => {
+    let (png, sha256) = match shown {
+        PictureOrReason::Shown { png, sha256 } => (png, sha256),
+        PictureOrReason::Missing(told) => {
             return html! { p.no-preview { (words.no_preview) (told.text) "." (original(writer, told)) } };
         }
     };

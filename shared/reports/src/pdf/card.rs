@@ -1,6 +1,6 @@
 //! One image of the report: its picture, what the model said or why it said nothing.
 
-use super::paint::{
+use super::colour::{
     AMBER, AMBER_WASH, BLUE_BAR, BLUE_WASH, GREEN, GREY, RED, RED_BAR, RED_WASH, RULE, WHITE,
 };
 use super::sheets::{Setting, Sheets};
@@ -8,8 +8,8 @@ use super::structure::Role;
 use super::text::Run;
 use super::{Writer, figures, findings};
 use crate::document::{ImageEntry, ImageStatus};
-use crate::sight::{Sight, sight};
-use crate::words::Told;
+use crate::picture_or_reason::{PictureOrReason, picture_or_reason};
+use crate::words::Sentence;
 
 pub(super) fn card(writer: &Writer<'_>, sheets: &mut Sheets<'_>, number: usize, image: &ImageEntry) {
     sheets.within(Role::Section, |sheets| {
@@ -77,7 +77,7 @@ fn failure(writer: &Writer<'_>, sheets: &mut Sheets<'_>, image: &ImageEntry) {
 }
 
 /// What the document itself says, below its translation.
-fn original(writer: &Writer<'_>, sheets: &mut Sheets<'_>, told: &Told, setting: Setting) {
+fn original(writer: &Writer<'_>, sheets: &mut Sheets<'_>, told: &Sentence, setting: Setting) {
     if let Some(original) = &told.original {
         let runs = [Run::coloured(format!("{}{original}", writer.words.original), GREY)];
         sheets.paragraph(&runs, Setting { size: Setting::SMALL.size, before: 0.0, ..setting });
@@ -86,12 +86,12 @@ fn original(writer: &Writer<'_>, sheets: &mut Sheets<'_>, told: &Told, setting: 
 
 fn picture(writer: &Writer<'_>, sheets: &mut Sheets<'_>, number: usize, image: &ImageEntry) {
     let setting = Setting::with_bar(RULE, WHITE);
-    let told = match sight(image, &writer.choice, writer.pictures, writer.language) {
-        Sight::Shown { sha256, .. } => match writer.decoded.get(sha256) {
+    let told = match picture_or_reason(image, &writer.choice, writer.pictures, writer.language) {
+        PictureOrReason::Shown { sha256, .. } => match writer.decoded.get(sha256) {
             Some(picture) => return figures::figures(writer, sheets, (number, image), picture),
-            None => Told { text: writer.words.not_a_picture.to_owned(), original: None },
+            None => Sentence { text: writer.words.not_a_picture.to_owned(), original: None },
         },
-        Sight::Missing(told) => told,
+        PictureOrReason::Missing(told) => told,
     };
     sheets.paragraph(&[Run::plain(format!("{}{}.", writer.words.no_preview, told.text))], setting);
     original(writer, sheets, &told, setting);

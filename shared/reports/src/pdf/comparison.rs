@@ -1,7 +1,7 @@
 //! The numbers beside those of an earlier study.
 
 use super::Writer;
-use super::paint::{GREY, RED};
+use super::colour::{GREY, RED};
 use super::sheets::{Setting, Sheets};
 use super::table::{Cell, Column, Table};
 use super::text::Run;

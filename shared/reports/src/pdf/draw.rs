@@ -14,9 +14,10 @@ use krilla::surface::Surface;
 use krilla::tagging::{Artifact, ArtifactType, ContentTag, Identifier};
 use krilla::{Document, SerializeSettings};
 
-use super::PdfError;
+use super::colour::Colour;
+use super::error::PdfError;
 use super::face::Faces;
-use super::paint::{Area, Colour, Mark};
+use super::paint::{Area, Mark};
 use super::sheets::{MARGIN, SHEET_HEIGHT, SHEET_WIDTH, Sheets};
 use super::structure::{Entry, PieceKind};
 use super::tags;
@@ -132,7 +133,7 @@ fn text(surface: &mut Surface<'_>, run: &Run, (x, baseline): (f32, f32), size: f
 fn hatch(surface: &mut Surface<'_>, area: Area) {
     let Some(border) = rectangle(area) else { return };
     surface.set_stroke(None);
-    surface.set_fill(Some(fill(super::paint::WHITE, 0.45)));
+    surface.set_fill(Some(fill(super::colour::WHITE, 0.45)));
     surface.draw_path(&border);
     let mut lines = PathBuilder::new();
     let mut start = HATCH_STEP / 2.0;

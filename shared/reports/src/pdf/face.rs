@@ -7,13 +7,13 @@ use skrifa::instance::{LocationRef, Size};
 use skrifa::metrics::GlyphMetrics;
 use skrifa::{FontRef, MetadataProvider as _};
 
-use super::PdfError;
+use super::error::PdfError;
 
 static REGULAR: &[u8] = include_bytes!("../../fonts/HilumSans-Regular.otf");
 static BOLD: &[u8] = include_bytes!("../../fonts/HilumSans-Bold.otf");
-/// Shown in the place of what the faces lack.
+/// Shown in place of a character that the faces lack.
 const SUBSTITUTE: char = '□';
-/// What a reader that reads aloud or copies gets in the place of what is no text.
+/// What a program that reads aloud or copies gets in place of a character that is no text.
 const NO_TEXT: char = '\u{fffd}';
 
 /// How heavy letters are.
@@ -56,7 +56,7 @@ impl Faces {
         text.chars().map(|letter| face.advance(letter)).sum::<f32>() * size
     }
 
-    /// As much of `text` as fits, with … for what does not.
+    /// `text`, or as much of its beginning as fits and ….
     pub(super) fn fitted(&self, text: &str, weight: Weight, size: f32, width: f32) -> String {
         if self.width(text, weight, size) <= width {
             return text.to_owned();
@@ -88,13 +88,13 @@ impl Face {
         self.font.clone()
     }
 
-    /// Whether there is a glyph for it.
+    /// Whether the face has a glyph for the character.
     #[cfg(test)]
     pub(super) fn has(&self, letter: char) -> bool {
         self.glyphs.map(letter).is_some()
     }
 
-    /// Width in parts of the size.
+    /// Width of a character in parts of the size.
     pub(super) fn advance(&self, letter: char) -> f32 {
         self.advance_of(self.glyph(letter))
     }
@@ -118,8 +118,8 @@ impl Face {
     }
 }
 
-/// The character as it may stand in a PDF that is read aloud: white space is a space, and what is no text in any script,
-/// such as control characters and private ones, is one that says so.
+/// The character as it may stand in a PDF that is read aloud: white space becomes a space, and a character that is no text in
+/// any script, such as a control character or a private one, becomes one that says so.
 pub(super) fn legible(letter: char) -> char {
     let code = u32::from(letter);
     let is_private = matches!(code, 0xe000..=0xf8ff | 0xf_0000..);

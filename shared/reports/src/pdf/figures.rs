@@ -4,7 +4,8 @@ use hilum_events::AnalysedRegion;
 use krilla::image::Image;
 
 use super::Writer;
-use super::paint::{Area, Colour, GREY, INK, Mark, RED, WHITE};
+use super::colour::{Colour, GREY, INK, RED, WHITE};
+use super::paint::{Area, Mark};
 use super::sheets::{MARGIN, Sheets, WIDTH, leading, set_block};
 use super::structure::Role;
 use super::text::Run;

@@ -3,7 +3,7 @@
 use hilum_events::Finding;
 
 use super::Writer;
-use super::paint::{Colour, GREY, RED};
+use super::colour::{Colour, GREY, RED};
 use super::sheets::{Setting, Sheets};
 use super::table::{Cell, Column, Table};
 use super::text::Run;

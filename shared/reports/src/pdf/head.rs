@@ -1,7 +1,7 @@
 //! The first thing on the first sheet: which study, how things stand, and what changed.
 
 use super::Writer;
-use super::paint::{GREY, ORANGE, ORANGE_WASH, RED, RED_BAR, RED_WASH};
+use super::colour::{GREY, ORANGE, ORANGE_WASH, RED, RED_BAR, RED_WASH};
 use super::sheets::{Setting, Sheets};
 use super::structure::Role;
 use super::table::{Cell, Table};
@@ -33,7 +33,7 @@ pub(super) fn head(writer: &Writer<'_>, sheets: &mut Sheets<'_>) {
     changes(writer, sheets);
 }
 
-/// What makes it doubtful whose the images are.
+/// The doubts about whose the images are.
 fn doubts(writer: &Writer<'_>, sheets: &mut Sheets<'_>) {
     let Writer { report, words, language, .. } = writer;
     if report.doubts.is_empty() {

@@ -1,7 +1,7 @@
 //! What follows the images: those that are only listed, how to read it all, and what the report was made of.
 
 use super::Writer;
-use super::paint::{GREY, RED};
+use super::colour::{GREY, RED};
 use super::sheets::{Setting, Sheets, WIDTH};
 use super::structure::Role;
 use super::table::{Cell, Column, Table};

@@ -2,8 +2,9 @@
 //! that is parted from the others still says so.
 
 use super::Writer;
+use super::colour::{AMBER, AMBER_WASH, Colour, GREY, RED, RED_BAR, RED_WASH, WHITE};
 use super::face::Weight;
-use super::paint::{AMBER, AMBER_WASH, Area, Colour, GREY, Mark, RED, RED_BAR, RED_WASH, WHITE};
+use super::paint::{Area, Mark};
 use super::sheets::{MARGIN, SHEET_HEIGHT, Sheets, WIDTH, leading, set_line};
 use super::structure::{Piece, PieceKind, Role};
 use super::text::{Line, Run, lines};

@@ -1,8 +1,9 @@
 //! The sheets of a report as they fill up: what stands where, and the structure that a screen reader follows. Text and
 //! tables flow from sheet to sheet. Pure layout: nothing here is a PDF yet.
 
+use super::colour::Colour;
 use super::face::Faces;
-use super::paint::{Area, Colour, Mark};
+use super::paint::{Area, Mark};
 use super::structure::{Child, Entry, Node, Piece, PieceKind, Role};
 use super::text::{Line, Run, lines, text_of};
 

@@ -1,19 +1,20 @@
 //! Tables: columns of fixed width, cells of text or bars. The head is repeated on every sheet that the table goes on to.
 
-use super::paint::{Area, Colour, GREY, HAIRLINE, INK, Mark, RULE};
+use super::colour::{Colour, GREY, HAIRLINE, INK, RULE};
+use super::paint::{Area, Mark};
 use super::sheets::{MARGIN, Sheets, WIDTH, leading, set_line};
 use super::structure::Role;
 use super::text::{Line, Run, lines};
 
-/// Between the columns.
+/// Space between columns, points.
 const GUTTER: f32 = 8.0;
-/// Above and below the text of a row.
+/// Space above and below the text of a row, points.
 const PADDING: f32 = 1.4;
-/// Lines of a cell; a longer one ends in ….
+/// The most lines of a cell; a longer text ends in ….
 const LINES: usize = 12;
 const TRACK: Colour = Colour([0xec, 0xef, 0xf2]);
 
-/// On which side the text of a column lines up.
+/// The side on which the text of a column lines up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
     Left,
@@ -22,9 +23,9 @@ pub(super) enum Side {
 
 /// A column.
 pub(super) struct Column {
-    /// Empty in a table without a head.
+    /// Its head; empty in a table without heads.
     pub(super) title: String,
-    /// With the space to the next column, points.
+    /// Width with the space to the next column, points.
     pub(super) width: f32,
     pub(super) side: Side,
 }
@@ -69,7 +70,7 @@ enum Set {
 }
 
 impl Table {
-    /// Names and what they are: no head, the names in grey.
+    /// A table of names and their values: no heads, the names in grey.
     pub(super) fn facts(name_width: f32, size: f32) -> Self {
         Self { columns: vec![Column::left("", name_width), Column::left("", WIDTH - name_width)], size }
     }
@@ -118,7 +119,7 @@ impl Table {
         most as f32 * leading(self.size) + 2.0 * PADDING
     }
 
-    /// Goes on to another sheet where the row doesn't fit, under the head, which was read aloud before.
+    /// Goes on to another sheet where the row doesn't fit. The head is repeated there, but not read aloud again.
     fn go_on(&self, sheets: &mut Sheets<'_>, height: f32) {
         let before = sheets.sheets.len();
         sheets.need(height);

@@ -1,7 +1,7 @@
 //! Text to be set, and its breaking into lines: at spaces, and anywhere in what is longer than a line, such as a hash.
 
+use super::colour::{Colour, INK};
 use super::face::{Faces, Weight, legible};
-use super::paint::{Colour, INK};
 
 /// What a stretch of text looks like.
 #[derive(Debug, Clone, Copy, PartialEq)]

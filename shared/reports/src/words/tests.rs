@@ -72,7 +72,7 @@ fn what_is_not_known_stays_as_it_is() {
     let new = Notice { code: "new_code".to_owned(), text: "something new".to_owned() };
     let told = Language::Korean.notice(&new);
     assert_eq!((told.text.as_str(), told.original), ("something new", None));
-    assert_eq!(Language::Korean.what_to_do("Wait."), Told { text: "Wait.".to_owned(), original: None });
+    assert_eq!(Language::Korean.what_to_do("Wait."), Sentence { text: "Wait.".to_owned(), original: None });
     assert_eq!(Language::Korean.disclaimer("Other words."), "Other words.");
     assert_eq!(Language::Korean.model_notice("Other words."), "Other words.");
     assert!(is_korean(Language::Korean.model_notice(UNTRAINED_NOTICE)));

@@ -11,20 +11,23 @@ use dicom_ul::pdu::{
     PresentationContextNegotiated, PresentationContextResultReason,
 };
 use futures::future::BoxFuture;
+use hilum_dicom::Transfer;
 use tokio::net::TcpStream;
 
-use super::command;
-use super::implicit::{EXPLICIT, IMPLICIT, to_implicit};
+use super::response::store_response;
 use crate::progress::Progress;
 use crate::protocol::address::HostPort;
 use crate::protocol::error::SendError;
-use crate::protocol::part10::Part10;
 use crate::protocol::sender::{Sender, within};
 use crate::protocol::store_status::{self as status, Outcome};
 
+/// Explicit VR little endian.
+const EXPLICIT: &str = "1.2.840.10008.1.2.1";
+/// Implicit VR little endian, the default of every association.
+const IMPLICIT: &str = "1.2.840.10008.1.2";
 /// Longest command that is read, bytes: a response has some 200.
 const COMMAND_MAX: usize = 64 << 10;
-/// What a data value takes of a PDU besides its bytes (PS3.8, 9.3.5).
+/// Bytes of a PDU that a data value takes besides its own (PS3.8, 9.3.5).
 const PDU_OVERHEAD: u32 = 12;
 
 /// A receiver of DICOM objects.
@@ -48,10 +51,9 @@ impl Sender for Peer {
 impl Peer {
     /// Stores all open objects, one after the other.
     async fn store(&self, progress: &Progress<'_>) -> Result<(), SendError> {
-        let unfit = |what| SendError::refused(format!("what was made is no DICOM object: {what}"));
         let mut objects = Vec::new();
         for (number, object) in progress.open() {
-            objects.push((number, Part10::read(&object.bytes).map_err(unfit)?));
+            objects.push((number, Transfer::of(&object.bytes)?));
         }
         if objects.is_empty() {
             return Ok(());
@@ -72,11 +74,11 @@ impl Peer {
         }
     }
 
-    /// Each object has the receiver's time.
+    /// Stores the objects, each within the receiver's time.
     async fn store_all(
         &self,
         association: &mut Association,
-        objects: &[(usize, Part10<'_>)],
+        objects: &[(usize, Transfer<'_>)],
         progress: &Progress<'_>,
     ) -> Result<(), SendError> {
         for (message_id, (number, object)) in (1..).zip(objects) {
@@ -95,15 +97,17 @@ impl Peer {
         Ok(())
     }
 
-    async fn associate(&self, objects: &[(usize, Part10<'_>)]) -> Result<Association, SendError> {
+    async fn associate(&self, objects: &[(usize, Transfer<'_>)]) -> Result<Association, SendError> {
         let mut options = ClientAssociationOptions::new()
             .calling_ae_title(self.calling_ae.as_str())
             .called_ae_title(self.called_ae.as_str())
             .read_timeout(self.limit)
             .write_timeout(self.limit)
             .connection_timeout(self.limit);
-        let contexts: BTreeSet<(&str, &str)> =
-            objects.iter().map(|(_, object)| (object.sop_class, object.transfer_syntax)).collect();
+        let contexts: BTreeSet<(&str, &str)> = objects
+            .iter()
+            .map(|(_, object)| (object.sop_class.as_str(), object.transfer_syntax.as_str()))
+            .collect();
         for (sop_class, transfer_syntax) in contexts {
             // What is written in explicit VR can be written in implicit VR, which every receiver takes.
             let more = (transfer_syntax == EXPLICIT).then_some(IMPLICIT);
@@ -115,7 +119,7 @@ impl Peer {
     }
 }
 
-/// Why there is no association. Of what the receiver sent only codes are told: an unexpected answer may hold anything.
+/// Why there is no association. Only codes of what the receiver sent are passed on: an unexpected answer may hold anything.
 fn not_associated(error: AssociationError) -> SendError {
     match &error {
         AssociationError::Connect { .. } | AssociationError::ToAddress { .. } => {
@@ -148,15 +152,15 @@ fn not_associated(error: AssociationError) -> SendError {
     }
 }
 
-/// Sends one object; the status of the answer.
+/// Sends one object and returns the status of the answer.
 async fn store_one(
     association: &mut Association,
     message_id: u16,
-    object: &Part10<'_>,
+    object: &Transfer<'_>,
 ) -> Result<u16, SendError> {
     let (id, dataset) = offer(association.presentation_contexts(), object)?;
     let broke = |error: AssociationError| SendError::failed_because("the association broke", &error);
-    let command = command::store_request(message_id, object.sop_class, object.sop_instance);
+    let command = object.store_request(message_id)?;
     for pdu in pdus(id, PDataValueType::Command, &command, association.acceptor_max_pdu_length()) {
         association.send(&pdu).await.map_err(broke)?;
     }
@@ -164,7 +168,7 @@ async fn store_one(
         association.send(&pdu).await.map_err(broke)?;
     }
     let answer = receive_command(association).await?;
-    let answer = command::store_response(&answer);
+    let answer = store_response(&answer);
     let answer =
         answer.ok_or_else(|| SendError::failed("it answered something else than a C-STORE response"))?;
     if answer.message_id != message_id {
@@ -176,7 +180,7 @@ async fn store_one(
 /// The context in which the receiver takes the object, and the data set as it takes it.
 fn offer<'a>(
     contexts: &[PresentationContextNegotiated],
-    object: &Part10<'a>,
+    object: &Transfer<'a>,
 ) -> Result<(u8, Cow<'a, [u8]>), SendError> {
     let accepted = |syntax: &str| {
         contexts.iter().find(|context| {
@@ -185,27 +189,27 @@ fn offer<'a>(
                 && uid(&context.transfer_syntax) == syntax
         })
     };
-    if let Some(context) = accepted(object.transfer_syntax) {
-        return Ok((context.id, Cow::Borrowed(object.dataset)));
+    if let Some(context) = accepted(&object.transfer_syntax) {
+        return Ok((context.id, Cow::Borrowed(object.data_set)));
     }
     if object.transfer_syntax == EXPLICIT
         && let Some(context) = accepted(IMPLICIT)
     {
-        let unfit = |what| SendError::refused(format!("what was made is no DICOM object: {what}"));
-        return Ok((context.id, Cow::Owned(to_implicit(object.dataset).map_err(unfit)?)));
+        return Ok((context.id, Cow::Owned(object.implicit()?)));
     }
-    let class = object.sop_class;
+    let class = &object.sop_class;
     Err(SendError::refused(format!(
         "it does not take objects of the SOP class {class}; leave them out of `forms`"
     )))
 }
 
-/// Trailing padding is not part of an identifier.
+/// The identifier without its padding.
 fn uid(text: &str) -> &str {
     text.trim_end_matches(['\0', ' '])
 }
 
-/// `bytes` in pieces that the receiver takes.
+/// `bytes` in pieces that the receiver takes. The library's own writer of pieces blocks its thread when it is dropped before the
+/// end, as at a time limit, until the receiver has read on.
 fn pdus(
     presentation_context_id: u8,
     value_type: PDataValueType,

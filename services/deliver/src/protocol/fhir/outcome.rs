@@ -7,7 +7,7 @@ use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 use serde_json::Value;
 
-/// All codes of the value set issue-type (R4 and R5). Any other is told as `other`: a service may write there what it wants.
+/// All codes of the value set issue-type (R4 and R5). Any other counts as `other`: a service may write there what it wants.
 const CODES: [&str; 33] = [
     "invalid",
     "structure",
@@ -50,7 +50,7 @@ const OTHER: &str = "other";
 pub(super) struct Outcome {
     /// The codes of all errors.
     pub(super) codes: BTreeSet<&'static str>,
-    /// What it is, if it is a bundle.
+    /// What became of the entries, if the answer is a bundle.
     pub(super) bundle: Option<Answered>,
 }
 
@@ -59,13 +59,13 @@ pub(super) struct Outcome {
 pub(super) struct Answered {
     /// Whether it is the answer to a transaction.
     pub(super) is_response: bool,
-    /// Entries that are told as done.
+    /// Entries that are reported as done.
     pub(super) done: usize,
 }
 
 const RESPONSE: &str = "transaction-response";
 
-/// `None` if the body is no FHIR.
+/// Reads a body; `None` if it is no FHIR.
 pub(super) fn read(body: &[u8]) -> Option<Outcome> {
     let text = std::str::from_utf8(body).ok()?.trim_start_matches('\u{feff}').trim();
     if text.starts_with('<') {

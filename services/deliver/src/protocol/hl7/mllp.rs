@@ -8,13 +8,13 @@ use crate::protocol::error::SendError;
 use crate::protocol::sender::ObjectSender;
 use crate::shipment::{Object, Shipment};
 
-/// Before a message.
+/// The byte before a message.
 const BEGIN: u8 = 0x0b;
-/// After a message, both. Of an acknowledgement the first is enough: some leave the second out.
+/// The bytes after a message. Behind an acknowledgement the first is enough: some receivers leave the second out.
 const END: [u8; 2] = [0x1c, 0x0d];
 /// Longest run of acknowledgements that is read, bytes.
 const ANSWER_MAX: usize = 64 << 10;
-/// What MLLP of release 2 says before any acknowledgement.
+/// The bytes by which MLLP of release 2 commits to a message, or does not, before any acknowledgement.
 const COMMIT: (u8, u8) = (0x06, 0x15);
 
 /// A receiver of messages.
@@ -38,7 +38,7 @@ fn framed(message: &[u8]) -> Vec<u8> {
     [&[BEGIN][..], message, &END].concat()
 }
 
-/// Reads acknowledgements until one is ours; those of other messages came late.
+/// Reads acknowledgements until one is for our message; those for other messages came late.
 async fn answered(stream: &mut TcpStream, sent_id: &str) -> Result<String, SendError> {
     let mut read = Vec::new();
     let (mut total, mut stale) = (0, false);
@@ -64,7 +64,7 @@ async fn answered(stream: &mut TcpStream, sent_id: &str) -> Result<String, SendE
     }
 }
 
-/// What was wrong with what came before the connection was closed.
+/// What was wrong with the bytes that came before the connection was closed.
 fn unfinished(read: &[u8], stale: bool) -> &'static str {
     match read.trim_ascii() {
         [] if stale => "it acknowledged another message and closed the connection",
@@ -103,7 +103,7 @@ fn control_id(message: &[u8]) -> Option<String> {
 }
 
 /// What the acknowledgement says of the message with this id (HL7 v2.5.1, 2.9.2, table 0008); `None` if it is about another
-/// message. Of its words nothing is told.
+/// message. Its words are passed on to nobody.
 fn acknowledged(answer: &[u8], sent_id: &str) -> Result<Option<String>, SendError> {
     match answer {
         [first] if *first == COMMIT.0 => {

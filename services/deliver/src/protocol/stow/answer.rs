@@ -5,33 +5,33 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 use serde_json::Value;
 
-/// Failed SOP Sequence, and Other Failures Sequence of what is no SOP instance.
+/// Failed SOP Sequence, and Other Failures Sequence for failures that are of no SOP instance.
 const FAILED: [&str; 2] = ["00081198", "0008119A"];
-/// Referenced SOP Sequence: what is stored.
+/// Referenced SOP Sequence: the stored objects.
 const STORED: &str = "00081199";
 /// Referenced SOP Instance UID.
 const INSTANCE: &str = "00081155";
-/// Failure Reason, and Warning Reason of what is stored.
+/// Failure Reason, and Warning Reason of a stored object.
 const REASONS: [&str; 2] = ["00081197", "00081196"];
 
 /// An object that the answer names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Named {
+pub(super) struct NamedInstance {
     /// Its SOP instance UID.
     pub(super) instance: Option<String>,
-    /// Why it failed, or what is to know of it.
+    /// Failure or warning reason.
     pub(super) reason: Option<u16>,
 }
 
-/// All that it names.
+/// The objects that the answer names.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Told {
-    pub(super) failed: Vec<Named>,
-    pub(super) stored: Vec<Named>,
+pub(super) struct StoreAnswer {
+    pub(super) failed: Vec<NamedInstance>,
+    pub(super) stored: Vec<NamedInstance>,
 }
 
 /// Reads the body; `None` if it is no such answer.
-pub(super) fn read(body: &[u8]) -> Option<Told> {
+pub(super) fn read(body: &[u8]) -> Option<StoreAnswer> {
     let text = std::str::from_utf8(body).ok()?.trim_start_matches('\u{feff}').trim();
     match text.as_bytes().first()? {
         b'{' | b'[' => json(text),
@@ -42,35 +42,35 @@ pub(super) fn read(body: &[u8]) -> Option<Told> {
 }
 
 /// The parts of a multipart body (RFC 2046, 5.1.1): one that can be read has to be there, and none may be unreadable.
-fn parts(text: &str) -> Option<Told> {
+fn parts(text: &str) -> Option<StoreAnswer> {
     let boundary = text.lines().next()?.trim_end();
     let mut told = None;
     for part in text.split(boundary).skip(1).filter(|part| !part.trim().is_empty() && part.trim() != "--") {
         let (_, content) = part.split_once("\r\n\r\n").or_else(|| part.split_once("\n\n"))?;
         let content = content.trim();
         let read = if content.starts_with('<') { xml(content)? } else { json(content)? };
-        let all: &mut Told = told.get_or_insert_default();
+        let all: &mut StoreAnswer = told.get_or_insert_default();
         all.failed.extend(read.failed);
         all.stored.extend(read.stored);
     }
     told
 }
 
-fn json(text: &str) -> Option<Told> {
+fn json(text: &str) -> Option<StoreAnswer> {
     let answer: Value = serde_json::from_str(text).ok()?;
     let datasets = match &answer {
         Value::Array(datasets) => datasets.as_slice(),
         dataset => std::slice::from_ref(dataset),
     };
-    let items = |tag: &str| -> Vec<Named> {
+    let items = |tag: &str| -> Vec<NamedInstance> {
         let sequences = datasets.iter().filter_map(|dataset| dataset[tag]["Value"].as_array());
         sequences.flatten().map(named).collect()
     };
-    Some(Told { failed: FAILED.iter().flat_map(|tag| items(tag)).collect(), stored: items(STORED) })
+    Some(StoreAnswer { failed: FAILED.iter().flat_map(|tag| items(tag)).collect(), stored: items(STORED) })
 }
 
-fn named(item: &Value) -> Named {
-    let mut named = Named::default();
+fn named(item: &Value) -> NamedInstance {
+    let mut named = NamedInstance::default();
     for tag in [INSTANCE].iter().chain(&REASONS) {
         match &item[tag]["Value"][0] {
             Value::String(text) => named.note(tag, text),
@@ -81,7 +81,7 @@ fn named(item: &Value) -> Named {
     named
 }
 
-impl Named {
+impl NamedInstance {
     /// Takes the value of an attribute, if it is one that counts.
     fn note(&mut self, tag: &str, value: &str) {
         let value = value.trim_matches(['\0', ' ', '\t', '\r', '\n']);
@@ -94,9 +94,9 @@ impl Named {
 }
 
 /// The Native DICOM Model (PS3.19, A.1), with any prefix of its name space.
-fn xml(text: &str) -> Option<Told> {
+fn xml(text: &str) -> Option<StoreAnswer> {
     let mut reader = Reader::from_str(text);
-    let mut told = Told::default();
+    let mut told = StoreAnswer::default();
     // The attributes that are open, by their tags, and whether the model ended.
     let (mut open, mut is_whole): (Vec<String>, bool) = (Vec::new(), false);
     loop {
@@ -149,18 +149,18 @@ fn tag(element: &quick_xml::events::BytesStart<'_>) -> String {
     known.to_owned()
 }
 
-impl Told {
-    /// An item begins within these attributes.
+impl StoreAnswer {
+    /// Begins an item within these attributes.
     fn begin_item(&mut self, open: &[String]) {
         if let [sequence] = open
             && let Some(items) = self.sequence(sequence)
         {
-            items.push(Named::default());
+            items.push(NamedInstance::default());
         }
     }
 
     /// The list that a sequence of the answer fills.
-    fn sequence(&mut self, tag: &str) -> Option<&mut Vec<Named>> {
+    fn sequence(&mut self, tag: &str) -> Option<&mut Vec<NamedInstance>> {
         match tag {
             STORED => Some(&mut self.stored),
             _ if FAILED.contains(&tag) => Some(&mut self.failed),
@@ -173,8 +173,8 @@ impl Told {
 mod tests {
     use super::*;
 
-    fn one(instance: &str, reason: u16) -> Named {
-        Named { instance: Some(instance.to_owned()), reason: Some(reason) }
+    fn one(instance: &str, reason: u16) -> NamedInstance {
+        NamedInstance { instance: Some(instance.to_owned()), reason: Some(reason) }
     }
 
     const XML: &str = r#"<?xml version="1.0"?><NativeDicomModel><DicomAttribute tag="00081198" vr="SQ" keyword="FailedSOPSequence"><Item number="1"><DicomAttribute tag="00081155" vr="UI"><Value number="1">1.3</Value></DicomAttribute><DicomAttribute tag="00081197" vr="US"><Value number="1">272</Value></DicomAttribute></Item></DicomAttribute><DicomAttribute tag="00081199" vr="SQ"><Item number="1"><DicomAttribute tag="00081155" vr="UI"><Value number="1">1.4</Value></DicomAttribute></Item></DicomAttribute></NativeDicomModel>"#;
@@ -182,8 +182,8 @@ mod tests {
 
     #[test]
     fn json_and_xml_say_the_same_however_they_are_written() {
-        let stored = Named { instance: Some("1.4".to_owned()), reason: None };
-        let expected = Some(Told { failed: vec![one("1.3", 272)], stored: vec![stored] });
+        let stored = NamedInstance { instance: Some("1.4".to_owned()), reason: None };
+        let expected = Some(StoreAnswer { failed: vec![one("1.3", 272)], stored: vec![stored] });
         let part =
             |text: &str| format!("--b\r\nContent-Type: application/dicom+xml\r\n\r\n{text}\r\n--b--\r\n");
         for body in [
@@ -214,7 +214,7 @@ mod tests {
             }
         }
         for other in ["ok", "<a/>", "--b\r\n\r\nok\r\n--b--", "--", "\"stored\""] {
-            assert_eq!(read(other.as_bytes()).unwrap_or_default(), Told::default(), "{other}");
+            assert_eq!(read(other.as_bytes()).unwrap_or_default(), StoreAnswer::default(), "{other}");
         }
     }
 
@@ -222,7 +222,7 @@ mod tests {
     fn a_failure_without_a_name_or_a_reason_is_one() {
         let nameless =
             r#"<NativeDicomModel><DicomAttribute tag="0008119a"><Item/></DicomAttribute></NativeDicomModel>"#;
-        assert_eq!(read(nameless.as_bytes()).unwrap().failed, [Named::default()]);
-        assert_eq!(read(br#"{"00081198":{"Value":[{}]}}"#).unwrap().failed, [Named::default()]);
+        assert_eq!(read(nameless.as_bytes()).unwrap().failed, [NamedInstance::default()]);
+        assert_eq!(read(br#"{"00081198":{"Value":[{}]}}"#).unwrap().failed, [NamedInstance::default()]);
     }
 }

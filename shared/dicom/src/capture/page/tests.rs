@@ -8,11 +8,11 @@ use super::*;
 use crate::Sources;
 
 /// The picture of the first image of `report`, with the words in it.
-fn drawn(report: &Report, sight: &Sight<'_>) -> Canvas {
+fn drawn(report: &Report, shown: &PictureOrReason<'_>) -> Canvas {
     let (hash, sources) = (Sha256Digest::of(b"document"), Sources::default());
     let subject = Subject::new(report, &hash, &sources).expect("pictures without a patient");
     let image = subject.images().remove(0);
-    draw(&subject, &image, image.entry.reading.as_ref().expect("it is read"), sight)
+    draw(&subject, &image, image.entry.reading.as_ref().expect("it is read"), shown)
 }
 
 fn words_of(canvas: &Canvas) -> String {
@@ -85,8 +85,8 @@ fn trained(mut report: Report) -> Report {
     report
 }
 
-fn grey() -> Sight<'static> {
-    Sight::Shown(GrayImage::from_fn(500, 400, |x, y| Luma([((x * 7 + y * 3) % 251) as u8])))
+fn grey() -> PictureOrReason<'static> {
+    PictureOrReason::Shown(GrayImage::from_fn(500, 400, |x, y| Luma([((x * 7 + y * 3) % 251) as u8])))
 }
 
 #[test]
@@ -96,8 +96,8 @@ fn nothing_is_cut_off_and_no_words_lie_over_others() {
         [study(1, 1), study(5, 5), study(3, 5), study(2, 200), of_twelve, wordy(), trained(wordy())];
     let long = "the file is damaged ".repeat(60);
     for report in reports {
-        for sight in [grey(), Sight::Missing("none was kept"), Sight::Missing(&long)] {
-            let canvas = drawn(&report, &sight);
+        for shown in [grey(), PictureOrReason::Missing("none was kept"), PictureOrReason::Missing(&long)] {
+            let canvas = drawn(&report, &shown);
             let (width, height) = (WIDTH as i32, canvas.height() as i32);
             for (number, (place, text)) in canvas.written.iter().enumerate() {
                 let Rect { x, y, width: wide, height: high } = *place;
@@ -111,7 +111,8 @@ fn nothing_is_cut_off_and_no_words_lie_over_others() {
                     assert!(apart, "{text} at {place:?} lies over {its_text} at {other:?}");
                 }
             }
-            let pictures = if matches!(sight, Sight::Shown(_)) { vec![CLEAN, MAPPED] } else { Vec::new() };
+            let pictures =
+                if matches!(shown, PictureOrReason::Shown(_)) { vec![CLEAN, MAPPED] } else { Vec::new() };
             let top = canvas.written.iter().find(|(_, text)| text.starts_with("The picture, reduced"));
             for (left, (caption, _)) in
                 pictures.into_iter().zip(std::iter::repeat(top.unwrap_or(&canvas.written[0])))
@@ -169,7 +170,7 @@ fn what_is_left_out_of_a_list_is_counted_and_whose_image_it_is_comes_first() {
 
 #[test]
 fn the_picture_stands_beside_the_map_as_it_is() {
-    let Sight::Shown(picture) = grey() else { unreachable!("it is shown") };
+    let PictureOrReason::Shown(picture) = grey() else { unreachable!("it is shown") };
     let canvas = drawn(&study(1, 1), &grey());
     let caption = canvas.written.iter().find(|(_, text)| text.starts_with("The picture, reduced"));
     let top = caption.map(|(place, _)| place.y + place.height + 4).expect("it has a caption");

@@ -1,7 +1,7 @@
 //! The frame headers of JPEG-LS and JPEG 2000 codestreams. A decoder allocates what they say, so they are compared
 //! with the DICOM header first.
 
-/// What a codestream says of itself.
+/// The frame header of a codestream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FrameHeader {
     pub(super) width: u32,
@@ -31,8 +31,8 @@ pub(super) fn jpeg_ls(codestream: &[u8]) -> Option<FrameHeader> {
     None
 }
 
-/// Codestreams as CharLS takes them, to be tried one after the other, of one that it doesn't take: without the bytes between
-/// segments, and with ever fewer of the zeros before the end marker, of which only some belong to the scan.
+/// Variants of a codestream that CharLS refuses, to be tried one after the other: without the bytes between segments, and with
+/// ever fewer of the zeros before the end marker, of which only some belong to the scan.
 pub(super) fn tidied_jpeg_ls(codestream: &[u8]) -> Vec<Vec<u8>> {
     const TRIED_ZEROS: usize = 8;
     const START: [u8; 2] = [0xFF, 0xD8];

@@ -11,13 +11,13 @@ const ITEM: Tag = Tag(DELIMITERS, 0xE000);
 const ITEM_END: Tag = Tag(DELIMITERS, 0xE00D);
 const SEQUENCE_END: Tag = Tag(DELIMITERS, 0xE0DD);
 
-/// Reports, the most nested of all objects, go down some ten levels.
+/// Sequences within each other that are followed: reports, the most nested of all objects, go down some ten levels.
 pub(super) const SEQUENCES_MAX: usize = 64;
 
 /// Why a data set can't be followed further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault<'a> {
-    /// Only so many of the bytes that are announced are there.
+    /// Fewer bytes are there than are announced.
     EndsEarly {
         found: usize,
         announced: u64,
@@ -34,7 +34,7 @@ type Result<'a, T> = std::result::Result<T, Fault<'a>>;
 #[derive(Debug, Clone)]
 pub(super) struct Element<'a> {
     pub(super) tag: Tag,
-    /// Unless the syntax has none or there is none of that name.
+    /// The value representation, unless the syntax has none or none has that name.
     pub(super) vr: Option<VR>,
     /// How the value is written.
     pub(super) syntax: Syntax,
@@ -43,7 +43,7 @@ pub(super) struct Element<'a> {
 
 #[derive(Debug, Clone)]
 pub(super) enum Content<'a> {
-    /// As long as the header says.
+    /// A value that is as long as the header says.
     Bytes(&'a [u8]),
     /// The items of a sequence that ended with a delimiter, without that.
     Items(&'a [u8]),
@@ -51,7 +51,7 @@ pub(super) enum Content<'a> {
     Fragments(Vec<&'a [u8]>),
 }
 
-/// What is left of a data set.
+/// The elements of a data set that were not read yet.
 #[derive(Debug, Clone)]
 pub(super) struct Elements<'a> {
     rest: &'a [u8],
@@ -64,7 +64,7 @@ impl<'a> Elements<'a> {
         Self { rest: data_set, syntax, depth: 0 }
     }
 
-    /// What has not been read.
+    /// The bytes that were not read yet.
     pub(super) fn rest(&self) -> &'a [u8] {
         self.rest
     }

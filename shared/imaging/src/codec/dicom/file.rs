@@ -11,18 +11,18 @@ use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
 use super::elements::{Content, Element, Elements, Fault};
 use super::syntax::Syntax;
-use super::unsupported_transfer_syntax;
+use super::text::unsupported_transfer_syntax;
 use crate::error::{Refusal, RefusalCode};
 use crate::limits::Limits;
 
 const PREAMBLE_LEN: usize = 128;
 
-/// How much of a file is there, and looked at.
+/// How much of a file is in memory and looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
-    /// All of it, to the end of the pixel data.
+    /// All of it. It is looked at to the end of the pixel data.
     Whole,
-    /// The beginning, to where the pixel data begins.
+    /// The beginning. It is looked at to where the pixel data begins.
     Head,
 }
 
@@ -57,7 +57,7 @@ impl<'a> File<'a> {
         Elements::new(&self.data_set, self.syntax)
     }
 
-    /// What is said of a fault in the data set.
+    /// The refusal that a fault in the data set leads to.
     pub(super) fn refusal(&self, fault: Fault<'_>) -> Refusal {
         refusal(fault, self.part)
     }
@@ -105,7 +105,7 @@ fn is_deflated(uid: &str) -> bool {
     TransferSyntaxRegistry.get(uid).is_some_and(|syntax| matches!(syntax.codec(), Codec::Dataset(_)))
 }
 
-/// What could be inflated: where the deflated bytes end early so does the data set.
+/// Inflates what can be inflated: where the deflated bytes end early, the data set does.
 fn inflated(reader: impl std::io::Read, max_bytes: u64) -> Result<Vec<u8>, Refusal> {
     let mut data_set = Vec::new();
     // One byte more than allowed, to tell the end of what is allowed from the end of the data set.
@@ -132,7 +132,7 @@ fn refusal(fault: Fault<'_>, part: Part) -> Refusal {
     }
 }
 
-/// The header is not written as the file says it is.
+/// The refusal of a header that is not written as the file says it is.
 pub(super) fn not_as_declared() -> Refusal {
     RefusalCode::Damaged.with("its header is not written as its transfer syntax says".into())
 }

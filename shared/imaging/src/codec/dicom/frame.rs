@@ -8,6 +8,7 @@ use dicom_core::value::{PrimitiveValue, Value};
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 
+use super::amount::check_amount;
 use super::codestream::{self, FrameHeader};
 use super::header::{Encoding, Header};
 use super::only_frame::OnlyFrame;
@@ -95,16 +96,6 @@ pub(super) fn check_encoded(object: &InMemDicomObject, header: &Header) -> Resul
         return check_amount("bytes of pixel data", native_len(object)?, needed);
     }
     frame_header(&codestream(object)?, header).map(|_| ())
-}
-
-/// Refuses less than a picture needs, and so much more that it must be another picture: another number of pixels, frames or
-/// colours, or samples of another size.
-pub(super) fn check_amount(what: &str, found: usize, needed: usize) -> Result<(), Refusal> {
-    let padding_max = usize::max(needed / 2, 1);
-    if (needed..=needed.saturating_add(padding_max)).contains(&found) {
-        return Ok(());
-    }
-    Err(RefusalCode::SizeMismatch.with(format!("{found} {what}, the header says {needed}")))
 }
 
 /// Undoes the compression and gives the stored values.

@@ -5,11 +5,11 @@ use dicom_encoding::transfer_syntax::{Codec, TransferSyntaxIndex};
 use dicom_object::{InMemDicomObject, Tag};
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
-use super::{text, unsupported_transfer_syntax};
+use super::text::{text, unsupported_transfer_syntax};
 use crate::error::{Refusal, RefusalCode};
 use crate::limits::Limits;
 
-/// How the pixel data is compressed.
+/// The compression of the pixel data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Encoding {
     /// Not at all; byte order and deflation are undone when the object is parsed.
@@ -21,7 +21,7 @@ pub(super) enum Encoding {
     Rle,
 }
 
-/// What the headers say about the image.
+/// What the header says about the image.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Header {
     pub(super) transfer_syntax_uid: String,
@@ -32,9 +32,9 @@ pub(super) struct Header {
     pub(super) bits_allocated: u32,
     /// 1 to `bits_allocated`, from the lowest bit up.
     pub(super) bits_stored: u32,
-    /// Stored values are in two's complement.
+    /// Whether stored values are in two's complement.
     pub(super) signed: bool,
-    /// `MONOCHROME1`: the smallest value is white.
+    /// Whether the smallest value is white: `MONOCHROME1`.
     pub(super) inverted: bool,
     /// Bits above the stored ones in which overlays lie.
     pub(super) overlay_bits: u16,
@@ -126,7 +126,7 @@ fn check_photometry(object: &InMemDicomObject) -> Result<bool, Refusal> {
     }
 }
 
-/// A photometric interpretation in words of our own: what else stands there is not repeated.
+/// A photometric interpretation in words of our own: an unknown one is not repeated.
 fn color_name(photometry: &str) -> &'static str {
     const KNOWN: [&str; 10] = [
         "RGB",
@@ -185,7 +185,7 @@ fn required(object: &InMemDicomObject, tag: Tag, name: &str) -> Result<u32, Refu
     integer(object, tag, name)?.ok_or_else(|| RefusalCode::Damaged.with(format!("{name} is missing")))
 }
 
-/// The number in an element; `None` if it is absent or empty. What is no number, or several, is not taken for one.
+/// The number in an element; `None` if it is absent or empty. Text, or several numbers, are refused.
 fn integer(object: &InMemDicomObject, tag: Tag, name: &str) -> Result<Option<u32>, Refusal> {
     let Some(element) = object.get(tag) else { return Ok(None) };
     if element.value().primitive().is_some() && text(object, tag).is_none() {

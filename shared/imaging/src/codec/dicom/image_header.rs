@@ -1,4 +1,4 @@
-//! What the header says that the image shows, value by value as it stands there. Judges nothing.
+//! The values of a header that tell what the image shows, as they stand there. Judges nothing.
 
 use dicom_core::value::{PrimitiveValue, Value};
 use dicom_dictionary_std::tags;
@@ -40,7 +40,7 @@ fn value(object: &InMemDicomObject, tag: Tag) -> HeaderValue {
     }
 }
 
-/// The items of a code sequence; one of nothing that is known where there is something else.
+/// The items of a code sequence. Where something else stands there, one item that means nothing known.
 fn concepts(object: &InMemDicomObject, tag: Tag) -> Vec<Concept> {
     let Some(element) = object.get(tag) else { return Vec::new() };
     let concept = |item: &InMemDicomObject| Concept {

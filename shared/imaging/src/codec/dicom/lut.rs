@@ -1,4 +1,4 @@
-//! Look-up tables of a DICOM header (PS3.3 C.11.1.1). Knows not what their input and output mean.
+//! Look-up tables of a DICOM header (PS3.3 C.11.1.1). Does not know what input and output mean.
 
 use dicom_core::VR;
 use dicom_core::value::Value;
@@ -10,7 +10,7 @@ use crate::error::{Refusal, RefusalCode};
 /// A table from input values to 0..=[`Self::max_value`].
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Lut {
-    /// The input of the first entry; what lies below has the same output.
+    /// The input of the first entry; smaller inputs have the same output.
     first_input: i64,
     max_value: u16,
     /// Never empty.
@@ -64,8 +64,8 @@ impl Lut {
     }
 }
 
-/// The second number of a descriptor. Some writers declare it unsigned where inputs are signed: what only makes sense as
-/// a negative number is one.
+/// The second number of a descriptor. Some writers declare it unsigned where inputs are signed: a number that only makes sense
+/// as a negative one is taken for that.
 fn first_input(word: u16, declared_signed: bool, (smallest, largest): (f64, f64)) -> i64 {
     let makes_sense_unsigned = smallest >= 0.0 || f64::from(word) <= largest;
     if declared_signed || !makes_sense_unsigned { i64::from(word.cast_signed()) } else { i64::from(word) }

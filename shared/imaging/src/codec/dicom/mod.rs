@@ -2,6 +2,7 @@
 //! image shows, the series description and what makes pixels visible are looked at; patient attributes are read in one
 //! place, [`study_header`], and no text of the file enters a refusal.
 
+mod amount;
 mod codestream;
 mod elements;
 mod file;
@@ -15,11 +16,11 @@ mod rle;
 mod shading;
 mod study_header;
 mod syntax;
+mod text;
 mod window;
 
-use dicom_core::value::Value;
 use dicom_dictionary_std::tags;
-use dicom_object::{InMemDicomObject, Tag};
+use dicom_object::InMemDicomObject;
 use hilum_events::DicomIdentity;
 use hilum_headers::ImageHeader;
 
@@ -27,6 +28,7 @@ use self::file::{File, Part};
 pub(in crate::codec) use self::frame::Frame;
 use self::header::Header;
 pub(in crate::codec) use self::study_header::study_header;
+use self::text::{is_code, is_uid, text};
 use crate::dicom_values::{Inspected, SeriesHeader};
 use crate::error::{Refusal, RefusalCode};
 use crate::limits::Limits;
@@ -94,45 +96,4 @@ fn identity(instance: &Instance) -> Result<DicomIdentity, Refusal> {
         rows: instance.header.rows,
         columns: instance.header.columns,
     })
-}
-
-/// The text of an element without its padding; `None` if it is absent, empty or no text.
-fn text(object: &InMemDicomObject, tag: Tag) -> Option<String> {
-    match object.get(tag)?.value() {
-        Value::Primitive(value) => Some(value.to_str().trim_matches([' ', '\0']).to_owned()),
-        _ => None,
-    }
-    .filter(|text| !text.is_empty())
-}
-
-fn is_uid(text: &str) -> bool {
-    text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
-}
-
-/// Whether `text` can be a code string: nothing longer or freer is taken over, a name might stand in it.
-fn is_code(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
-    text.len() <= 16 && text.bytes().all(allowed)
-}
-
-fn unsupported_transfer_syntax(uid: &str) -> Refusal {
-    let uid = uid.trim_matches([' ', '\0']);
-    if is_uid(uid) {
-        RefusalCode::UnsupportedTransferSyntax.with(format!("transfer syntax {uid}"))
-    } else {
-        RefusalCode::UnsupportedTransferSyntax.into()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_uids_and_codes_pass() {
-        assert!(is_uid("1.2.840.10008.1.2"));
-        assert!(!is_uid("1.2.DOE^JOHN"));
-        assert!(!is_uid(&"1".repeat(65)));
-        assert!(is_code("CR") && is_code("RTDOSE") && !is_code("Doe^John") && !is_code("JOHN DOE"));
-    }
 }

@@ -15,7 +15,7 @@ use super::file::{self, File, Part, holds_pixels};
 use super::syntax::{DELIMITERS, Syntax};
 use crate::error::{Refusal, RefusalCode};
 
-/// Below these nothing is looked for.
+/// How many sequences within each other are looked into.
 const SEQUENCES_LOOKED_INTO: usize = 4;
 
 /// What the file says, up to the end or the beginning of its pixel data.
@@ -49,7 +49,7 @@ pub(super) fn object(file: &File<'_>) -> Result<InMemDicomObject, Refusal> {
     }
 }
 
-/// Two answers to one question are none.
+/// Adds an element. One that stands there twice with different values is a fault: neither can be believed.
 fn put(object: &mut InMemDicomObject, element: InMemElement) -> Result<(), Refusal> {
     let tag = element.tag();
     let differs = object.get(tag).is_some_and(|other| other.value() != element.value());
@@ -63,9 +63,9 @@ fn put(object: &mut InMemDicomObject, element: InMemElement) -> Result<(), Refus
     Ok(())
 }
 
-/// What the elements before have said about those that come.
+/// What earlier elements say about those that follow.
 struct Context {
-    /// Pixels are.
+    /// Whether pixels are.
     signed: bool,
     character_set: SpecificCharacterSet,
 }
@@ -89,7 +89,7 @@ impl Context {
         }
     }
 
-    /// `None` of what no one looks for.
+    /// The element as one of dicom-rs; `None` if nobody looks for it.
     fn element(&self, element: Element<'_>, depth: usize) -> Option<InMemElement> {
         let Element { tag, vr, syntax, value } = element;
         let known = StandardDataDictionary.by_tag(tag)?.vr();
@@ -110,7 +110,7 @@ impl Context {
         Some(DataElement::new(tag, vr, value))
     }
 
-    /// What is no sequence is not taken for an empty one.
+    /// The items of a sequence; `None` for bytes that are none, which are not taken for an empty one.
     fn sequence(
         &self,
         bytes: &[u8],
@@ -185,7 +185,7 @@ impl Context {
     }
 }
 
-/// In place of a value that has not the form of its representation: neither a number nor absent.
+/// Stands for a value that lacks the form of its representation: neither a number nor absent.
 const UNREADABLE: &str = "?";
 
 /// The dictionary's representation where the file's tells nothing: it is unknown, or one for bytes of any kind.

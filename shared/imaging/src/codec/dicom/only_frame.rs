@@ -7,7 +7,7 @@ use dicom_encoding::transfer_syntax::{Codec, TransferSyntaxIndex};
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
 use super::header::Header;
-use super::unsupported_transfer_syntax;
+use super::text::unsupported_transfer_syntax;
 use crate::error::{Refusal, RefusalCode};
 
 /// A grey frame.
@@ -21,7 +21,7 @@ impl<'a> OnlyFrame<'a> {
         Self { codestream, header }
     }
 
-    /// What the decoder for the transfer syntax makes of it.
+    /// Decodes it with the decoder of the transfer syntax.
     pub(super) fn decoded(&self) -> Result<Vec<u8>, Refusal> {
         let uid = &self.header.transfer_syntax_uid;
         let syntax = TransferSyntaxRegistry.get(uid);

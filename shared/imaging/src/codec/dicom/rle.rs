@@ -61,7 +61,7 @@ fn unpacked(mut segment: &[u8], pixels: usize) -> Result<Vec<u8>, Refusal> {
         };
         padding += len.saturating_sub(missing);
     }
-    super::frame::check_amount("bytes of a plane", bytes.len() + padding, pixels)?;
+    super::amount::check_amount("bytes of a plane", bytes.len() + padding, pixels)?;
     Ok(bytes)
 }
 

@@ -11,7 +11,7 @@ use crate::codec::levels;
 use crate::error::{Refusal, RefusalCode};
 use crate::picture::Samples;
 
-/// The road from a stored value to its brightness, `MONOCHROME1` not yet turned over.
+/// How a stored value becomes brightness, before `MONOCHROME1` is turned over.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Shading {
     modality: Modality,
@@ -30,12 +30,12 @@ enum Modality {
 enum Voi {
     Lut(Lut),
     Window(Window),
-    /// Neither is given: from the first number to the second, which is larger.
+    /// Where neither is given: from the first number to the second, which is larger.
     Whole(f64, f64),
 }
 
 impl Shading {
-    /// What the header says. Where it names neither window nor VOI LUT, brightness goes from the smallest to the
+    /// The shading that the header asks for. Where it names neither window nor VOI LUT, brightness goes from the smallest to the
     /// largest value that the stored bits, or the modality LUT, allow.
     pub(super) fn of(object: &InMemDicomObject, header: &Header) -> Result<Self, Refusal> {
         let (smallest, largest) = header.stored_range();
@@ -52,14 +52,14 @@ impl Shading {
         Ok(Self { modality, voi })
     }
 
-    /// From the smallest to the largest stored value there is, for headers that are of no use.
+    /// A shading from the smallest to the largest stored value there is, for headers that are of no use.
     pub(super) fn plain((smallest, largest): (i32, i32)) -> Self {
         let modality = Modality::Rescale { slope: 1.0, intercept: 0.0 };
         Self { modality, voi: Voi::Whole(smallest.into(), largest.into()) }
     }
 
-    /// Where the header names neither window nor VOI LUT, brightness goes over the values there are instead of over
-    /// those there could be.
+    /// The same shading, but where the header names neither window nor VOI LUT brightness goes over the values that there are
+    /// instead of over those that there could be.
     pub(super) fn stretched(self, (smallest, largest): (i32, i32)) -> Self {
         let voi = match self.voi {
             Voi::Whole(..) => {
@@ -81,7 +81,7 @@ impl Shading {
         }
     }
 
-    /// What `level` makes of the brightness of each sample.
+    /// Applies `level` to the brightness of each sample.
     pub(super) fn levels<T: Copy>(&self, samples: &Samples, level: impl Fn(f64) -> T) -> Vec<T> {
         levels::of(samples, |stored| level(self.brightness(stored)))
     }

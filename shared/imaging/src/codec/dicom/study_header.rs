@@ -1,4 +1,4 @@
-//! The patient and study of a DICOM object, read as bytes: who decodes text by the first of its character sets alone
+//! The patient and study of a DICOM object, read as bytes: a reader that decodes text by the first of its character sets alone
 //! writes Korean and Japanese names back as others. Knows no pixels.
 
 use std::collections::BTreeMap;

@@ -18,9 +18,9 @@ impl Syntax {
     pub(super) const EXPLICIT: Self = Self { explicit: true, big_endian: false };
     pub(super) const BIG_ENDIAN: Self = Self { explicit: true, big_endian: true };
 
-    /// Of a data set of which `declared` is said. Implicit and explicit little endian are told apart by looking, since
-    /// converters mix them up and nothing else depends on it; `None` if the bytes come in another order than declared:
-    /// then no one knows in which the pixels come.
+    /// The form of a data set that is `declared` to have some form. Implicit and explicit little endian are told apart by
+    /// looking, since converters mix them up and nothing else depends on it. `None` if the bytes come in another order than
+    /// declared: then nobody knows the order of the pixels' bytes.
     pub(super) fn of(data_set: &[u8], declared: Self) -> Option<Self> {
         let found =
             [Self::EXPLICIT, Self::IMPLICIT, Self::BIG_ENDIAN].into_iter().find(|it| it.fits(data_set));
@@ -31,7 +31,7 @@ impl Syntax {
         }
     }
 
-    /// Whether the first elements can be read so.
+    /// Whether the first elements can be read in this form.
     fn fits(self, mut data_set: &[u8]) -> bool {
         const LOOKED_AT: usize = 3;
         let mut last = Tag(0, 0);
@@ -55,7 +55,7 @@ impl Syntax {
         true
     }
 
-    /// Bytes of any kind make a tag, but hardly one of the standard's, or a representation.
+    /// Whether a header makes sense: bytes of any kind make a tag, but hardly one of the standard's, or a representation.
     fn is_likely(self, header: ElementHeader) -> bool {
         match self.explicit {
             true => header.vr.is_some(),
@@ -109,11 +109,11 @@ pub(super) const UNDEFINED: u32 = u32::MAX;
 /// Items, their ends and the ends of sequences. They have no representation in any syntax.
 pub(super) const DELIMITERS: u16 = 0xFFFE;
 
-/// What stands before a value.
+/// The header of an element: what stands before its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ElementHeader {
     pub(super) tag: Tag,
-    /// Unless the syntax has none or there is none of that name.
+    /// The value representation, unless the syntax has none or none has that name.
     pub(super) vr: Option<VR>,
     pub(super) len: u32,
     pub(super) header_len: usize,

@@ -4,7 +4,7 @@ use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 
 use super::header::number;
-use super::text;
+use super::text::text;
 use crate::error::{Refusal, RefusalCode};
 
 /// VOI LUT Function (0028,1056).

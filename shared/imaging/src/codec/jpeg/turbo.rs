@@ -1,4 +1,5 @@
-//! The calls into libjpeg-turbo, and the only file with `unsafe` in it. Knows JPEG, not why a picture is wanted.
+//! The calls into libjpeg-turbo, and with them the only hand-written `unsafe` code of this crate. Knows JPEG, not why a picture
+//! is wanted.
 //!
 //! libjpeg fills what it can't read with grey and goes on with a warning. Invented pixels must not reach a reader, so
 //! decoding stops at the first warning.

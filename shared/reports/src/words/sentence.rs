@@ -1,6 +1,6 @@
-//! What the document says in sentences of its own, which are English: why an image failed, what to do, notices. In another
-//! language they are told anew from their code, or from their form where they have none, and the original goes along:
-//! it can name a size or a step that the translation does not.
+//! The document's own sentences, which are English: why an image failed, what to do, notices. In another language they are
+//! written anew from their code, or from their wording where they have none, and the original goes along: it can name a size
+//! or a step that the translation does not.
 
 use hilum_events::Notice;
 
@@ -9,7 +9,7 @@ use crate::document::{DISCLAIMER, Doubt, DoubtCode, ImageEntry, Report, UNTRAINE
 
 /// A sentence, ended as the document ends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Told {
+pub(crate) struct Sentence {
     /// In the reader's language, or as it stands in the document where this release has no translation.
     pub(crate) text: String,
     /// As it stands in the document, when `text` is a translation.
@@ -27,40 +27,40 @@ impl Language {
     }
 
     /// Why an image has no reading.
-    pub(crate) fn reason(self, image: &ImageEntry) -> Told {
+    pub(crate) fn reason(self, image: &ImageEntry) -> Sentence {
         let Some(reason) = &image.reason else {
-            return Told { text: self.words().reason_not_recorded.to_owned(), original: None };
+            return Sentence { text: self.words().reason_not_recorded.to_owned(), original: None };
         };
         self.told(reason, || korean_of_code(image.reason_code.as_deref()?).map(str::to_owned))
     }
 
     /// What can be done about an image without a reading.
-    pub(crate) fn what_to_do(self, stored: &str) -> Told {
+    pub(crate) fn what_to_do(self, stored: &str) -> Sentence {
         self.told(stored, || korean_what_to_do(stored))
     }
 
-    pub(crate) fn notice(self, notice: &Notice) -> Told {
+    pub(crate) fn notice(self, notice: &Notice) -> Sentence {
         self.told(&notice.text, || korean_of_code(&notice.code).map(str::to_owned))
     }
 
-    /// What makes it doubtful whose the images are.
-    pub(crate) fn doubt(self, report: &Report, doubt: &Doubt) -> Told {
+    /// A doubt about whose the images are.
+    pub(crate) fn doubt(self, report: &Report, doubt: &Doubt) -> Sentence {
         self.told(&doubt.text, || Some(korean_doubt(report, doubt)))
     }
 
     /// Why there is no picture.
-    pub(crate) fn why_no_picture(self, stored: &str) -> Told {
+    pub(crate) fn why_no_picture(self, stored: &str) -> Sentence {
         self.told(stored, || korean_why_no_picture(stored))
     }
 
-    fn told(self, stored: &str, korean: impl FnOnce() -> Option<String>) -> Told {
+    fn told(self, stored: &str, korean: impl FnOnce() -> Option<String>) -> Sentence {
         let translated = match self {
             Self::English => None,
             Self::Korean => korean(),
         };
         match translated {
-            Some(text) => Told { text, original: Some(stored.to_owned()) },
-            None => Told { text: stored.to_owned(), original: None },
+            Some(text) => Sentence { text, original: Some(stored.to_owned()) },
+            None => Sentence { text: stored.to_owned(), original: None },
         }
     }
 }
