@@ -10,7 +10,7 @@ use hilum_events::{
     flag_filter, report_filter,
 };
 use hilum_faults::reach;
-use hilum_log::{AppendError, Delivery, Failure, Handle, Log, UnavailableError};
+use hilum_log::{AppendError, Failure, Handle, Log, UnavailableError, WorkItem};
 use jiff::Timestamp;
 
 use crate::domain::{Errand, errand, notice};
@@ -58,8 +58,8 @@ enum PackError {
 }
 
 impl<O: Outlet> Handle for Courier<O> {
-    async fn handle(&self, delivery: &Delivery) -> Result<(), Failure> {
-        let cause = &delivery.envelope;
+    async fn handle(&self, item: &WorkItem) -> Result<(), Failure> {
+        let cause = &item.envelope;
         let Some(errand) = errand(cause, &self.target) else { return Ok(()) };
         let _turn = self.turns[turn_of(errand.study_id)].lock().await;
         let told = delivered_filter(errand.study_id, &errand.matter, &self.target.name);
