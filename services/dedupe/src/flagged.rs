@@ -1,7 +1,7 @@
 //! Flagged studies: what of them still waits is asked for before routine readings.
 //!
 //! The request that is wanted sooner is a further attempt in the place of the routine one. Whoever reads the routine one
-//! meanwhile does no harm: a reading is told once. Who comes to it later finds the further attempt and leaves it.
+//! meanwhile does no harm: a reading is recorded once. Whoever comes to it later finds the further attempt and leaves it.
 
 use hilum_events::{
     Envelope, Event, FlagAction, ImageStored, InferenceRequested, Priority, ReadingId, StudyId, claim_filter,

@@ -9,7 +9,7 @@ use hilum_events::{
     Priority, ReaderIdentity, ReadingId, Resolution, Site, StudyFlagged, completed_filter,
     dead_letter_filter, failed_filter,
 };
-use hilum_log::{AppendError, Delivery, Failure, Handle, Log, Recorded};
+use hilum_log::{AppendError, Failure, Handle, Log, Recorded, WorkItem};
 use jiff::Timestamp;
 
 use crate::domain::{Model, again, anew, claim};
@@ -52,8 +52,8 @@ impl Dedupe {
 }
 
 impl Handle for Dedupe {
-    async fn handle(&self, delivery: &Delivery) -> Result<(), Failure> {
-        let cause = &delivery.envelope;
+    async fn handle(&self, item: &WorkItem) -> Result<(), Failure> {
+        let cause = &item.envelope;
         let decision = match &cause.event {
             Event::ImageStored(stored) => self.claim(cause, Upload { site: &cause.site, stored }).await?,
             Event::DeadLetterResolved(DeadLetterResolved { resolution: Resolution::Discard, .. }) => {
@@ -92,7 +92,7 @@ impl Dedupe {
             return Ok(decision);
         }
         let decision = self.claim_at(cause, upload).await?;
-        // The flag may have come since: who handled it looked for the claim and found none.
+        // The flag may have come since: its handler looked for the claim and found none.
         if decision == REQUESTED && self.is_raised(stored).await? {
             self.raise(cause, self.reading_of(stored)).await?;
         }
@@ -111,7 +111,7 @@ impl Dedupe {
         };
         let Some(winner) = request_in(&taken) else { return Err(AppendError::Taken(taken).into()) };
         if let Some(next) = self.next_attempt(winner, taken.seq, stored).await? {
-            // The claim is free again, and who comes first makes the next attempt for all.
+            // The claim is free again, and the first job makes the next attempt for all.
             match self.log.append_after(&fact(Event::InferenceRequested(next)), taken.seq).await {
                 Ok(_) => return Ok(REQUESTED),
                 Err(AppendError::Taken(_)) => {}

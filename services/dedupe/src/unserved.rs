@@ -43,7 +43,7 @@ mod tests {
     use std::sync::Arc;
 
     use hilum_events::samples;
-    use hilum_log::{Delivery, Failure, Handle, Need, WorkConfig, apply_definitions, work};
+    use hilum_log::{Failure, Handle, Need, WorkConfig, WorkItem, apply_definitions, work};
     use hilum_servers::{NatsOptions, NatsServer, TestFolder, wait_until};
     use tokio_util::sync::CancellationToken;
 
@@ -59,7 +59,7 @@ mod tests {
     }
 
     impl Handle for Worker {
-        async fn handle(&self, _: &Delivery) -> Result<(), Failure> {
+        async fn handle(&self, _: &WorkItem) -> Result<(), Failure> {
             if self.0 == 2 { Ok(()) } else { Err(Failure::Elsewhere { need: version(2) }) }
         }
 

@@ -10,7 +10,7 @@ use hilum_events::{
     flag_filter, report_filter,
 };
 use hilum_faults::reach;
-use hilum_log::{AppendError, Delivery, Failure, Handle, Log, UnavailableError};
+use hilum_log::{AppendError, Failure, Handle, Log, UnavailableError, WorkItem};
 use jiff::Timestamp;
 
 use crate::domain::{Assignment, assignment, notice};
@@ -59,8 +59,8 @@ enum PackError {
 }
 
 impl<O: Outlet> Handle for TargetWorker<O> {
-    async fn handle(&self, delivery: &Delivery) -> Result<(), Failure> {
-        let cause = &delivery.envelope;
+    async fn handle(&self, item: &WorkItem) -> Result<(), Failure> {
+        let cause = &item.envelope;
         let Some(assignment) = assignment(cause, &self.target) else { return Ok(()) };
         let _turn = self.turns[turn_of(assignment.study_id)].lock().await;
         let told = delivered_filter(assignment.study_id, &assignment.matter, &self.target.name);

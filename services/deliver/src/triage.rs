@@ -5,7 +5,7 @@ use hilum_events::{
     Envelope, Event, InferenceCompleted, ReadingId, all_completed_filter, all_links_filter, claim_filter,
     completed_filter, links_filter,
 };
-use hilum_log::{AppendError, Delivery, Failure, Handle, Log, Recorded};
+use hilum_log::{AppendError, Failure, Handle, Log, Recorded, WorkItem};
 use jiff::Timestamp;
 
 use crate::domain::{ReadImage, flags};
@@ -37,8 +37,8 @@ impl Triage {
 }
 
 impl Handle for Triage {
-    async fn handle(&self, delivery: &Delivery) -> Result<(), Failure> {
-        let cause = &delivery.envelope;
+    async fn handle(&self, item: &WorkItem) -> Result<(), Failure> {
+        let cause = &item.envelope;
         match &cause.event {
             Event::InferenceCompleted(reading) => self.completed(cause, reading).await,
             Event::DuplicateLinked(link) => {

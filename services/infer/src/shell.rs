@@ -14,7 +14,7 @@ use hilum_events::{
 };
 use hilum_faults::reach_with;
 use hilum_imaging::{DecodeError, DecoderPool, ModelInput, Preview};
-use hilum_log::{Delivery, Failure, Handle, Log, Need, Recorded};
+use hilum_log::{Failure, Handle, Log, Need, Recorded, WorkItem};
 use jiff::Timestamp;
 use tracing::Instrument as _;
 
@@ -69,8 +69,8 @@ struct UnsoundError {
 }
 
 impl Handle for Reader {
-    async fn handle(&self, delivery: &Delivery) -> Result<(), Failure> {
-        let cause = &delivery.envelope;
+    async fn handle(&self, item: &WorkItem) -> Result<(), Failure> {
+        let cause = &item.envelope;
         let Event::InferenceRequested(request) = &cause.event else {
             return Err(Failure::Park(NotARequestError { event: cause.event.name() }.into()));
         };

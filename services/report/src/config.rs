@@ -28,7 +28,7 @@ pub struct Config {
     /// Seconds without a new image after which a study is reported, where its site does not say; decimals are allowed
     #[arg(long, env = "HILUM_QUIET_TIME_S", default_value = "10", value_parser = quiet_time)]
     quiet_time_s: Duration,
-    /// Images of a study that its report tells of, as the door has it; the report says so when more came
+    /// Most images of a study that its report shows, as ingest has it; the report says so when more came
     #[arg(long, env = "HILUM_STUDY_IMAGES_MAX", default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..=50_000))]
     study_images_max: u32,
     /// Studies whose reports are made at a time

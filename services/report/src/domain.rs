@@ -26,7 +26,7 @@ pub(crate) use expectation::Awaited;
 pub(crate) use reading::{Outcome, Standing};
 pub(crate) use rules::Rules;
 
-/// A place in the log and the id of the fact that stands there.
+/// A position in the log and the id of the fact that stands there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Mark {
     seq: u64,
@@ -38,7 +38,7 @@ struct Mark {
 /// All studies, folded from the log.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct State {
-    /// The most images that a report tells of.
+    /// The most images that a report shows.
     most_images: Option<u32>,
     studies: HashMap<StudyId, Study>,
     jobs: HashMap<JobId, ImagePlace>,
@@ -72,7 +72,7 @@ pub(crate) fn evolve(state: &mut State, fact: &Fact<'_>) {
         // What follows from it has facts of its own.
         Event::DeadLetterResolved(_) => {}
         Event::StudyFlagged(e) => state.study_flagged(fact, e.study_id),
-        // What becomes of a report is not told in it.
+        // A report does not show what became of it.
         Event::ReportDelivered(_) | Event::DeliveryFailed(_) | Event::DeliveryResolved(_) => {}
         Event::LogLossAccepted(_) => {}
         Event::ImageTakenOut(e) => state.image_taken_out(fact, e.job_id),
@@ -89,7 +89,7 @@ pub(crate) fn decide(state: &State, now: Timestamp, rules: &Rules) -> Vec<Due> {
 }
 
 impl State {
-    /// No study yet; of each the first `most_images` images are told.
+    /// No study yet; a report will show the first `most_images` images of each.
     pub(crate) fn bounded(most_images: u32) -> Self {
         Self { most_images: Some(most_images), ..Self::default() }
     }
@@ -196,7 +196,7 @@ impl State {
         self.touch(e.study_id, fact);
     }
 
-    /// A flag stands in the report that is to come. It is no reason for one: the worklist tells of it at once.
+    /// A flag stands in the report that is to come. It is no reason for one: the worklist shows it at once.
     fn study_flagged(&mut self, fact: &Fact<'_>, study_id: StudyId) {
         let Some(study) = self.studies.get_mut(&study_id) else { return };
         study.flag_seqs.push(fact.seq);

@@ -7,7 +7,7 @@ use hilum_events::{DecodeError, Event};
 use hilum_log::{Log, Recorded, UnavailableError};
 
 use crate::compose::StoredFact;
-use crate::recent::{Followed, Recent};
+use crate::recent::{Recent, TracedFact};
 
 /// What a fact takes besides its fields: the structs, the map's node, the trace; estimated.
 const OVERHEAD_BYTES: usize = 1024;
@@ -55,7 +55,7 @@ impl Facts {
     ///
     /// # Errors
     /// When the log is away or does not say what it said.
-    pub(crate) async fn at(&self, seq: u64) -> Result<Arc<Followed>, FactError> {
+    pub(crate) async fn at(&self, seq: u64) -> Result<Arc<TracedFact>, FactError> {
         if let Some(followed) = self.remembered(seq) {
             return Ok(followed);
         }
@@ -64,7 +64,7 @@ impl Facts {
         Ok(Arc::new(followed(recorded)?))
     }
 
-    fn remembered(&self, seq: u64) -> Option<Arc<Followed>> {
+    fn remembered(&self, seq: u64) -> Option<Arc<TracedFact>> {
         self.recent().get(seq)
     }
 
@@ -75,11 +75,11 @@ impl Facts {
 }
 
 /// Lets go of the message, whose bytes may hold a whole read buffer of the connection.
-fn followed(recorded: Recorded) -> Result<Followed, FactError> {
+fn followed(recorded: Recorded) -> Result<TracedFact, FactError> {
     let trace = recorded.trace();
     let Recorded { seq, stored_at, content, .. } = recorded;
     let envelope = content.map_err(|source| FactError::Unreadable { seq, source })?;
-    Ok(Followed { fact: Arc::new(StoredFact { seq, stored_at, envelope }), trace })
+    Ok(TracedFact { fact: Arc::new(StoredFact { seq, stored_at, envelope }), trace })
 }
 
 /// Whether a report may be made of such a fact.

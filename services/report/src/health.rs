@@ -1,4 +1,4 @@
-//! Whether what this service needs is there. Asked for regularly, so that `/readyz` tells before a report is due.
+//! Whether what this service needs is there. It is asked regularly, so that `/readyz` shows it before a report is due.
 
 use std::convert::Infallible;
 use std::time::Duration;

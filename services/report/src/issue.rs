@@ -4,22 +4,21 @@
 use std::collections::BTreeMap;
 
 use futures::{StreamExt as _, TryStreamExt as _};
-use hilum_blobs::{BlobStore, GetError, PutError};
+use hilum_blobs::BlobStore;
 use hilum_events::{BlobRef, Envelope, Event, EventId, ReportIssued, Sha256Digest, StoredImage};
 use hilum_faults::reach;
-use hilum_imaging::DecodeError;
 use hilum_log::{AppendError, Log};
-use hilum_reports::{Doubt, Flaw, ImageStatus, Report, check};
+use hilum_reports::{Doubt, ImageStatus, Report, check};
 use hilum_runtime::with_causes;
 use jiff::Timestamp;
 use tracing::Instrument as _;
 
-use crate::compose::{self, ComposeError, Preview, Previews, Story, compose};
+use crate::compose::{self, Preview, Previews, Story, compose};
 use crate::domain::Brief;
-use crate::facts::{FactError, Facts};
+use crate::facts::Facts;
+use crate::issue_error::IssueError;
+use crate::patient_headers::PatientHeaders;
 use crate::previews::{Made, Previewer};
-use crate::setbacks::Hope;
-use crate::whose::Whose;
 
 /// Facts fetched at a time.
 const FETCHES: usize = 16;
@@ -34,71 +33,16 @@ pub(crate) struct Issuer {
     pub(crate) facts: Facts,
     pub(crate) blobs: BlobStore,
     pub(crate) previewer: Previewer,
-    pub(crate) whose: Whose,
+    pub(crate) patient_headers: PatientHeaders,
 }
 
-/// Who issued the revision.
+/// Which copy of the service issued the revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Issued {
     /// This copy of the service.
     Here,
     /// Another copy was first.
     Elsewhere,
-}
-
-/// The report was not issued.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum IssueError {
-    /// The facts can't be had.
-    #[error(transparent)]
-    Facts(#[from] FactError),
-    /// The facts do not fit together.
-    #[error(transparent)]
-    Compose(#[from] ComposeError),
-    /// What was made is not fit to be given to anybody.
-    #[error("the report has a flaw and is not issued; a release that makes it without will issue it")]
-    Flaw(#[from] Flaw),
-    /// An image could not be fetched.
-    #[error("cannot fetch an image for its preview")]
-    Fetch(#[source] GetError),
-    /// The report of the earlier study could not be fetched.
-    #[error("cannot fetch the report of the earlier study")]
-    Earlier(#[source] GetError),
-    /// The decoder could not work.
-    #[error("cannot make a preview")]
-    Preview(#[source] DecodeError),
-    /// Whose the images are can't be told.
-    #[error("cannot read the headers of the study's images")]
-    Header(#[source] DecodeError),
-    /// The document has no JSON form.
-    #[error("cannot write the document")]
-    Document(#[from] serde_json::Error),
-    /// The report could not be stored.
-    #[error("cannot store a report")]
-    Store(#[from] PutError),
-    /// It is stored and the log does not say so.
-    #[error("cannot tell the log of a report")]
-    Append(#[source] AppendError),
-}
-
-impl IssueError {
-    /// Whether trying again is likely to help.
-    pub(crate) fn hope(&self) -> Hope {
-        match self {
-            Self::Facts(FactError::Unavailable(_))
-            | Self::Fetch(_)
-            | Self::Earlier(_)
-            | Self::Preview(_)
-            | Self::Header(_)
-            | Self::Store(_) => Hope::Transient,
-            Self::Append(error) if error.passes() => Hope::Transient,
-            Self::Facts(FactError::Missing { .. } | FactError::Unreadable { .. })
-            | Self::Compose(_)
-            | Self::Flaw(_)
-            | Self::Document(_)
-            | Self::Append(_) => Hope::Stuck,
-        }
-    }
 }
 
 impl Issuer {
@@ -118,7 +62,8 @@ impl Issuer {
         let story = self.gather_story(brief).await?;
         let previews = self.previews(brief, &story, try_number).await?;
         let dicom = compose::dicom_contents(brief, &story)?;
-        let differ = self.whose.contradictions(&self.blobs, &self.previewer, dicom, try_number).await?;
+        let differ =
+            self.patient_headers.contradictions(&self.blobs, &self.previewer, dicom, try_number).await?;
         let earlier = self.earlier(brief, &story).await?;
         let report = compose(brief, &story, &previews, &differ, earlier.as_ref())?;
         check(&report)?;
@@ -221,7 +166,7 @@ fn count(report: &Report, status: ImageStatus) -> u32 {
     u32::try_from(images).unwrap_or(u32::MAX)
 }
 
-/// The fact that tells of the report. One reading can complete studies of several sites at once: its id must tell
+/// The fact that records the report. One reading can complete studies of several sites at once: its id must tell
 /// them apart, and its site is that of the study, or the log would take one revision twice.
 pub(crate) fn report_issued(cause: &Envelope, brief: &Brief, report: &Report, objects: Objects) -> Envelope {
     let event = Event::ReportIssued(ReportIssued {
@@ -243,19 +188,5 @@ pub(crate) fn report_issued(cause: &Envelope, brief: &Brief, report: &Report, ob
         event_id: EventId::following(cause.event_id.as_uuid(), &step),
         site: brief.site.clone(),
         ..cause.next(Timestamp::now(), event)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_report_that_the_log_refuses_is_stuck_and_one_for_which_there_is_no_room_is_tried_again() {
-        let hope = |error: fn(Box<dyn std::error::Error + Send + Sync>) -> AppendError| {
-            IssueError::Append(error("no".into())).hope()
-        };
-        assert_eq!(hope(AppendError::Refused), Hope::Stuck);
-        assert_eq!([hope(AppendError::Full), hope(AppendError::Unavailable)], [Hope::Transient; 2]);
     }
 }

@@ -8,15 +8,16 @@ mod facts;
 mod fold;
 mod health;
 mod issue;
+mod issue_error;
+mod patient_headers;
 mod previews;
 mod recent;
 mod setbacks;
 mod shell;
 mod studies;
-mod whose;
 
 pub use compose::ComposeError;
 pub use config::Config;
 pub use previews::Previewer;
 pub use shell::{Pace, Reporter, RunError};
-pub use studies::{Studies, Wanted};
+pub use studies::{DueReport, Studies};

@@ -9,7 +9,7 @@ use crate::compose::StoredFact;
 
 /// A fact and the trace it belongs to.
 #[derive(Debug)]
-pub(crate) struct Followed {
+pub(crate) struct TracedFact {
     pub(crate) fact: Arc<StoredFact>,
     pub(crate) trace: Trace,
 }
@@ -24,7 +24,7 @@ pub(crate) struct Recent {
 
 #[derive(Debug)]
 struct Kept {
-    followed: Arc<Followed>,
+    followed: Arc<TracedFact>,
     size_bytes: usize,
 }
 
@@ -35,7 +35,7 @@ impl Recent {
     }
 
     /// Keeps a fact that takes `size_bytes` of memory.
-    pub(crate) fn keep(&mut self, followed: Followed, size_bytes: usize) {
+    pub(crate) fn keep(&mut self, followed: TracedFact, size_bytes: usize) {
         let seq = followed.fact.seq;
         let kept = Kept { followed: Arc::new(followed), size_bytes };
         let before = self.by_seq.insert(seq, kept).map_or(0, |kept| kept.size_bytes);
@@ -47,7 +47,7 @@ impl Recent {
     }
 
     /// The fact at position `seq`, if it is still there.
-    pub(crate) fn get(&self, seq: u64) -> Option<Arc<Followed>> {
+    pub(crate) fn get(&self, seq: u64) -> Option<Arc<TracedFact>> {
         self.by_seq.get(&seq).map(|kept| kept.followed.clone())
     }
 }
@@ -61,7 +61,7 @@ mod tests {
     fn keep(recent: &mut Recent, seq: u64, size_bytes: usize) {
         let envelope = samples::image_stored(u128::from(seq), "a", 0);
         let fact = Arc::new(StoredFact { seq, stored_at: samples::at(0), envelope });
-        recent.keep(Followed { fact, trace: Trace::default() }, size_bytes);
+        recent.keep(TracedFact { fact, trace: Trace::default() }, size_bytes);
     }
 
     fn kept(recent: &Recent) -> Vec<u64> {

@@ -19,7 +19,7 @@ const NAMED: usize = 5;
 
 /// Whether trying again is likely to help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Hope {
+pub(crate) enum SetbackKind {
     /// The outside world failed.
     Transient,
     /// The log and the fold of it disagree: somebody has to look.
@@ -43,15 +43,21 @@ struct Setback {
 
 impl Setbacks {
     /// Notes a failure; `true` if it is another than the last one of this study, which is worth a log line.
-    pub(crate) fn note(&mut self, study_id: StudyId, said: String, hope: Hope, now: Timestamp) -> bool {
+    pub(crate) fn note(
+        &mut self,
+        study_id: StudyId,
+        said: String,
+        kind: SetbackKind,
+        now: Timestamp,
+    ) -> bool {
         let failures = self.failures(study_id) + 1;
         let pause = PAUSES.wait_before(failures + 1);
         let until = now.checked_add(pause).unwrap_or(now);
         let news = self.by_study.get(&study_id).is_none_or(|before| before.said != said);
         self.by_study.insert(study_id, Setback { failures, until, said });
-        match hope {
-            Hope::Stuck => self.stuck.insert(study_id),
-            Hope::Transient => self.stuck.remove(&study_id),
+        match kind {
+            SetbackKind::Stuck => self.stuck.insert(study_id),
+            SetbackKind::Transient => self.stuck.remove(&study_id),
         };
         news
     }
@@ -82,7 +88,7 @@ impl Setbacks {
         self.stuck.len()
     }
 
-    /// What is told of those studies, if there are any: how many, and the ids of the first.
+    /// A note for readiness on those studies, if there are any: how many, and the ids of the first.
     pub(crate) fn stuck_note(&self) -> Option<String> {
         let count = self.stuck();
         if count == 0 {
@@ -104,16 +110,16 @@ mod tests {
     fn pauses_grow_to_a_minute_and_the_same_words_are_news_once() {
         let study_id = samples::study_id();
         let (mut setbacks, mut now) = (Setbacks::default(), samples::at(0));
-        assert!(setbacks.note(study_id, "away".to_owned(), Hope::Transient, now));
+        assert!(setbacks.note(study_id, "away".to_owned(), SetbackKind::Transient, now));
         assert!(setbacks.hold_back(study_id, now));
         assert_eq!(setbacks.next_end(now), Some(samples::at(1)));
         for _ in 0..10 {
             now = setbacks.next_end(now).unwrap();
             assert!(!setbacks.hold_back(study_id, now));
-            assert!(!setbacks.note(study_id, "away".to_owned(), Hope::Transient, now));
+            assert!(!setbacks.note(study_id, "away".to_owned(), SetbackKind::Transient, now));
         }
         assert_eq!(setbacks.next_end(now).unwrap().duration_since(now).as_secs(), 60);
-        assert!(setbacks.note(study_id, "gone".to_owned(), Hope::Stuck, now));
+        assert!(setbacks.note(study_id, "gone".to_owned(), SetbackKind::Stuck, now));
         assert_eq!(setbacks.stuck(), 1);
         assert!(setbacks.clear(study_id));
         assert_eq!((setbacks.stuck(), setbacks.failures(study_id), setbacks.next_end(now)), (0, 0, None));
@@ -125,21 +131,21 @@ mod tests {
         let mut studies: Vec<_> =
             (1..=6).map(|number| StudyId::of_lone_job(samples::job_id(number))).collect();
         studies.sort_unstable();
-        let note = |setbacks: &mut Setbacks, study_id: StudyId, hope: Hope| {
-            setbacks.note(study_id, "gone".to_owned(), hope, now);
+        let note = |setbacks: &mut Setbacks, study_id: StudyId, kind: SetbackKind| {
+            setbacks.note(study_id, "gone".to_owned(), kind, now);
             setbacks.stuck_note()
         };
-        assert_eq!(note(&mut setbacks, studies[0], Hope::Transient), None);
-        let told = note(&mut setbacks, studies[0], Hope::Stuck);
+        assert_eq!(note(&mut setbacks, studies[0], SetbackKind::Transient), None);
+        let told = note(&mut setbacks, studies[0], SetbackKind::Stuck);
         assert_eq!(told, Some(format!("1 whose report can't be issued: {}", studies[0])));
         for study_id in &studies {
-            note(&mut setbacks, *study_id, Hope::Stuck);
+            note(&mut setbacks, *study_id, SetbackKind::Stuck);
         }
         let named = studies[..5].iter().map(StudyId::to_string).collect::<Vec<_>>().join(", ");
         let told = setbacks.stuck_note();
         assert_eq!(told, Some(format!("6 whose report can't be issued: {named} and others")));
         let named = studies[1..].iter().map(StudyId::to_string).collect::<Vec<_>>().join(", ");
-        let told = note(&mut setbacks, studies[0], Hope::Transient);
+        let told = note(&mut setbacks, studies[0], SetbackKind::Transient);
         assert_eq!(told, Some(format!("5 whose report can't be issued: {named}")));
         for study_id in studies {
             setbacks.clear(study_id);

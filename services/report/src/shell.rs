@@ -17,10 +17,11 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::{Due, Rules, State, decide};
 use crate::facts::Facts;
 use crate::health::{CAUGHT_UP, FOLDING, STUCK, watch};
-use crate::issue::{IssueError, Issued, Issuer};
+use crate::issue::{Issued, Issuer};
+use crate::issue_error::IssueError;
+use crate::patient_headers::PatientHeaders;
 use crate::previews::Previewer;
-use crate::setbacks::{Hope, Setbacks};
-use crate::whose::Whose;
+use crate::setbacks::{SetbackKind, Setbacks};
 
 /// Facts folded before anything else is looked at.
 const BATCH: usize = 512;
@@ -36,7 +37,7 @@ pub struct Pace {
     pub quiet: Duration,
     /// When the studies of each site are reported.
     pub sites: Sites,
-    /// Images of a study that its report tells of.
+    /// Most images of a study that its report shows.
     pub study_images_max: u32,
     /// Reports made at a time.
     pub studies_at_once: usize,
@@ -70,7 +71,13 @@ impl Reporter {
         health.wait_for(CAUGHT_UP, "reading the event log");
         let facts = Facts::new(log.clone(), pace.remember_bytes);
         Self {
-            issuer: Arc::new(Issuer { log, facts, blobs, previewer, whose: Whose::default() }),
+            issuer: Arc::new(Issuer {
+                log,
+                facts,
+                blobs,
+                previewer,
+                patient_headers: PatientHeaders::default(),
+            }),
             health,
             pace,
         }
@@ -97,28 +104,28 @@ impl Reporter {
             () = shutdown.cancelled() => return Ok(()),
             seq = newest_position(log, shutdown) => seq,
         };
-        let mut desk = Desk::new(self.issuer.clone(), self.pace.clone(), self.health.clone());
-        desk.caught_up = known_at_start == 0;
+        let mut report_loop = ReportLoop::new(self.issuer.clone(), self.pace.clone(), self.health.clone());
+        report_loop.caught_up = known_at_start == 0;
         loop {
-            if desk.next_look().is_some_and(|at| at <= Instant::now()) {
+            if report_loop.next_look().is_some_and(|at| at <= Instant::now()) {
                 self.health.holds(CAUGHT_UP);
                 if let Some(now) = log.clock().now() {
-                    desk.look(now);
+                    report_loop.look(now);
                 }
             }
             tokio::select! {
                 () = shutdown.cancelled() => break,
-                () = desk.turn() => {}
+                () = report_loop.turn() => {}
             }
-            if let Some(error) = desk.halted.take() {
+            if let Some(error) = report_loop.halted.take() {
                 return Err(error);
             }
-            desk.caught_up |= desk.fold.last_seq() >= known_at_start;
-            if !desk.caught_up {
-                self.health.progress(CAUGHT_UP, FOLDING, desk.fold.last_seq(), known_at_start);
+            report_loop.caught_up |= report_loop.fold.last_seq() >= known_at_start;
+            if !report_loop.caught_up {
+                self.health.progress(CAUGHT_UP, FOLDING, report_loop.fold.last_seq(), known_at_start);
             }
         }
-        desk.drain(self.pace.drain_limit).await;
+        report_loop.drain(self.pace.drain_limit).await;
         Ok(())
     }
 }
@@ -134,7 +141,7 @@ async fn newest_position(log: &Log, shutdown: &CancellationToken) -> u64 {
 }
 
 /// What the loop keeps.
-struct Desk {
+struct ReportLoop {
     issuer: Arc<Issuer>,
     health: Health,
     pace: Pace,
@@ -155,7 +162,7 @@ struct Desk {
     rested_at: Instant,
 }
 
-impl Desk {
+impl ReportLoop {
     fn new(issuer: Arc<Issuer>, pace: Pace, health: Health) -> Self {
         let state = State::bounded(pace.study_images_max);
         Self {
@@ -241,8 +248,8 @@ impl Desk {
 
     fn settle(&mut self, made: Result<(Id, Result<Issued, IssueError>), JoinError>) {
         let (id, outcome) = match made {
-            Ok((id, outcome)) => (id, outcome.map_err(|error| (with_causes(&error), error.hope()))),
-            Err(error) => (error.id(), Err((error.to_string(), Hope::Stuck))),
+            Ok((id, outcome)) => (id, outcome.map_err(|error| (with_causes(&error), error.kind()))),
+            Err(error) => (error.id(), Err((error.to_string(), SetbackKind::Stuck))),
         };
         let Some((due, begun)) = self.in_hand.remove(&id) else { return };
         let study_id = due.study_id;
@@ -257,14 +264,16 @@ impl Desk {
                     metrics::histogram!("hilum_report_seconds").record(begun.elapsed());
                 }
             }
-            Err((said, hope)) => {
+            Err((said, kind)) => {
                 let Some(now) = self.issuer.log.clock().now() else { return };
-                if !self.setbacks.note(study_id, said.clone(), hope, now) {
+                if !self.setbacks.note(study_id, said.clone(), kind, now) {
                     return;
                 }
-                match hope {
-                    Hope::Transient => tracing::warn!(%study_id, reason = said, "report will be tried again"),
-                    Hope::Stuck => {
+                match kind {
+                    SetbackKind::Transient => {
+                        tracing::warn!(%study_id, reason = said, "report will be tried again")
+                    }
+                    SetbackKind::Stuck => {
                         tracing::error!(%study_id, reason = said, "report is stuck; somebody has to look")
                     }
                 }

@@ -14,7 +14,7 @@ use crate::compose::{self, ComposeError, Previews, StoredFact, Story, compose};
 use crate::domain::{Brief, Rules, State, decide};
 use crate::issue::{Objects, report_issued};
 
-/// All studies as the log tells of them, and when their sites want them reported.
+/// All studies as they follow from the log, and when their sites want them reported.
 #[derive(Debug, Clone)]
 pub struct Studies {
     folded: PositionedState<State>,
@@ -23,7 +23,7 @@ pub struct Studies {
 
 /// A report that is to be made.
 #[derive(Debug, Clone)]
-pub struct Wanted(Brief);
+pub struct DueReport(Brief);
 
 impl Studies {
     /// Knows of none yet. `quiet` is for sites that do not say.
@@ -40,9 +40,9 @@ impl Studies {
     }
 
     /// The reports that are due at `now`, those that wait longest first.
-    pub fn due(&self, now: Timestamp) -> Vec<Wanted> {
+    pub fn due(&self, now: Timestamp) -> Vec<DueReport> {
         let due = decide(&self.folded.state, now, &self.rules);
-        due.iter().filter_map(|due| self.folded.state.brief(due, &self.rules)).map(Wanted).collect()
+        due.iter().filter_map(|due| self.folded.state.brief(due, &self.rules)).map(DueReport).collect()
     }
 
     /// When the next report is due, if nothing comes.
@@ -56,8 +56,8 @@ impl Studies {
     }
 }
 
-impl Wanted {
-    /// Of which study.
+impl DueReport {
+    /// The study to report.
     pub fn study_id(&self) -> StudyId {
         self.0.study_id
     }
@@ -67,7 +67,7 @@ impl Wanted {
         compose::needed(&self.0)
     }
 
-    /// Makes the report of these facts, and the fact that tells of it; `store` keeps the document.
+    /// Makes the report of these facts, and the fact that records it; `store` keeps the document.
     ///
     /// # Errors
     /// When the facts do not fit together.

@@ -1,12 +1,12 @@
-//! Doing what a finding says. Each deed stands at most once in the log or changes nothing when repeated, so a second
+//! Doing what a discrepancy says. Each deed stands at most once in the log or changes nothing when repeated, so a second
 //! sweep beside this one, or a crash in the middle, does no harm.
 
 use hilum_blobs::{BlobStore, GetError, Removed};
 use hilum_log::{AppendError, Log, UnavailableError};
 
-use crate::domain::{Action, Finding};
+use crate::domain::{Action, Discrepancy};
 
-/// A finding was not acted on; it is found again.
+/// A discrepancy was not acted on; it is found again.
 #[derive(Debug, thiserror::Error)]
 pub enum ActError {
     /// The log is away.
@@ -26,34 +26,34 @@ pub enum ActError {
     },
 }
 
-/// Does what the finding says; `false` when it turned out not to be so.
+/// Does what the discrepancy says; `false` when it turned out not to be so.
 ///
 /// # Errors
-/// When it was not done; the finding is found again.
-pub(crate) async fn act(log: &Log, blobs: &BlobStore, finding: &Finding) -> Result<bool, ActError> {
-    if let Some(unfinished) = &finding.unfinished {
+/// When it was not done; the discrepancy is found again.
+pub(crate) async fn act(log: &Log, blobs: &BlobStore, discrepancy: &Discrepancy) -> Result<bool, ActError> {
+    if let Some(unfinished) = &discrepancy.unfinished {
         return Ok(blobs.remove_unfinished(unfinished).await? == Removed::Gone);
     }
-    act_on_log(log, finding).await?;
+    act_on_log(log, discrepancy).await?;
     Ok(true)
 }
 
-/// Does what the finding says of the log.
+/// Does what the discrepancy says of the log.
 ///
 /// # Errors
-/// When it was not done; the finding is found again.
-pub async fn act_on_log(log: &Log, finding: &Finding) -> Result<(), ActError> {
-    let Some(position) = finding.position else { return Ok(()) };
-    match finding.action {
+/// When it was not done; the discrepancy is found again.
+pub async fn act_on_log(log: &Log, discrepancy: &Discrepancy) -> Result<(), ActError> {
+    let Some(position) = discrepancy.position else { return Ok(()) };
+    match discrepancy.action {
         Action::Name | Action::Remove => {}
         Action::HandOutAgain => {
-            log.hand_out_again(&finding.consumer, position, &finding.reason).await?;
+            log.hand_out_again(&discrepancy.consumer, position, &discrepancy.reason).await?;
         }
         Action::Park | Action::WriteAnew => {
             let recorded = log.at(position).await?.ok_or(ActError::Gone { position })?;
-            log.give_up(&finding.consumer, &recorded, finding.tries.clone()).await?;
+            log.give_up(&discrepancy.consumer, &recorded, discrepancy.tries.clone()).await?;
             // A ticket that the server gave up on would stand for ever.
-            log.withdraw_retry(&finding.consumer, position).await?;
+            log.withdraw_retry(&discrepancy.consumer, position).await?;
         }
     }
     Ok(())

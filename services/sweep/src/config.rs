@@ -7,8 +7,8 @@ use clap::Parser;
 use hilum_runtime::ServiceSettings;
 use hilum_sites::{Sites, SitesError, quiet_time};
 
-use crate::once::Mode;
-use crate::shell::Pace;
+use crate::pace::Pace;
+use crate::swept::Mode;
 
 /// Some 50 MB of memory while they are compared.
 const OBJECTS_AT_A_TIME: usize = 500_000;
@@ -63,7 +63,7 @@ pub struct Config {
     /// With --deep: only the objects whose hash begins with these hexadecimal digits
     #[arg(long, requires = "deep", value_name = "DIGITS", value_parser = digits)]
     prefix: Option<String>,
-    /// With --once: one JSON object per finding
+    /// With --once: one JSON object per discrepancy
     #[arg(long, requires = "once")]
     pub json: bool,
 }

@@ -3,10 +3,10 @@
 use hilum_blobs::{BlobStore, UnfinishedIn};
 use hilum_log::Log;
 
-use crate::domain::Finding;
-use crate::once::{Looked, OnceError};
-use crate::shell::{Pace, signed};
+use crate::domain::Discrepancy;
+use crate::pace::{Pace, signed};
 use crate::storage::{Names, Record, StorageLookError, Stretch, compare, hash_on, healed, unfinished};
+use crate::swept::{Looked, OnceError};
 
 /// Objects that are read before it is said what was found.
 const AT_A_TIME: u64 = 1000;
@@ -23,18 +23,18 @@ pub(crate) struct Deep<'a> {
 }
 
 impl Deep<'_> {
-    /// Looks, and has each finding acted on and told.
+    /// Looks, and has each discrepancy acted on and reported.
     pub(crate) async fn look(
         &self,
-        act_on: &mut impl AsyncFnMut(Finding) -> Result<(), OnceError>,
+        act_on: &mut impl AsyncFnMut(Discrepancy) -> Result<(), OnceError>,
     ) -> Result<Looked, OnceError> {
         let position = self.log.position().await.map_err(StorageLookError::from)?;
         let mut record = Record::read(self.blobs, &position).await.map_err(StorageLookError::from)?;
         let before = record.lost.clone();
         let healed = healed(self.blobs, &record).await.map_err(StorageLookError::from)?;
         record.forget(&healed);
-        for finding in self.beside_the_log().await? {
-            act_on(finding).await?;
+        for discrepancy in self.beside_the_log().await? {
+            act_on(discrepancy).await?;
         }
         let (mut looked, mut after_seq) = (Looked::default(), 0);
         while after_seq < position.last_seq {
@@ -43,15 +43,15 @@ impl Deep<'_> {
             looked.objects += hashed.losses.objects;
             looked.size_bytes += hashed.size_bytes;
             let now = self.log.server_time().await.map_err(StorageLookError::from)?;
-            let found = hashed.losses.findings(self.log, &mut record, now).await;
+            let found = hashed.losses.discrepancies(self.log, &mut record, now).await;
             match found.map_err(StorageLookError::from)? {
-                Ok(findings) => {
-                    for finding in findings {
-                        act_on(finding).await?;
+                Ok(discrepancies) => {
+                    for discrepancy in discrepancies {
+                        act_on(discrepancy).await?;
                     }
                 }
-                Err(finding) => {
-                    act_on(finding).await?;
+                Err(discrepancy) => {
+                    act_on(discrepancy).await?;
                     return Ok(looked);
                 }
             }
@@ -69,22 +69,22 @@ impl Deep<'_> {
     }
 
     /// What lies in storage and is named by no event or was not finished.
-    async fn beside_the_log(&self) -> Result<Vec<Finding>, StorageLookError> {
+    async fn beside_the_log(&self) -> Result<Vec<Discrepancy>, StorageLookError> {
         let (now, after) = (self.log.server_time().await?, signed(self.pace.unfinished_after));
         let most = self.pace.objects_at_a_time;
         if !self.digits.is_empty() {
             let names = Names::Digits(self.digits.to_owned());
-            return Ok(compare(self.log, self.blobs, &names, after, now).await?.findings);
+            return Ok(compare(self.log, self.blobs, &names, after, now).await?.discrepancies);
         }
         let places = [UnfinishedIn::Incoming, UnfinishedIn::Records];
-        let mut findings = unfinished(self.blobs, &places, after, now).await?;
+        let mut discrepancies = unfinished(self.blobs, &places, after, now).await?;
         let mut next = Some(0);
         while let Some(byte) = next {
             let compared = compare(self.log, self.blobs, &Names::From { byte, most }, after, now).await?;
-            findings.extend(compared.findings);
+            discrepancies.extend(compared.discrepancies);
             next = compared.next;
         }
-        Ok(findings)
+        Ok(discrepancies)
     }
 
     fn stretch(&self, after_seq: u64, last_seq: u64) -> Stretch {

@@ -4,7 +4,7 @@
 //! failed or was given up it keeps that, for a redrive may open it again.
 
 mod decide;
-mod finding;
+mod discrepancy;
 mod notes;
 mod rolling;
 mod studies;
@@ -23,8 +23,8 @@ use jiff::{SignedDuration, Timestamp};
 use studies::Studies;
 
 pub(crate) use decide::decide;
-pub(crate) use finding::SWEEP;
-pub use finding::{Action, Finding, Kind};
+pub(crate) use discrepancy::SWEEP;
+pub use discrepancy::{Action, Discrepancy, Kind};
 pub(crate) use rolling::due_position;
 
 const DEDUPE: &str = "dedupe";
@@ -243,7 +243,7 @@ impl State {
             stream_seq: e.stream_seq,
             job_id: e.job_id,
             reading_id: e.reading_id,
-            last_try: finding::a_try(fact.stored_at, e.deliveries, &e.reason),
+            last_try: discrepancy::a_try(fact.stored_at, e.deliveries, &e.reason),
         });
     }
 

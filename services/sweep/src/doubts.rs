@@ -4,16 +4,16 @@ use hilum_events::{DeliveryTarget, delivered_filter, job_image_filter};
 use hilum_log::{Advisory, Log, Recorded, UnavailableError, target_of};
 use jiff::Timestamp;
 
-use crate::domain::{Action, Doubt, Finding, Kind, SWEEP};
+use crate::domain::{Action, Discrepancy, Doubt, Kind, SWEEP};
 
 /// What a doubt came to.
 pub(crate) enum Verdict {
     /// Nothing is wrong, for good.
     Right,
-    /// Something is under way, and how it ends tells more.
+    /// Something is under way; how it ends will decide it.
     NotYetKnown,
     /// This is wrong.
-    Wrong(Finding),
+    Wrong(Discrepancy),
 }
 
 /// Looks up what is in doubt.
@@ -26,8 +26,12 @@ pub(crate) async fn settle(log: &Log, doubt: &Doubt, now: Timestamp) -> Result<V
                 return Ok(Verdict::Right);
             }
             let reason = "a job claimed this reading and no image of that job is in the log".to_owned();
-            let finding = Finding::parked(Kind::ClaimWithoutJob, *seq, now, reason);
-            Ok(Verdict::Wrong(Finding { job_id: Some(*job_id), reading_id: Some(*reading_id), ..finding }))
+            let discrepancy = Discrepancy::parked(Kind::ClaimWithoutJob, *seq, now, reason);
+            Ok(Verdict::Wrong(Discrepancy {
+                job_id: Some(*job_id),
+                reading_id: Some(*reading_id),
+                ..discrepancy
+            }))
         }
         Doubt::LetterWithoutEntry { consumer, stream_seq, job_id, reading_id, last_try } => {
             if log.dead_letter(consumer, *stream_seq).await?.is_some() {
@@ -35,14 +39,14 @@ pub(crate) async fn settle(log: &Log, doubt: &Doubt, now: Timestamp) -> Result<V
             }
             let reason = format!("{consumer} gave it up and the entry with its story is missing");
             let gone = log.at(*stream_seq).await?.is_none();
-            let finding = Finding::parked(Kind::DeadLetterWithoutEntry, *stream_seq, now, reason);
-            Ok(Verdict::Wrong(Finding {
+            let discrepancy = Discrepancy::parked(Kind::DeadLetterWithoutEntry, *stream_seq, now, reason);
+            Ok(Verdict::Wrong(Discrepancy {
                 job_id: Some(*job_id),
                 reading_id: *reading_id,
                 action: if gone { Action::Name } else { Action::WriteAnew },
                 consumer: consumer.clone(),
                 tries: vec![last_try.clone()],
-                ..finding
+                ..discrepancy
             }))
         }
         Doubt::DeliveryUnanswered(advisory) => unanswered_delivery(log, advisory).await,
@@ -59,17 +63,17 @@ async fn unanswered_delivery(log: &Log, advisory: &Advisory) -> Result<Verdict, 
     if log.dead_letter(consumer, *stream_seq).await?.is_some() {
         return Ok(Verdict::Right);
     }
-    let finding = Finding::never_answered(advisory);
+    let discrepancy = Discrepancy::never_answered(advisory);
     let Some(recorded) = log.at(*stream_seq).await? else {
-        let reason = format!("{}; it is gone from the log: restore it from a copy", finding.reason);
-        return Ok(Verdict::Wrong(Finding { action: Action::Name, reason, ..finding }));
+        let reason = format!("{}; it is gone from the log: restore it from a copy", discrepancy.reason);
+        return Ok(Verdict::Wrong(Discrepancy { action: Action::Name, reason, ..discrepancy }));
     };
     let delivered = is_delivered(log, consumer, &recorded).await?;
-    Ok(if delivered { Verdict::Right } else { Verdict::Wrong(finding) })
+    Ok(if delivered { Verdict::Right } else { Verdict::Wrong(discrepancy) })
 }
 
-/// Whether the consumer's target was told to have what the message is about, in whichever round of tries. Of what
-/// triage is handed nothing tells that it was done.
+/// Whether the consumer's target took what the message is about, in whichever round of tries. No fact records that triage
+/// has handled a message.
 async fn is_delivered(log: &Log, consumer: &str, recorded: &Recorded) -> Result<bool, UnavailableError> {
     let target = target_of(consumer).and_then(|name| name.parse::<DeliveryTarget>().ok());
     let delivery = recorded.envelope().and_then(|envelope| envelope.event.delivery());

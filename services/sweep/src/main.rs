@@ -87,16 +87,20 @@ async fn stand_at_hole(log: &Log) -> HoleError {
 }
 
 fn json(swept: &Swept) -> String {
-    serde_json::to_string(swept).expect("a finding is text and numbers")
+    serde_json::to_string(swept).expect("a discrepancy is text and numbers")
 }
 
 fn line(swept: &Swept) -> String {
-    let finding = &swept.finding;
-    let action = match (swept.done, finding.action) {
+    let discrepancy = &swept.discrepancy;
+    let action = match (swept.done, discrepancy.action) {
         (false, action) if action != hilum_sweep::Action::Name => format!("to be {}", action.as_str()),
         (_, action) => action.as_str().to_owned(),
     };
-    let position = finding.position.map_or_else(|| "-".to_owned(), |position| position.to_string());
-    let job = finding.job_id.map_or_else(|| "-".to_owned(), |job_id| job_id.to_string());
-    format!("{action:<22}  {:<30}  {position:>10}  {job:<36}  {}", finding.kind.as_str(), finding.reason)
+    let position = discrepancy.position.map_or_else(|| "-".to_owned(), |position| position.to_string());
+    let job = discrepancy.job_id.map_or_else(|| "-".to_owned(), |job_id| job_id.to_string());
+    format!(
+        "{action:<22}  {:<30}  {position:>10}  {job:<36}  {}",
+        discrepancy.kind.as_str(),
+        discrepancy.reason
+    )
 }

@@ -2,72 +2,24 @@
 //! consumers are, and those that look at object storage (`storage_shell`). All it knows follows from the log and the storage,
 //! so it can be stopped at any moment.
 
-use std::collections::HashSet;
 use std::convert::Infallible;
-use std::error::Error;
 use std::time::Duration;
 
-use hilum_blobs::BlobStore;
-use hilum_log::{Log, SEAL_RECORD};
-use hilum_runtime::{Health, with_causes};
-use jiff::{SignedDuration, Timestamp};
+use hilum_log::SEAL_RECORD;
+use hilum_runtime::with_causes;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use crate::act::act;
-use crate::domain::{Action, Finding, Kind, Limits};
 use crate::floors::FloorKeeper;
-use crate::seal::{BrokenSealError, SealKeeper};
+use crate::seal::{BrokenSealError, KeepError, SealKeeper};
+use crate::service::{AlreadyNamed, CAUGHT_UP, SEAL, Sweep, note_run};
 use crate::storage_shell::StorageSweep;
 use crate::sweeper::{LookError, Memory, Sweeper};
 
-const CAUGHT_UP: &str = "caught up";
-const SEAL: &str = "log fits its seal";
 /// Note of readiness: where consumers stand is not kept.
 const FLOORS: &str = "floors of consumers";
 /// Between two tries at the start, to see the seal and to fold the log.
 const RETRY: Duration = Duration::from_millis(500);
-
-/// How the service paces its work.
-#[derive(Debug, Clone, Copy)]
-pub struct Pace {
-    /// A message that was settled must have led to something by then.
-    pub after: Duration,
-    /// How long the report service waits for more images of a study.
-    pub quiet: Duration,
-    /// Between two looks at the log.
-    pub every: Duration,
-    /// Between two comparisons of the log with object storage.
-    pub deep_every: Duration,
-    /// Each object in storage is read and hashed within this time.
-    pub hash_within: Duration,
-    /// So many bytes a second at most are read for that.
-    pub hash_bytes_per_s: f64,
-    /// What is unfinished in storage is removed when it was not written to for so long.
-    pub unfinished_after: Duration,
-    /// So many objects are listed at a time, and a thousandth of them are read at a time.
-    pub objects_at_a_time: usize,
-    /// Between two seals.
-    pub seal_every: Duration,
-}
-
-impl Pace {
-    pub(crate) fn limits(&self) -> Limits {
-        Limits { after: signed(self.after), quiet: signed(self.quiet) }
-    }
-}
-
-pub(crate) fn signed(duration: Duration) -> SignedDuration {
-    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
-}
-
-/// The service without its frame.
-pub struct Sweep {
-    pub(crate) log: Log,
-    pub(crate) blobs: BlobStore,
-    pub(crate) health: Health,
-    pub(crate) pace: Pace,
-}
 
 /// The service must not go on.
 #[derive(Debug, thiserror::Error)]
@@ -81,13 +33,6 @@ pub enum RunError {
 }
 
 impl Sweep {
-    /// Puts the parts together; nothing runs yet.
-    pub fn new(log: Log, blobs: BlobStore, health: Health, pace: Pace) -> Self {
-        health.wait_for(CAUGHT_UP, "reading the event log");
-        health.wait_for(SEAL, "not looked at yet");
-        Self { log, blobs, health, pace }
-    }
-
     /// Sweeps until `shutdown`. Waits whenever the log or the storage is away.
     ///
     /// # Errors
@@ -147,7 +92,7 @@ impl Sweep {
         }
     }
 
-    fn not_sealed(&self, error: crate::seal::KeepError) -> Result<(), RunError> {
+    fn not_sealed(&self, error: KeepError) -> Result<(), RunError> {
         match error.unless_broken() {
             Ok(away) => {
                 self.health.wait_for(SEAL, with_causes(&*away));
@@ -167,7 +112,7 @@ impl Sweep {
             tokio::time::sleep(RETRY).await;
         }
         let mut ticks = ticks(Duration::ZERO, self.pace.every);
-        let mut said = Said::default();
+        let mut said = AlreadyNamed::default();
         loop {
             let outcome = tokio::select! {
                 _ = ticks.tick() => self.look(&mut sweeper, &mut said).await,
@@ -199,72 +144,19 @@ impl Sweep {
         }
     }
 
-    async fn look(&self, sweeper: &mut Sweeper, said: &mut Said) -> Result<(), LookError> {
+    async fn look(&self, sweeper: &mut Sweeper, said: &mut AlreadyNamed) -> Result<(), LookError> {
         let now = self.log.server_time().await?;
-        let findings = sweeper.look(now).await?;
+        let discrepancies = sweeper.look(now).await?;
         self.health.holds(CAUGHT_UP);
-        said.forget_others(&findings);
-        for finding in &findings {
-            if self.act_on(finding, said).await {
-                sweeper.note_done(finding, self.log.clock().now().unwrap_or(now));
+        said.forget_others(&discrepancies);
+        for discrepancy in &discrepancies {
+            if self.act_on(discrepancy, said).await {
+                sweeper.note_done(discrepancy, self.log.clock().now().unwrap_or(now));
             }
         }
         note_run("log");
         Ok(())
     }
-
-    /// Acts on a finding and says so, once of each; `true` when it was done.
-    pub(crate) async fn act_on(&self, finding: &Finding, said: &mut Said) -> bool {
-        if finding.action == Action::Name && !said.is_news(finding) {
-            return false;
-        }
-        let Finding { kind, position, action, reason, .. } = finding;
-        let (job_id, reading_id) = (finding.job_id.map(tracing::field::display), finding.reading_id);
-        let (kind, action) = (kind.as_str(), action.as_str());
-        match act(&self.log, &self.blobs, finding).await {
-            Ok(true) => {}
-            Ok(false) => return false,
-            Err(error) => {
-                let error: &dyn Error = &error;
-                tracing::warn!(error, kind, position, reason, "could not act on a finding; trying again");
-                return false;
-            }
-        }
-        let reading_id = reading_id.map(tracing::field::display);
-        tracing::warn!(kind, position, job_id, reading_id, action, reason, "found");
-        metrics::counter!("hilum_sweep_findings_total", "kind" => kind, "action" => action.replace(' ', "_"))
-            .increment(1);
-        true
-    }
-}
-
-/// What was named and still stands: it is news once.
-#[derive(Default)]
-pub(crate) struct Said(HashSet<Naming>);
-
-/// What makes a named finding the same as before; its sentence may count seconds.
-type Naming = (Kind, Option<u64>, Option<String>);
-
-impl Said {
-    fn is_news(&mut self, finding: &Finding) -> bool {
-        self.0.insert(naming(finding))
-    }
-
-    pub(crate) fn forget_others(&mut self, findings: &[Finding]) {
-        let still: HashSet<_> = findings.iter().map(naming).collect();
-        self.0.retain(|said| still.contains(said));
-    }
-}
-
-fn naming(finding: &Finding) -> Naming {
-    let reason = finding.position.is_none().then(|| finding.reason.clone());
-    (finding.kind, finding.position, reason)
-}
-
-/// For whoever watches, by the clock that he compares it with: his own, hence this machine's.
-pub(crate) fn note_run(look: &'static str) {
-    let now = Timestamp::now().as_second() as f64;
-    metrics::gauge!("hilum_sweep_last_run_timestamp_seconds", "look" => look).set(now);
 }
 
 fn ticks(first: Duration, every: Duration) -> Interval {

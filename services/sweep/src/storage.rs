@@ -2,6 +2,7 @@
 //! stored, and what writers left unfinished. Each goes on where it stopped; a record in the storage says where.
 
 mod contents;
+mod loss;
 mod losses;
 mod names;
 mod record;

@@ -11,13 +11,14 @@ use hilum_runtime::with_causes;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 
-use crate::domain::{Action, Finding, due_position};
-use crate::shell::{Said, Sweep, note_run, signed};
+use crate::domain::{Action, Discrepancy, due_position};
+use crate::pace::signed;
+use crate::service::{AlreadyNamed, Sweep, note_run};
 use crate::storage::{
     Compared, Losses, Names, Record, StorageLookError, Stretch, compare, hash_on, healed, unfinished,
 };
 
-/// Note on objects that can't be had, of which no dead letter tells.
+/// Note of readiness: objects can't be had, and no dead letter says so.
 const STORED_OBJECTS: &str = "stored objects";
 /// Notes on the looks, when one does not come on.
 const NAMES: &str = "look at the names in storage";
@@ -25,7 +26,7 @@ const CONTENTS: &str = "look at the contents of storage";
 const UNFINISHED: &str = "look for unfinished uploads";
 /// Between two looks for what was left unfinished, and whether what was lost can be had again.
 const HOUR: Duration = Duration::from_secs(3600);
-/// A look that is so far behind is told.
+/// A look that is this far behind is named in readiness.
 const BEHIND: SignedDuration = SignedDuration::from_hours(24);
 /// Between two tries after a failure: at first, and at most.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(600));
@@ -67,9 +68,9 @@ impl<'a> StorageSweep<'a> {
         &self,
         look: &'static str,
         every: Duration,
-        turn: impl AsyncFn(&mut Said) -> Result<Turn, StorageLookError>,
+        turn: impl AsyncFn(&mut AlreadyNamed) -> Result<Turn, StorageLookError>,
     ) -> Infallible {
-        let (mut said, mut pause) = (Said::default(), RETRY.0);
+        let (mut said, mut pause) = (AlreadyNamed::default(), RETRY.0);
         loop {
             let wait = match turn(&mut said).await {
                 Ok(Turn::More) => {
@@ -103,7 +104,7 @@ impl<'a> StorageSweep<'a> {
     }
 
     /// Compares the names of some objects, when that is due.
-    async fn compare_on(&self, said: &mut Said) -> Result<Turn, StorageLookError> {
+    async fn compare_on(&self, said: &mut AlreadyNamed) -> Result<Turn, StorageLookError> {
         let Sweep { log, blobs, pace, .. } = self.sweep;
         let (now, position) = (log.server_time().await?, log.position().await?);
         let before = Record::read(blobs, &position).await?.compared;
@@ -112,10 +113,10 @@ impl<'a> StorageSweep<'a> {
         }
         let names = Names::From { byte: before.next, most: pace.objects_at_a_time };
         let compared = compare(log, blobs, &names, signed(pace.unfinished_after), now).await?;
-        let (losses, findings, next) =
-            (compared.losses, compared.findings, compared.next.unwrap_or_default());
+        let (losses, discrepancies, next) =
+            (compared.losses, compared.discrepancies, compared.next.unwrap_or_default());
         let turn = self
-            .conclude(&position, &losses, findings, said, |record| {
+            .conclude(&position, &losses, discrepancies, said, |record| {
                 record.compared = Compared { next, ended_at: Some(now) };
             })
             .await?;
@@ -128,7 +129,7 @@ impl<'a> StorageSweep<'a> {
     }
 
     /// Reads as many objects as are due, or the first of them.
-    async fn hash_on(&self, said: &mut Said) -> Result<Turn, StorageLookError> {
+    async fn hash_on(&self, said: &mut AlreadyNamed) -> Result<Turn, StorageLookError> {
         let Sweep { log, blobs, pace, .. } = self.sweep;
         let (now, position) = (log.server_time().await?, log.position().await?);
         let mut record = Record::read(blobs, &position).await?;
@@ -166,15 +167,15 @@ impl<'a> StorageSweep<'a> {
     }
 
     /// Removes what was left unfinished, save among the contents: that is seen when those are listed.
-    async fn clear_up(&self, said: &mut Said) -> Result<Turn, StorageLookError> {
+    async fn clear_up(&self, said: &mut AlreadyNamed) -> Result<Turn, StorageLookError> {
         let places = [UnfinishedIn::Incoming, UnfinishedIn::Records];
         let after = signed(self.sweep.pace.unfinished_after);
         let now = self.sweep.log.server_time().await?;
-        let findings = unfinished(&self.sweep.blobs, &places, after, now).await?;
-        metrics::gauge!("hilum_sweep_unfinished_uploads").set(findings.len() as f64);
-        said.forget_others(&findings);
-        for finding in &findings {
-            self.sweep.act_on(finding, said).await;
+        let discrepancies = unfinished(&self.sweep.blobs, &places, after, now).await?;
+        metrics::gauge!("hilum_sweep_unfinished_uploads").set(discrepancies.len() as f64);
+        said.forget_others(&discrepancies);
+        for discrepancy in &discrepancies {
+            self.sweep.act_on(discrepancy, said).await;
         }
         Ok(Turn::Done)
     }
@@ -184,24 +185,24 @@ impl<'a> StorageSweep<'a> {
         &self,
         position: &StreamPosition,
         losses: &Losses,
-        mut findings: Vec<Finding>,
-        said: &mut Said,
+        mut discrepancies: Vec<Discrepancy>,
+        said: &mut AlreadyNamed,
         note: impl FnOnce(&mut Record),
     ) -> Result<Turn, StorageLookError> {
         let Sweep { log, blobs, .. } = self.sweep;
         let _alone = self.noting.lock().await;
         let mut record = Record::read(blobs, position).await?;
-        match losses.findings(log, &mut record, log.server_time().await?).await? {
-            Ok(lost) => findings.extend(lost),
-            Err(finding) => {
-                self.sweep.act_on(&finding, said).await;
-                return Ok(Turn::Stuck(finding.reason));
+        match losses.discrepancies(log, &mut record, log.server_time().await?).await? {
+            Ok(lost) => discrepancies.extend(lost),
+            Err(discrepancy) => {
+                self.sweep.act_on(&discrepancy, said).await;
+                return Ok(Turn::Stuck(discrepancy.reason));
             }
         }
-        said.forget_others(&findings);
+        said.forget_others(&discrepancies);
         let mut is_done = true;
-        for finding in &findings {
-            is_done &= self.sweep.act_on(finding, said).await || finding.action != Action::Park;
+        for discrepancy in &discrepancies {
+            is_done &= self.sweep.act_on(discrepancy, said).await || discrepancy.action != Action::Park;
         }
         if !is_done {
             return Ok(Turn::Stuck(

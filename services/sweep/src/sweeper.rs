@@ -1,5 +1,5 @@
 //! One look: fold the log to its end, ask how far the queues are, and see for each candidate that nothing else is under way.
-//! Changes nothing; it has to be told what was done about a finding.
+//! Changes nothing; it has to be told what was done about a discrepancy.
 //!
 //! The order matters. A worker appends what followed before it settles its message. So the queues are asked first and
 //! the log is folded to its end after that: what then has no effect had none when it was settled.
@@ -10,7 +10,7 @@ use hilum_log::{
 };
 use jiff::Timestamp;
 
-use crate::domain::{Action, Finding, Kind, Limits, State, UNREAD, Work, decide, evolve};
+use crate::domain::{Action, Discrepancy, Kind, Limits, State, UNREAD, Work, decide, evolve};
 use crate::doubts::{Verdict, settle};
 
 /// Facts folded before anything else is looked at.
@@ -74,7 +74,7 @@ impl Sweeper {
     ///
     /// # Errors
     /// When the log is away or a newer release wrote to it.
-    pub async fn look(&mut self, now: Timestamp) -> Result<Vec<Finding>, LookError> {
+    pub async fn look(&mut self, now: Timestamp) -> Result<Vec<Discrepancy>, LookError> {
         let positions = self.log.consumer_positions().await?;
         self.read_advisories().await?;
         self.fold_to_end().await?;
@@ -82,23 +82,25 @@ impl Sweeper {
         if self.memory == Memory::OfManyLooks {
             self.fold.state_mut().note_handed_out(&positions, now);
         }
-        let mut findings = self.overdue(&positions, now).await?;
+        let mut discrepancies = self.overdue(&positions, now).await?;
         // A retry may have ended between the look at the log and the question for it.
         self.fold_to_end().await?;
-        findings.retain(|finding| match finding.work {
-            Some(work) => self.fold.state().open(work).is_some_and(|open| Some(open.seq) == finding.position),
+        discrepancies.retain(|discrepancy| match discrepancy.work {
+            Some(work) => {
+                self.fold.state().open(work).is_some_and(|open| Some(open.seq) == discrepancy.position)
+            }
             None => true,
         });
-        findings.extend(self.doubtful(now).await?);
-        findings.sort_by_key(|finding| (finding.position, finding.kind));
-        Ok(findings)
+        discrepancies.extend(self.doubtful(now).await?);
+        discrepancies.sort_by_key(|discrepancy| (discrepancy.position, discrepancy.kind));
+        Ok(discrepancies)
     }
 
-    /// Notes that a finding was acted on at `now`.
-    pub fn note_done(&mut self, finding: &Finding, now: Timestamp) {
-        match (finding.work, finding.action) {
+    /// Notes that a discrepancy was acted on at `now`.
+    pub fn note_done(&mut self, discrepancy: &Discrepancy, now: Timestamp) {
+        match (discrepancy.work, discrepancy.action) {
             (Some(work), Action::HandOutAgain) => self.fold.state_mut().note_repair(work, now),
-            // No fact tells of it, for it has no job.
+            // No fact records it, for it has no job.
             (Some(work @ Work::Unreadable(_)), Action::Park) => self.fold.state_mut().close(work),
             _ => {}
         }
@@ -124,7 +126,7 @@ impl Sweeper {
         &mut self,
         positions: &[ConsumerPosition],
         now: Timestamp,
-    ) -> Result<Vec<Finding>, LookError> {
+    ) -> Result<Vec<Discrepancy>, LookError> {
         let mut candidates = decide(self.fold.state(), positions, now, &self.limits);
         if self.memory == Memory::OfManyLooks {
             // What is only named costs no question, and there may be much of it when a service is away.
@@ -134,15 +136,15 @@ impl Sweeper {
                 candidate.work.is_none() || asked <= CANDIDATES
             });
         }
-        let mut findings = Vec::new();
+        let mut discrepancies = Vec::new();
         for candidate in candidates {
-            let finding = match (candidate.work, candidate.position) {
+            let discrepancy = match (candidate.work, candidate.position) {
                 (Some(work), Some(position)) => self.confirm(work, position, candidate, now).await?,
                 _ => Some(candidate),
             };
-            findings.extend(finding);
+            discrepancies.extend(discrepancy);
         }
-        Ok(findings)
+        Ok(discrepancies)
     }
 
     /// Looks up whether nothing else is known of overdue work.
@@ -150,9 +152,9 @@ impl Sweeper {
         &mut self,
         work: Work,
         position: u64,
-        candidate: Finding,
+        candidate: Discrepancy,
         now: Timestamp,
-    ) -> Result<Option<Finding>, LookError> {
+    ) -> Result<Option<Discrepancy>, LookError> {
         if let Some(letter) = self.log.dead_letter(&candidate.consumer, position).await? {
             if let Work::Unreadable(_) = work {
                 self.fold.state_mut().close(work);
@@ -160,7 +162,7 @@ impl Sweeper {
             }
             let reason = "its dead letter was written and its job was not told".to_owned();
             let (kind, tries) = (Kind::EntryWithoutDeadLetter, letter.tries);
-            return Ok(Some(Finding { kind, action: Action::Park, tries, reason, ..candidate }));
+            return Ok(Some(Discrepancy { kind, action: Action::Park, tries, reason, ..candidate }));
         }
         if !self.fold.state().ticket_ended(&candidate.consumer, position)
             && self.log.has_retry(&candidate.consumer, position).await?
@@ -178,21 +180,21 @@ impl Sweeper {
         Ok(Some(candidate))
     }
 
-    /// What turns out to be wrong of what was in doubt. A finding stays in doubt until it is found mended, so that it
+    /// What turns out to be wrong of what was in doubt. A discrepancy stays in doubt until it is found mended, so that it
     /// is found again if nothing was done.
-    async fn doubtful(&mut self, now: Timestamp) -> Result<Vec<Finding>, LookError> {
+    async fn doubtful(&mut self, now: Timestamp) -> Result<Vec<Discrepancy>, LookError> {
         let doubts = self.fold.state_mut().take_doubts(match self.memory {
             Memory::OfManyLooks => CANDIDATES,
             Memory::OfOneLook => usize::MAX,
         });
-        let mut findings = Vec::new();
+        let mut discrepancies = Vec::new();
         for (index, doubt) in doubts.iter().enumerate() {
             match Box::pin(settle(&self.log, doubt, now)).await {
                 Ok(Verdict::Right) => {}
                 Ok(Verdict::NotYetKnown) => self.fold.state_mut().doubt_again(doubt.clone()),
-                Ok(Verdict::Wrong(finding)) => {
+                Ok(Verdict::Wrong(discrepancy)) => {
                     self.fold.state_mut().doubt_again(doubt.clone());
-                    findings.push(finding);
+                    discrepancies.push(discrepancy);
                 }
                 Err(error) => {
                     let rest = doubts[index..].iter().cloned();
@@ -201,7 +203,7 @@ impl Sweeper {
                 }
             }
         }
-        Ok(findings)
+        Ok(discrepancies)
     }
 }
 

@@ -21,4 +21,4 @@ pub use port::{
     LogServer, OtherLog, Publish, PublishFailure, Published, Recorded, SEAL_RECORD, Seal, SealError,
     ServerClock, SiteQueue, StreamPosition, Trace, Trouble, UnavailableError, WallClock, unseen_lane,
 };
-pub use work::{Delivery, Failure, Handed, Handle, Need, Reply, Unmet, WorkConfig, WorkError, Worker, work};
+pub use work::{Failure, Handle, Handout, Need, Reply, Unmet, WorkConfig, WorkError, WorkItem, Worker, work};

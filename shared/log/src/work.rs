@@ -20,9 +20,9 @@ mod turns;
 mod waits;
 
 pub use config::{WorkConfig, WorkError};
-pub use handle::{Delivery, Failure, Handle};
+pub use handle::{Failure, Handle, WorkItem};
 pub use need::{Need, Unmet};
-pub use settler::Handed;
+pub use settler::Handout;
 pub use single::{Reply, Worker};
 pub use take::work;
 pub(crate) use ticket::Ticket;

@@ -7,7 +7,7 @@ use hilum_deliver::{MakeError, Object, Outlet, SendError, Shipment, Target};
 use hilum_events::{
     Event, InferenceCompleted, InferenceRequested, Matter, ReportIssued, Sha256Digest, StudyId, samples,
 };
-use hilum_log::{Delivery, Failure, Handle, Log};
+use hilum_log::{Failure, Handle, Log, WorkItem};
 use hilum_reports::Report;
 use jiff::SignedDuration;
 
@@ -78,8 +78,8 @@ impl std::fmt::Display for NotNowError {
 impl std::error::Error for NotNowError {}
 
 impl Handle for Reader {
-    async fn handle(&self, delivery: &Delivery) -> Result<(), Failure> {
-        let cause = &delivery.envelope;
+    async fn handle(&self, item: &WorkItem) -> Result<(), Failure> {
+        let cause = &item.envelope;
         let Event::InferenceRequested(request) = &cause.event else { panic!("it takes requests only") };
         if !hilum_infer::is_wanted(&self.log, request).await? {
             return Ok(());
@@ -136,7 +136,7 @@ impl Reader {
 pub(crate) struct Way {
     /// The world.
     pub(crate) shared: Shared,
-    /// Whose.
+    /// The name of the target.
     pub(crate) target: String,
     /// What it is like.
     pub(crate) temper: Temper,

@@ -13,13 +13,13 @@ use hilum_dedupe::Dedupe;
 use hilum_deliver::{TargetWorker, Triage};
 use hilum_events::{BlobRef, ReaderIdentity, Sha256Digest};
 use hilum_log::{
-    AppendError, Follower, Handed, Handle, Log, Recorded, Reply, TicketSubject, WorkConfig, Worker,
+    AppendError, Follower, Handle, Handout, Log, Recorded, Reply, TicketSubject, WorkConfig, Worker,
     declared_consumer,
 };
 use hilum_models::ModelIdentity;
 use hilum_report::Studies;
 use hilum_sites::Sites;
-use hilum_sweep::{Action, Finding, Limits, Memory as SweepMemory, Sweeper};
+use hilum_sweep::{Action, Discrepancy, Limits, Memory as SweepMemory, Sweeper};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::memory::{Delivered, StreamName, lane_name};
@@ -117,7 +117,7 @@ impl<T> Task<T> {
     }
 }
 
-type Settle = Arc<dyn Fn(String, Handed, u64) -> BoxFuture<'static, Reply> + Send + Sync>;
+type Settle = Arc<dyn Fn(String, Handout, u64) -> BoxFuture<'static, Reply> + Send + Sync>;
 
 /// A worker: what it has in hand.
 pub(crate) struct Works {
@@ -161,12 +161,12 @@ pub(crate) struct Reports {
 pub(crate) struct Sweeps {
     log: Log,
     sweeper: Option<Sweeper>,
-    look: Option<Task<(Sweeper, Option<Vec<Finding>>)>>,
+    look: Option<Task<(Sweeper, Option<Vec<Discrepancy>>)>>,
     /// When it looks again.
     pub(crate) next_at: Timestamp,
     every: SignedDuration,
     /// What it found last, when it came to an end.
-    pub(crate) found: Option<Vec<Finding>>,
+    pub(crate) found: Option<Vec<Discrepancy>>,
     /// How often it has looked to the end.
     pub(crate) looks: u32,
 }
@@ -363,8 +363,8 @@ impl Works {
         drop(world);
         let declared = declared(&consumer, &message.subject);
         let handed = match message.fact() {
-            Some(fact) => Handed::Fact(fact.clone()),
-            None => Handed::Ticket(message.payload.clone()),
+            Some(fact) => Handout::Fact(fact.clone()),
+            None => Handout::Ticket(message.payload.clone()),
         };
         let task = Task::new((self.settle)(declared, handed, deliveries));
         self.in_hand.push(InHand { consumer, seq: message.seq, task, reply: None, ended: self.ended });
@@ -624,19 +624,19 @@ impl Sweeps {
 }
 
 /// Looks and does what is found, as the real loop does; `None` when the log was away.
-async fn sweep(mut sweeper: Sweeper, log: Log, shared: Shared) -> (Sweeper, Option<Vec<Finding>>) {
+async fn sweep(mut sweeper: Sweeper, log: Log, shared: Shared) -> (Sweeper, Option<Vec<Discrepancy>>) {
     let now = shared.lock().now;
-    let Ok(findings) = sweeper.look(now).await else { return (sweeper, None) };
-    for finding in &findings {
-        shared.lock().note(|| format!("  sweep: {finding:?}"));
-        if finding.action != Action::Name {
-            if hilum_sweep::act_on_log(&log, finding).await.is_err() {
+    let Ok(discrepancies) = sweeper.look(now).await else { return (sweeper, None) };
+    for discrepancy in &discrepancies {
+        shared.lock().note(|| format!("  sweep: {discrepancy:?}"));
+        if discrepancy.action != Action::Name {
+            if hilum_sweep::act_on_log(&log, discrepancy).await.is_err() {
                 return (sweeper, None);
             }
-            sweeper.note_done(finding, now);
+            sweeper.note_done(discrepancy, now);
         }
     }
-    (sweeper, Some(findings))
+    (sweeper, Some(discrepancies))
 }
 
 /// The consumer as declared, of a lane or of the ticket that brings a message again.

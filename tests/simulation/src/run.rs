@@ -9,7 +9,7 @@ use hilum_events::{
     all_flags_filter, all_reports_filter, delivery_resolutions_filter, in_lane,
 };
 use hilum_log::{ConsumerDefinition, Log, definitions, due_tickets_filter};
-use hilum_sweep::{Action, Finding, Kind};
+use hilum_sweep::{Action, Discrepancy, Kind};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::judge::{Evidence, Violation, judge};
@@ -365,7 +365,7 @@ impl Run {
     fn has_ended(&self, last_looks: u32) -> bool {
         let sweep = self.sweep();
         let found = sweep.and_then(|sweep| sweep.found.as_ref());
-        let is_done = |finding: &Finding| finding.action == Action::Name;
+        let is_done = |discrepancy: &Discrepancy| discrepancy.action == Action::Name;
         last_looks > 1
             && found.is_some_and(|found| found.iter().all(is_done))
             && self.is_at_rest(&self.shared.lock())
@@ -556,11 +556,13 @@ impl Run {
             }
             let named = self.sweep().and_then(|sweep| sweep.found.clone()).unwrap_or_default();
             // What a ticket names is gone with what the older copy lacks: to be said, and no more can be done.
-            let is_gone =
-                |finding: &Finding| self.has_gone_back && finding.kind == Kind::AdvisoryWithoutDeadLetter;
-            for finding in named.into_iter().filter(|finding| !is_gone(finding)) {
-                violations
-                    .push(restless(format!("after {last_looks} looks the sweep still finds: {finding:?}")));
+            let is_gone = |discrepancy: &Discrepancy| {
+                self.has_gone_back && discrepancy.kind == Kind::AdvisoryWithoutDeadLetter
+            };
+            for discrepancy in named.into_iter().filter(|discrepancy| !is_gone(discrepancy)) {
+                violations.push(restless(format!(
+                    "after {last_looks} looks the sweep still finds: {discrepancy:?}"
+                )));
             }
         }
         let mut world = self.shared.lock();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hilum_events::{Event, InferenceFailed};
-use hilum_log::{Delivery, Failure, Handle, Log, WorkConfig, work};
+use hilum_log::{Failure, Handle, Log, WorkConfig, WorkItem, work};
 use hilum_tests::{LIMIT, Stack, StackOptions, program};
 use jiff::Timestamp;
 use nix::sys::signal::Signal;
@@ -21,8 +21,8 @@ const IMAGE: &str = "mhh_90070cbc_gray_q40.jpg";
 struct FirstRelease(Log);
 
 impl Handle for FirstRelease {
-    async fn handle(&self, delivery: &Delivery) -> Result<(), Failure> {
-        let Event::InferenceRequested(request) = &delivery.envelope.event else { panic!("filtered") };
+    async fn handle(&self, item: &WorkItem) -> Result<(), Failure> {
+        let Event::InferenceRequested(request) = &item.envelope.event else { panic!("filtered") };
         let failed = Event::InferenceFailed(InferenceFailed {
             reading_id: request.reading_id,
             job_id: request.job_id,
@@ -31,7 +31,7 @@ impl Handle for FirstRelease {
             reason: "this kind of JPEG can't be decoded".to_owned(),
             reader: None,
         });
-        self.0.append(&delivery.envelope.next(Timestamp::now(), failed)).await?;
+        self.0.append(&item.envelope.next(Timestamp::now(), failed)).await?;
         Ok(())
     }
 }

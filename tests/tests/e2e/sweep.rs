@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use hilum_log::{Delivery, Failure, Handle, WorkConfig, work};
+use hilum_log::{Failure, Handle, WorkConfig, WorkItem, work};
 use hilum_servers::wait_until;
 use hilum_tests::{LIMIT, Stack, StackOptions, Upload, program};
 use nix::sys::signal::Signal;
@@ -23,7 +23,7 @@ const AFTER_S: &str = "3";
 struct Swallow(AtomicUsize);
 
 impl Handle for Swallow {
-    async fn handle(&self, _: &Delivery) -> Result<(), Failure> {
+    async fn handle(&self, _: &WorkItem) -> Result<(), Failure> {
         self.0.fetch_add(1, Ordering::SeqCst);
         Ok(())
     }

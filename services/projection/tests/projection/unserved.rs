@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hilum_events::samples::{image_stored, inference_requested, job_id};
-use hilum_log::{Delivery, Failure, Handle, Need, WorkConfig, work};
+use hilum_log::{Failure, Handle, Need, WorkConfig, WorkItem, work};
 use hilum_servers::wait_until;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +15,7 @@ use crate::harness::{DEADLINE, World};
 struct Lacks;
 
 impl Handle for Lacks {
-    async fn handle(&self, _: &Delivery) -> Result<(), Failure> {
+    async fn handle(&self, _: &WorkItem) -> Result<(), Failure> {
         Err(Failure::Elsewhere { need: Need::new("model chest version 2", "chest@2") })
     }
 }

@@ -1,12 +1,13 @@
 //! Documents of small stories.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use hilum_events::{Envelope, Event, Fact, ReportCause, samples};
-use hilum_reports::DoubtCode;
+use hilum_events::{Envelope, Event, Fact, JobId, ReportCause, samples};
 use hilum_reports::samples::{
     NOT_SHOWN, facts_of_one_of_each as one_of_each, facts_of_revised as revised, made_preview,
 };
+use hilum_reports::{DoubtCode, ImageStatus, Summary, UNTRAINED_NOTICE};
 use hilum_sites::Sites;
 
 use super::*;

@@ -51,7 +51,7 @@ pub(crate) struct Brief {
     pub(crate) limit_at: Option<Timestamp>,
     /// The report before this one.
     pub(crate) previous_revision: Option<u32>,
-    /// Position of the fact that tells of it.
+    /// Position of the fact that records it.
     pub(crate) previous_report_seq: Option<u64>,
     /// What was expected of the study.
     pub(crate) expected: Expected,
@@ -98,7 +98,7 @@ pub(crate) struct BriefImage {
 pub(crate) struct Expected {
     /// How many images its sender announced, and how many of these came.
     pub(crate) images: Option<Awaited>,
-    /// The most images that a report tells of, if more came.
+    /// The most images that a report shows, if more came.
     pub(crate) most: Option<u32>,
     /// Position of the manifest that says so, if one does.
     pub(crate) manifest_seq: Option<u64>,

@@ -10,13 +10,13 @@ use super::reading::{Outcome, Standing};
 use super::rules::SiteRules;
 use super::{Mark, State};
 
-/// A study as the log tells it.
+/// A study as it follows from the log.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Study {
     pub(super) site: Site,
     /// In the order they came.
     pub(super) images: Vec<Image>,
-    /// The first image that came when the study had as many as a report tells of.
+    /// The first image that came when the study had as many as a report shows.
     beyond_seq: Option<u64>,
     /// When the first image came.
     first_at: Timestamp,
@@ -146,7 +146,7 @@ impl Study {
         image_seq <= seq && self.taken_out_at(image_seq, seq).is_none()
     }
 
-    /// Notes that an image came that no report tells of; `true` for the first.
+    /// Notes that an image came that no report will show; `true` for the first.
     pub(super) fn note_beyond(&mut self, seq: u64) -> bool {
         self.beyond_seq.replace(self.beyond_seq.unwrap_or(seq)).is_none()
     }
@@ -166,7 +166,7 @@ impl Study {
         self.images.iter().any(|image| self.is_in_at(image.seq, u64::MAX))
     }
 
-    /// Whether its last report tells of an image that was taken out since: nobody shall read that for longer than it must be.
+    /// Whether its last report shows an image that was taken out since: nobody is to read that for longer than necessary.
     pub(super) fn tells_too_much(&self) -> bool {
         let Some(Issued { covered_seq, .. }) = self.issued else { return false };
         self.taken_out.iter().any(|(came, taken_out)| *came <= covered_seq && *taken_out > covered_seq)

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use hilum_streams::{Advisory, ConsumerPosition};
 use jiff::{SignedDuration, Timestamp};
 
-use super::finding::{Action, Finding, Kind, SWEEP, a_try};
+use super::discrepancy::{Action, Discrepancy, Kind, SWEEP, a_try};
 use super::studies::Unreported;
 use super::{Limits, Open, State, Work};
 
@@ -22,29 +22,29 @@ pub(crate) fn decide(
     positions: &[ConsumerPosition],
     now: Timestamp,
     limits: &Limits,
-) -> Vec<Finding> {
+) -> Vec<Discrepancy> {
     let positions = Positions::of(positions);
     let overdue = state.open.iter().filter_map(|(work, open)| {
         let consumer = open.consumer.to_owned();
         if let Some(advisory) = state.advisories.get(&(consumer, open.seq)) {
             return Some(never_answered(*work, open, advisory));
         }
-        let waited = waited(open, positions.how_far(open), now, limits)?;
+        let waited = waited(open, positions.state_of(open), now, limits)?;
         Some(without_effect(*work, open, waited, now))
     });
     let unreported =
         state.studies.unreported().filter_map(|study| without_report(state, &study, now, limits));
-    let mut findings: Vec<Finding> = overdue.chain(unreported).collect();
-    findings.sort_by_key(|finding| (finding.position, finding.kind));
-    findings
+    let mut discrepancies: Vec<Discrepancy> = overdue.chain(unreported).collect();
+    discrepancies.sort_by_key(|discrepancy| (discrepancy.position, discrepancy.kind));
+    discrepancies
 }
 
 /// How far the consumers are.
 pub(super) struct Positions<'a>(HashMap<(&'a str, Option<u16>), &'a ConsumerPosition>);
 
-/// Where a message is, as far as its consumer tells.
+/// Where a message is, as far as its consumer's position shows.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Far {
+pub(super) enum QueueState {
     /// In the queue.
     Waiting,
     /// Handed out, and perhaps in hand.
@@ -59,22 +59,22 @@ impl<'a> Positions<'a> {
         Self(positions.iter().map(by_name).collect())
     }
 
-    pub(super) fn how_far(&self, open: &Open) -> Far {
+    pub(super) fn state_of(&self, open: &Open) -> QueueState {
         match self.0.get(&(open.consumer, open.lane)) {
-            Some(position) if open.seq > position.delivered_seq => Far::Waiting,
-            Some(position) if open.seq > position.ack_floor_seq => Far::InHand,
-            _ => Far::Settled,
+            Some(position) if open.seq > position.delivered_seq => QueueState::Waiting,
+            Some(position) if open.seq > position.ack_floor_seq => QueueState::InHand,
+            _ => QueueState::Settled,
         }
     }
 }
 
 /// For how long a message is overdue, if it is.
-fn waited(open: &Open, far: Far, now: Timestamp, limits: &Limits) -> Option<SignedDuration> {
-    if far == Far::Waiting {
+fn waited(open: &Open, far: QueueState, now: Timestamp, limits: &Limits) -> Option<SignedDuration> {
+    if far == QueueState::Waiting {
         // However long that is.
         return None;
     }
-    let in_hand = far == Far::InHand;
+    let in_hand = far == QueueState::InHand;
     let (since, limit) = match open.moved_at {
         Some(moved_at) => (moved_at, limits.after),
         None if in_hand => (open.handed_out_at.unwrap_or(open.stored_at), limits.after * PATIENCE),
@@ -84,7 +84,7 @@ fn waited(open: &Open, far: Far, now: Timestamp, limits: &Limits) -> Option<Sign
     (waited > limit).then_some(waited)
 }
 
-fn without_effect(work: Work, open: &Open, waited: SignedDuration, now: Timestamp) -> Finding {
+fn without_effect(work: Work, open: &Open, waited: SignedDuration, now: Timestamp) -> Discrepancy {
     let consumer = open.consumer;
     let repairs = open.repaired_at.len();
     let what = match open.missing {
@@ -95,21 +95,21 @@ fn without_effect(work: Work, open: &Open, waited: SignedDuration, now: Timestam
     };
     if repairs < REPAIRS {
         let reason = format!("{consumer} was handed it, and for {} s {what}", waited.as_secs());
-        return Finding { action: Action::HandOutAgain, ..of(work, open, open.missing, reason) };
+        return Discrepancy { action: Action::HandOutAgain, ..of(work, open, open.missing, reason) };
     }
     let reason = format!("{consumer} was handed it again {repairs} times, and {what}");
     let again = |at: &Timestamp| a_try(*at, 1, "handed out again by the sweep, without effect");
     let tries = open.repaired_at.iter().map(again).chain([a_try(now, 1, &reason)]).collect();
-    Finding { action: Action::Park, tries, ..of(work, open, open.missing, reason) }
+    Discrepancy { action: Action::Park, tries, ..of(work, open, open.missing, reason) }
 }
 
-fn never_answered(work: Work, open: &Open, advisory: &Advisory) -> Finding {
-    let told = Finding::never_answered(advisory);
-    Finding { action: told.action, tries: told.tries, ..of(work, open, told.kind, told.reason) }
+fn never_answered(work: Work, open: &Open, advisory: &Advisory) -> Discrepancy {
+    let told = Discrepancy::never_answered(advisory);
+    Discrepancy { action: told.action, tries: told.tries, ..of(work, open, told.kind, told.reason) }
 }
 
-fn of(work: Work, open: &Open, kind: Kind, reason: String) -> Finding {
-    Finding {
+fn of(work: Work, open: &Open, kind: Kind, reason: String) -> Discrepancy {
+    Discrepancy {
         position: Some(open.seq),
         job_id: open.job_id,
         reading_id: match work {
@@ -118,12 +118,17 @@ fn of(work: Work, open: &Open, kind: Kind, reason: String) -> Finding {
         },
         consumer: open.consumer.to_owned(),
         work: Some(work),
-        ..Finding::named(kind, reason)
+        ..Discrepancy::named(kind, reason)
     }
 }
 
 /// The report service folds the same facts, so there is nothing to hand out: somebody has to look at it.
-fn without_report(state: &State, study: &Unreported<'_>, now: Timestamp, limits: &Limits) -> Option<Finding> {
+fn without_report(
+    state: &State,
+    study: &Unreported<'_>,
+    now: Timestamp,
+    limits: &Limits,
+) -> Option<Discrepancy> {
     let waited = now.duration_since(study.stirred_at);
     let is_open = |work: Work| state.open.contains_key(&work);
     let waits = |job: super::studies::Job| {
@@ -137,6 +142,6 @@ fn without_report(state: &State, study: &Unreported<'_>, now: Timestamp, limits:
         study.study_id,
         waited.as_secs()
     );
-    let finding = Finding::named(Kind::StudyWithoutReport, reason);
-    Some(Finding { position: Some(study.seq), consumer: SWEEP.to_owned(), ..finding })
+    let discrepancy = Discrepancy::named(Kind::StudyWithoutReport, reason);
+    Some(Discrepancy { position: Some(study.seq), consumer: SWEEP.to_owned(), ..discrepancy })
 }

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use hilum_streams::{Advisory, ConsumerPosition, target_of};
 use jiff::Timestamp;
 
-use super::decide::{Far, Positions};
+use super::decide::{Positions, QueueState};
 use super::{Doubt, State, Work};
 
 impl State {
@@ -20,7 +20,7 @@ impl State {
         self.doubts.push(doubt);
     }
 
-    /// Notes what the server said of a message that it will not hand out any more. No open work tells whether a
+    /// Notes what the server said of a message that it will not hand out any more. No open work shows whether a
     /// delivery has ended, so that is to be looked up.
     pub(crate) fn note_advisory(&mut self, advisory: Advisory) {
         if target_of(&advisory.consumer).is_some() {
@@ -42,7 +42,7 @@ impl State {
     pub(crate) fn note_handed_out(&mut self, positions: &[ConsumerPosition], now: Timestamp) {
         let positions = Positions::of(positions);
         for open in self.open.values_mut().filter(|open| open.handed_out_at.is_none()) {
-            if positions.how_far(open) != Far::Waiting {
+            if positions.state_of(open) != QueueState::Waiting {
                 open.handed_out_at = Some(now);
             }
         }

@@ -1,6 +1,7 @@
 //! Given facts and how far the consumers are, at a time, then this is found.
 
-use hilum_events::{Envelope, Event, Resolution, samples};
+use hilum_events::{Envelope, Event, Resolution, in_lane, samples};
+use hilum_log::{PositionedState, Recorded};
 use hilum_streams::{AdvisoryKind, ConsumerPosition};
 
 use super::*;
@@ -45,8 +46,8 @@ fn positions((delivered_seq, ack_floor_seq): (u64, u64)) -> Vec<ConsumerPosition
 }
 
 fn found(state: &State, queues: (u64, u64), second: i64) -> Vec<(Kind, u64, Action)> {
-    let findings = decide(state, &positions(queues), samples::at(second), &LIMITS);
-    findings.into_iter().map(|f| (f.kind, f.position.expect("a message"), f.action)).collect()
+    let discrepancies = decide(state, &positions(queues), samples::at(second), &LIMITS);
+    discrepancies.into_iter().map(|f| (f.kind, f.position.expect("a message"), f.action)).collect()
 }
 
 /// Given `facts` and consumers at (delivered, ack floor), when it is `second`, then this is found.
@@ -166,15 +167,15 @@ fn an_image_that_was_taken_out_of_its_study_needs_no_report() {
 fn a_reading_without_outcome_is_handed_to_the_consumer_of_its_priority() {
     let facts = [samples::image_stored(1, "a", 0), samples::inference_requested(1, "a", 1)];
     check(&facts, SETTLED, 302, &[(Kind::ReadingWithoutOutcome, 2, Action::HandOutAgain)]);
-    let finding = &decide(&state_of(&facts), &positions(SETTLED), samples::at(302), &LIMITS)[0];
-    assert_eq!(finding.consumer, "infer-routine");
-    assert_eq!(finding.job_id, Some(samples::job_id(1)));
-    assert_eq!(finding.reading_id, Some(samples::reading_id("a")));
+    let discrepancy = &decide(&state_of(&facts), &positions(SETTLED), samples::at(302), &LIMITS)[0];
+    assert_eq!(discrepancy.consumer, "infer-routine");
+    assert_eq!(discrepancy.job_id, Some(samples::job_id(1)));
+    assert_eq!(discrepancy.reading_id, Some(samples::reading_id("a")));
     let mut stat = facts.clone();
     let Event::InferenceRequested(request) = &mut stat[1].event else { panic!() };
     request.priority = Priority::Stat;
-    let finding = &decide(&state_of(&stat), &positions(SETTLED), samples::at(302), &LIMITS)[0];
-    assert_eq!(finding.consumer, "infer-stat");
+    let discrepancy = &decide(&state_of(&stat), &positions(SETTLED), samples::at(302), &LIMITS)[0];
+    assert_eq!(discrepancy.consumer, "infer-stat");
 }
 
 #[test]
@@ -187,10 +188,10 @@ fn a_reading_waits_in_its_lane_and_is_lost_when_there_is_none() {
     for position in &mut positions {
         position.lane = position.lane.map(|lane| lane + 1);
     }
-    let findings = decide(&state, &positions, later, &LIMITS);
-    let found: Vec<_> = findings.iter().map(|f| (f.kind, f.position, f.action)).collect();
+    let discrepancies = decide(&state, &positions, later, &LIMITS);
+    let found: Vec<_> = discrepancies.iter().map(|f| (f.kind, f.position, f.action)).collect();
     assert_eq!(found, [(Kind::ReadingWithoutOutcome, Some(2), Action::HandOutAgain)]);
-    assert_eq!(findings[0].consumer, "infer-routine", "the retries of all lanes have one consumer");
+    assert_eq!(discrepancies[0].consumer, "infer-routine", "the retries of all lanes have one consumer");
 }
 
 #[test]
@@ -233,8 +234,8 @@ fn a_redrive_that_nothing_followed_is_handed_out_again() {
         samples::dead_letter_resolved(1, "a", Resolution::Redrive, 3),
     ];
     check(&facts, SETTLED, 304, &[(Kind::RedriveWithoutEffect, 4, Action::HandOutAgain)]);
-    let finding = &decide(&state_of(&facts), &positions(SETTLED), samples::at(304), &LIMITS)[0];
-    assert_eq!(finding.consumer, "dedupe");
+    let discrepancy = &decide(&state_of(&facts), &positions(SETTLED), samples::at(304), &LIMITS)[0];
+    assert_eq!(discrepancy.consumer, "dedupe");
     let ends = [
         attempt(2, samples::inference_requested(1, "a", 4)),
         given_up(samples::job_dead_lettered(1, "a", 4), 4),
@@ -336,10 +337,10 @@ fn a_repair_without_effect_is_made_three_times_and_then_the_message_is_parked() 
         assert_eq!(found(&state, SETTLED, second + 300), [], "it has its time");
     }
     assert_eq!(found(&state, SETTLED, 1204), [(Kind::ImageWithoutClaim, 1, Action::Park)]);
-    let finding = &decide(&state, &positions(SETTLED), samples::at(1204), &LIMITS)[0];
-    let times: Vec<_> = finding.tries.iter().map(|tried| tried.at).collect();
+    let discrepancy = &decide(&state, &positions(SETTLED), samples::at(1204), &LIMITS)[0];
+    let times: Vec<_> = discrepancy.tries.iter().map(|tried| tried.at).collect();
     assert_eq!(times, [301, 602, 903, 1204].map(samples::at));
-    assert_eq!(finding.tries[3].errors, std::slice::from_ref(&finding.reason));
+    assert_eq!(discrepancy.tries[3].errors, std::slice::from_ref(&discrepancy.reason));
     fold(&mut state, &[samples::inference_requested(1, "a", 1205)]);
     assert_eq!(state.open.get(&work), None, "the repairs are forgotten with it");
 }
@@ -357,9 +358,9 @@ fn a_message_that_no_worker_answered_is_parked_with_that_story() {
     let mut state = state_of(&[samples::image_stored(1, "a", 0)]);
     state.note_advisory(advisory(AdvisoryKind::MaxDeliveries, DEDUPE, 1));
     assert_eq!(found(&state, (1, 0), 21), [(Kind::AdvisoryWithoutDeadLetter, 1, Action::Park)]);
-    let finding = &decide(&state, &[], samples::at(21), &LIMITS)[0];
-    assert_eq!(finding.reason, "10 workers of dedupe took it and none answered");
-    assert_eq!((finding.tries[0].at, finding.tries[0].deliveries), (samples::at(20), 10));
+    let discrepancy = &decide(&state, &[], samples::at(21), &LIMITS)[0];
+    assert_eq!(discrepancy.reason, "10 workers of dedupe took it and none answered");
+    assert_eq!((discrepancy.tries[0].at, discrepancy.tries[0].deliveries), (samples::at(20), 10));
 }
 
 #[test]
@@ -389,11 +390,11 @@ fn an_advisory_on_a_delivery_is_in_doubt_until_it_was_looked_up() {
 
 #[test]
 fn a_delivery_that_no_worker_answered_is_parked_under_its_consumer_with_that_story() {
-    let finding = Finding::never_answered(&advisory(AdvisoryKind::MaxDeliveries, "deliver-pacs", 7));
-    assert_eq!((finding.kind, finding.action), (Kind::AdvisoryWithoutDeadLetter, Action::Park));
-    assert_eq!((finding.consumer.as_str(), finding.position), ("deliver-pacs", Some(7)));
-    assert_eq!(finding.reason, "10 workers of deliver-pacs took it and none answered");
-    assert_eq!(finding.tries[0].errors, std::slice::from_ref(&finding.reason));
+    let discrepancy = Discrepancy::never_answered(&advisory(AdvisoryKind::MaxDeliveries, "deliver-pacs", 7));
+    assert_eq!((discrepancy.kind, discrepancy.action), (Kind::AdvisoryWithoutDeadLetter, Action::Park));
+    assert_eq!((discrepancy.consumer.as_str(), discrepancy.position), ("deliver-pacs", Some(7)));
+    assert_eq!(discrepancy.reason, "10 workers of deliver-pacs took it and none answered");
+    assert_eq!(discrepancy.tries[0].errors, std::slice::from_ref(&discrepancy.reason));
 }
 
 #[test]
@@ -494,10 +495,19 @@ fn what_has_ended_costs_nothing() {
 #[test]
 fn a_fact_that_comes_twice_changes_nothing() {
     let facts = samples::one_of_each();
-    let mut state = state_of(&facts);
-    let once = state.clone();
-    for (seq, envelope) in (1..).zip(&facts) {
-        fold_at(&mut state, seq, envelope);
+    let mut folded = PositionedState::<State>::default();
+    let mut once = None;
+    for _ in 0..2 {
+        for (seq, envelope) in (1..).zip(&facts) {
+            let subject = match &envelope.event {
+                Event::InferenceRequested(_) => in_lane(&envelope.subject(), LANE),
+                _ => envelope.subject(),
+            };
+            let message = Recorded::at(seq, &subject, envelope.occurred_at, envelope.encode().into());
+            folded.take(&message).unwrap();
+        }
+        once.get_or_insert_with(|| folded.state.clone());
     }
-    assert_eq!(state, once);
+    assert_eq!(Some(&folded.state), once.as_ref());
+    assert_eq!(folded.state, state_of(&facts), "and the lane comes from where it stands");
 }

@@ -9,7 +9,8 @@ use hilum_events::Sha256Digest;
 use hilum_log::{Log, Recorded};
 use tokio::time::Instant;
 
-use super::losses::{Loss, Losses, named};
+use super::loss::{Loss, named};
+use super::losses::Losses;
 
 /// Facts taken at a time.
 const BATCH: usize = 64;

@@ -10,12 +10,11 @@ use hilum_log::{Log, Recorded};
 use jiff::{SignedDuration, Timestamp};
 
 use super::StorageLookError;
-use super::losses::{Loss, Losses, Named, are_most, named};
-use super::unfinished::unfinished;
-use crate::domain::{Finding, Kind};
+use super::loss::{Loss, Named, named};
+use super::losses::{Losses, are_most};
+use super::unfinished::{GROWN_UP, unfinished};
+use crate::domain::{Discrepancy, Kind};
 
-/// Younger objects may belong to an upload under way.
-pub(super) const GROWN_UP: SignedDuration = SignedDuration::from_hours(1);
 /// Objects without event that are named one by one.
 const NAMED: usize = 100;
 /// Facts taken at a time.
@@ -43,7 +42,7 @@ pub(crate) struct Compared {
     /// What the log names and the storage does not have.
     pub(crate) losses: Losses,
     /// What is to be said, save of those.
-    pub(crate) findings: Vec<Finding>,
+    pub(crate) discrepancies: Vec<Discrepancy>,
 }
 
 /// An object as it is listed.
@@ -87,12 +86,12 @@ pub(crate) async fn compare(
             census.take(&recorded, &mut list, listed_after_seq);
         }
     }
-    let mut findings = without_event(&list.stored, now);
+    let mut discrepancies = without_event(&list.stored, now);
     let places: Vec<_> = list.prefixes.iter().filter(|it| it.len() == 2).collect();
     let places: Vec<_> = places.iter().map(|digits| UnfinishedIn::Contents(digits)).collect();
-    findings.extend(unfinished(blobs, &places, unfinished_after, now).await?);
+    discrepancies.extend(unfinished(blobs, &places, unfinished_after, now).await?);
     let losses = Losses { losses: census.lost(blobs).await?, objects: census.named };
-    Ok(Compared { next: list.next, losses, findings })
+    Ok(Compared { next: list.next, losses, discrepancies })
 }
 
 /// The objects that were listed.
@@ -167,7 +166,7 @@ impl Census {
         if are_most(self.suspects.len(), self.named) {
             return Ok(self.suspects.iter().map(missing).collect());
         }
-        // One dead letter tells of an object, also one that was written by the service that missed it first.
+        // One dead letter names an object, also one that was written by the service that missed it first.
         let was_told = |one: &&Named| one.job_id.is_some_and(|job_id| self.given_up.contains(&job_id));
         let mut told: HashSet<_> = self.suspects.iter().filter(was_told).map(|one| one.blob.sha256).collect();
         let mut losses = Vec::new();
@@ -188,7 +187,7 @@ impl Census {
 /// Names the objects that no event names: left by uploads that were refused or broke off after the object was stored.
 /// Nothing was promised of them. They are never deleted here: keys follow from the content, so an upload of the same
 /// content may be on its way this moment, between its object, which it finds in place, and its event.
-fn without_event(stored: &HashMap<Sha256Digest, Stored>, now: Timestamp) -> Vec<Finding> {
+fn without_event(stored: &HashMap<Sha256Digest, Stored>, now: Timestamp) -> Vec<Discrepancy> {
     let is_left = |object: &Stored| !object.named && now.duration_since(object.modified_at) > GROWN_UP;
     let mut left: Vec<_> = stored.iter().filter(|(_, object)| is_left(object)).collect();
     left.sort_by_key(|(sha256, object)| (object.modified_at, **sha256));
@@ -196,12 +195,12 @@ fn without_event(stored: &HashMap<Sha256Digest, Stored>, now: Timestamp) -> Vec<
         let Stored { size_bytes, modified_at, .. } = object;
         let reason =
             format!("object {sha256} of {size_bytes} bytes, written at {modified_at}, is named by no event");
-        Finding::named(Kind::ObjectWithoutEvent, reason)
+        Discrepancy::named(Kind::ObjectWithoutEvent, reason)
     };
-    let mut findings: Vec<Finding> = left.iter().take(NAMED).map(named).collect();
+    let mut discrepancies: Vec<Discrepancy> = left.iter().take(NAMED).map(named).collect();
     if left.len() > NAMED {
         let reason = format!("{} more objects are named by no event", left.len() - NAMED);
-        findings.push(Finding::named(Kind::ObjectWithoutEvent, reason));
+        discrepancies.push(Discrepancy::named(Kind::ObjectWithoutEvent, reason));
     }
-    findings
+    discrepancies
 }

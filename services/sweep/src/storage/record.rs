@@ -7,7 +7,7 @@ use hilum_log::StreamPosition;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::losses::{Loss, Part};
+use super::loss::{Loss, Part};
 
 /// Its name.
 const NAME: &str = "sweep-storage.json";
@@ -100,7 +100,7 @@ impl Record {
         }
     }
 
-    /// What somebody has to look at, though no job is told of it; `None` when there is nothing.
+    /// What somebody has to look at although no job has a dead letter for it; `None` when there is nothing.
     pub(crate) fn note(&self) -> Option<String> {
         let words = self.counts().into_iter().skip(1).filter(|(_, count)| *count > 0).map(|(what, count)| {
             let plural = if count == 1 { "" } else { "s" };

@@ -3,9 +3,10 @@
 use hilum_blobs::{BlobStore, GetError, Unfinished, UnfinishedIn};
 use jiff::{SignedDuration, Timestamp};
 
-use super::names::GROWN_UP;
-use crate::domain::{Action, Finding, Kind};
+use crate::domain::{Action, Discrepancy, Kind};
 
+/// Younger objects may belong to an upload under way.
+pub(super) const GROWN_UP: SignedDuration = SignedDuration::from_hours(1);
 /// Those that are named one by one.
 const NAMED: usize = 100;
 
@@ -15,32 +16,32 @@ pub(crate) async fn unfinished(
     places: &[UnfinishedIn<'_>],
     after: SignedDuration,
     now: Timestamp,
-) -> Result<Vec<Finding>, GetError> {
-    let (mut findings, mut named) = (Vec::new(), 0);
+) -> Result<Vec<Discrepancy>, GetError> {
+    let (mut discrepancies, mut named) = (Vec::new(), 0);
     for place in places {
         for one in blobs.unfinished(*place).await? {
             let age = now.duration_since(one.modified_at);
             if age > after {
-                findings.push(removed(one));
+                discrepancies.push(removed(one));
             } else if age > GROWN_UP {
                 named += 1;
                 if named <= NAMED {
                     let reason = format!("{}; it is removed when it is old enough", what(&one));
-                    findings.push(Finding::named(Kind::UnfinishedUpload, reason));
+                    discrepancies.push(Discrepancy::named(Kind::UnfinishedUpload, reason));
                 }
             }
         }
     }
     if named > NAMED {
         let reason = format!("{} more uploads were not finished", named - NAMED);
-        findings.push(Finding::named(Kind::UnfinishedUpload, reason));
+        discrepancies.push(Discrepancy::named(Kind::UnfinishedUpload, reason));
     }
-    Ok(findings)
+    Ok(discrepancies)
 }
 
-fn removed(one: Unfinished) -> Finding {
-    let finding = Finding::named(Kind::UnfinishedUpload, what(&one));
-    Finding { action: Action::Remove, unfinished: Some(Box::new(one)), ..finding }
+fn removed(one: Unfinished) -> Discrepancy {
+    let discrepancy = Discrepancy::named(Kind::UnfinishedUpload, what(&one));
+    Discrepancy { action: Action::Remove, unfinished: Some(Box::new(one)), ..discrepancy }
 }
 
 fn what(one: &Unfinished) -> String {

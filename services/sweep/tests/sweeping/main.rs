@@ -13,7 +13,7 @@ use async_nats::jetstream;
 use hilum_blobs::{BlobStore, StoreConfig};
 use hilum_events::{BlobRef, Envelope, Event, JobDeadLettered, Resolution, samples};
 use hilum_log::{
-    Delivery, FLOORS_RECORD, Failure, Floors, Handle, Log, Need, Seal, Try, WorkConfig, apply,
+    FLOORS_RECORD, Failure, Floors, Handle, Log, Need, Seal, Try, WorkConfig, WorkItem, apply,
     apply_definitions, definitions, work,
 };
 use hilum_runtime::Health;
@@ -64,7 +64,7 @@ async fn site() -> Site {
 struct Idle;
 
 impl Handle for Idle {
-    async fn handle(&self, _: &Delivery) -> Result<(), Failure> {
+    async fn handle(&self, _: &WorkItem) -> Result<(), Failure> {
         Ok(())
     }
 }
@@ -73,10 +73,10 @@ impl Handle for Idle {
 struct Links(Log);
 
 impl Handle for Links {
-    async fn handle(&self, delivery: &Delivery) -> Result<(), Failure> {
-        let Event::ImageStored(_) = &delivery.envelope.event else { return Ok(()) };
+    async fn handle(&self, item: &WorkItem) -> Result<(), Failure> {
+        let Event::ImageStored(_) = &item.envelope.event else { return Ok(()) };
         let link = samples::duplicate_linked(1, 2, "a", 0);
-        self.0.append(&delivery.envelope.next(Timestamp::now(), link.event)).await?;
+        self.0.append(&item.envelope.next(Timestamp::now(), link.event)).await?;
         Ok(())
     }
 }
@@ -130,8 +130,10 @@ impl Site {
         let before = (self.last_seq().await, self.messages().await);
         let swept = self.sweep(Mode { dry_run: true, ..mode }).await;
         assert!(swept.iter().all(|one| !one.done));
-        let found: Vec<_> =
-            swept.iter().map(|one| (one.finding.kind, one.finding.position, one.finding.action)).collect();
+        let found: Vec<_> = swept
+            .iter()
+            .map(|one| (one.discrepancy.kind, one.discrepancy.position, one.discrepancy.action))
+            .collect();
         assert_eq!(found, then, "{swept:#?}");
         assert_eq!((self.last_seq().await, self.messages().await), before, "a dry run changed something");
     }
@@ -203,7 +205,7 @@ async fn work_is_overdue_by_the_clock_of_the_log_and_not_by_that_of_the_machine_
     {
         let mut found = Vec::new();
         let pace = Pace { after, ..pace() };
-        once(&log, &site.blobs, &pace, &DRY, |one| found.push(one.finding.position)).await.unwrap();
+        once(&log, &site.blobs, &pace, &DRY, |one| found.push(one.discrepancy.position)).await.unwrap();
         assert_eq!(found, expected, "{after:?}");
     }
 }
@@ -250,7 +252,7 @@ async fn a_reading_whose_worker_settled_it_without_an_outcome_is_handed_out_agai
 struct Lacks;
 
 impl Handle for Lacks {
-    async fn handle(&self, _: &Delivery) -> Result<(), Failure> {
+    async fn handle(&self, _: &WorkItem) -> Result<(), Failure> {
         Err(Failure::Elsewhere { need: Need::new("model chest version 2", "chest@2") })
     }
 }

@@ -102,7 +102,7 @@ async fn an_old_object_that_no_event_names_is_named_and_stays() {
     let deep = deep();
     site.finds(deep.clone(), &[(Kind::ObjectWithoutEvent, None, Action::Name)]).await;
     let swept = site.sweep(thorough()).await;
-    assert!(swept[0].finding.reason.contains(&left.sha256.to_string()));
+    assert!(swept[0].discrepancy.reason.contains(&left.sha256.to_string()));
     assert!(swept[0].is_settled(), "nothing was promised of it");
     assert!(site.path(&left).exists() && site.path(&young).exists());
 }
@@ -116,7 +116,7 @@ async fn the_wrong_storage_does_not_fail_every_job() {
     std::fs::remove_dir_all(site.folder.path().join("objects/sha256")).unwrap();
     let swept = site.sweep(thorough()).await;
     assert_eq!(swept.len(), 1);
-    assert!(!swept[0].is_settled() && swept[0].finding.reason.contains("HILUM_STORE_URL"));
+    assert!(!swept[0].is_settled() && swept[0].discrepancy.reason.contains("HILUM_STORE_URL"));
     assert!(site.log.last("evt.job-dead-lettered.>").await.unwrap().is_none());
 }
 
@@ -164,7 +164,7 @@ async fn a_change_that_keeps_the_length_is_found_in_images_pictures_and_document
     let swept = site.sweep(thorough()).await;
     for one in &swept {
         assert!(
-            one.finding.reason.contains("is damaged") && one.finding.reason.contains("restore"),
+            one.discrepancy.reason.contains("is damaged") && one.discrepancy.reason.contains("restore"),
             "{one:?}"
         );
     }
@@ -305,7 +305,9 @@ async fn names_are_compared_in_bounded_memory_and_the_next_look_goes_on_with_the
     let few = Pace { objects_at_a_time: 5, deep_every: Duration::from_millis(10), ..pace() };
     let mut found = Vec::new();
     let mode = deep();
-    once(&site.log, &site.blobs, &few, &mode, |one| found.push(one.finding.reason.clone())).await.unwrap();
+    once(&site.log, &site.blobs, &few, &mode, |one| found.push(one.discrepancy.reason.clone()))
+        .await
+        .unwrap();
     assert_eq!(found.len(), 40, "{found:#?}");
     assert!(left.iter().all(|blob| found.iter().any(|reason| reason.contains(&blob.sha256.to_string()))));
 
@@ -353,7 +355,7 @@ async fn uploads_that_were_not_finished_are_named_and_removed_after_a_day_never_
     let under_way = names(0).map(|name| site.leave(&name, 0));
     let count = |swept: &[Swept], action| {
         let is_meant =
-            |one: &&Swept| (one.finding.kind, one.finding.action) == (Kind::UnfinishedUpload, action);
+            |one: &&Swept| (one.discrepancy.kind, one.discrepancy.action) == (Kind::UnfinishedUpload, action);
         swept.iter().filter(is_meant).count()
     };
     let swept = site.sweep(deep()).await;

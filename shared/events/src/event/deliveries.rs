@@ -1,4 +1,4 @@
-//! What becomes of what a target is to be given.
+//! Deliveries: what a target took, what failed, and what an operator decided about that.
 
 use serde::{Deserialize, Serialize};
 
@@ -82,7 +82,7 @@ pub struct DeliveryResolved {
     pub attempt: u32,
     /// The decision.
     pub resolution: Resolution,
-    /// Who decided.
+    /// The operator who decided.
     pub by: String,
     /// Why.
     pub why: String,

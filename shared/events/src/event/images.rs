@@ -85,13 +85,13 @@ pub struct ImageTakenOut {
     pub job_id: JobId,
     /// The study that it is no longer of.
     pub study_id: StudyId,
-    /// Who decided it.
+    /// The operator who decided it.
     pub by: String,
     /// Why.
     pub why: String,
 }
 
-/// A job was the first with its content and model: the content shall be read.
+/// A job was the first with its content and model: the content is to be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InferenceRequested {
     /// The reading to make.
@@ -160,7 +160,7 @@ pub struct InferenceCompleted {
     pub preview: Option<BlobRef>,
 }
 
-/// A reading can't be made of this image, and who said so would say it again.
+/// A reading can't be made of this image: the reader that said so would say it again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InferenceFailed {
     /// The reading.
@@ -220,7 +220,7 @@ pub struct DeadLetterResolved {
     pub stream_seq: u64,
     /// The decision.
     pub resolution: Resolution,
-    /// Who decided.
+    /// The operator who decided.
     pub by: String,
     /// Why.
     pub why: String,

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::ids::{JobId, ReadingId, Site, StudyId};
 
 /// Somebody accepted that the log has lost the facts at these positions, which none of its servers can read any more:
-/// who reads the whole log goes on behind them. It belongs to no site, and stands at [`LogLossAccepted::site`].
+/// whoever reads the whole log goes on behind them. It belongs to no site, and stands at [`LogLossAccepted::site`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct LogLossAccepted {
@@ -14,7 +14,7 @@ pub struct LogLossAccepted {
     pub first_seq: u64,
     /// The last one: all between them are lost too.
     pub last_seq: u64,
-    /// Who accepted it.
+    /// The operator who accepted it.
     pub by: String,
     /// Why.
     pub why: String,

@@ -45,7 +45,7 @@ pub fn apply_definitions(log: &Log, replicas: usize) -> BoxFuture<'_, Result<Vec
 /// missing in a log that has facts begins where it stood, and is not made when that is not known.
 ///
 /// # Errors
-/// As there; when a consumer is missing and `floors` are not known.
+/// As [`apply_definitions`]; [`ApplyError::UnknownFloor`] when a consumer is missing and `floors` is `None`.
 pub fn apply_definitions_knowing<'a>(
     log: &'a Log,
     replicas: usize,
@@ -70,7 +70,7 @@ pub fn apply<'a>(
 /// As [`apply`], for a caller that knows the floors of consumers, or that says it does not, see [`apply_definitions_knowing`].
 ///
 /// # Errors
-/// As there.
+/// As [`apply_definitions_knowing`].
 pub fn apply_knowing<'a>(
     log: &'a Log,
     definitions: &'a [StreamDefinition],

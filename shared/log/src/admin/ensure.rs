@@ -33,7 +33,7 @@ impl Log {
     ) -> BoxFuture<'a, Result<Ensured, UnavailableError>> {
         Box::pin(async move {
             let retries = definition.of_retries();
-            // The retries first: who finds the consumer finds both.
+            // The retries first: whoever finds the consumer finds both.
             let ensured = match self.ensure(RETRIES, &retries, Some(DeliverPolicy::All)).await {
                 Ok(_) => {
                     let behind = |floor| DeliverPolicy::ByStartSequence { start_sequence: floor + 1 };

@@ -32,9 +32,9 @@ pub struct FloorsError(#[from] serde_json::Error);
 /// A consumer that was lost and made anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MadeAnew {
-    /// As it is called on the server.
+    /// Its name on the server: of a lane, not the declared one.
     pub consumer: String,
-    /// Where it stood, as far as is known.
+    /// The position behind which it begins: where it stood, as far as is known.
     pub floor: u64,
     /// Where the log ended.
     pub last_seq: u64,

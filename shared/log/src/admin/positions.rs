@@ -14,7 +14,7 @@ use crate::port::{Log, UnavailableError, asked};
 
 /// A declared consumer or one of its lanes, as the server has it.
 pub(crate) struct FoundConsumer {
-    /// As declared.
+    /// Its name as declared in `streams/`.
     pub(crate) consumer: String,
     pub(crate) lane: Option<u16>,
     pub(crate) info: consumer::Info,

@@ -16,8 +16,8 @@ const TAKE_OVER: &str = "take over the shares of sites";
 
 /// Has the declared consumer hand out what its shares have not settled, then removes them. At no time there is a consumer
 /// more than before. Cut off at any point, it is done again with the same outcome: shares are removed when the declared
-/// consumer stands before all that they have not settled. What one of them settled behind that comes again, and who handles
-/// it sees that it was done.
+/// consumer stands before all that they have not settled. What one of them settled behind that comes again, and its handler
+/// sees that it was done.
 pub(super) async fn take_over<I>(
     log: &Log,
     stream: &Stream<I>,

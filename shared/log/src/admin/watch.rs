@@ -19,7 +19,7 @@ const ASK_AGAIN: Duration = Duration::from_millis(500);
 const BATCH: usize = 512;
 
 impl Log {
-    /// What waits or is in hand of each site that has some, at the consumers with lanes; nothing where nobody runs
+    /// How many messages of each site wait or are in hand at the consumers with lanes. Empty in a process that does not run
     /// [`Log::watch_waiting`].
     pub fn waiting_by_site(&self) -> Vec<SiteQueue> {
         self.waiting.by_site()
@@ -69,7 +69,7 @@ impl Log {
                     Err(other) => return other,
                 },
                 _ = looks.tick(), if waits => {
-                    // What is not known to be settled counts on.
+                    // What is not known to be settled goes on counting.
                     if let Ok(found) = Box::pin(self.consumers_of(EVENTS)).await {
                         self.note_progress(&found);
                     }

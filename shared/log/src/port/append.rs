@@ -26,7 +26,7 @@ use super::trouble::sentence;
 
 const EXPECTED_LAST_SUBJECT_FILTER: &str = "Nats-Expected-Last-Subject-Sequence-Subject";
 
-/// What readiness calls it.
+/// The name under which readiness reports a refused append.
 const APPEND: &str = "append to the event log";
 
 /// The fact stands in the log.

@@ -40,7 +40,7 @@ struct State {
     /// What is measured counts from here.
     origin: Instant,
     measured: Mutex<Option<Measured>>,
-    /// Ends the asking with the last clone.
+    /// Stops the questions to the server when the last clone is dropped.
     _asking: DropGuard,
     asked: CancellationToken,
 }
@@ -86,7 +86,7 @@ impl Default for ServerClock {
 }
 
 impl ServerClock {
-    /// Of a server that was not asked yet, beside the clock of this machine.
+    /// The clock of a server that was not asked yet, on a machine whose clock is `wall`.
     pub fn beside(wall: WallClock) -> Self {
         let asked = CancellationToken::new();
         let (origin, measured) = (Instant::now(), Mutex::default());

@@ -10,7 +10,7 @@ pub struct ConnectError {
     pub(crate) source: async_nats::ConnectError,
 }
 
-/// The server did not answer, or not as it should. Whether trying again may help, its [`Trouble`] tells.
+/// The server did not answer, or not as it should. Its [`Trouble`] says whether trying again may help.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {operation}")]
 pub struct UnavailableError {

@@ -1,6 +1,6 @@
 //! Following the log in order, from a position that the follower keeps itself. Nothing is acknowledged
 //! and nothing is lost: after any failure it goes on behind the last message it gave out, if that still stands there: on
-//! each new connection it may be another log that answers. Who follows the whole log is given one position after the
+//! each new connection it may be another log that answers. A follower of the whole log is given one position after the
 //! other: where one is missing it waits, and the hole is named (see `loss`).
 
 use std::time::Duration;
@@ -95,14 +95,14 @@ impl Log {
 }
 
 impl Follower {
-    /// Says what stands at the position behind which it begins: the log is compared with that, too.
+    /// Gives what stands at the position behind which it begins: the log is compared with that, too.
     #[must_use]
     pub fn behind(self, event_id: Option<EventId>) -> Self {
         Self { after: event_id, ..self }
     }
 
     /// Waits for the next message, also for the log of which it gave out the last one. Cancel safe.
-    #[allow(clippy::should_implement_trait, reason = "it ends never, and is awaited")]
+    #[allow(clippy::should_implement_trait, reason = "it never ends, and is awaited")]
     pub fn next(&mut self) -> BoxFuture<'_, Recorded> {
         Box::pin(async move {
             loop {

@@ -22,7 +22,7 @@ pub(crate) type SealRead = Result<Option<Bytes>, Box<dyn Error + Send + Sync>>;
 /// Fetches the seal's record from where it is kept.
 pub(crate) type ReadSeal = Arc<dyn Fn() -> BoxFuture<'static, SealRead> + Send + Sync>;
 
-/// What was known at some moment.
+/// The position and the newest fact that were known at some moment.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Before {
     pub(crate) position: Option<StreamPosition>,
@@ -39,7 +39,7 @@ struct Knowledge {
     connection: u64,
     /// Where a reader of the whole log stands, because it can't go on.
     hole: Option<Gap>,
-    /// So many missing positions are known to be accepted losses.
+    /// How many of the missing positions are known to be accepted losses.
     explained: u64,
 }
 

@@ -1,4 +1,4 @@
-//! What waits in each lane, and whose it is: enough to choose the lane of one more request. Pure: knows no server and no
+//! What waits in each lane, and of which site: enough to choose the lane of one more request. Pure: knows no server and no
 //! clock. Holds what waits and is in hand, no more: what was settled is forgotten, and with it sites that have nothing left.
 
 use std::cmp::Reverse;
@@ -8,7 +8,7 @@ use hilum_events::Site;
 
 use hilum_streams::{Lanes, laned};
 
-/// So many of a site wait in the common lanes at most: the images of a usual study.
+/// At most so many messages of one site wait in the common lanes: the images of a usual study.
 const FEW: u64 = 4;
 
 /// The lines of all consumers with lanes, by consumer.
@@ -137,7 +137,7 @@ impl Line {
         self.floor = self.floor.max(ack_floor_seq);
         let mut handed_out = self.entries.partition_point(|(seq, _)| *seq <= delivered_seq) as u64;
         while let Some((seq, site)) = self.entries.front() {
-            // Of those that were handed out the newest are taken to be the ones in hand.
+            // The newest of those that were handed out are taken to be the ones in hand.
             if *seq > self.floor && handed_out <= in_hand {
                 return;
             }

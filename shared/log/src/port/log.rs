@@ -25,7 +25,7 @@ use super::waiting::Waiting;
 /// second under load.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What readiness knows it by.
+/// The name under which readiness reports a missing permission.
 const FORBIDDEN: &str = "do what it has no permission for";
 
 /// The log. Cheap to clone.
@@ -183,7 +183,7 @@ impl Log {
     }
 }
 
-/// What this connection is not allowed to do is answered by an event, and by nothing where it was asked.
+/// The server answers what this connection is not allowed to do by an event only: whoever asked gets no answer.
 fn note_event(standing: &Standing, event: &async_nats::Event) {
     match event {
         async_nats::Event::ServerError(async_nats::ServerError::Other(text))

@@ -1,5 +1,5 @@
 //! Facts that are missing in the log. The event stream lets go of nothing, so its positions follow one another; a gap is
-//! damage on a disk, or a limit that somebody set. Who reads the whole log stops there, until a person has accepted the loss.
+//! damage on a disk, or a limit that somebody set. Whoever reads the whole log stops there, until a person has accepted the loss.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

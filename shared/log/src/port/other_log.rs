@@ -10,17 +10,17 @@ pub enum OtherLog {
         "the event stream was made at {found}, but one made at {known} was in use here; restore that one"
     )]
     Epoch {
-        /// Of the stream.
+        /// When the stream was made.
         found: String,
-        /// Of the stream that is known.
+        /// When the stream was made that was known.
         known: String,
     },
     /// The stream lost its end.
     #[error("the event stream ends at {found}, but it went to {known} before; restore it from a copy")]
     Shorter {
-        /// Of the stream.
+        /// Its last position.
         found: u64,
-        /// Where it is known to go.
+        /// The last position that is known.
         known: u64,
     },
     /// The stream lost its head.
@@ -29,15 +29,15 @@ pub enum OtherLog {
          copy, or accept the loss with `hilum log accept-loss`"
     )]
     Headless {
-        /// Of the stream.
+        /// Its first position.
         found: u64,
-        /// Where it is known to begin.
+        /// The first position that is known.
         known: u64,
     },
     /// Another fact stands where a known one stood.
     #[error("position {seq} of the event stream holds another event than before; restore it from a copy")]
     Event {
-        /// Where.
+        /// Its position.
         seq: u64,
     },
 }

@@ -14,7 +14,7 @@ use super::trouble::sentence;
 
 const FULL: &str = "the event log is full; raise the limits of stream EVENTS";
 
-/// What is left free for facts of which nothing is said before.
+/// Left free for facts whose length is not known before, bytes.
 const ROOM_BYTES: u64 = 1 << 16;
 
 impl Log {
@@ -71,8 +71,8 @@ impl Log {
         Ok(stream)
     }
 
-    /// Whether the log takes facts, as far as its limits say, for who is about to do what can't be undone and must be
-    /// told.
+    /// Whether the log takes facts, as far as its limits say, for those who are about to do what can't be undone and must
+    /// be recorded.
     ///
     /// # Errors
     /// [`AppendError::Full`] when it is full, [`AppendError::Unavailable`] when it does not answer.

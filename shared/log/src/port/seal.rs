@@ -28,7 +28,7 @@ pub const SEAL_RECORD: &str = "log-seal.json";
 
 /// Pause between two tries to read the seal.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
-/// How long one try may take: who asks for readiness waits for it.
+/// How long one try may take: a request for readiness waits for it.
 const READ_SEAL_WITHIN: Duration = Duration::from_secs(3);
 
 /// How far which log is known to go, kept outside of it.

@@ -103,7 +103,7 @@ pub enum PublishFailure {
 pub struct AwayError;
 
 impl Publish {
-    /// As NATS would answer.
+    /// Publishes it, with the answer or error that NATS would give.
     pub(crate) async fn to(self, server: &dyn LogServer) -> Result<PublishAck, PublishError> {
         let published = server.publish(self).await.map_err(|failure| match failure {
             PublishFailure::WrongLast => PublishError::new(PublishErrorKind::WrongLastSequence),

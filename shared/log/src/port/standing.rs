@@ -7,12 +7,11 @@ use std::time::{Duration, Instant};
 use super::error::UnavailableError;
 use super::trouble::{Trouble, sentence};
 
-/// What the server does not do for this process now, for readiness. Forgotten when it does it again, or was not asked for a
-/// while.
+/// The refusals that stand. One is forgotten when the server does it again, or was not asked for a while.
 #[derive(Debug, Default)]
 pub(crate) struct Standing(Mutex<BTreeMap<&'static str, (Instant, String)>>);
 
-/// Who is refused asks again sooner.
+/// Whatever is refused is asked again sooner than this.
 const STANDS_FOR: Duration = Duration::from_secs(60);
 
 impl Standing {
@@ -40,7 +39,7 @@ impl Standing {
     }
 
     /// # Errors
-    /// What stands, as a sentence.
+    /// The refusals that stand, as a sentence.
     pub(crate) fn check(&self) -> Result<(), String> {
         let mut standing = self.lock();
         standing.retain(|_, (at, _)| at.elapsed() < STANDS_FOR);

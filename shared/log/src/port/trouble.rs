@@ -1,5 +1,5 @@
 //! What kind of trouble an error of the server is, by its code: the one place that sorts them. What is permanent is never
-//! taken for "away": who waited for it to pass would wait for ever.
+//! taken for "away": whoever waited for it to pass would wait for ever.
 
 use std::error::Error;
 
@@ -78,7 +78,7 @@ fn sort(code: ErrorCode) -> Trouble {
         | ErrorCode::CONSUMER_CREATE
         | ErrorCode::CONSUMER_STORE_FAILED
         | ErrorCode::NO_MESSAGE_FOUND => Trouble::Away,
-        // What the server has no code for is its own trouble.
+        // An error without a code is a fault of the server, not of the request.
         ErrorCode(0) => Trouble::Away,
         _ => Trouble::Refused,
     }

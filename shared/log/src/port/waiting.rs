@@ -8,7 +8,7 @@ use hilum_streams::consumer_of;
 
 use super::ledger::{Ledger, Progress, unseen};
 
-/// What a process knows of who waits.
+/// What a process knows of the sites that wait.
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
     ledger: Mutex<Ledger>,
@@ -16,12 +16,12 @@ pub(crate) struct Waiting {
     is_kept: AtomicBool,
 }
 
-/// What waits of one site.
+/// The queue of one site.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SiteQueue {
     /// The consumer that hands it out, as declared.
     pub consumer: &'static str,
-    /// Whose it is.
+    /// The site that sent it.
     pub site: Site,
     /// Messages that wait or are in hand.
     pub messages: u64,
@@ -68,7 +68,7 @@ impl Waiting {
         self.ledger().advance(consumer, lane, progress);
     }
 
-    /// Somebody counts from now on.
+    /// From now on the counts are kept up to date.
     pub(crate) fn keep(&self) {
         self.is_kept.store(true, Ordering::Relaxed);
     }
@@ -78,7 +78,7 @@ impl Waiting {
         *self.ledger() = Ledger::default();
     }
 
-    /// Nobody counts any more.
+    /// From now on the counts are not kept, and nothing counts as waiting.
     pub(crate) fn end(&self) {
         self.is_kept.store(false, Ordering::Relaxed);
         self.forget();

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use super::handle::{AnyHandle, Delivery, Failure};
+use super::handle::{AnyHandle, Failure, WorkItem};
 use super::settler::{InHand, Settler};
 use super::waits::LOOK_AGAIN;
 use crate::port::AppendError;
@@ -26,18 +26,17 @@ impl Settler {
             let error = UnansweredError { workers: in_hand.deliveries - 1 };
             return Err(Failure::Park(error.into()));
         }
-        let delivery =
-            Delivery { recorded: in_hand.recorded.clone(), envelope, deliveries: in_hand.deliveries };
-        self.handle_while_away(handler, &delivery).await
+        let item = WorkItem { recorded: in_hand.recorded.clone(), envelope, deliveries: in_hand.deliveries };
+        self.handle_while_away(handler, &item).await
     }
 
     /// A try that fails while something it needs is away says nothing about the message: it is kept in hand and
     /// tried again when that is back. No further messages are taken meanwhile, for the hands are full.
-    async fn handle_while_away(&self, handler: &dyn AnyHandle, delivery: &Delivery) -> Result<(), Failure> {
+    async fn handle_while_away(&self, handler: &dyn AnyHandle, item: &WorkItem) -> Result<(), Failure> {
         let mut looks = 1;
         loop {
             let limit = self.config.handle_limit;
-            let done = self.log.within(limit, handler.handle(delivery)).await;
+            let done = self.log.within(limit, handler.handle(item)).await;
             let error = match done {
                 Some(Err(Failure::Retry(error))) => error,
                 Some(done) => return done,

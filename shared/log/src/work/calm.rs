@@ -75,7 +75,7 @@ impl Gate {
     pub(super) async fn pass(&self) -> Counted {
         loop {
             self.is(true).await;
-            // Counted first: who closes the gate after this look sees the count.
+            // Counted first: whoever closes the gate after this look sees the count.
             let counted = self.count();
             if *self.is_open.borrow() {
                 return counted;

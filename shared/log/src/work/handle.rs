@@ -1,4 +1,4 @@
-//! What a service sees of handed-out work: a delivery to handle, and the ways in which that can fail.
+//! What a service sees of handed-out work: an item to handle, and the ways in which that can fail.
 
 use std::error::Error;
 use std::future::Future;
@@ -17,7 +17,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(120);
 /// What a service does with a message. Must be idempotent: a message can come more than once.
 pub trait Handle: Send + Sync + 'static {
     /// Does the work; `Ok` settles the message.
-    fn handle(&self, delivery: &Delivery) -> impl Future<Output = Result<(), Failure>> + Send;
+    fn handle(&self, item: &WorkItem) -> impl Future<Output = Result<(), Failure>> + Send;
 
     /// Whether what the work needs, besides the log, is there; else what is away, as a sentence. Asked when a try
     /// failed: while something is away the message waits in hand and no try is counted.
@@ -39,7 +39,7 @@ pub trait Handle: Send + Sync + 'static {
 /// A handler of any type, so that the loop around it is compiled once, here, and not in each service.
 pub(crate) trait AnyHandle: Send + Sync + 'static {
     /// See [`Handle::handle`].
-    fn handle<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Result<(), Failure>>;
+    fn handle<'a>(&'a self, item: &'a WorkItem) -> BoxFuture<'a, Result<(), Failure>>;
     /// See [`Handle::needs`].
     fn needs(&self) -> BoxFuture<'_, Result<(), String>>;
     /// See [`Handle::has`].
@@ -49,8 +49,8 @@ pub(crate) trait AnyHandle: Send + Sync + 'static {
 }
 
 impl<H: Handle> AnyHandle for H {
-    fn handle<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Result<(), Failure>> {
-        Handle::handle(self, delivery).boxed()
+    fn handle<'a>(&'a self, item: &'a WorkItem) -> BoxFuture<'a, Result<(), Failure>> {
+        Handle::handle(self, item).boxed()
     }
 
     fn needs(&self) -> BoxFuture<'_, Result<(), String>> {
@@ -68,12 +68,12 @@ impl<H: Handle> AnyHandle for H {
 
 /// A fact that was handed out as work.
 #[derive(Debug)]
-pub struct Delivery {
+pub struct WorkItem {
     /// The fact with its place.
     pub recorded: Recorded,
     /// The fact.
     pub envelope: Envelope,
-    /// 1 for the first delivery.
+    /// How often it was handed out: 1 for the first time. More when a worker took it and never answered.
     pub deliveries: u64,
 }
 

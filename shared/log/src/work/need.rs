@@ -60,7 +60,7 @@ impl Need {
         tickets_for_need_filter(&self.key, consumer)
     }
 
-    /// Of the same form as those of other tickets, so that whoever looks for a retry of a message finds it.
+    /// The subject has the form of those of other tickets, so that whoever looks for a retry of a message finds it.
     fn subject(&self, ticket: &Ticket) -> String {
         ticket.subject().for_need(&self.key)
     }

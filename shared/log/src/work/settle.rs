@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 use super::choice::Kind;
 use super::fate::Fate;
 use super::handle::{AnyHandle, Failure};
-use super::settler::{Handed, InHand, Settler};
+use super::settler::{Handout, InHand, Settler};
 use super::source::{Taken, nak, report_progress};
 use super::ticket::Ticket;
 use super::waits::{LOOK_AGAIN, redelivery};
@@ -88,8 +88,8 @@ impl Settler {
     ) -> Result<InHand, Box<dyn Error + Send + Sync>> {
         let deliveries = u64::try_from(message.info()?.delivered).unwrap_or(1);
         let handed = match kind {
-            Kind::Fresh => Handed::Fact(of_message(message)?),
-            Kind::Retry => Handed::Ticket(message.payload.clone()),
+            Kind::Fresh => Handout::Fact(of_message(message)?),
+            Kind::Retry => Handout::Ticket(message.payload.clone()),
         };
         self.take_in_hand(handed, deliveries, consumer).await
     }
@@ -97,13 +97,13 @@ impl Settler {
     /// What was handed out, so many times, with its story.
     pub(super) async fn take_in_hand(
         &self,
-        handed: Handed,
+        handed: Handout,
         deliveries: u64,
         consumer: &str,
     ) -> Result<InHand, Box<dyn Error + Send + Sync>> {
         let (recorded, unanswered, tries) = match handed {
-            Handed::Fact(recorded) => (recorded, 0, vec![]),
-            Handed::Ticket(ticket) => {
+            Handout::Fact(recorded) => (recorded, 0, vec![]),
+            Handout::Ticket(ticket) => {
                 let ticket = Ticket::decode(&ticket)?;
                 let original = self.original(ticket.stream_seq).await?;
                 let stands_there = original.envelope().map(|envelope| envelope.event_id);

@@ -47,7 +47,7 @@ pub(super) struct InHand {
 /// A message as its server hands it out.
 #[derive(Debug, Clone)]
 #[expect(clippy::large_enum_variant, reason = "there is one for each message in hand, and it is moved once")]
-pub enum Handed {
+pub enum Handout {
     /// A fact.
     Fact(Recorded),
     /// A ticket of the stream of retries.

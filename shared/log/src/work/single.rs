@@ -7,7 +7,7 @@ use super::config::WorkConfig;
 use super::fate::Fate;
 use super::handle::Handle;
 use super::settle::StaleTicketError;
-use super::settler::{Handed, Settler};
+use super::settler::{Handout, Settler};
 use crate::port::Log;
 
 /// A worker that takes nothing by itself.
@@ -38,7 +38,7 @@ impl Worker {
         &self,
         handler: &H,
         consumer: &str,
-        handed: Handed,
+        handed: Handout,
         deliveries: u64,
     ) -> Reply {
         let Self(settler) = self;

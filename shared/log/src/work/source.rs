@@ -20,7 +20,7 @@ use super::pull::{PULL, one_by_one};
 use super::turns::{Hold, Turns};
 use crate::port::{Log, UnavailableError};
 
-/// What is on its way when a worker stops has come by then, or the server is away.
+/// When a worker stops, messages that are on their way have come by then, or the server is away.
 const ON_ITS_WAY: Duration = Duration::from_secs(2);
 
 /// Consumers that are opened at a time.
@@ -42,7 +42,7 @@ pub(super) struct Taken {
 struct Source {
     /// How urgent its consumer is among those of the service: 0 for the most urgent.
     rank: usize,
-    /// As declared.
+    /// Its name as declared.
     consumer: String,
     /// On the server.
     name: String,
@@ -59,7 +59,7 @@ struct Source {
 struct Waiting {
     message: Message,
     counted: Counted,
-    /// Whose it is, as its subject says.
+    /// The site in its subject.
     site: Option<Site>,
     seq: u64,
     reported_at: Instant,
@@ -206,8 +206,8 @@ impl Source {
         })
     }
 
-    /// What has come and was not looked at yet would else be lost with the pull, until the server takes its worker for
-    /// dead.
+    /// Keeps a message that has come and was not looked at yet. It would be lost with the pull otherwise, until the server
+    /// takes its worker for dead.
     fn keep_what_came(&mut self) {
         if self.waiting.is_some() {
             return;

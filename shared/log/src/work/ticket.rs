@@ -19,7 +19,7 @@ use crate::port::{Log, UnavailableError, asked};
 /// What waits in the stream of retries, CBOR-encoded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Ticket {
-    /// The consumer that shall try again.
+    /// The consumer that is to try again.
     pub(crate) consumer: String,
     /// Position of the message in the event stream.
     pub(crate) stream_seq: u64,
@@ -108,7 +108,7 @@ impl Log {
         Box::pin(async move {
             let tries = vec![Try::ended(Timestamp::now(), 1, vec![why.to_owned()])];
             let consumer = consumer.to_owned();
-            // Of what stands there now, whatever that is.
+            // It is for what stands there now, whatever that is.
             let event_id = None;
             self.retry_now(&Ticket { consumer, stream_seq, event_id, tries, unanswered: 0 }).await
         })

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use futures::{FutureExt as _, StreamExt as _, stream};
 use hilum_events::{Event, Site, lane_of, samples};
-use hilum_log::{Delivery, Failure, Handle, Log, WorkConfig, drift, work};
+use hilum_log::{Failure, Handle, Log, WorkConfig, WorkItem, drift, work};
 use hilum_servers::wait_until;
 use tokio_util::sync::CancellationToken;
 
@@ -46,13 +46,13 @@ impl Reader {
 }
 
 impl Handle for Reader {
-    async fn handle(&self, delivery: &Delivery) -> Result<(), Failure> {
-        let site = delivery.envelope.site.to_string();
+    async fn handle(&self, item: &WorkItem) -> Result<(), Failure> {
+        let site = item.envelope.site.to_string();
         self.begun.fetch_add(1, Ordering::SeqCst);
         if self.holds_all || self.held == Some(site.as_str()) {
             self.gate.cancelled().await;
         }
-        self.seen.lock().unwrap().push((site, delivery.recorded.seq));
+        self.seen.lock().unwrap().push((site, item.recorded.seq));
         Ok(())
     }
 }

@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hilum_events::Event;
-use hilum_log::{Delivery, Failure, Handle, Log, WorkConfig, apply, definitions, work};
+use hilum_log::{Failure, Handle, Log, WorkConfig, WorkItem, apply, definitions, work};
 use hilum_servers::{NatsOptions, NatsServer, TestFolder, wait_until};
 use tokio_util::sync::CancellationToken;
 
@@ -92,9 +92,9 @@ impl Scripted {
 
 impl Handle for Scripted {
     /// The script sees the job's number and how many calls there were before this one.
-    async fn handle(&self, delivery: &Delivery) -> Result<(), Failure> {
+    async fn handle(&self, item: &WorkItem) -> Result<(), Failure> {
         let before = self.calls.fetch_add(1, Ordering::SeqCst);
-        let Event::ImageStored(stored) = &delivery.envelope.event else { panic!("filtered") };
+        let Event::ImageStored(stored) = &item.envelope.event else { panic!("filtered") };
         (self.fail)(stored.job_id.as_uuid().as_u128(), before).map_or(Ok(()), Err)
     }
 }

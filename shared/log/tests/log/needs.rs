@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 
 use hilum_events::{Event, samples};
-use hilum_log::{Delivery, Failure, Handle, Log, Need, WorkConfig, work};
+use hilum_log::{Failure, Handle, Log, Need, WorkConfig, WorkItem, work};
 use hilum_servers::wait_until;
 use tokio_util::sync::CancellationToken;
 
@@ -34,8 +34,8 @@ impl Worker {
 }
 
 impl Handle for Worker {
-    async fn handle(&self, delivery: &Delivery) -> Result<(), Failure> {
-        let Event::ImageStored(stored) = &delivery.envelope.event else { panic!("filtered") };
+    async fn handle(&self, item: &WorkItem) -> Result<(), Failure> {
+        let Event::ImageStored(stored) = &item.envelope.event else { panic!("filtered") };
         let number = stored.job_id.as_uuid().as_u128();
         self.taken.lock().unwrap().push(number);
         let wanted = 1 + number % 2;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hilum_events::{Event, samples};
-use hilum_log::{AppendError, Delivery, Failure, Handle, Log, Trouble, apply_definitions};
+use hilum_log::{AppendError, Failure, Handle, Log, Trouble, WorkItem, apply_definitions};
 use hilum_servers::{NatsOptions, NatsServer, wait_until};
 use tokio_util::sync::CancellationToken;
 
@@ -25,8 +25,8 @@ fn too_long() -> hilum_events::Envelope {
 struct Chatty(Log);
 
 impl Handle for Chatty {
-    async fn handle(&self, delivery: &Delivery) -> Result<(), Failure> {
-        if delivery.recorded.seq == 1 {
+    async fn handle(&self, item: &WorkItem) -> Result<(), Failure> {
+        if item.recorded.seq == 1 {
             self.0.append(&too_long()).await?;
         }
         Ok(())

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use hilum_events::{Event, samples};
-use hilum_log::{AdvisoryKind, Delivery, Failure, Handle, Log, WorkConfig, apply_definitions, work};
+use hilum_log::{AdvisoryKind, Failure, Handle, Log, WorkConfig, WorkItem, apply_definitions, work};
 use hilum_servers::wait_until;
 use tokio_util::sync::CancellationToken;
 
@@ -72,7 +72,7 @@ struct Dependent {
 }
 
 impl Handle for Dependent {
-    async fn handle(&self, _: &Delivery) -> Result<(), Failure> {
+    async fn handle(&self, _: &WorkItem) -> Result<(), Failure> {
         self.tries.fetch_add(1, Ordering::SeqCst);
         self.needs().await.map_err(|away| Failure::Retry(away.into()))
     }

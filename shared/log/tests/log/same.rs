@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use hilum_events::{Envelope, samples};
 use hilum_log::{
-    AppendError, Delivery, Failure, Handle, Log, OtherLog, Seal, SealError, WorkError, apply_definitions,
+    AppendError, Failure, Handle, Log, OtherLog, Seal, SealError, WorkError, WorkItem, apply_definitions,
     work,
 };
 use hilum_servers::{NatsOptions, NatsServer, copy_folder, wait_until};
@@ -87,10 +87,10 @@ struct Slow {
 }
 
 impl Handle for Slow {
-    async fn handle(&self, delivery: &Delivery) -> Result<(), Failure> {
-        self.taken.send(delivery.recorded.seq).await.unwrap();
+    async fn handle(&self, item: &WorkItem) -> Result<(), Failure> {
+        self.taken.send(item.recorded.seq).await.unwrap();
         self.may_go_on.notified().await;
-        let content = delivery.recorded.seq.to_string();
+        let content = item.recorded.seq.to_string();
         self.log.append(&samples::inference_requested(9, &content, 1)).await?;
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use hilum_events::{Event, Priority, samples};
-use hilum_log::{Delivery, Failure, Handle, Log, WorkConfig, work};
+use hilum_log::{Failure, Handle, Log, WorkConfig, WorkItem, work};
 use hilum_servers::wait_until;
 use tokio_util::sync::CancellationToken;
 
@@ -33,9 +33,9 @@ impl Flooded {
 }
 
 impl Handle for Flooded {
-    async fn handle(&self, delivery: &Delivery) -> Result<(), Failure> {
-        let Event::InferenceRequested(request) = &delivery.envelope.event else { panic!("filtered") };
-        if self.fails_first && self.failed.lock().unwrap().insert(delivery.recorded.seq) {
+    async fn handle(&self, item: &WorkItem) -> Result<(), Failure> {
+        let Event::InferenceRequested(request) = &item.envelope.event else { panic!("filtered") };
+        if self.fails_first && self.failed.lock().unwrap().insert(item.recorded.seq) {
             return Err(Failure::Retry("no luck".into()));
         }
         if request.priority == Priority::Stat {

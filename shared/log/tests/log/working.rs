@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hilum_events::{Envelope, Event, samples};
-use hilum_log::{Delivery, Failure, Handle, Log, WorkConfig, WorkError, work};
+use hilum_log::{Failure, Handle, Log, WorkConfig, WorkError, WorkItem, work};
 use hilum_servers::wait_until;
 use tokio_util::sync::CancellationToken;
 
@@ -54,11 +54,11 @@ impl Poisoned {
 }
 
 impl Handle for Poisoned {
-    async fn handle(&self, delivery: &Delivery) -> Result<(), Failure> {
+    async fn handle(&self, item: &WorkItem) -> Result<(), Failure> {
         let beside = self.in_hand.fetch_add(1, Ordering::SeqCst);
-        let Event::ImageStored(stored) = &delivery.envelope.event else { panic!("filtered") };
+        let Event::ImageStored(stored) = &item.envelope.event else { panic!("filtered") };
         if stored.job_id == samples::job_id(1) {
-            self.alone.fetch_add(u64::from(delivery.deliveries > 1 && beside == 0), Ordering::SeqCst);
+            self.alone.fetch_add(u64::from(item.deliveries > 1 && beside == 0), Ordering::SeqCst);
             std::future::pending::<()>().await;
         }
         self.handled.fetch_add(1, Ordering::SeqCst);
@@ -112,8 +112,8 @@ struct Deadly {
 }
 
 impl Handle for Deadly {
-    async fn handle(&self, delivery: &Delivery) -> Result<(), Failure> {
-        let Event::ImageStored(stored) = &delivery.envelope.event else { panic!("filtered") };
+    async fn handle(&self, item: &WorkItem) -> Result<(), Failure> {
+        let Event::ImageStored(stored) = &item.envelope.event else { panic!("filtered") };
         if self.is_first || stored.job_id == samples::job_id(1) {
             self.in_hand.fetch_add(1, Ordering::SeqCst);
             std::future::pending::<()>().await;
@@ -139,8 +139,8 @@ struct Risky {
 }
 
 impl Handle for Risky {
-    async fn handle(&self, delivery: &Delivery) -> Result<(), Failure> {
-        assert_eq!(delivery.deliveries, 2);
+    async fn handle(&self, item: &WorkItem) -> Result<(), Failure> {
+        assert_eq!(item.deliveries, 2);
         let mut beside = 0;
         for (stream, consumer) in [("EVENTS", "dedupe"), ("RETRIES", "dedupe-retry")] {
             let stream = self.jetstream.get_stream_no_info(stream).await.unwrap();
@@ -207,7 +207,7 @@ async fn work_ends_when_going_on_would_do_harm() {
 async fn what_is_not_done_when_draining_ends_goes_to_another_worker_at_once() {
     struct Stuck;
     impl Handle for Stuck {
-        async fn handle(&self, _: &Delivery) -> Result<(), Failure> {
+        async fn handle(&self, _: &WorkItem) -> Result<(), Failure> {
             std::future::pending().await
         }
     }

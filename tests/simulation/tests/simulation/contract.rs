@@ -9,8 +9,8 @@ use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use hilum_events::{Event, Priority, claim_filter, dead_letter_filter, samples, study_images_filter};
 use hilum_log::{
-    AppendError, Appended, ConsumerDefinition, Delivery, Failure, Handed, Handle, Log, Recorded, Reply,
-    WorkConfig, Worker, apply_definitions,
+    AppendError, Appended, ConsumerDefinition, Failure, Handle, Handout, Log, Recorded, Reply, WorkConfig,
+    WorkItem, Worker, apply_definitions,
 };
 use hilum_servers::{NatsOptions, NatsServer, TestFolder, wait_until};
 use hilum_simulation::Shared;
@@ -383,7 +383,7 @@ async fn tickets(port: &dyn Port) {
 struct Failing;
 
 impl Handle for Failing {
-    async fn handle(&self, _: &Delivery) -> Result<(), Failure> {
+    async fn handle(&self, _: &WorkItem) -> Result<(), Failure> {
         Err(Failure::Retry("it fails".into()))
     }
 }
@@ -405,12 +405,12 @@ async fn retried(port: &dyn Port) {
     let log = port.log();
     let fact = log.at(1).await.unwrap().unwrap();
     let worker = Worker::new(log, &work_config());
-    let reply = worker.settle(&Failing, CONSUMER, Handed::Fact(fact), 1).await;
+    let reply = worker.settle(&Failing, CONSUMER, Handout::Fact(fact), 1).await;
     assert!(matches!(reply, Reply::Acknowledge), "{reply:?}");
     assert!(log.has_retry(CONSUMER, 1).await.unwrap());
     assert!(port.pull(RETRIES, SOON).await.is_none(), "its time has not come");
     let ticket = port.pull(RETRIES, LIMIT).await.unwrap();
-    let reply = worker.settle(&Failing, CONSUMER, Handed::Ticket(ticket.payload.clone()), 1).await;
+    let reply = worker.settle(&Failing, CONSUMER, Handout::Ticket(ticket.payload.clone()), 1).await;
     assert!(matches!(reply, Reply::Terminate), "{reply:?}");
     port.reply(&ticket, AckKind::Ack).await;
     assert!(!log.has_retry(CONSUMER, 1).await.unwrap());

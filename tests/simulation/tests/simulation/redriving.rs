@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hilum_dedupe::Dedupe;
 use hilum_events::{Event, ReaderIdentity, Resolution, Sha256Digest, Site, claim_filter, samples};
-use hilum_log::{Handed, Log, Reply, Try, WorkConfig, Worker};
+use hilum_log::{Handout, Log, Reply, Try, WorkConfig, Worker};
 use hilum_simulation::Shared;
 use jiff::Timestamp;
 
@@ -48,7 +48,7 @@ fn a_redrive_of_an_earlier_attempt_begins_the_latest_anew_if_that_was_given_up_t
             drain_limit: limit,
         };
         let dedupe = Dedupe::new(log.clone(), reader(), "densenet121-demo@1".to_owned());
-        let handed = Handed::Fact(log.at(5).await.unwrap().unwrap());
+        let handed = Handout::Fact(log.at(5).await.unwrap().unwrap());
         let reply = Worker::new(&log, &config).settle(&dedupe, "dedupe", handed, 1).await;
         assert!(matches!(reply, Reply::Acknowledge), "{reply:?}");
         let newest = log.last(&claim_filter(reading_id)).await.unwrap().unwrap();

@@ -11,7 +11,7 @@ use hilum_events::{BlobRef, Sha256Digest};
 use hilum_imaging::{DecodeError, Patient, PatientField, contradictions};
 use uuid::Uuid;
 
-use crate::issue::IssueError;
+use crate::issue_error::IssueError;
 use crate::previews::Previewer;
 
 /// Files of one report in memory at a time.
@@ -22,19 +22,19 @@ const REMEMBERED: usize = 16_384;
 const TIMED_OUT_TRIES: u64 = 3;
 
 /// What headers said, by the content of their files; `None` for a file whose header says nothing.
-pub(crate) struct Whose {
+pub(crate) struct PatientHeaders {
     salt: [u8; 16],
     known: Mutex<HashMap<Sha256Digest, Option<Arc<Patient>>>>,
 }
 
-impl Default for Whose {
+impl Default for PatientHeaders {
     fn default() -> Self {
         // Nobody needs to know it, not even the next start.
         Self { salt: Uuid::new_v4().into_bytes(), known: Mutex::default() }
     }
 }
 
-impl Whose {
+impl PatientHeaders {
     /// In what the headers of these DICOM images contradict each other. One alone contradicts nobody and is not read.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! One thing that the sweep found, and what becomes of it.
+//! A discrepancy: one thing that the sweep found not to be as it is promised, and what becomes of it.
 
 use hilum_blobs::Unfinished;
 use hilum_events::{JobId, ReadingId};
@@ -28,7 +28,7 @@ pub enum Kind {
     AdvisoryWithoutDeadLetter,
     /// A job is said to be dead-lettered and the entry is missing.
     DeadLetterWithoutEntry,
-    /// An entry was written and its job was not told.
+    /// An entry was written and the fact for its job was not.
     EntryWithoutDeadLetter,
     /// An object that no event names.
     ObjectWithoutEvent,
@@ -111,7 +111,7 @@ impl Serialize for Action {
 
 /// Something that is not as the promises say.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Finding {
+pub struct Discrepancy {
     /// What is wrong.
     pub kind: Kind,
     /// Position in the event stream of the message in question.
@@ -130,7 +130,7 @@ pub struct Finding {
     /// The consumer that the message is handed to, or under whose name it is parked.
     #[serde(skip)]
     pub(crate) consumer: String,
-    /// What is told of it when it is parked.
+    /// The story that is kept of it when it is parked.
     #[serde(skip)]
     pub(crate) tries: Vec<Try>,
     /// The open work, if that is what was found.
@@ -141,7 +141,7 @@ pub struct Finding {
     pub(crate) unfinished: Option<Box<Unfinished>>,
 }
 
-impl Finding {
+impl Discrepancy {
     /// Something to be said of no message in particular.
     pub(crate) fn named(kind: Kind, reason: String) -> Self {
         Self {
