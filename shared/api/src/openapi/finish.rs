@@ -14,6 +14,7 @@ pub(super) fn finished(handlers: &OpenApi, service: &str) -> Value {
     // Responses refer to it without bringing it along.
     document["components"]["schemas"][&*Problem::name()] = json!(Problem::schema());
     without_null(&mut document);
+    without_schema_of_streams(&mut document);
     in_one_line(&mut document);
     let mut paths = document["paths"].take();
     for operations in paths.as_object_mut().into_iter().flat_map(Map::values_mut) {
@@ -62,6 +63,18 @@ fn present(schema: &mut Value) {
         entries(schema).filter(|(name, _)| *name != "oneOf").map(|(name, it)| (name.clone(), it.clone())),
     );
     *schema = Value::Object(whole);
+}
+
+/// A stream is no string as a whole, and OpenAPI 3.1 has no word for what comes in it: the call's description tells that.
+fn without_schema_of_streams(value: &mut Value) {
+    if let Some(Value::Object(stream)) = value.get_mut("text/event-stream") {
+        stream.remove("schema");
+    }
+    match value {
+        Value::Object(fields) => fields.values_mut().for_each(without_schema_of_streams),
+        Value::Array(values) => values.iter_mut().for_each(without_schema_of_streams),
+        _ => {}
+    }
 }
 
 /// Descriptions come with the line breaks of the comments that they were.
