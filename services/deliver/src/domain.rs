@@ -3,7 +3,7 @@
 
 use hilum_events::{
     Envelope, Event, FlagAction, InferenceCompleted, JobId, Matter, Measure, ReadingId, Site, StudyFlagged,
-    StudyId,
+    StudyId, untrained,
 };
 use jiff::Timestamp;
 use serde::Serialize;
