@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::process::Output;
+use std::time::Duration;
 
 use hilum_servers::TestFolder;
 use hilum_stack::{SERVICES, program_of};
@@ -24,6 +25,9 @@ const SHARED: [&str; 11] = [
     "HILUM_STUDY_IMAGES_MAX",
 ];
 
+/// A program that is called wrongly ends at once.
+const LIMIT: Duration = Duration::from_secs(20);
+
 /// An option as a program's help tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Setting {
@@ -38,7 +42,8 @@ fn programs() -> impl Iterator<Item = String> {
 async fn run(program_name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     let mut command = Command::new(program(program_name));
     command.args(arguments).env("HILUM_LISTEN", "127.0.0.1:0").envs(environment.iter().copied());
-    command.kill_on_drop(true).output().await.unwrap()
+    let ended = tokio::time::timeout(LIMIT, command.kill_on_drop(true).output()).await;
+    ended.unwrap_or_else(|_| panic!("{program_name} {arguments:?} {environment:?} goes on")).unwrap()
 }
 
 /// The settings of a program, by the variable that each is read from.
