@@ -1,4 +1,5 @@
 //! The shape of the house: which crate may depend on which, and what a shared crate may hand out.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

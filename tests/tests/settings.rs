@@ -1,4 +1,5 @@
 //! A setting of one name means one thing in every service, and one that had another name before is still read.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::collections::BTreeMap;
 use std::process::Output;
