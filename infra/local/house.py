@@ -2,7 +2,7 @@
 """Measures the source: sizes, what is documented, what may panic, names that mean several things, files that need each other in
 a circle. `--circles` names each circle. Reads the source as rustfmt writes it, and knows as much Rust as that takes.
 
-Source is what is in no folder of tests, benches, examples or fuzz targets, no `tests.rs`, and no `#[cfg(test)] mod`.
+Source is what is in no folder of tests, benches, examples or fuzz targets, no `tests.rs`, and not under `#[cfg(test)]`.
 """
 
 import collections
@@ -87,8 +87,15 @@ def source():
     for top in ("services", "shared"):
         for path in sorted((ROOT / top).rglob("*.rs")):
             parts = path.relative_to(ROOT).parts
-            if not ASIDE & set(parts) and path.stem not in ("tests", "build") and not path.stem.endswith("_tests"):
+            if not ASIDE & set(parts) and path.stem not in ("tests", "build") and not is_of_tests(path):
                 yield File(path)
+
+
+def is_of_tests(path):
+    """Whether the module that a file is stands under `#[cfg(test)]`."""
+    beside = [path.parent / name for name in ("mod.rs", "lib.rs", "main.rs")] + [path.parent.with_suffix(".rs")]
+    declared = re.compile(rf"#\[cfg\(test\)\]\n(?:#\[.*\n)*(?:pub(?:\([^)]*\))? )?mod {path.stem};")
+    return any(other.exists() and declared.search(other.read_text()) for other in beside)
 
 
 def paths(tree, prefix=()):
