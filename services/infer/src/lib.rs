@@ -37,4 +37,4 @@ pub use engine::settings::{
 pub use engine::{ActivationMaps, Engine, EngineDescription, EngineError, Output};
 pub use queue::batcher::BatchSettings;
 pub use queue::worker::{Announced, ModelWorker};
-pub use scores::{Finding, findings, top_finding};
+pub use scores::{LabelScore, findings, top_finding};

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// What the model says about one label.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Finding {
+pub struct LabelScore {
     /// The label.
     pub label: String,
     /// Output of the last layer.
@@ -17,11 +17,11 @@ pub struct Finding {
 }
 
 /// One finding per named label, in the model's order. Outputs without a label are left out.
-pub fn findings(labels: &[String], op_threshs: &[f32], logits: &[f32]) -> Vec<Finding> {
+pub fn findings(labels: &[String], op_threshs: &[f32], logits: &[f32]) -> Vec<LabelScore> {
     let named = labels.iter().zip(op_threshs).zip(logits).filter(|((label, _), _)| !label.is_empty());
     let finding = |((label, threshold), logit): ((&String, &f32), &f32)| {
         let probability = sigmoid(*logit);
-        Finding {
+        LabelScore {
             label: label.clone(),
             logit: *logit,
             probability,
@@ -32,8 +32,9 @@ pub fn findings(labels: &[String], op_threshs: &[f32], logits: &[f32]) -> Vec<Fi
 }
 
 /// The finding farthest above its operating point; the first of several equal ones.
-pub fn top_finding(findings: &[Finding]) -> Option<&Finding> {
-    let higher = |best: &Finding, next: &Finding| next.operating_point_score > best.operating_point_score;
+pub fn top_finding(findings: &[LabelScore]) -> Option<&LabelScore> {
+    let higher =
+        |best: &LabelScore, next: &LabelScore| next.operating_point_score > best.operating_point_score;
     findings.iter().reduce(|best, next| if higher(best, next) { next } else { best })
 }
 

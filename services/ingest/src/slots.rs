@@ -16,7 +16,7 @@ use crate::refusal::Refusal;
 /// A sender that was silent for so long may lose its slot to one that finds none.
 const MAKES_ROOM_AFTER: Duration = Duration::from_secs(5);
 
-/// The places. Cheap to clone.
+/// The slots. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Slots(Arc<State>);
 
@@ -30,20 +30,20 @@ struct State {
 #[derive(Debug, Default)]
 struct Held {
     counts: BySite,
-    places: HashMap<u64, Place>,
-    /// The number of the next place.
+    by_number: HashMap<u64, HeldSlot>,
+    /// The number of the next slot.
     next: u64,
 }
 
 #[derive(Debug)]
-struct Place {
+struct HeldSlot {
     lane: Priority,
     site: Site,
     heard_at: Instant,
     taken_away: CancellationToken,
 }
 
-/// A place that is held until this is dropped, or until somebody takes it away.
+/// A slot that is held until this is dropped, or until somebody takes it away.
 #[derive(Debug)]
 pub(crate) struct Slot {
     slots: Slots,
@@ -72,33 +72,33 @@ impl Slots {
     /// A slot for an image of this site, if need be that of a silent sender.
     pub(crate) fn take(&self, lane: Priority, site: &Site) -> Result<Slot, Refusal> {
         let mut held = self.held();
-        if !has_place(self.0.total, held.counts.sum(), held.counts.get(site), lane) {
+        if !has_slot(self.0.total, held.counts.sum(), held.counts.get(site), lane) {
             let silent = self.silent_in_the_way(&held, lane, site).ok_or(Refusal::Busy)?;
             held.end(silent);
         }
         *held.counts.of(site).of(lane) += 1;
         let (number, taken_away) = (held.next, CancellationToken::new());
         held.next += 1;
-        let place =
-            Place { lane, site: site.clone(), heard_at: Instant::now(), taken_away: taken_away.clone() };
-        held.places.insert(number, place);
+        let slot =
+            HeldSlot { lane, site: site.clone(), heard_at: Instant::now(), taken_away: taken_away.clone() };
+        held.by_number.insert(number, slot);
         measure(held.counts.sum());
         Ok(Slot { slots: self.clone(), number, taken_away })
     }
 
-    /// The place that was silent longest among those without which there would be one for this image.
+    /// The slot that was silent longest among those without which there would be one for this image.
     fn silent_in_the_way(&self, held: &Held, lane: Priority, site: &Site) -> Option<u64> {
-        let helps = |place: &Place| {
+        let helps = |slot: &HeldSlot| {
             let (mut sum, mut own) = (held.counts.sum(), held.counts.get(site));
-            *sum.of(place.lane) -= 1;
-            *own.of(place.lane) -= u64::from(place.site == *site);
-            has_place(self.0.total, sum, own, lane)
+            *sum.of(slot.lane) -= 1;
+            *own.of(slot.lane) -= u64::from(slot.site == *site);
+            has_slot(self.0.total, sum, own, lane)
         };
         let silent = held
-            .places
+            .by_number
             .iter()
-            .filter(|(_, place)| place.heard_at.elapsed() >= self.0.makes_room_after && helps(place));
-        silent.min_by_key(|(_, place)| place.heard_at).map(|(number, _)| *number)
+            .filter(|(_, slot)| slot.heard_at.elapsed() >= self.0.makes_room_after && helps(slot));
+        silent.min_by_key(|(_, slot)| slot.heard_at).map(|(number, _)| *number)
     }
 
     /// Those that are held.
@@ -113,9 +113,9 @@ impl Slots {
 }
 
 impl Held {
-    /// Makes a place free, if it is held still.
+    /// Makes a slot free, if it is held still.
     fn end(&mut self, number: u64) {
-        let Some(Place { lane, site, taken_away, .. }) = self.places.remove(&number) else { return };
+        let Some(HeldSlot { lane, site, taken_away, .. }) = self.by_number.remove(&number) else { return };
         taken_away.cancel();
         *self.counts.of(&site).of(lane) -= 1;
         self.counts.forget_if_none(&site);
@@ -129,7 +129,7 @@ impl Slot {
         Hearing { slots: self.slots.clone(), number: self.number }
     }
 
-    /// Cancelled when somebody else has the place.
+    /// Cancelled when somebody else has the slot.
     pub(crate) fn taken_away(&self) -> CancellationToken {
         self.taken_away.clone()
     }
@@ -142,8 +142,8 @@ impl Slot {
 
 impl Hearing {
     pub(crate) fn heard(&self) {
-        if let Some(place) = self.slots.held().places.get_mut(&self.number) {
-            place.heard_at = Instant::now();
+        if let Some(slot) = self.slots.held().by_number.get_mut(&self.number) {
+            slot.heard_at = Instant::now();
         }
     }
 }
@@ -162,8 +162,8 @@ fn measure(held: Lanes) {
 }
 
 /// A quarter is for urgent images alone. Of the others a site may have twice as many as are left: alone two thirds, two
-/// sites two fifths each, and so on, so that there is a place for whoever comes next.
-fn has_place(total: u64, held: Lanes, own: Lanes, lane: Priority) -> bool {
+/// sites two fifths each, and so on, so that there is a slot for whoever comes next.
+fn has_slot(total: u64, held: Lanes, own: Lanes, lane: Priority) -> bool {
     let for_urgent = if total == 1 { 0 } else { total.div_ceil(4) };
     let free = total.saturating_sub(held.sum());
     let free = match lane {
@@ -179,7 +179,7 @@ mod tests {
 
     const TOTAL: usize = 64;
 
-    /// Takes as many places as there are for this site; those it got.
+    /// Takes as many slots as there are for this site; those it got.
     fn flood(slots: &Slots, lane: Priority, site: &str) -> Vec<Slot> {
         let site: Site = site.parse().unwrap();
         std::iter::from_fn(|| slots.take(lane, &site).ok()).take(TOTAL + 1).collect()
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn one_site_never_holds_all_on_either_lane_and_the_next_site_finds_places() {
+    fn one_site_never_holds_all_on_either_lane_and_the_next_site_finds_slots() {
         for (lane, most) in [(Priority::Routine, 32), (Priority::Stat, 43)] {
             let slots = Slots::new(TOTAL);
             let first = flood(&slots, lane, "a");
@@ -229,7 +229,7 @@ mod tests {
         let taken_away: Vec<_> = silent.iter().map(|slot| slot.taken_away().is_cancelled()).collect();
         assert_eq!(taken_away, [false, true, false, false], "who was silent longest");
         drop(silent);
-        assert_eq!(slots.taken(), Lanes { routine: 1, urgent: 0 }, "a place is given back once");
+        assert_eq!(slots.taken(), Lanes { routine: 1, urgent: 0 }, "a slot is given back once");
         drop(next);
 
         let slots = Slots::making_room_after(8, Duration::from_secs(3600));
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fewest_places_serve_too() {
+    fn the_fewest_slots_serve_too() {
         for total in 1..6 {
             let slots = Slots::new(total);
             let routine = flood(&slots, Priority::Routine, "a");

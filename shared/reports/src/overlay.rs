@@ -23,7 +23,7 @@ pub(crate) struct Step {
 
 /// A rectangle of the picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Place {
+pub(crate) struct RelativeArea {
     pub(crate) x: f64,
     pub(crate) y: f64,
     pub(crate) width: f64,
@@ -33,7 +33,7 @@ pub(crate) struct Place {
 /// A cell that contributes positively.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Cell {
-    pub(crate) place: Place,
+    pub(crate) area: RelativeArea,
     pub(crate) value: f32,
     pub(crate) step: Step,
 }
@@ -85,19 +85,19 @@ impl<'a> Overlay<'a> {
             let y = f64::from(y) + height * (index / columns) as f64;
             let step = (value / self.largest).clamp(0.0, 1.0) * STEPS.len() as f32;
             let step = STEPS[(step as usize).min(STEPS.len() - 1)];
-            Cell { place: Place { x, y, width, height }, value: *value, step }
+            Cell { area: RelativeArea { x, y, width, height }, value: *value, step }
         })
     }
 
     /// What was cut off before the network saw the picture.
-    pub(crate) fn margins(&self) -> impl Iterator<Item = Place> {
+    pub(crate) fn margins(&self) -> impl Iterator<Item = RelativeArea> {
         let AnalysedRegion { picture_width, picture_height, x, y, side } = self.region;
         let [width, height, x, y, side] = [picture_width, picture_height, x, y, side].map(f64::from);
         [
-            Place { x: 0.0, y: 0.0, width: x, height },
-            Place { x: x + side, y: 0.0, width: width - x - side, height },
-            Place { x, y: 0.0, width: side, height: y },
-            Place { x, y: y + side, width: side, height: height - y - side },
+            RelativeArea { x: 0.0, y: 0.0, width: x, height },
+            RelativeArea { x: x + side, y: 0.0, width: width - x - side, height },
+            RelativeArea { x, y: 0.0, width: side, height: y },
+            RelativeArea { x, y: y + side, width: side, height: height - y - side },
         ]
         .into_iter()
         .filter(|margin| margin.width > 0.0 && margin.height > 0.0)

@@ -29,7 +29,7 @@ impl Programs {
         // On the same file system, for a link: `hilum` looks beside the file that it is.
         let folder = TempDir::new_in(built).unwrap();
         std::fs::hard_link(&hilum, folder.path().join("hilum")).unwrap();
-        for service in ["ingest", "dedupe", "infer", "report", "projection", "sweep"] {
+        for service in ["ingest", "dedupe", "infer", "model", "report", "projection", "sweep"] {
             let name = format!("hilum-{service}");
             std::os::unix::fs::symlink(built.join(&name), folder.path().join(&name)).unwrap();
         }

@@ -17,7 +17,7 @@ use super::error::{SendError, SenderError};
 use super::http::{self, Answer, Caller};
 use super::sender::{ObjectSender, Sender};
 use super::settings::Settings;
-use super::store_status::{self as status, Outcome};
+use super::store_status::{self as status, StoreOutcome};
 use crate::shipment::{Object, Shipment};
 
 /// JSON is asked for; an archive that knows XML alone may answer in it.
@@ -120,13 +120,14 @@ fn stored(answer: &Answer, instance: &str) -> Result<String, SendError> {
     let is_ours =
         |named: &answer::NamedInstance| named.instance.as_deref().is_none_or(|named| named == instance);
     let outcome = |named: &answer::NamedInstance| status::of_reason(named.reason.unwrap_or_default());
-    let is_there = |named: &&answer::NamedInstance| is_ours(named) && outcome(named) == Outcome::ThereBefore;
+    let is_there =
+        |named: &&answer::NamedInstance| is_ours(named) && outcome(named) == StoreOutcome::ThereBefore;
     if let Some(failure) = told.failed.iter().find(|named| !is_there(named)) {
         let reason = failure.reason.unwrap_or_default();
         let what =
             format!("it answered HTTP {code} and failure reason {reason:#06x}: {}", status::sentence(reason));
         return Err(match outcome(failure) {
-            Outcome::Refused => SendError::refused(what),
+            StoreOutcome::Refused => SendError::refused(what),
             _ => SendError::failed(what),
         });
     }

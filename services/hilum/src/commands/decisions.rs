@@ -35,7 +35,7 @@ pub(super) struct Record {
 }
 
 /// What came of one of them.
-pub(super) enum Outcome {
+pub(super) enum DecisionOutcome {
     Decided,
     Already,
     Failed,
@@ -43,7 +43,7 @@ pub(super) enum Outcome {
 
 /// The same for people and for programs.
 pub(super) struct Told {
-    pub(super) outcome: Outcome,
+    pub(super) outcome: DecisionOutcome,
     pub(super) line: String,
     pub(super) object: Value,
 }
@@ -106,9 +106,9 @@ impl DecisionArgs {
             output.object(&object);
             bar.suspend(|| output.say(line));
             match outcome {
-                Outcome::Decided => tally.decided += 1,
-                Outcome::Already => tally.already += 1,
-                Outcome::Failed => tally.failed += 1,
+                DecisionOutcome::Decided => tally.decided += 1,
+                DecisionOutcome::Already => tally.already += 1,
+                DecisionOutcome::Failed => tally.failed += 1,
             }
             bar.inc(1);
         }

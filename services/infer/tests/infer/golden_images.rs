@@ -65,7 +65,7 @@ fn check(
     let logits = largest_difference(&output.logits, &numbers(&golden["logits"]));
     assert!(logits <= tolerance.logit, "{name}: logits differ by {logits:e}");
     let found = findings(labels, thresholds, &output.logits);
-    let column = |value: fn(&hilum_infer::Finding) -> f32| found.iter().map(value).collect::<Vec<_>>();
+    let column = |value: fn(&hilum_infer::LabelScore) -> f32| found.iter().map(value).collect::<Vec<_>>();
     let probability = column(|finding| finding.probability);
     let probability = largest_difference(&probability, &numbers(&golden["probability"]));
     assert!(probability <= tolerance.probability, "{name}: probabilities differ by {probability:e}");

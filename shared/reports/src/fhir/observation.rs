@@ -62,7 +62,7 @@ struct ReferenceRange {
 
 /// An image in its report.
 #[derive(Clone, Copy)]
-struct Place<'a> {
+struct ObservedImage<'a> {
     report: &'a Report,
     /// 1 for the first.
     number: usize,
@@ -73,7 +73,7 @@ struct Place<'a> {
 pub(super) fn of(report: &Report) -> Vec<Observation> {
     let mut observations = Vec::new();
     for (number, image) in (1..).zip(&report.images).take(sentences::IMAGES) {
-        let place = Place { report, number, image };
+        let place = ObservedImage { report, number, image };
         match &image.reading {
             Some(reading) => {
                 let findings: Vec<_> =
@@ -87,7 +87,7 @@ pub(super) fn of(report: &Report) -> Vec<Observation> {
     observations
 }
 
-fn finding(place: Place<'_>, reading: &ReadingEntry, finding: &Finding) -> Observation {
+fn finding(place: ObservedImage<'_>, reading: &ReadingEntry, finding: &Finding) -> Observation {
     let label = sentences::label(&finding.label);
     let standard = codes::of_label(&finding.label).map(Coding::standard);
     let coding: Vec<_> = standard.into_iter().chain([Coding::local(&finding.label, &label)]).collect();
@@ -102,14 +102,14 @@ fn finding(place: Place<'_>, reading: &ReadingEntry, finding: &Finding) -> Obser
 }
 
 /// The members of an image that was read: its findings. One that had none in an earlier revision says so no longer.
-fn with_reading(place: Place<'_>, reading: &ReadingEntry, findings: &[Observation]) -> Observation {
+fn with_reading(place: ObservedImage<'_>, reading: &ReadingEntry, findings: &[Observation]) -> Observation {
     let has_member = findings.iter().map(|finding| Reference::to(TYPE, &finding.place)).collect();
     Observation { has_member, ..by_model(place, reading, READING, reading_code()) }
 }
 
 /// The status and reason of an image without a reading: in R4's words a measurement that was not completed, or one of which
 /// nothing is known yet.
-fn without_reading(place: Place<'_>) -> Observation {
+fn without_reading(place: ObservedImage<'_>) -> Observation {
     let image = place.image;
     let (status, absent) = match image.status {
         ImageStatus::Pending => {
@@ -136,7 +136,12 @@ fn reading_code() -> CodeableConcept {
 }
 
 /// What all that a model said of an image has in common.
-fn by_model(place: Place<'_>, reading: &ReadingEntry, what: &str, code: CodeableConcept) -> Observation {
+fn by_model(
+    place: ObservedImage<'_>,
+    reading: &ReadingEntry,
+    what: &str,
+    code: CodeableConcept,
+) -> Observation {
     Observation {
         method: Some(CodeableConcept::text(sentences::method(reading))),
         device: Some(Reference::to(device::TYPE, &device::place(&reading.model))),
@@ -145,8 +150,8 @@ fn by_model(place: Place<'_>, reading: &ReadingEntry, what: &str, code: Codeable
 }
 
 /// What all observations of an image have in common. `what` tells this one from the others.
-fn observation(place: Place<'_>, what: &str, code: CodeableConcept) -> Observation {
-    let Place { report, image, .. } = place;
+fn observation(place: ObservedImage<'_>, what: &str, code: CodeableConcept) -> Observation {
+    let ObservedImage { report, image, .. } = place;
     let uuid = identity::of_image(image.job_id, what);
     let notes = std::iter::once(report.disclaimer.clone()).chain(sentences::notes(image));
     let imaging = Coding::new(CATEGORIES, "imaging", "Imaging");
@@ -173,7 +178,7 @@ fn observation(place: Place<'_>, what: &str, code: CodeableConcept) -> Observati
 }
 
 /// The study that the image is of, and for people which of its images it is.
-fn source(Place { report, number, image }: Place<'_>) -> Reference {
+fn source(ObservedImage { report, number, image }: ObservedImage<'_>) -> Reference {
     let instance = image.dicom.as_ref().map(|dicom| format!(", SOP instance {}", dicom.sop_instance_uid));
     let display = format!("image {number}, job {}{}", image.job_id, instance.unwrap_or_default());
     let study = imaging_study::place(report, image);

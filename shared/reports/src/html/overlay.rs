@@ -4,7 +4,7 @@
 use maud::{Markup, html};
 
 use super::Writer;
-use crate::overlay::{Cell, Overlay, Place, STEPS, Step};
+use crate::overlay::{Cell, Overlay, RelativeArea, STEPS, Step};
 
 /// The drawing of a map.
 pub(super) struct Drawing<'a> {
@@ -70,7 +70,7 @@ impl Drawing<'_> {
 }
 
 fn coloured(cell: &Cell) -> Markup {
-    let Place { x, y, width, height } = cell.place;
+    let RelativeArea { x, y, width, height } = cell.area;
     html! {
         rect x=(number(x)) y=(number(y)) width=(number(width)) height=(number(height))
             fill=(hex(&cell.step)) fill-opacity=(opacity(&cell.step)) {
@@ -80,8 +80,8 @@ fn coloured(cell: &Cell) -> Markup {
 }
 
 /// A strip that was not analysed: hatched, and named where there is room for the words.
-fn margin(place: &Place, hatch: &str, longest_side: f64, not_analysed: &str) -> Markup {
-    let Place { x, y, width, height } = *place;
+fn margin(place: &RelativeArea, hatch: &str, longest_side: f64, not_analysed: &str) -> Markup {
+    let RelativeArea { x, y, width, height } = *place;
     let letters = longest_side / 36.0;
     let (middle_x, middle_y) = (x + width / 2.0, y + height / 2.0);
     let upright = height > width;

@@ -10,7 +10,7 @@ use super::sheets::{MARGIN, Sheets, WIDTH, leading, set_block};
 use super::structure::Role;
 use super::text::Run;
 use crate::document::ImageEntry;
-use crate::overlay::{Overlay, Place, STEPS};
+use crate::overlay::{Overlay, RelativeArea, STEPS};
 
 /// Between the two figures.
 const GAP: f32 = 14.0;
@@ -106,7 +106,7 @@ fn mapped(
         f64::from(area.width) / f64::from(picture_width),
         f64::from(area.height) / f64::from(picture_height),
     );
-    let on_sheet = |place: Place| Area {
+    let on_sheet = |place: RelativeArea| Area {
         x: area.x + (place.x * wide) as f32,
         y: area.y + (place.y * high) as f32,
         width: (place.width * wide) as f32,
@@ -118,12 +118,12 @@ fn mapped(
         marks.extend(margin_label(writer, margin));
     }
     marks.extend(overlay.cells().map(|cell| Mark::Filled {
-        area: on_sheet(cell.place),
+        area: on_sheet(cell.area),
         colour: Colour(cell.step.rgb),
         opacity: cell.step.opacity,
     }));
     let [x, y, side] = [x, y, side].map(f64::from);
-    let square = on_sheet(Place { x, y, width: side, height: side });
+    let square = on_sheet(RelativeArea { x, y, width: side, height: side });
     marks.push(Mark::Outlined { area: square, colour: WHITE, thickness: 0.7 });
     let [before, between, after] = words.map_of;
     let caption = vec![

@@ -19,7 +19,7 @@ use crate::progress::Progress;
 use crate::protocol::address::HostPort;
 use crate::protocol::error::SendError;
 use crate::protocol::sender::{Sender, within};
-use crate::protocol::store_status::{self as status, Outcome};
+use crate::protocol::store_status::{self as status, StoreOutcome};
 
 /// Explicit VR little endian.
 const EXPLICIT: &str = "1.2.840.10008.1.2.1";
@@ -86,12 +86,12 @@ impl Peer {
             let what =
                 || format!("it answered C-STORE with status {status:#06x}: {}", status::sentence(status));
             match status::of_status(status) {
-                Outcome::Stored => progress.took(*number, format!("C-STORE {status:#06x}")),
-                Outcome::ThereBefore => {
+                StoreOutcome::Stored => progress.took(*number, format!("C-STORE {status:#06x}")),
+                StoreOutcome::ThereBefore => {
                     progress.took(*number, format!("C-STORE {status:#06x}: it was there before"));
                 }
-                Outcome::Failed => return Err(SendError::failed(what())),
-                Outcome::Refused => return Err(SendError::refused(what())),
+                StoreOutcome::Failed => return Err(SendError::failed(what())),
+                StoreOutcome::Refused => return Err(SendError::refused(what())),
             }
         }
         Ok(())

@@ -47,7 +47,7 @@ const OTHER: &str = "other";
 
 /// What an answer says.
 #[derive(Debug, Default)]
-pub(super) struct Outcome {
+pub(super) struct OperationOutcome {
     /// The codes of all errors.
     pub(super) codes: BTreeSet<&'static str>,
     /// What became of the entries, if the answer is a bundle.
@@ -66,7 +66,7 @@ pub(super) struct Answered {
 const RESPONSE: &str = "transaction-response";
 
 /// Reads a body; `None` if it is no FHIR.
-pub(super) fn read(body: &[u8]) -> Option<Outcome> {
+pub(super) fn read(body: &[u8]) -> Option<OperationOutcome> {
     let text = std::str::from_utf8(body).ok()?.trim_start_matches('\u{feff}').trim();
     if text.starts_with('<') {
         return xml(text);
@@ -81,7 +81,7 @@ pub(super) fn read(body: &[u8]) -> Option<Outcome> {
         is_response: resource["type"] == RESPONSE,
         done: entries.iter().filter(is_done_there).count(),
     });
-    Some(Outcome { codes, bundle })
+    Some(OperationOutcome { codes, bundle })
 }
 
 /// The codes in one line.
@@ -135,9 +135,9 @@ struct Issue {
     code: String,
 }
 
-fn xml(text: &str) -> Option<Outcome> {
+fn xml(text: &str) -> Option<OperationOutcome> {
     let mut reader = Reader::from_str(text);
-    let mut outcome = Outcome::default();
+    let mut outcome = OperationOutcome::default();
     let mut open: Vec<String> = Vec::new();
     let mut issue = Issue::default();
     let mut is_fhir = false;
@@ -169,7 +169,7 @@ fn xml(text: &str) -> Option<Outcome> {
     }
 }
 
-fn note(open: &[String], element: &BytesStart<'_>, issue: &mut Issue, outcome: &mut Outcome) {
+fn note(open: &[String], element: &BytesStart<'_>, issue: &mut Issue, outcome: &mut OperationOutcome) {
     let value = || attribute(element, "value").unwrap_or_default();
     let path: Vec<&str> = open.iter().map(String::as_str).collect();
     let name = name(element);

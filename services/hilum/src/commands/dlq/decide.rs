@@ -10,7 +10,7 @@ use hilum_terminal::Output;
 use serde_json::json;
 
 use super::super::StackArgs;
-use super::super::decisions::{DecisionArgs, Outcome, Record, Tally, Told};
+use super::super::decisions::{DecisionArgs, DecisionOutcome, Record, Tally, Told};
 use super::super::study::cell;
 use super::filters::Filters;
 use super::{LetterState, say_table};
@@ -93,11 +93,11 @@ async fn rehearse(
 async fn decide_one(client: &Client, id: u64, decision: Decision, record: &Record) -> Result<Told, Error> {
     match client.decide(id, decision, &record.by, &record.why).await {
         Ok(answer) => {
-            let outcome = if answer.already { Outcome::Already } else { Outcome::Decided };
+            let outcome = if answer.already { DecisionOutcome::Already } else { DecisionOutcome::Decided };
             Ok(Told { outcome, line: sentence(id, &answer), object: json!(answer) })
         }
         Err(hilum_client::Error::Refused { problem }) => Ok(Told {
-            outcome: Outcome::Failed,
+            outcome: DecisionOutcome::Failed,
             line: format!("{id}  failed: {}", problem.detail),
             object: json!({ "id": id, "error": problem.detail, "status": problem.status }),
         }),

@@ -10,7 +10,7 @@ use hilum_terminal::Output;
 use serde_json::{Value, json};
 
 use super::super::StackArgs;
-use super::super::decisions::{DecisionArgs, Outcome, Record, Tally, Told};
+use super::super::decisions::{DecisionArgs, DecisionOutcome, Record, Tally, Told};
 use super::super::study::text;
 use crate::error::Error;
 
@@ -131,13 +131,15 @@ fn rehearse(jobs: &[Value], output: Output) -> ExitCode {
 async fn retry(client: &Client, job: &Value, record: &Record) -> Result<Told, Error> {
     let id = text(&job["job_id"]);
     match client.retry(&id, &record.by, &record.why).await {
-        Ok(answer) => {
-            Ok(Told { outcome: Outcome::Decided, line: format!("{id}  redriven"), object: json!(answer) })
-        }
+        Ok(answer) => Ok(Told {
+            outcome: DecisionOutcome::Decided,
+            line: format!("{id}  redriven"),
+            object: json!(answer),
+        }),
         Err(hilum_client::Error::Refused { problem }) => {
             let (outcome, word) = match problem.is(ProblemType::AlreadyDecided) {
-                true => (Outcome::Already, "already"),
-                false => (Outcome::Failed, "failed"),
+                true => (DecisionOutcome::Already, "already"),
+                false => (DecisionOutcome::Failed, "failed"),
             };
             let line = format!("{id}  {word}: {}", problem.detail);
             let object = json!({ "job_id": id, "error": problem.detail, "status": problem.status });

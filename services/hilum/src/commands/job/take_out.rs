@@ -9,7 +9,7 @@ use hilum_terminal::Output;
 use serde_json::json;
 
 use super::super::StackArgs;
-use super::super::decisions::{DecisionArgs, Outcome, Record, Tally, Told};
+use super::super::decisions::{DecisionArgs, DecisionOutcome, Record, Tally, Told};
 use crate::error::Error;
 
 #[derive(Debug, Args)]
@@ -47,8 +47,8 @@ async fn take_out(client: &Client, id: &str, record: &Record) -> Result<Told, Er
     match client.take_out(id, &record.by, &record.why).await {
         Ok(answer) => {
             let (outcome, word) = match answer.already {
-                true => (Outcome::Already, "was taken out before"),
-                false => (Outcome::Decided, "taken out"),
+                true => (DecisionOutcome::Already, "was taken out before"),
+                false => (DecisionOutcome::Decided, "taken out"),
             };
             let line = format!("{id}  {word}, study {}", answer.study_id);
             Ok(Told { outcome, line, object: json!(answer) })
@@ -56,7 +56,7 @@ async fn take_out(client: &Client, id: &str, record: &Record) -> Result<Told, Er
         Err(hilum_client::Error::Refused { problem }) => {
             let line = format!("{id}  failed: {}", problem.detail);
             let object = json!({ "job_id": id, "error": problem.detail, "status": problem.status });
-            Ok(Told { outcome: Outcome::Failed, line, object })
+            Ok(Told { outcome: DecisionOutcome::Failed, line, object })
         }
         Err(error) => Err(error.into()),
     }
