@@ -84,7 +84,8 @@ setup-interop:
 	@$(INTEROP_ENVIRONMENT)
 
 run-interop: $(NEXTEST)
-	@$(INTEROP_ENVIRONMENT); $(NEXTEST) nextest run --locked --ignore-default-filter -p hilum-tests --test interop
+	@$(INTEROP_ENVIRONMENT); $(NEXTEST) nextest run --locked --workspace --ignore-default-filter \
+	-E 'package(hilum-tests) and binary(interop)'
 
 # Faults by seed under load, checked from the sender's journal. HILUM_FAULT_SEED and HILUM_FAULT_RUNS repeat one.
 faults: $(NEXTEST)
