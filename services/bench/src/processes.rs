@@ -1,10 +1,11 @@
-//! Where the processor's time goes: what each process and thread has used, as /proc tells. Linux only; elsewhere all
-//! is empty. Knows no benchmark.
+//! Where the processor's time goes: what each process and thread has used, as /proc tells. Knows no benchmark.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::ops::{Add, Sub};
 use std::time::{Duration, Instant};
+
+use procfs::process::{Process, Stat, all_processes};
+use procfs::{CurrentSI as _, KernelStats};
 
 /// Time on a core, in clock ticks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -161,16 +162,13 @@ impl Use {
 
 impl Machine {
     fn now() -> Self {
-        let text = fs::read_to_string("/proc/stat").unwrap_or_default();
-        let fields = text.lines().next().unwrap_or_default().split_ascii_whitespace().skip(1);
-        let fields: Vec<u64> = fields.map(|field| field.parse().unwrap_or(0)).collect();
-        let field = |index: usize| fields.get(index).copied().unwrap_or(0);
+        let Ok(KernelStats { total: time, .. }) = KernelStats::current() else { return Self::default() };
+        let interrupts = time.irq.unwrap_or_default() + time.softirq.unwrap_or_default();
         Self {
-            // user, nice, system, irq, softirq
-            busy: field(0) + field(1) + field(2) + field(5) + field(6),
-            idle: field(3),
-            iowait: field(4),
-            stolen: field(7),
+            busy: time.user + time.nice + time.system + interrupts,
+            idle: time.idle,
+            iowait: time.iowait.unwrap_or_default(),
+            stolen: time.steal.unwrap_or_default(),
         }
     }
 
@@ -186,57 +184,31 @@ impl Machine {
 
 impl ProcessSnapshot {
     fn of(pid: u32, part: String) -> Option<Self> {
-        let folder = format!("/proc/{pid}");
-        let stat = Stat::read(&format!("{folder}/stat"))?;
-        let mut threads = BTreeMap::new();
-        for thread in fs::read_dir(format!("{folder}/task")).ok()?.flatten() {
-            let Some(id) = thread.file_name().to_str().and_then(|id| id.parse().ok()) else { continue };
-            if let Some(stat) = Stat::read(&format!("{folder}/task/{id}/stat")) {
-                threads.insert(id, (without_number(&stat.name), stat.ticks));
-            }
-        }
-        let peak_kib = peak_kib(&format!("{folder}/status"));
-        let (started, ticks) = (stat.started, stat.ticks);
-        Some(Self { part, name: stat.name, started, ticks, peak_kib, threads })
+        let process = Process::new(i32::try_from(pid).ok()?).ok()?;
+        let stat = process.stat().ok()?;
+        let tasks = process.tasks().ok()?.flatten();
+        let threads = tasks.filter_map(|task| {
+            let stat = task.stat().ok()?;
+            Some((u32::try_from(task.tid).ok()?, (without_number(&stat.comm), Ticks::of(&stat))))
+        });
+        let threads = threads.collect();
+        let peak_kib = process.status().ok().and_then(|status| status.vmhwm).unwrap_or_default();
+        let (started, ticks) = (stat.starttime, Ticks::of(&stat));
+        Some(Self { part, name: stat.comm, started, ticks, peak_kib, threads })
     }
 }
 
-struct Stat {
-    name: String,
-    parent: u32,
-    ticks: Ticks,
-    started: u64,
-}
-
-impl Stat {
-    fn read(path: &str) -> Option<Self> {
-        Self::parse(&fs::read_to_string(path).ok()?)
-    }
-
-    /// proc(5). The name, in brackets, may hold anything.
-    fn parse(text: &str) -> Option<Self> {
-        let (open, close) = (text.find('(')?, text.rfind(')')?);
-        let fields: Vec<&str> = text.get(close + 1..)?.split_ascii_whitespace().collect();
-        let number = |index: usize| fields.get(index)?.parse().ok();
-        Some(Self {
-            name: text.get(open + 1..close)?.to_owned(),
-            parent: fields.get(1)?.parse().ok()?,
-            ticks: Ticks { user: number(11)?, system: number(12)? },
-            started: number(19)?,
-        })
+impl Ticks {
+    fn of(stat: &Stat) -> Self {
+        Self { user: stat.utime, system: stat.stime }
     }
 }
 
+/// The parent of each process that runs.
 fn parents() -> BTreeMap<u32, u32> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    pids.filter_map(|pid| Some((pid, Stat::read(&format!("/proc/{pid}/stat"))?.parent))).collect()
-}
-
-fn peak_kib(status: &str) -> u64 {
-    let text = fs::read_to_string(status).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.split_ascii_whitespace().next()?.parse().ok()).unwrap_or(0)
+    let processes = all_processes().into_iter().flatten().flatten();
+    let stats = processes.filter_map(|process| process.stat().ok());
+    stats.filter_map(|stat| Some((u32::try_from(stat.pid).ok()?, u32::try_from(stat.ppid).ok()?))).collect()
 }
 
 /// `worker-3` and `worker-4` are of one kind.
@@ -248,14 +220,6 @@ fn without_number(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_line_of_proc_is_read_whatever_the_name_holds() {
-        let line = "4711 (a) b (c)) S 17 1 1 0 -1 4194560 1 2 3 4 100 23 5 6 20 0 8 0 9876 1 2";
-        let stat = Stat::parse(line).unwrap();
-        assert_eq!((stat.name.as_str(), stat.parent, stat.started), ("a) b (c)", 17, 9876));
-        assert_eq!(stat.ticks, Ticks { user: 100, system: 23 });
-    }
 
     #[test]
     fn what_this_process_computes_is_seen_under_its_part() {

@@ -1,9 +1,10 @@
 //! Whether a process works: reads, writes or computes, itself or by its children. What takes long because there is much
-//! of it is told by this from what hangs. Reads /proc, hence Linux only; elsewhere nothing is known to work.
+//! of it is told by this from what hangs.
 
-use std::fs;
 use std::future::Future;
 use std::time::{Duration, Instant};
+
+use procfs::process::Process;
 
 use crate::wait::wait_until;
 
@@ -27,21 +28,17 @@ pub struct Activity {
 impl Activity {
     /// What the process `pid` has done; `None` when it does not run.
     pub fn of(pid: u32) -> Option<Self> {
-        let own = Self::alone(pid)?;
-        Some(children(pid).into_iter().filter_map(Self::alone).fold(own, Self::and))
+        let process = process_of(pid)?;
+        let own = Self::alone(&process)?;
+        let children = children(&process).into_iter().filter_map(process_of);
+        Some(children.filter_map(|child| Self::alone(&child)).fold(own, Self::and))
     }
 
-    fn alone(pid: u32) -> Option<Self> {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The name, in brackets, may hold anything; what follows it does not.
-        let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_ascii_whitespace().skip(11);
-        let mut ticks = || fields.next()?.parse::<u64>().ok();
-        let cpu_ticks = ticks()? + ticks()?;
-        let io = fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
-        let bytes = |name: &str| {
-            io.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok()).unwrap_or_default()
-        };
-        Some(Self { read_bytes: bytes("rchar:"), written_bytes: bytes("wchar:"), cpu_ticks })
+    fn alone(process: &Process) -> Option<Self> {
+        let stat = process.stat().ok()?;
+        // What another user's process reads and writes is not told.
+        let (read_bytes, written_bytes) = process.io().map_or((0, 0), |io| (io.rchar, io.wchar));
+        Some(Self { read_bytes, written_bytes, cpu_ticks: stat.utime + stat.stime })
     }
 
     fn and(self, other: Self) -> Self {
@@ -60,12 +57,13 @@ impl Activity {
     }
 }
 
-fn children(pid: u32) -> Vec<u32> {
-    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
-    let listed =
-        |task: std::io::Result<fs::DirEntry>| fs::read_to_string(task.ok()?.path().join("children")).ok();
-    let listed: String = tasks.filter_map(listed).collect();
-    listed.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+fn process_of(pid: u32) -> Option<Process> {
+    Process::new(i32::try_from(pid).ok()?).ok()
+}
+
+fn children(process: &Process) -> Vec<u32> {
+    let tasks = process.tasks().into_iter().flatten().flatten();
+    tasks.filter_map(|task| task.children().ok()).flatten().collect()
 }
 
 /// Waits for `gone`, as long as any of the processes `pids` works: `false` when none has for `idle_limit`.
@@ -126,11 +124,12 @@ mod tests {
         let mut parent = shell("sh -c 'read line < /proc/self/status; exec sleep 60'; :");
         let pid = parent.id();
         let counts = || async {
-            let (alone, all) = (Activity::alone(pid), Activity::of(pid));
+            let (alone, all) =
+                (process_of(pid).and_then(|process| Activity::alone(&process)), Activity::of(pid));
             alone.zip(all).is_some_and(|(alone, all)| all.read_bytes > alone.read_bytes)
         };
         let counts = wait_until(Duration::from_secs(10), counts).await;
-        for child in children(pid) {
+        for child in process_of(pid).iter().flat_map(children) {
             let child = nix::unistd::Pid::from_raw(child.cast_signed());
             nix::sys::signal::kill(child, nix::sys::signal::SIGKILL).unwrap();
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hilum_servers::wait_while_working;
 use nix::sys::signal::Signal;
+use procfs::process::{FDInfo, FDTarget, Process};
 
 use super::folder::StateFolder;
 use super::process_id::ProcessId;
@@ -19,10 +20,10 @@ const IDLE_LIMIT: Duration = Duration::from_secs(30);
 /// The supervisor of `folder`: the process that the state file names and that has the lock file open.
 pub fn holder(folder: &StateFolder, state: &StackState) -> Option<ProcessId> {
     let lock = fs::canonicalize(folder.lock_file()).ok()?;
-    let mut open_files = fs::read_dir(format!("/proc/{}/fd", state.pid)).ok()?;
-    open_files
-        .any(|file| file.is_ok_and(|file| fs::read_link(file.path()).is_ok_and(|target| target == lock)))
-        .then(|| ProcessId::of(state.pid))?
+    let mut open_files =
+        Process::new(i32::try_from(state.pid).ok()?).and_then(|process| process.fd()).ok()?;
+    let is_lock = |file: FDInfo| matches!(file.target, FDTarget::Path(path) if path == lock);
+    open_files.any(|file| file.is_ok_and(is_lock)).then(|| ProcessId::of(state.pid))?
 }
 
 /// What runs in `folder`.

@@ -1,11 +1,12 @@
-//! Which process is meant by a pid: pids are used again, so the time of the process's start goes with it. Reads
-//! /proc, hence Linux only; elsewhere no process is ever recognised.
-
-use std::fs;
+//! Which process is meant by a pid: pids are used again, so the time of the process's start goes with it.
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use procfs::process::Process;
 use serde::{Deserialize, Serialize};
+
+/// The state of a process that runs no more and whose end nobody has asked for.
+const ZOMBIE: char = 'Z';
 
 /// A process, not to be confused with a later one of the same number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,13 +20,8 @@ pub struct ProcessId {
 impl ProcessId {
     /// The process that has this number now.
     pub fn of(pid: u32) -> Option<Self> {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The name, in brackets, may hold anything; what follows it does not. A zombie (Z) runs no more.
-        let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_ascii_whitespace();
-        if fields.next()? == "Z" {
-            return None;
-        }
-        Some(Self { pid, started_ticks: fields.nth(18)?.parse().ok()? })
+        let stat = Process::new(i32::try_from(pid).ok()?).and_then(|process| process.stat()).ok()?;
+        (stat.state != ZOMBIE).then_some(Self { pid, started_ticks: stat.starttime })
     }
 
     /// Whether it still runs.

@@ -7,6 +7,7 @@ use hilum_log::Drift;
 use hilum_runtime::{few_open_files, raise_open_files, with_causes};
 use hilum_stack::{StackState, StateFolder, connect, nats_error, sealed_facts};
 use jiff::Timestamp;
+use procfs::process::{LimitValue, Process};
 
 use super::check::Check;
 use crate::commands::streams::{Differences, RESTORE_LOG, differences};
@@ -63,10 +64,7 @@ fn room(what: &str, path: &Path, free_bytes: u64, files: Option<u64>) -> Check {
 /// system does not tell.
 pub(super) fn open_files(running: Option<&StackState>) -> Option<Check> {
     let limit = match running {
-        Some(state) => {
-            let limits = std::fs::read_to_string(format!("/proc/{}/limits", state.pid)).ok()?;
-            soft_limit_of_open_files(&limits)?
-        }
+        Some(state) => soft_limit_of_open_files(state.pid)?,
         // This process has raised its own as far as it can, as `hilum up` would.
         None => raise_open_files(),
     };
@@ -76,12 +74,12 @@ pub(super) fn open_files(running: Option<&StackState>) -> Option<Check> {
     })
 }
 
-fn soft_limit_of_open_files(limits: &str) -> Option<u64> {
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
-    match line.split_whitespace().next()? {
-        "unlimited" => Some(u64::MAX),
-        number => number.parse().ok(),
-    }
+fn soft_limit_of_open_files(pid: u32) -> Option<u64> {
+    let limits = Process::new(i32::try_from(pid).ok()?).and_then(|process| process.limits()).ok()?;
+    Some(match limits.max_open_files.soft_limit {
+        LimitValue::Unlimited => u64::MAX,
+        LimitValue::Value(files) => files,
+    })
 }
 
 /// The model that reads.
@@ -254,13 +252,10 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_of_open_files_is_read_as_the_system_tells_it() {
-        let limits = "Limit                     Soft Limit           Hard Limit           Units\n\
-            Max processes             127000               127000               processes\n\
-            Max open files            1024                 524288               files\n";
-        assert_eq!(soft_limit_of_open_files(limits), Some(1024));
-        assert_eq!(soft_limit_of_open_files("Max open files unlimited unlimited files"), Some(u64::MAX));
-        assert_eq!(soft_limit_of_open_files("no limits"), None);
+    fn the_open_files_of_another_process_are_those_that_it_may_have() {
+        let own = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).unwrap().0;
+        assert_eq!(soft_limit_of_open_files(std::process::id()), Some(own));
+        assert_eq!(soft_limit_of_open_files(u32::MAX), None);
     }
 
     #[test]
