@@ -54,7 +54,7 @@ pub fn dead_letter_story() -> DeadLetterStory {
         site: site(),
     };
     let parked = ParkedMessage {
-        subject: "evt.inference-requested.default".to_owned(),
+        subject: inference_requested(1, "a", 1).subject(),
         headers: [("hilum-version".to_owned(), "1".to_owned())].into(),
         payload_size: 512,
         event: Some(event),
