@@ -116,7 +116,7 @@ mod tests {
         for part in [
             "state        open: nobody has decided",
             "given up by  infer (infer-routine)",
-            "message      evt.inference-requested.default at position 8",
+            "message      evt.inference-requested.default.19298836-a690-5edc-9ac7-543bde844546.routine at position 8",
             "event        inference-requested of 2026-01-01T00:00:01Z, 512 bytes",
             "before       given up as 12, 30",
             "try 1  2026-01-01T00:00:01Z, version 0.1.0\n  cannot fetch\n    because timed out\n",
