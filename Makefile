@@ -76,7 +76,8 @@ house:
 dependencies: $(DENY) $(MACHETE)
 	@$(MACHETE) && $(DENY) --log-level error check bans licenses sources
 
-# Foreign programs look at the API: Schemathesis asks a stack whatever it can think of, Redocly reads the description.
+# Programs that others wrote look at what Hilum says: Schemathesis and Redocly at the API; DCMTK, dicom3tools, highdicom, Orthanc,
+# Medplum, fhir.resources and hl7apy at reports and deliveries.
 interop:
 	$(STEPS) setup-interop build-tests run-interop
 
@@ -85,7 +86,7 @@ setup-interop:
 
 run-interop: $(NEXTEST)
 	@$(INTEROP_ENVIRONMENT); $(NEXTEST) nextest run --locked --workspace --ignore-default-filter \
-	-E 'package(hilum-tests) and binary(interop)'
+	-E '(package(hilum-tests) and binary(interop)) or test(/(^|::)foreign(_\w+)?::/)'
 
 # Faults by seed under load, checked from the sender's journal. HILUM_FAULT_SEED and HILUM_FAULT_RUNS repeat one.
 faults: $(NEXTEST)

@@ -430,14 +430,22 @@ def faketime(cache):
 
 def for_tests(cache):
     """What only tests need."""
+    return present({"HILUM_FAKETIME": faketime(cache)})
+
+
+def for_interop(cache):
+    """Programs that others wrote, to look at what Hilum says."""
     archive, plugin = orthanc(cache)
     fhir_server, node = medplum(cache)
-    settings = {
+    return present({
         "HILUM_TEST_PYTHONPATH": test_wheels(cache), "HILUM_DCMTK_BIN": dcmtk(cache),
-        "HILUM_DICOM3TOOLS_BIN": dicom3tools(cache),
-        "HILUM_ORTHANC": archive, "HILUM_ORTHANC_DICOMWEB": plugin, "HILUM_FAKETIME": faketime(cache),
+        "HILUM_DICOM3TOOLS_BIN": dicom3tools(cache), "HILUM_ORTHANC": archive, "HILUM_ORTHANC_DICOMWEB": plugin,
         "HILUM_MEDPLUM": fhir_server, "HILUM_NODE": node,
-    }
+        "HILUM_SCHEMATHESIS": schemathesis(cache), "HILUM_REDOCLY": redocly(cache),
+    })
+
+
+def present(settings):
     return {name: value for name, value in settings.items() if value}
 
 
@@ -474,8 +482,7 @@ def main():
     if arguments.tests:
         settings |= for_tests(cache)
     if arguments.interop:
-        wanted = {"HILUM_SCHEMATHESIS": schemathesis(cache), "HILUM_REDOCLY": redocly(cache)}
-        settings |= {name: value for name, value in wanted.items() if value}
+        settings |= for_interop(cache)
     for name, value in settings.items():
         print(f"export {name}={shlex.quote(value)}")
 

@@ -36,13 +36,13 @@ def compiled(profile, marks):
 # fast cores and on two slow ones that others use too (docs/performance.md).
 STEPS = {
     "setup": ("fetch what is missing, 660 MB the first time", fetched("libtorch-*"), "half a minute, and the download"),
-    "setup-tests": ("fetch what tests need too, 90 MB the first time", fetched("test-python-*"), "ten seconds"),
+    "setup-tests": ("fetch what tests need too", fetched("faketime"), "seconds"),
     "build-programs": ("compile the programs", compiled("release", "tokio-*"), "6 to 20 minutes"),
     "run-demo": ("start the stack and have it read the samples", lambda: True, ""),
     "build-tests": ("compile the programs and their tests", compiled("debug", "proptest-*"), "6 to 20 minutes"),
     "run-tests": ("run the tests", lambda: False, "12 to 20 minutes"),
-    "setup-interop": ("fetch the programs that look at the API, 20 MB the first time", fetched("redocly-*"), "ten seconds"),
-    "run-interop": ("have other programs look at the API", lambda: False, "a minute"),
+    "setup-interop": ("fetch programs of others, 110 MB the first time", fetched("redocly-*"), "half a minute"),
+    "run-interop": ("have programs of others look at what Hilum says", lambda: False, "two minutes"),
     "reference-check": ("look whether the reference pages are what the code says", lambda: True, ""),
     "lint-tools": ("compile the tools that look at the dependencies", fetched("tools/bin/cargo-deny"),
                    "one to four minutes"),

@@ -1,10 +1,10 @@
 //! Forms of a document in a real store.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+#[path = "making/foreign.rs"]
+mod foreign;
 #[path = "making/revised.rs"]
 mod revised;
-#[path = "making/standard.rs"]
-mod standard;
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! The archives and how each is started. `make test` fetches them on Debian and its kin. Where one is missing this says so and there is none.
+//! The archives and how each is started. `make interop` fetches them on Debian and its kin. Where one is missing this says so and there is none.
 
 use std::env;
 use std::io;
@@ -79,7 +79,7 @@ impl Storescp {
 /// What the variable names, where it can be run.
 async fn named(variable: &str) -> Option<String> {
     let Ok(value) = env::var(variable) else {
-        eprintln!("skipped: {variable} is not set; `make test` sets it on Debian and its kin");
+        eprintln!("skipped: {variable} is not set; `make interop` sets it on Debian and its kin");
         return None;
     };
     if !Secluded::is_possible().await {

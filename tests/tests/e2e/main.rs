@@ -1,7 +1,6 @@
 //! The main job, end to end, on real input.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-mod archives;
 mod command_line;
 mod complete;
 mod corpus;
@@ -10,6 +9,7 @@ mod examples;
 mod failed_readings;
 mod fairness;
 mod field;
+mod foreign_archives;
 mod full_house;
 mod hostile;
 mod known_content;

@@ -1,8 +1,7 @@
-//! C-STORE and STOW-RS against receivers that others wrote: DCMTK's storescp and Orthanc.
+//! C-STORE and STOW-RS, against receivers of ours and of others.
 
 use bytes::Bytes;
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject, mem::InMemElement};
-use hilum_archives::{Orthanc, Storescp};
 use hilum_deliver::{DicomSettings, Protocol, SendError, Transport};
 use hilum_events::MediaType;
 use hilum_reports::Summary;
@@ -60,20 +59,6 @@ pub(crate) fn file(sop_class: &str, transfer_syntax: &str, number: u32) -> Bytes
     bytes.into()
 }
 
-/// Every element with its value, also those within sequences: how they are written is not told.
-fn told(object: &InMemDicomObject) -> Vec<String> {
-    use dicom_core::header::Header as _;
-
-    let elements = object.iter().flat_map(|element| match element.items() {
-        Some(items) => items.iter().flat_map(told).map(|told| format!("{} {told}", element.tag())).collect(),
-        None => {
-            let value = element.to_str().unwrap();
-            vec![format!("{} {} {}", element.tag(), element.vr(), value.trim_end_matches(['\0', ' ']))]
-        }
-    });
-    elements.collect()
-}
-
 fn peer(port: u16, called_ae: &str) -> Transport {
     let settings = DicomSettings {
         address: here(port),
@@ -85,102 +70,11 @@ fn peer(port: u16, called_ae: &str) -> Transport {
 }
 
 #[tokio::test]
-async fn storescp_stores_what_is_sent() {
-    stores(&["--max-pdu", "4096"]).await;
-}
-
-#[tokio::test]
-async fn a_receiver_that_takes_implicit_vr_only_gets_the_same_data() {
-    stores(&["--implicit"]).await;
-}
-
-/// What storescp with these options has kept is what was sent.
-async fn stores(options: &[&str]) {
-    let folder = TestFolder::new().unwrap();
-    let Some(storescp) = Storescp::start(options, folder.path()).await.unwrap() else { return };
-    let shipment = shipment(&[
-        ("dicom-sr", "sr.dcm", file(SR, EXPLICIT, 1)),
-        ("dicom-sc", "sc.dcm", file(SC, IMPLICIT, 2)),
-        ("dicom-pdf", "pdf.dcm", file(PDF, EXPLICIT, 3)),
-    ]);
-    let transport = peer(storescp.port(), "ANY");
-    let receipt = "C-STORE 0x0000, C-STORE 0x0000, C-STORE 0x0000";
-    assert_eq!(transport.send(&shipment).await.unwrap(), receipt);
-    assert_eq!(transport.send(&shipment).await.unwrap(), receipt, "a repeat is harmless");
-
-    let kept = std::fs::read_dir(folder.path().join("kept")).unwrap();
-    let kept: Vec<_> = kept.map(|entry| std::fs::read(entry.unwrap().path()).unwrap()).collect();
-    let dataset = |bytes: &[u8]| {
-        let object = dicom_object::from_reader(bytes).unwrap();
-        (object.meta().media_storage_sop_class_uid.clone(), told(&object))
-    };
-    let mut stored: Vec<_> = kept.iter().map(|bytes| dataset(bytes)).collect();
-    let mut sent: Vec<_> = shipment.objects.iter().map(|object| dataset(&object.bytes)).collect();
-    stored.sort();
-    sent.sort();
-    assert_eq!(stored, sent);
-}
-
-#[tokio::test]
-async fn a_receiver_that_is_away_or_refuses_says_so() {
+async fn a_receiver_that_is_away_is_told_so() {
     let away = peer(free_port().unwrap(), "ANY");
     let shipment = shipment(&[("dicom-sr", "sr.dcm", file(SR, EXPLICIT, 1))]);
     let error = away.send(&shipment).await.unwrap_err();
     assert!(matches!(&error, SendError::Failed { what, .. } if what == "it can't be reached"), "{error:?}");
-
-    let folder = TestFolder::new().unwrap();
-    let Some(storescp) = Storescp::start(&["--refuse"], folder.path()).await.unwrap() else { return };
-    let error = peer(storescp.port(), "ANY").send(&shipment).await.unwrap_err();
-    assert!(error.to_string().contains("association rejected"), "{error}");
-}
-
-#[tokio::test]
-async fn orthanc_stores_what_is_sent_and_a_repeat_changes_nothing() {
-    let folder = TestFolder::new().unwrap();
-    let Some(orthanc) = Orthanc::start(folder.path()).await.unwrap() else { return };
-    let shipment = shipment(&[
-        ("dicom-sr", "sr.dcm", file(SR, EXPLICIT, 1)),
-        ("dicom-sc", "sc.dcm", file(SC, EXPLICIT, 2)),
-    ]);
-    let error = peer(orthanc.dicom_port(), "OTHER").send(&shipment).await.unwrap_err();
-    assert!(error.to_string().contains("called_ae"), "{error}");
-    for _ in 0..2 {
-        let receipt = peer(orthanc.dicom_port(), "ORTHANC").send(&shipment).await.unwrap();
-        assert_eq!(receipt, "C-STORE 0x0000, C-STORE 0x0000");
-    }
-    assert_eq!(instances(&orthanc).await.len(), 2);
-}
-
-#[tokio::test]
-async fn orthanc_stores_what_is_sent_over_the_web() {
-    let folder = TestFolder::new().unwrap();
-    let Some(orthanc) = Orthanc::start(folder.path()).await.unwrap() else { return };
-    let url = format!("{}/dicom-web", orthanc.url()).parse().unwrap();
-    let transport = Transport::to(&target(stow(url, None))).unwrap();
-    let shipment = shipment(&[
-        ("dicom-sr", "sr.dcm", file(SR, EXPLICIT, 1)),
-        ("dicom-pdf", "pdf.dcm", file(PDF, EXPLICIT, 2)),
-    ]);
-    for _ in 0..2 {
-        assert_eq!(transport.send(&shipment).await.unwrap(), "STOW-RS 200, STOW-RS 200");
-    }
-    assert_eq!(instances(&orthanc).await.len(), 2);
-    let broken = crate::protocols::shipment(&[("dicom-sr", "sr.dcm", Bytes::from_static(b"no DICOM"))]);
-    let error = transport.send(&broken).await.unwrap_err();
-    assert!(matches!(&error, SendError::Refused { .. }), "{error:?}");
-}
-
-async fn instances(orthanc: &Orthanc) -> Vec<String> {
-    hilum_runtime::http_client()
-        .build()
-        .unwrap()
-        .get(format!("{}/instances", orthanc.url()))
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap()
 }
 
 #[tokio::test]
@@ -220,4 +114,122 @@ async fn a_receiver_that_fails_half_through_gets_the_rest() {
     let scp = Scp::start(&[0x0111, 0x0000], "").await;
     let receipt = peer(scp.port, "PACS").send(&shipment).await.unwrap();
     assert_eq!(receipt, "C-STORE 0x0111: it was there before, C-STORE 0x0000");
+}
+
+/// Against receivers that others wrote, DCMTK's storescp and Orthanc: `make interop`.
+mod foreign {
+    use hilum_archives::{Orthanc, Storescp};
+
+    use super::*;
+
+    /// Every element with its value, also those within sequences: how they are written is not told.
+    fn told(object: &InMemDicomObject) -> Vec<String> {
+        use dicom_core::header::Header as _;
+
+        let elements = object.iter().flat_map(|element| match element.items() {
+            Some(items) => {
+                items.iter().flat_map(told).map(|told| format!("{} {told}", element.tag())).collect()
+            }
+            None => {
+                let value = element.to_str().unwrap();
+                vec![format!("{} {} {}", element.tag(), element.vr(), value.trim_end_matches(['\0', ' ']))]
+            }
+        });
+        elements.collect()
+    }
+
+    #[tokio::test]
+    async fn storescp_stores_what_is_sent() {
+        stores(&["--max-pdu", "4096"]).await;
+    }
+
+    #[tokio::test]
+    async fn a_receiver_that_takes_implicit_vr_only_gets_the_same_data() {
+        stores(&["--implicit"]).await;
+    }
+
+    /// What storescp with these options has kept is what was sent.
+    async fn stores(options: &[&str]) {
+        let folder = TestFolder::new().unwrap();
+        let Some(storescp) = Storescp::start(options, folder.path()).await.unwrap() else { return };
+        let shipment = shipment(&[
+            ("dicom-sr", "sr.dcm", file(SR, EXPLICIT, 1)),
+            ("dicom-sc", "sc.dcm", file(SC, IMPLICIT, 2)),
+            ("dicom-pdf", "pdf.dcm", file(PDF, EXPLICIT, 3)),
+        ]);
+        let transport = peer(storescp.port(), "ANY");
+        let receipt = "C-STORE 0x0000, C-STORE 0x0000, C-STORE 0x0000";
+        assert_eq!(transport.send(&shipment).await.unwrap(), receipt);
+        assert_eq!(transport.send(&shipment).await.unwrap(), receipt, "a repeat is harmless");
+
+        let kept = std::fs::read_dir(folder.path().join("kept")).unwrap();
+        let kept: Vec<_> = kept.map(|entry| std::fs::read(entry.unwrap().path()).unwrap()).collect();
+        let dataset = |bytes: &[u8]| {
+            let object = dicom_object::from_reader(bytes).unwrap();
+            (object.meta().media_storage_sop_class_uid.clone(), told(&object))
+        };
+        let mut stored: Vec<_> = kept.iter().map(|bytes| dataset(bytes)).collect();
+        let mut sent: Vec<_> = shipment.objects.iter().map(|object| dataset(&object.bytes)).collect();
+        stored.sort();
+        sent.sort();
+        assert_eq!(stored, sent);
+    }
+
+    #[tokio::test]
+    async fn a_receiver_that_refuses_says_so() {
+        let folder = TestFolder::new().unwrap();
+        let Some(storescp) = Storescp::start(&["--refuse"], folder.path()).await.unwrap() else { return };
+        let shipment = shipment(&[("dicom-sr", "sr.dcm", file(SR, EXPLICIT, 1))]);
+        let error = peer(storescp.port(), "ANY").send(&shipment).await.unwrap_err();
+        assert!(error.to_string().contains("association rejected"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn orthanc_stores_what_is_sent_and_a_repeat_changes_nothing() {
+        let folder = TestFolder::new().unwrap();
+        let Some(orthanc) = Orthanc::start(folder.path()).await.unwrap() else { return };
+        let shipment = shipment(&[
+            ("dicom-sr", "sr.dcm", file(SR, EXPLICIT, 1)),
+            ("dicom-sc", "sc.dcm", file(SC, EXPLICIT, 2)),
+        ]);
+        let error = peer(orthanc.dicom_port(), "OTHER").send(&shipment).await.unwrap_err();
+        assert!(error.to_string().contains("called_ae"), "{error}");
+        for _ in 0..2 {
+            let receipt = peer(orthanc.dicom_port(), "ORTHANC").send(&shipment).await.unwrap();
+            assert_eq!(receipt, "C-STORE 0x0000, C-STORE 0x0000");
+        }
+        assert_eq!(instances(&orthanc).await.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn orthanc_stores_what_is_sent_over_the_web() {
+        let folder = TestFolder::new().unwrap();
+        let Some(orthanc) = Orthanc::start(folder.path()).await.unwrap() else { return };
+        let url = format!("{}/dicom-web", orthanc.url()).parse().unwrap();
+        let transport = Transport::to(&target(stow(url, None))).unwrap();
+        let shipment = shipment(&[
+            ("dicom-sr", "sr.dcm", file(SR, EXPLICIT, 1)),
+            ("dicom-pdf", "pdf.dcm", file(PDF, EXPLICIT, 2)),
+        ]);
+        for _ in 0..2 {
+            assert_eq!(transport.send(&shipment).await.unwrap(), "STOW-RS 200, STOW-RS 200");
+        }
+        assert_eq!(instances(&orthanc).await.len(), 2);
+        let broken = crate::protocols::shipment(&[("dicom-sr", "sr.dcm", Bytes::from_static(b"no DICOM"))]);
+        let error = transport.send(&broken).await.unwrap_err();
+        assert!(matches!(&error, SendError::Refused { .. }), "{error:?}");
+    }
+
+    async fn instances(orthanc: &Orthanc) -> Vec<String> {
+        hilum_runtime::http_client()
+            .build()
+            .unwrap()
+            .get(format!("{}/instances", orthanc.url()))
+            .send()
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap()
+    }
 }

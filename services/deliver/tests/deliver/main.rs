@@ -4,8 +4,8 @@
 mod bench;
 mod canary;
 mod dicom;
-mod fhir_server;
 mod field;
+mod foreign_fhir_server;
 mod given_up;
 mod lost;
 mod patients;

@@ -36,84 +36,6 @@ fn mixed() -> Report {
 }
 
 #[test]
-fn types_that_are_not_ours_take_every_element_of_it() {
-    let reports = [samples::one_of_each(), samples::revised(), samples::incomplete(), trained(), mixed()];
-    let folder = tempfile::tempdir().unwrap();
-    let mut files = Vec::new();
-    for (report, number) in reports.iter().zip(1..) {
-        let count = |name| resources(&bundle(report), name).len();
-        assert_eq!((count("DiagnosticReport"), count("Device")), (1, 1));
-        // One of each image, and two findings of each that was read.
-        let expected = report.summary.images + 2 * report.summary.completed;
-        assert_eq!(count("Observation"), expected as usize);
-        let file = folder.path().join(format!("{number}.json"));
-        fs::write(&file, fhir::bundle(report)).unwrap();
-        files.push(file);
-    }
-    let Some(packages) = env::var_os("HILUM_TEST_PYTHONPATH").filter(|folder| Path::new(folder).is_dir())
-    else {
-        eprintln!(
-            "skipped: HILUM_TEST_PYTHONPATH names no folder with fhir.resources; `make test` fetches it"
-        );
-        return;
-    };
-    let read = |files: &[PathBuf]| {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fhir_types.py");
-        Command::new("python3").arg(script).args(files).env("PYTHONPATH", &packages).output().unwrap()
-    };
-    let output = read(&files);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), files.len());
-
-    let mut wrong = bundle(&samples::revised());
-    wrong["entry"][0]["resource"]["verdict"] = json!("none");
-    fs::write(&files[0], wrong.to_string()).unwrap();
-    assert!(!read(&files[..1]).status.success(), "the types know every element");
-}
-
-#[test]
-fn a_validator_with_the_definitions_of_r4_finds_no_error_in_it() {
-    let setting = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.exists());
-    let (Some(packages), Some(node)) = (setting("HILUM_MEDPLUM"), setting("HILUM_NODE")) else {
-        eprintln!(
-            "skipped: HILUM_MEDPLUM names no folder with Medplum's code; `make test` fetches it where there is Node 20"
-        );
-        return;
-    };
-    let reports = [samples::one_of_each(), samples::revised(), samples::incomplete(), trained(), mixed()];
-    let mut bundles: Vec<Value> = reports.iter().map(bundle).collect();
-    let right = bundles.len();
-    // What it has to find: no subject, a text for a number, no request in a transaction (a constraint), an unknown element.
-    let wrong = |spoil: fn(&mut Value)| {
-        let mut bundle = bundle(&samples::revised());
-        spoil(&mut bundle);
-        bundle
-    };
-    bundles.extend([
-        wrong(|bundle| drop(bundle["entry"][1]["resource"].as_object_mut().unwrap().remove("subject"))),
-        wrong(|bundle| bundle["entry"][4]["resource"]["valueQuantity"]["value"] = json!("much")),
-        wrong(|bundle| drop(bundle["entry"][4].as_object_mut().unwrap().remove("request"))),
-        wrong(|bundle| bundle["entry"][0]["resource"]["verdict"] = json!("none")),
-    ]);
-    let folder = tempfile::tempdir().unwrap();
-    let files: Vec<PathBuf> =
-        (0..bundles.len()).map(|number| folder.path().join(number.to_string())).collect();
-    for (bundle, file) in bundles.iter().zip(&files) {
-        fs::write(file, bundle.to_string()).unwrap();
-    }
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fhir_validate.mjs");
-    let output = Command::new(node).arg(script).arg(packages).args(&files).output().unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert!(!output.status.success(), "it finds what is wrong");
-    let mut said_of_each = said.split_inclusive(" resources\n");
-    for number in 0..bundles.len() {
-        let said =
-            said_of_each.next().unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr)));
-        assert_eq!(said.lines().count() == 1, number < right, "{number}: {said}");
-    }
-}
-
-#[test]
 fn the_schema_that_hl7_publishes_finds_nothing_wrong_with_it() {
     let schema: Value =
         serde_json::from_str(include_str!("../../schema/fhir-r4-excerpt.schema.json")).unwrap();
@@ -273,4 +195,87 @@ fn a_revision_replaces_what_the_one_before_said_and_the_bytes_are_the_same_twice
     let mut again = samples::revised();
     again = Report::from_json(&again.to_json().unwrap()).unwrap();
     assert_eq!(fhir::bundle(&again), fhir::bundle(&samples::revised()));
+}
+
+/// By programs that others wrote: `make interop`.
+mod foreign {
+    use super::*;
+
+    #[test]
+    fn types_that_are_not_ours_take_every_element_of_it() {
+        let reports = [samples::one_of_each(), samples::revised(), samples::incomplete(), trained(), mixed()];
+        let folder = tempfile::tempdir().unwrap();
+        let mut files = Vec::new();
+        for (report, number) in reports.iter().zip(1..) {
+            let count = |name| resources(&bundle(report), name).len();
+            assert_eq!((count("DiagnosticReport"), count("Device")), (1, 1));
+            // One of each image, and two findings of each that was read.
+            let expected = report.summary.images + 2 * report.summary.completed;
+            assert_eq!(count("Observation"), expected as usize);
+            let file = folder.path().join(format!("{number}.json"));
+            fs::write(&file, fhir::bundle(report)).unwrap();
+            files.push(file);
+        }
+        let Some(packages) = env::var_os("HILUM_TEST_PYTHONPATH").filter(|folder| Path::new(folder).is_dir())
+        else {
+            eprintln!(
+                "skipped: HILUM_TEST_PYTHONPATH names no folder with fhir.resources; `make interop` fetches it"
+            );
+            return;
+        };
+        let read = |files: &[PathBuf]| {
+            let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fhir_types.py");
+            Command::new("python3").arg(script).args(files).env("PYTHONPATH", &packages).output().unwrap()
+        };
+        let output = read(&files);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), files.len());
+
+        let mut wrong = bundle(&samples::revised());
+        wrong["entry"][0]["resource"]["verdict"] = json!("none");
+        fs::write(&files[0], wrong.to_string()).unwrap();
+        assert!(!read(&files[..1]).status.success(), "the types know every element");
+    }
+
+    #[test]
+    fn a_validator_with_the_definitions_of_r4_finds_no_error_in_it() {
+        let setting = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.exists());
+        let (Some(packages), Some(node)) = (setting("HILUM_MEDPLUM"), setting("HILUM_NODE")) else {
+            eprintln!(
+                "skipped: HILUM_MEDPLUM names no folder with Medplum's code; `make interop` fetches it where there is Node 20"
+            );
+            return;
+        };
+        let reports = [samples::one_of_each(), samples::revised(), samples::incomplete(), trained(), mixed()];
+        let mut bundles: Vec<Value> = reports.iter().map(bundle).collect();
+        let right = bundles.len();
+        // What it has to find: no subject, a text for a number, no request in a transaction (a constraint), an unknown element.
+        let wrong = |spoil: fn(&mut Value)| {
+            let mut bundle = bundle(&samples::revised());
+            spoil(&mut bundle);
+            bundle
+        };
+        bundles.extend([
+            wrong(|bundle| drop(bundle["entry"][1]["resource"].as_object_mut().unwrap().remove("subject"))),
+            wrong(|bundle| bundle["entry"][4]["resource"]["valueQuantity"]["value"] = json!("much")),
+            wrong(|bundle| drop(bundle["entry"][4].as_object_mut().unwrap().remove("request"))),
+            wrong(|bundle| bundle["entry"][0]["resource"]["verdict"] = json!("none")),
+        ]);
+        let folder = tempfile::tempdir().unwrap();
+        let files: Vec<PathBuf> =
+            (0..bundles.len()).map(|number| folder.path().join(number.to_string())).collect();
+        for (bundle, file) in bundles.iter().zip(&files) {
+            fs::write(file, bundle.to_string()).unwrap();
+        }
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fhir_validate.mjs");
+        let output = Command::new(node).arg(script).arg(packages).args(&files).output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(!output.status.success(), "it finds what is wrong");
+        let mut said_of_each = said.split_inclusive(" resources\n");
+        for number in 0..bundles.len() {
+            let said =
+                said_of_each.next().unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+            assert_eq!(said.lines().count() == 1, number < right, "{number}: {said}");
+        }
+    }
 }

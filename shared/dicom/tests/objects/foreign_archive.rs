@@ -9,7 +9,7 @@ use dicom_dictionary_std::tags;
 use dicom_object::mem::InMemElement;
 use dicom_object::{InMemDicomObject, Tag, open_file};
 
-use crate::tools::{KINDS, dcmtk, written};
+use crate::foreign_tools::{KINDS, dcmtk, written};
 
 /// A namespace of this test's own, whose only interface is its loopback.
 const ALONE: [&str; 3] = ["--map-root-user", "--net", "--"];

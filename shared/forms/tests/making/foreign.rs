@@ -1,5 +1,5 @@
 //! The DICOM objects of real files under the eyes of dicom3tools: each for itself, and all of a study with its images.
-//! Skipped, with a sentence, where it is not there: `make test` fetches it.
+//! Skipped, with a sentence, where it is not there: `make interop` fetches it.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ fn tool(program: &str) -> Option<PathBuf> {
     let mut folders = folders.flat_map(|path| env::split_paths(&path).collect::<Vec<_>>());
     let found = folders.find_map(|folder| Some(folder.join(program)).filter(|program| program.is_file()));
     if found.is_none() {
-        eprintln!("skipped: {program} is not there; `make test` fetches it on Debian and its kin");
+        eprintln!("skipped: {program} is not there; `make interop` fetches it on Debian and its kin");
     }
     found
 }

@@ -28,7 +28,7 @@ impl FhirServer {
         let setting = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.exists());
         let (Some(folder), Some(node)) = (setting("HILUM_MEDPLUM"), setting("HILUM_NODE")) else {
             eprintln!(
-                "skipped: HILUM_MEDPLUM names no folder with Medplum's code; `make test` fetches it where there is Node 20"
+                "skipped: HILUM_MEDPLUM names no folder with Medplum's code; `make interop` fetches it where there is Node 20"
             );
             return None;
         };

@@ -1,5 +1,5 @@
 //! The objects under the eyes of other programs: pydicom and highdicom, and DCMTK. Skipped, with a sentence, where they are
-//! not there: `make test` fetches them.
+//! not there: `make interop` fetches them.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -54,7 +54,7 @@ fn foreign(setting: &str, program: &str) -> Option<PathBuf> {
     let mut folders = folders.flat_map(|path| env::split_paths(&path).collect::<Vec<_>>());
     let found = folders.find_map(|folder| Some(folder.join(program)).filter(|program| program.is_file()));
     if found.is_none() {
-        eprintln!("skipped: {program} is not there; `make test` fetches it on Debian and its kin");
+        eprintln!("skipped: {program} is not there; `make interop` fetches it on Debian and its kin");
     }
     found
 }
@@ -63,7 +63,7 @@ fn foreign(setting: &str, program: &str) -> Option<PathBuf> {
 fn highdicom_reads_the_structured_report_and_pydicom_the_rest() {
     let Some(packages) = env::var_os("HILUM_TEST_PYTHONPATH").filter(|folder| Path::new(folder).is_dir())
     else {
-        eprintln!("skipped: HILUM_TEST_PYTHONPATH names no folder with highdicom; `make test` fetches it");
+        eprintln!("skipped: HILUM_TEST_PYTHONPATH names no folder with highdicom; `make interop` fetches it");
         return;
     };
     let (folder, script) = (written(&KINDS), concat!(env!("CARGO_MANIFEST_DIR"), "/tests/check.py"));
