@@ -16,6 +16,8 @@ use tokio::process::Command;
 /// The same questions each time, and few of a kind: half a minute. One worker: two at a time break CPython 3.11.
 const SEED: &str = "1";
 const EXAMPLES: &str = "8";
+/// Its parser has lost count, as that of CPython 3.11 does when threads parse: such a run says nothing.
+const BROKEN_PYTHON: &str = "SystemError: AST constructor recursion depth mismatch";
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance";
 
 #[tokio::test]
@@ -27,23 +29,25 @@ async fn schemathesis_gets_no_answer_that_the_description_does_not_tell_of() {
     let settings = folder.path().join("schemathesis.toml");
     std::fs::write(&settings, known_ids(&job)).unwrap();
 
-    let mut command = Command::new("python3");
-    command.env("PYTHONPATH", &packages).current_dir(folder.path());
-    command.args(["-m", "schemathesis.cli", "--config-file"]).arg(&settings).arg("run");
-    command.arg(format!("{url}/openapi.json")).args(["--checks", CHECKS, "--seed", SEED]);
-    command.args([
-        "--max-examples",
-        EXAMPLES,
-        "--phases",
-        "examples,coverage,fuzzing",
-        "--workers",
-        "2",
-        "--no-color",
-    ]);
-    let output = tokio::time::timeout(Duration::from_secs(300), command.output()).await.unwrap().unwrap();
+    let ask = async || {
+        let mut command = Command::new("python3");
+        command.env("PYTHONPATH", &packages).current_dir(folder.path());
+        command.args(["-m", "schemathesis.cli", "--config-file"]).arg(&settings).arg("run");
+        command.arg(format!("{url}/openapi.json")).args(["--checks", CHECKS, "--seed", SEED]);
+        command.args(["--max-examples", EXAMPLES, "--phases", "examples,coverage,fuzzing"]);
+        command.args(["--workers", "1", "--no-color"]);
+        let output =
+            tokio::time::timeout(Duration::from_secs(120), command.kill_on_drop(true).output()).await;
+        let output = output.unwrap().unwrap();
+        let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        (output.status.success(), told)
+    };
+    let (mut is_good, mut told) = ask().await;
+    if told.contains(BROKEN_PYTHON) {
+        (is_good, told) = ask().await;
+    }
     stack.stop(Signal::SIGTERM, LIMIT).await;
-    let told = [output.stdout, output.stderr].concat();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&told));
+    assert!(is_good, "{told}");
 }
 
 #[tokio::test]
