@@ -19,7 +19,7 @@ pub(super) fn stream_config(definition: &StreamDefinition, replicas: usize) -> C
         },
         max_age: Duration::from_secs(definition.max_age_s),
         allow_message_schedules: definition.schedules,
-        // The server wants these of a stream with schedules, whose fired messages it removes itdefinition.
+        // The server wants these of a stream with schedules, whose fired messages it removes itself.
         allow_rollup: definition.schedules,
         // Only the newest have a limit: of the others neither lets go of a message, but with schedules the server
         // takes only the old one.

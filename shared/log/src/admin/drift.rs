@@ -11,6 +11,7 @@ use crate::port::{Log, UnavailableError};
 
 /// What is said of a consumer that is not there.
 pub(super) const MISSING: &str = "it is missing";
+
 /// A setting on the server differs from its definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Drift {

@@ -48,8 +48,8 @@ impl Among {
     }
 }
 
-/// The index of the most urgent candidate; of a retry, if there is one, when it is their turn. Among equals it is the one whose site had its last turn longest ago: sites are served in turn, in however
-/// many lanes one stands; and of one site the oldest.
+/// The index of the most urgent candidate; of a retry, if there is one, when it is their turn. Among equals it is the one whose
+/// site had its last turn longest ago: sites are served in turn, in however many lanes one stands; and of one site the oldest.
 pub(super) fn next(
     waiting: impl Iterator<Item = (usize, Candidate)> + Clone,
     among: Among,
