@@ -31,7 +31,8 @@ impl BothServices {
     /// # Errors
     /// When no HTTP client can be made.
     pub fn new(ingest: Destination, projection: Destination) -> reqwest::Result<Self> {
-        Ok(Self { http: hilum_runtime::http_client().build()?, ingest, projection })
+        // Services are asked as requests are passed on to them: without a proxy, whatever the environment names.
+        Ok(Self { http: hilum_runtime::http_client().no_proxy().build()?, ingest, projection })
     }
 
     async fn ask(&self, service: &Destination) -> PartReadiness {

@@ -1,5 +1,6 @@
 //! A prefix in object storage: each object under a name that tells its site, study and revision.
 
+use std::fmt;
 use std::time::Duration;
 
 use hilum_blobs::{BlobStore, PlaceError, Placement, StoreConfig};
@@ -15,7 +16,7 @@ use crate::secret::Secret;
 use crate::shipment::{Object, Shipment};
 
 /// A prefix in a store.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(try_from = "Keys")]
 pub struct S3Settings {
     /// `s3://bucket` or `file:///folder`.
@@ -26,6 +27,19 @@ pub struct S3Settings {
     pub options: Vec<(String, String)>,
     /// Whether nothing of a patient without an id is kept there.
     pub requires_patient_id: bool,
+}
+
+/// Shows which options there are, not what they are: one is a secret.
+impl fmt::Debug for S3Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let options: Vec<&str> = self.options.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("S3Settings")
+            .field("store_url", &self.store_url)
+            .field("prefix", &self.prefix)
+            .field("options", &options)
+            .field("requires_patient_id", &self.requires_patient_id)
+            .finish()
+    }
 }
 
 #[derive(Deserialize)]
@@ -109,4 +123,22 @@ fn name(prefix: &str, shipment: &Shipment, file_name: &str) -> String {
     };
     let name = format!("{}/{}/{folder}/{file_name}", shipment.site, shipment.study_id);
     if prefix.is_empty() { name } else { format!("{prefix}/{name}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_are_shown_keep_their_secret() {
+        let options = vec![("aws_secret_access_key".to_owned(), "open sesame".to_owned())];
+        let settings = S3Settings {
+            store_url: "s3://bucket".to_owned(),
+            prefix: String::new(),
+            options,
+            requires_patient_id: false,
+        };
+        let shown = format!("{settings:?}");
+        assert!(shown.contains("aws_secret_access_key") && !shown.contains("sesame"), "{shown}");
+    }
 }
