@@ -63,6 +63,18 @@ impl Client {
         Box::pin(async move { self.get(&["v1", "jobs"], query).await })
     }
 
+    async fn decide_about_job<T: DeserializeOwned>(
+        &self,
+        id: &str,
+        what: &str,
+        by: &str,
+        why: &str,
+    ) -> Result<Answer<T>, Error> {
+        let said = Decision { by: by.to_owned(), why: why.to_owned() };
+        let request = || self.request(Method::POST, &["v1", "jobs", id, what], &[]).json(&said);
+        self.read(self.send(request).await?).await
+    }
+
     /// `POST /v1/jobs/{id}/retry`.
     pub fn retry<'a>(
         &'a self,
@@ -70,11 +82,7 @@ impl Client {
         by: &'a str,
         why: &'a str,
     ) -> BoxFuture<'a, Result<Answer<Retried>, Error>> {
-        Box::pin(async move {
-            let said = Decision { by: by.to_owned(), why: why.to_owned() };
-            let request = || self.request(Method::POST, &["v1", "jobs", id, "retry"], &[]).json(&said);
-            self.read(self.send(request).await?).await
-        })
+        Box::pin(self.decide_about_job(id, "retry", by, why))
     }
 
     /// `POST /v1/jobs/{id}/take-out`.
@@ -84,11 +92,7 @@ impl Client {
         by: &'a str,
         why: &'a str,
     ) -> BoxFuture<'a, Result<Answer<TakeOutDecided>, Error>> {
-        Box::pin(async move {
-            let said = Decision { by: by.to_owned(), why: why.to_owned() };
-            let request = || self.request(Method::POST, &["v1", "jobs", id, "take-out"], &[]).json(&said);
-            self.read(self.send(request).await?).await
-        })
+        Box::pin(self.decide_about_job(id, "take-out", by, why))
     }
 
     /// `GET /v1/studies/{id}`, by id or by the sender's name within a site, with the jobs of all pages.

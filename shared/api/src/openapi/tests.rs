@@ -1,3 +1,5 @@
+//! The description as a whole: its references, its calls and its examples.
+
 use super::*;
 
 fn document() -> Value {
