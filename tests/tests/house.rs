@@ -45,6 +45,21 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
                 "hilum-sites",
             ],
         ),
+        (
+            "hilum-intake",
+            &[
+                "hilum-api",
+                "hilum-blobs",
+                "hilum-events",
+                "hilum-faults",
+                "hilum-imaging",
+                "hilum-log",
+                "hilum-models",
+                "hilum-runtime",
+                "hilum-sites",
+                "hilum-streams",
+            ],
+        ),
         ("hilum-forms", &["hilum-blobs", "hilum-dicom", "hilum-events", "hilum-imaging", "hilum-reports"]),
     ])
 }

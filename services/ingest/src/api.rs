@@ -9,6 +9,7 @@ use axum::response::IntoResponse;
 use axum::{Json, Router};
 use hilum_api::{Accepted, JobStatus, Manifest, StudyNoted, UploadForm, problems, samples};
 use hilum_events::{Envelope, Event, Site, StudyRef};
+use hilum_intake::{DurableImage, Refusal};
 use hilum_runtime::{BodyFault, linger};
 use serde::Deserialize;
 use tracing::Instrument as _;
@@ -17,9 +18,9 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
+use crate::broken_off::CountsIfBrokenOff;
 use crate::manifest;
-use crate::refusal::{CountsIfBrokenOff, Refusal};
-use crate::upload::{DurableUpload, Uploads};
+use crate::upload::Uploads;
 
 pub(crate) fn router(door: Uploads) -> Router {
     let (router, _) = described();
@@ -79,8 +80,8 @@ async fn submit(
     let counts = CountsIfBrokenOff::begin();
     let outcome = door.accept(form).instrument(span).await;
     counts.answered();
-    door.gate.note(&outcome);
-    let DurableUpload { stored: Envelope { event, site, .. }, result } = outcome?;
+    door.intake.gate.note(&outcome);
+    let DurableImage { stored: Envelope { event, site, .. }, result, .. } = outcome?;
     metrics::histogram!("hilum_ingest_upload_seconds").record(begun.elapsed());
     let Event::ImageStored(image) = event else { unreachable!("the door makes no other fact of an upload") };
     let location = format!("/v1/jobs/{}", image.job_id);
@@ -149,7 +150,7 @@ async fn expect(
             "the body broke off or is longer than {limit} bytes; send a shorter manifest"
         ))
     })?;
-    let manifest = manifest::read(&body, door.sizes.most)?;
+    let manifest = manifest::read(&body, door.intake.sizes.most)?;
     let site = AtSite::site(at)?;
     // What is no name of a study would never be met by an image.
     StudyRef::given(&named)?;

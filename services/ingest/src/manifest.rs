@@ -2,9 +2,8 @@
 
 use hilum_api::Manifest;
 use hilum_events::{StudyId, StudyManifestReceived};
+use hilum_intake::Refusal;
 use uuid::Uuid;
-
-use crate::refusal::Refusal;
 
 /// The longest body, bytes.
 pub(crate) const MAX_BYTES: usize = 1 << 20;

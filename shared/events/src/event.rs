@@ -4,6 +4,7 @@
 mod deliveries;
 mod images;
 mod losses;
+mod source;
 mod studies;
 
 pub use deliveries::{DeliveredObject, DeliveryFailed, DeliveryResolved, Matter, ReportDelivered};
@@ -12,6 +13,7 @@ pub use images::{
     InferenceFailed, InferenceRequested, JobDeadLettered, Priority, Resolution, StoredImage,
 };
 pub use losses::{LogLossAccepted, LostFact};
+pub use source::{ImageSource, Way};
 pub use studies::{
     FlagAction, Measure, ReportCause, ReportIssued, StudyCloseRequested, StudyFlagged, StudyManifestReceived,
 };

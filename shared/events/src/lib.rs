@@ -18,9 +18,10 @@ pub mod untrained;
 pub use envelope::{DecodeError, Envelope};
 pub use event::{
     BlobRef, DeadLetterResolved, DeliveredObject, DeliveryFailed, DeliveryResolved, DuplicateLinked, Event,
-    FlagAction, ImageStored, ImageTakenOut, InferenceCompleted, InferenceFailed, InferenceRequested,
-    JobDeadLettered, LogLossAccepted, LostFact, Matter, Measure, Priority, ReportCause, ReportDelivered,
-    ReportIssued, Resolution, StoredImage, StudyCloseRequested, StudyFlagged, StudyManifestReceived,
+    FlagAction, ImageSource, ImageStored, ImageTakenOut, InferenceCompleted, InferenceFailed,
+    InferenceRequested, JobDeadLettered, LogLossAccepted, LostFact, Matter, Measure, Priority, ReportCause,
+    ReportDelivered, ReportIssued, Resolution, StoredImage, StudyCloseRequested, StudyFlagged,
+    StudyManifestReceived, Way,
 };
 pub use fact::Fact;
 pub use filter::{

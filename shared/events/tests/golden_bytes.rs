@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use hilum_events::{DecodeError, Envelope, Event, samples};
+use hilum_events::{DecodeError, Envelope, Event, ImageSource, Way, samples};
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../streams/golden")
@@ -90,6 +90,32 @@ fn a_failed_reading_says_who_says_so_since_releases_do() {
     }
     assert_eq!(std::fs::read(folder().join(name)).unwrap(), envelope.encode());
     assert_eq!(said(name), Some(samples::reader()));
+}
+
+#[test]
+fn an_image_says_how_it_came_in_since_there_is_more_than_one_way() {
+    let said = |name: &str| {
+        let bytes = std::fs::read(folder().join(name)).unwrap();
+        let Event::ImageStored(stored) = Envelope::decode(&bytes).unwrap().event else { panic!() };
+        stored.source
+    };
+    assert_eq!(said("image-stored.v2.cbor"), None);
+    let source = ImageSource {
+        way: Way::Dicom,
+        sender: Some("CR_ROOM_1".to_owned()),
+        peer: Some("192.0.2.7".to_owned()),
+        transfer: Some("01890a5d-ac96-774b-bcce-b302099a8057".to_owned()),
+    };
+    let mut envelope = samples::image_stored(1, "a", 0);
+    if let Event::ImageStored(stored) = &mut envelope.event {
+        stored.source = Some(source.clone());
+    }
+    let name = "image-stored.v2-with-source.cbor";
+    if std::env::var_os("HILUM_WRITE_NEW_GOLDEN").is_some() && !folder().join(name).exists() {
+        std::fs::write(folder().join(name), envelope.encode()).unwrap();
+    }
+    assert_eq!(std::fs::read(folder().join(name)).unwrap(), envelope.encode());
+    assert_eq!(said(name), Some(source));
 }
 
 /// As a newer release may write it.

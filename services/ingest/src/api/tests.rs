@@ -7,20 +7,14 @@ use std::time::Duration;
 use hilum_blobs::{BlobStore, StoreConfig};
 use hilum_events::{JobId, StudyId, samples};
 use hilum_imaging::{DecoderConfig, DecoderPool};
+use hilum_intake::{Bounds, Disk, Gate, Inspector, Intake, Readings, Slots, StudySizes};
 use hilum_runtime::{ConnectionBounds, serve_http, strict};
+use hilum_test_log::{LIMIT, READING_KEY, TestLog, completed, reading_id};
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::admission::Bounds;
-use crate::bench::{Bench, LIMIT, READING_KEY, completed, reading_id};
-use crate::disk::Disk;
-use crate::gate::Gate;
-use crate::inspection::Inspector;
-use crate::known::Readings;
-use crate::slots::Slots;
-use crate::study_sizes::StudySizes;
 
 /// Images that a study may have.
 const MOST: u32 = 4;
@@ -32,20 +26,20 @@ const CONTENT: &[u8] = b"\x89PNG\r\n\x1a\n and so on";
 const LONG: Duration = Duration::from_secs(3600);
 
 /// A door that serves; its address.
-async fn open(bench: &Bench, readings: Option<Readings>) -> SocketAddr {
+async fn open(bench: &TestLog, readings: Option<Readings>) -> SocketAddr {
     open_with(bench, readings, |door| door).await
 }
 
 /// The same with other settings.
 async fn open_with(
-    bench: &Bench,
+    bench: &TestLog,
     readings: Option<Readings>,
     change: impl FnOnce(Uploads) -> Uploads,
 ) -> SocketAddr {
     let store = format!("file://{}", bench.folder.path().join("objects").display());
     let store = BlobStore::open(&StoreConfig::at(&store)).unwrap();
     let gate = Gate::new(Bounds { max_wait: None, max_waiting: 100, max_sites: 3 });
-    let door = Uploads {
+    let intake = Intake {
         log: bench.log.clone(),
         disk: Disk::new(&store, 0),
         store,
@@ -55,11 +49,10 @@ async fn open_with(
         gate: gate.clone(),
         readings,
         slots: Slots::new(4),
-        silence_limit: LONG,
         max_upload_bytes: 1 << 20,
         sizes: StudySizes::bounded(MOST),
     };
-    let door = change(door);
+    let door = change(Uploads { intake, silence_limit: LONG });
     let log = bench.log.clone();
     tokio::spawn(async move { gate.watch(&log, &CancellationToken::new()).await });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -88,7 +81,7 @@ async fn send(door: SocketAddr) -> Value {
     tokio::time::timeout(LIMIT, taken).await.unwrap()
 }
 
-async fn link(bench: &Bench, job_id: &Value) -> Option<Envelope> {
+async fn link(bench: &TestLog, job_id: &Value) -> Option<Envelope> {
     let job_id: JobId = job_id.as_str().unwrap().parse().unwrap();
     let filter = format!("evt.duplicate-linked.*.{}.{job_id}", reading_id(CONTENT));
     bench.log.last(&filter).await.unwrap()?.content.ok()
@@ -96,7 +89,7 @@ async fn link(bench: &Bench, job_id: &Value) -> Option<Envelope> {
 
 #[tokio::test]
 async fn content_that_was_read_before_is_answered_with_its_reading() {
-    let bench = Bench::start().await;
+    let bench = TestLog::start().await;
     let door = open(&bench, Some(Readings::by_key(&bench.log, READING_KEY))).await;
     let unknown = send(door).await;
     assert_eq!(unknown["status"], "QUEUED");
@@ -124,7 +117,7 @@ async fn content_that_was_read_before_is_answered_with_its_reading() {
 
 #[tokio::test]
 async fn a_door_without_a_model_queues_what_was_read_before() {
-    let bench = Bench::start().await;
+    let bench = TestLog::start().await;
     bench.read(1, CONTENT).await;
     let door = open(&bench, None).await;
     assert_eq!(send(door).await["status"], "QUEUED");
@@ -132,7 +125,7 @@ async fn a_door_without_a_model_queues_what_was_read_before() {
 
 #[tokio::test]
 async fn what_a_sender_expects_of_a_study_is_a_fact_also_before_its_first_image() {
-    let bench = Bench::start().await;
+    let bench = TestLog::start().await;
     let door = open(&bench, None).await;
     send(door).await;
     let manifest = async |path: &str, body: Value| {
@@ -166,7 +159,7 @@ async fn what_a_sender_expects_of_a_study_is_a_fact_also_before_its_first_image(
 
 #[tokio::test]
 async fn a_name_that_looks_like_an_id_is_a_name_and_hides_no_study_with_that_id() {
-    let bench = Bench::start().await;
+    let bench = TestLog::start().await;
     let door = open(&bench, None).await;
     send(door).await;
     let client = hilum_runtime::http_client().build().unwrap();
@@ -218,7 +211,7 @@ async fn a_name_that_looks_like_an_id_is_a_name_and_hides_no_study_with_that_id(
 
 #[tokio::test]
 async fn what_a_sender_says_of_its_study_goes_with_the_image() {
-    let bench = Bench::start().await;
+    let bench = TestLog::start().await;
     let door = open(&bench, None).await;
     send(door).await;
     let submit = async |fields: &[(&'static str, &'static str)]| {
@@ -254,7 +247,7 @@ async fn what_a_sender_says_of_its_study_goes_with_the_image() {
 
 #[tokio::test]
 async fn a_study_has_as_many_images_as_a_report_tells_of_and_lone_images_are_not_counted() {
-    let bench = Bench::start().await;
+    let bench = TestLog::start().await;
     let door = open(&bench, None).await;
     send(door).await;
     // One came through another door.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::source::ImageSource;
 use crate::ids::{JobId, ReadingId, SeriesName, Sha256Digest, StudyId, StudyRef};
 use crate::image::{DicomIdentity, MediaType};
 use crate::reading::{
@@ -75,6 +76,9 @@ pub struct ImageStored {
     /// An earlier study of the same patient, as the sender says. Since version 2.
     #[serde(default)]
     pub prior_study_id: Option<StudyId>,
+    /// How it came in. Left out by releases that knew one way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<ImageSource>,
 }
 
 /// Somebody took an image out of its study again: it is of somebody else, or should not be there. Its reading stands as that

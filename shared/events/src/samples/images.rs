@@ -18,6 +18,7 @@ pub fn image_stored(number: u128, content: &str, seconds: i64) -> Envelope {
         series: vec!["frontal".parse().expect("fits the rule")],
         expected_images: None,
         prior_study_id: None,
+        source: None,
     });
     Envelope::first(job_id(number).as_uuid(), site(), at(seconds), event)
 }

@@ -1,13 +1,13 @@
 //! Clients that say odd things, or leave their uploads undone.
 
 use futures::future::select_all;
+use hilum_intake::Lanes;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use reqwest::header::HeaderMap;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::*;
-use crate::admission::Lanes;
 
 const BOUNDARY: &str = "7e3c";
 
@@ -60,9 +60,13 @@ async fn submit_as(
 
 #[tokio::test]
 async fn silent_uploads_keep_nobody_else_from_sending() {
-    let bench = Bench::start().await;
+    let bench = TestLog::start().await;
     let slots = Slots::new(8);
-    let door = open_with(&bench, None, |door| Uploads { slots: slots.clone(), ..door }).await;
+    let door = open_with(&bench, None, |door| Uploads {
+        intake: Intake { slots: slots.clone(), ..door.intake },
+        ..door
+    })
+    .await;
     send(door).await;
     // More than there are places, of each kind: without a word, with a site, in the midst of an image.
     let mut silent = Vec::new();
@@ -85,9 +89,13 @@ async fn silent_uploads_keep_nobody_else_from_sending() {
 
 #[tokio::test]
 async fn a_silent_upload_makes_room_for_another_of_its_own_site() {
-    let bench = Bench::start().await;
+    let bench = TestLog::start().await;
     let slots = Slots::making_room_after(8, Duration::from_millis(50));
-    let door = open_with(&bench, None, |door| Uploads { slots: slots.clone(), ..door }).await;
+    let door = open_with(&bench, None, |door| Uploads {
+        intake: Intake { slots: slots.clone(), ..door.intake },
+        ..door
+    })
+    .await;
     send(door).await;
     let mut silent = Vec::new();
     for _ in 0..4 {
@@ -111,9 +119,13 @@ async fn a_silent_upload_makes_room_for_another_of_its_own_site() {
 
 #[tokio::test]
 async fn an_upload_that_falls_silent_ends_with_408_and_gives_its_place_back() {
-    let bench = Bench::start().await;
+    let bench = TestLog::start().await;
     let (slots, silence_limit) = (Slots::new(2), Duration::from_millis(300));
-    let door = open_with(&bench, None, |door| Uploads { slots: slots.clone(), silence_limit, ..door }).await;
+    let door = open_with(&bench, None, |door| Uploads {
+        intake: Intake { slots: slots.clone(), ..door.intake },
+        silence_limit,
+    })
+    .await;
     send(door).await;
     for form in [Vec::new(), part("site", "a"), image_begun("a", "stat")] {
         let answer = until_closed(begun(door, &form).await).await;
@@ -125,7 +137,7 @@ async fn an_upload_that_falls_silent_ends_with_408_and_gives_its_place_back() {
 
 #[tokio::test]
 async fn fields_that_trickle_in_are_not_waited_for_and_a_slow_image_is() {
-    let bench = Bench::start().await;
+    let bench = TestLog::start().await;
     let silence_limit = Duration::from_secs(1);
     let door = open_with(&bench, None, |door| Uploads { silence_limit, ..door }).await;
     send(door).await;
@@ -152,9 +164,13 @@ async fn a_sender_that_breaks_off_is_counted_as_that_whenever_it_does() {
     let recorder = PrometheusBuilder::new().build_recorder();
     let metrics = recorder.handle();
     let _here = metrics::set_default_local_recorder(&recorder);
-    let bench = Bench::start().await;
+    let bench = TestLog::start().await;
     let slots = Slots::new(8);
-    let door = open_with(&bench, None, |door| Uploads { slots: slots.clone(), ..door }).await;
+    let door = open_with(&bench, None, |door| Uploads {
+        intake: Intake { slots: slots.clone(), ..door.intake },
+        ..door
+    })
+    .await;
     send(door).await;
     for (broken_off, form) in (1..).zip([Vec::new(), part("site", "a"), image_begun("a", "routine")]) {
         let connection = begun(door, &form).await;
@@ -172,7 +188,7 @@ async fn a_sender_that_breaks_off_is_counted_as_that_whenever_it_does() {
 
 #[tokio::test]
 async fn an_empty_field_is_as_good_as_none() {
-    let bench = Bench::start().await;
+    let bench = TestLog::start().await;
     let door = open(&bench, None).await;
     send(door).await;
     let empty = [("site", ""), ("study", ""), ("priority", ""), ("expected_images", ""), ("prior_study", "")];
@@ -185,7 +201,7 @@ async fn an_empty_field_is_as_good_as_none() {
 
 #[tokio::test]
 async fn a_field_is_not_said_twice_in_different_words() {
-    let bench = Bench::start().await;
+    let bench = TestLog::start().await;
     let door = open(&bench, None).await;
     send(door).await;
     for (name, one, other) in [
@@ -204,7 +220,7 @@ async fn a_field_is_not_said_twice_in_different_words() {
 
 #[tokio::test]
 async fn a_query_that_nobody_reads_is_refused() {
-    let bench = Bench::start().await;
+    let bench = TestLog::start().await;
     let door = open(&bench, None).await;
     send(door).await;
     for query in ["?site=north", "?priority=stat", "?x", "?&"] {
@@ -225,7 +241,7 @@ async fn a_query_that_nobody_reads_is_refused() {
 
 #[tokio::test]
 async fn a_part_that_is_encoded_is_refused_by_name() {
-    let bench = Bench::start().await;
+    let bench = TestLog::start().await;
     let door = open(&bench, None).await;
     send(door).await;
     let as_part = |name: &'static str, value: &'static str| {
@@ -247,13 +263,13 @@ async fn a_part_that_is_encoded_is_refused_by_name() {
 
 #[tokio::test]
 async fn a_disk_without_room_is_said_to_the_sender_and_to_the_operator() {
-    let bench = Bench::start().await;
+    let bench = TestLog::start().await;
     let door_to = async |least_free_mib: u64| {
         let disk = std::cell::OnceCell::new();
         let door = open_with(&bench, None, |door| {
-            let room = Disk::new(&door.store, least_free_mib);
+            let room = Disk::new(&door.intake.store, least_free_mib);
             disk.set(room.clone()).unwrap();
-            Uploads { disk: room, ..door }
+            Uploads { intake: Intake { disk: room, ..door.intake }, ..door }
         });
         let door = door.await;
         send(door).await;

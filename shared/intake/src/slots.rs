@@ -18,7 +18,7 @@ const MAKES_ROOM_AFTER: Duration = Duration::from_secs(5);
 
 /// The slots. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Slots(Arc<State>);
+pub struct Slots(Arc<State>);
 
 #[derive(Debug)]
 struct State {
@@ -45,7 +45,7 @@ struct HeldSlot {
 
 /// A slot that is held until this is dropped, or until somebody takes it away.
 #[derive(Debug)]
-pub(crate) struct Slot {
+pub struct Slot {
     slots: Slots,
     number: u64,
     taken_away: CancellationToken,
@@ -53,18 +53,19 @@ pub(crate) struct Slot {
 
 /// Says that bytes come in. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Hearing {
+pub struct Hearing {
     slots: Slots,
     number: u64,
 }
 
 impl Slots {
-    pub(crate) fn new(total: usize) -> Self {
+    /// So many slots, at least one.
+    pub fn new(total: usize) -> Self {
         Self::making_room_after(total, MAKES_ROOM_AFTER)
     }
 
     /// The same, where a sender makes room once it was silent for so long.
-    pub(crate) fn making_room_after(total: usize, makes_room_after: Duration) -> Self {
+    pub fn making_room_after(total: usize, makes_room_after: Duration) -> Self {
         let (total, held) = (total.max(1) as u64, Mutex::default());
         Self(Arc::new(State { total, makes_room_after, held }))
     }
@@ -102,8 +103,7 @@ impl Slots {
     }
 
     /// Those that are held.
-    #[cfg(test)]
-    pub(crate) fn taken(&self) -> Lanes {
+    pub fn taken(&self) -> Lanes {
         self.held().counts.sum()
     }
 

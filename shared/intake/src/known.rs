@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_millis(250);
 
 /// The readings by one model, as they stand in the log. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Readings {
+pub struct Readings {
     log: Log,
     reading_key: String,
 }
@@ -38,7 +38,7 @@ pub(crate) struct Known {
 
 impl Readings {
     /// Those by the model in `folder`. `None` when it can't be used: images are taken in all the same.
-    pub(crate) fn by_model(log: &Log, folder: &Path) -> Option<Self> {
+    pub fn by_model(log: &Log, folder: &Path) -> Option<Self> {
         match ModelFolder::open(folder) {
             Ok(model) => Some(Self::by_key(log, model.identity().reading_key().as_str())),
             Err(error) => {
@@ -52,7 +52,8 @@ impl Readings {
         }
     }
 
-    pub(crate) fn by_key(log: &Log, reading_key: &str) -> Self {
+    /// Those under this key.
+    pub fn by_key(log: &Log, reading_key: &str) -> Self {
         Self { log: log.clone(), reading_key: reading_key.to_owned() }
     }
 

@@ -15,7 +15,8 @@ use hilum_streams::RETRY_TURN;
 
 use crate::pace::Pace;
 
-pub(crate) use by_site::{BySite, Lanes};
+pub(crate) use by_site::BySite;
+pub use by_site::Lanes;
 pub(crate) use declined::{Cause, Declined};
 use tally::Tally;
 
@@ -28,13 +29,13 @@ const OPENS_AT: f64 = 0.8;
 
 /// What may wait.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Bounds {
+pub struct Bounds {
     /// Longest estimated wait for a reading; none for as long as it takes.
-    pub(crate) max_wait: Option<Duration>,
+    pub max_wait: Option<Duration>,
     /// Most images, whatever they wait. While there are more, each site that has any waiting may have its part of them.
-    pub(crate) max_waiting: u64,
+    pub max_waiting: u64,
     /// Most sites that may have images waiting at a time.
-    pub(crate) max_sites: usize,
+    pub max_sites: usize,
 }
 
 /// What a look at the queues found.

@@ -15,14 +15,15 @@ const REMEMBERED: usize = 10_000;
 
 /// The sizes of studies. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct StudySizes {
+pub struct StudySizes {
     /// The most images of one.
-    pub(crate) most: u32,
+    pub most: u32,
     known: Arc<Mutex<HashMap<StudyId, u64>>>,
 }
 
 impl StudySizes {
-    pub(crate) fn bounded(most: u32) -> Self {
+    /// Studies have so many images at most.
+    pub fn bounded(most: u32) -> Self {
         Self { most, known: Arc::default() }
     }
 

@@ -10,14 +10,15 @@ use crate::refusal::Refusal;
 
 /// Looks at what was received. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Inspector {
+pub struct Inspector {
     decoders: DecoderPool,
     /// For reading a long file back as a whole: one at a time, since it may be as large as an upload.
     whole_files: Arc<Semaphore>,
 }
 
 impl Inspector {
-    pub(crate) fn new(decoders: DecoderPool) -> Self {
+    /// One that asks these children.
+    pub fn new(decoders: DecoderPool) -> Self {
         Self { decoders, whole_files: Arc::new(Semaphore::new(1)) }
     }
 

@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use serde_json::json;
 
 use super::*;
-use crate::bench::{Bench, LIMIT, READING_KEY, completed, requested};
+use hilum_test_log::{LIMIT, READING_KEY, TestLog, completed, requested};
 
 /// Without a bound a request to the server takes as long as this before it fails.
 const UNBOUNDED: Duration = Duration::from_secs(5);
@@ -17,14 +17,14 @@ fn content() -> Sha256Digest {
     Sha256Digest::of(b"a")
 }
 
-async fn link_of(bench: &Bench, link: &Envelope) -> Envelope {
+async fn link_of(bench: &TestLog, link: &Envelope) -> Envelope {
     let found = bench.log.last(&link.subject()).await.unwrap();
     found.expect("a link stands there").content.unwrap()
 }
 
 #[tokio::test]
 async fn content_that_was_read_is_linked_by_the_fact_that_dedupe_would_write() {
-    let bench = Bench::start().await;
+    let bench = TestLog::start().await;
     bench.read(1, b"a").await;
     let readings = Readings::by_key(&bench.log, READING_KEY);
     let known = readings.find(&content()).await.unwrap();
@@ -43,7 +43,7 @@ async fn content_that_was_read_is_linked_by_the_fact_that_dedupe_would_write() {
 
 #[tokio::test]
 async fn a_link_that_dedupe_was_faster_to_write_is_answered_too() {
-    let bench = Bench::start().await;
+    let bench = TestLog::start().await;
     bench.read(1, b"a").await;
     let readings = Readings::by_key(&bench.log, READING_KEY);
     let known = readings.find(&content()).await.unwrap();
@@ -55,7 +55,7 @@ async fn a_link_that_dedupe_was_faster_to_write_is_answered_too() {
 
 #[tokio::test]
 async fn the_reading_is_shared_with_the_job_that_asked_last_even_if_an_earlier_attempt_answered() {
-    let bench = Bench::start().await;
+    let bench = TestLog::start().await;
     let first = samples::image_stored(1, "a", 0);
     let first = first.next(samples::at(1), Event::InferenceRequested(requested(1, b"a")));
     let seq = bench.append(&first).await.seq();
@@ -75,7 +75,7 @@ async fn the_reading_is_shared_with_the_job_that_asked_last_even_if_an_earlier_a
 
 #[tokio::test]
 async fn what_is_not_read_yet_failed_or_was_read_by_another_model_is_not_known() {
-    let bench = Bench::start().await;
+    let bench = TestLog::start().await;
     let readings = Readings::by_key(&bench.log, READING_KEY);
     assert!(readings.find(&content()).await.is_none(), "nobody sent it");
     bench.append(&samples::inference_requested(1, "a", 1)).await;
@@ -90,7 +90,7 @@ async fn what_is_not_read_yet_failed_or_was_read_by_another_model_is_not_known()
 
 #[tokio::test]
 async fn a_log_that_does_not_answer_is_not_waited_for() {
-    let mut bench = Bench::start().await;
+    let mut bench = TestLog::start().await;
     bench.read(1, b"a").await;
     let readings = Readings::by_key(&bench.log, READING_KEY);
     let known = readings.find(&content()).await.unwrap();
@@ -111,7 +111,7 @@ async fn a_log_that_does_not_answer_is_not_waited_for() {
 
 #[tokio::test]
 async fn a_model_that_cannot_be_used_leaves_the_door_without_readings() {
-    let bench = Bench::start().await;
+    let bench = TestLog::start().await;
     assert!(Readings::by_model(&bench.log, &bench.folder.path().join("none")).is_none());
     let folder = bench.folder.path().join("model");
     hilum_models::demo::write_demo(&folder).unwrap();

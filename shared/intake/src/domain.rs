@@ -1,21 +1,24 @@
 //! What an upload means: which study it belongs to and which fact it makes. No IO, clock or randomness.
 
 use hilum_events::{
-    DicomIdentity, Envelope, Event, ImageStored, JobId, Priority, SeriesName, Site, StoredImage, StudyId,
-    StudyRef,
+    DicomIdentity, Envelope, Event, ImageSource, ImageStored, JobId, Priority, SeriesName, Site, StoredImage,
+    StudyId, StudyRef,
 };
 use jiff::Timestamp;
 
-/// What the sender wants for the image: the text fields of the form.
+/// What the sender wants for the image.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Wishes {
-    pub(crate) site: Site,
-    pub(crate) study: Option<StudyRef>,
-    pub(crate) priority: Priority,
+pub struct Wishes {
+    /// Where it comes from.
+    pub site: Site,
+    /// The sender's name for its study; else the study is that of its header, or it is one of its own.
+    pub study: Option<StudyRef>,
+    /// How soon it is wanted.
+    pub priority: Priority,
     /// How many images the study has.
-    pub(crate) expected_images: Option<u32>,
+    pub expected_images: Option<u32>,
     /// An earlier study of the same patient at the same site: its name or its id, which fits the rule of names.
-    pub(crate) prior_study: Option<StudyRef>,
+    pub prior_study: Option<StudyRef>,
 }
 
 /// What is known of an image once it is stored.
@@ -26,6 +29,8 @@ pub(crate) struct ImageFacts {
     pub(crate) series: Vec<SeriesName>,
     /// The earlier study that the sender means.
     pub(crate) prior_study_id: Option<StudyId>,
+    /// How it came in.
+    pub(crate) source: ImageSource,
 }
 
 /// The fact that an image was stored for `job_id`.
@@ -34,7 +39,7 @@ pub(crate) struct ImageFacts {
 /// of its own. A study is not prior to itself.
 pub(crate) fn image_stored(job_id: JobId, wishes: Wishes, arrival: ImageFacts, now: Timestamp) -> Envelope {
     let Wishes { site, study, priority, expected_images, prior_study: _ } = wishes;
-    let ImageFacts { image, series, prior_study_id } = arrival;
+    let ImageFacts { image, series, prior_study_id, source } = arrival;
     let named = study_named(&site, study.as_ref(), image.dicom.as_ref());
     let study_id = named.unwrap_or_else(|| StudyId::of_lone_job(job_id));
     let event = Event::ImageStored(ImageStored {
@@ -46,6 +51,7 @@ pub(crate) fn image_stored(job_id: JobId, wishes: Wishes, arrival: ImageFacts, n
         series,
         expected_images,
         prior_study_id: prior_study_id.filter(|prior| *prior != study_id),
+        source: Some(source),
     });
     Envelope::first(job_id.as_uuid(), site, now, event)
 }
@@ -78,12 +84,13 @@ pub(crate) fn studies_meant(text: &str, site: &Site) -> StudiesMeant {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hilum_events::samples;
+    use hilum_events::{Way, samples};
 
     fn stored(number: u128, wishes: Wishes, image: StoredImage) -> ImageStored {
         let prior_study_id =
             wishes.prior_study.as_ref().map(|prior| studies_meant(prior.as_str(), &wishes.site).named);
-        let arrival = ImageFacts { image, series: vec!["lateral".parse().unwrap()], prior_study_id };
+        let source = ImageSource::by(Way::Http);
+        let arrival = ImageFacts { image, series: vec!["lateral".parse().unwrap()], prior_study_id, source };
         match image_stored(samples::job_id(number), wishes, arrival, samples::at(0)).event {
             Event::ImageStored(stored) => stored,
             other => panic!("{other:?}"),

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use hilum_events::{Priority, Site};
 use hilum_log::{Log, QueueDepth, SiteQueue, service_of};
 use tokio::time::Instant;
@@ -19,7 +20,7 @@ const LANES: [Priority; 2] = [Priority::Stat, Priority::Routine];
 
 /// Shared by all uploads. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Gate(Arc<State>);
+pub struct Gate(Arc<State>);
 
 #[derive(Debug)]
 struct State {
@@ -32,7 +33,7 @@ struct State {
 
 /// An upload that was let in; it counts among those that wait until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Admitted {
+pub(crate) struct Counted {
     gate: Gate,
     lane: Priority,
     site: Site,
@@ -40,7 +41,8 @@ pub(crate) struct Admitted {
 }
 
 impl Gate {
-    pub(crate) fn new(bounds: Bounds) -> Self {
+    /// Closed, until [`Self::watch`] opens it.
+    pub fn new(bounds: Bounds) -> Self {
         Self(Arc::new(State {
             trusted: AtomicBool::new(false),
             admission: Mutex::new(Admission::new(bounds)),
@@ -58,14 +60,14 @@ impl Gate {
     }
 
     /// Lets the image of an upload in, or not.
-    pub(crate) fn admit(&self, lane: Priority, site: &Site) -> Result<Admitted, Refusal> {
+    pub(crate) fn admit(&self, lane: Priority, site: &Site) -> Result<Counted, Refusal> {
         self.decide(|admission| admission.begin(lane, site))?;
-        Ok(Admitted { gate: self.clone(), lane, site: site.clone(), stored: false })
+        Ok(Counted { gate: self.clone(), lane, site: site.clone(), stored: false })
     }
 
     /// Says that uploads are refused because something is away, and that they are taken again: once each, for a
     /// line for every upload would drown the log.
-    pub(crate) fn note<T>(&self, outcome: &Result<T, Refusal>) {
+    pub fn note<T>(&self, outcome: &Result<T, Refusal>) {
         match outcome {
             Err(refusal @ (Refusal::Unavailable(_, source) | Refusal::DiskFull(source))) => {
                 if !self.0.away.swap(true, Ordering::Relaxed) {
@@ -84,8 +86,10 @@ impl Gate {
 
     /// Opens to the log, which the caller has checked, and looks each second how many images wait; until
     /// `shutdown`.
-    pub(crate) async fn watch(&self, log: &Log, shutdown: &CancellationToken) {
-        tokio::join!(self.look_at_queues(log, shutdown), log.watch_waiting(shutdown));
+    pub fn watch<'a>(&'a self, log: &'a Log, shutdown: &'a CancellationToken) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            tokio::join!(self.look_at_queues(log, shutdown), log.watch_waiting(shutdown));
+        })
     }
 
     async fn look_at_queues(&self, log: &Log, shutdown: &CancellationToken) {
@@ -140,14 +144,14 @@ impl Gate {
     }
 }
 
-impl Admitted {
+impl Counted {
     /// Its image now waits for its reading.
     pub(crate) fn stored(mut self) {
         self.stored = true;
     }
 }
 
-impl Drop for Admitted {
+impl Drop for Counted {
     fn drop(&mut self) {
         self.gate.admission().ended(self.lane, &self.site, self.stored);
     }

@@ -1,39 +1,23 @@
 //! The form of an upload: its text fields, and the image, which goes to storage while it comes.
 
 use std::collections::HashMap;
-use std::error::Error;
 
 use axum::extract::Multipart;
 use axum::extract::multipart::{Field, MultipartError};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_ENCODING;
-use bytes::BytesMut;
-use futures::{StreamExt as _, TryStreamExt as _, stream};
-use hilum_blobs::Received;
-use hilum_events::{MediaType, Priority, StudyRef};
-use hilum_runtime::{BodyFault, is_encoded};
+use hilum_events::{Priority, StudyRef};
+use hilum_intake::{Refusal, StagedImage, Wishes};
+use hilum_runtime::is_encoded;
 use tokio::time::{Instant, timeout_at};
 
-use super::Uploads;
-use crate::domain::Wishes;
-use crate::gate::Admitted;
-use crate::refusal::Refusal;
-use crate::slots::Slot;
+use crate::upload::Uploads;
 
 /// Longest text field, bytes.
 const MAX_TEXT_BYTES: usize = 256;
 
 /// The fields of the form beside the image.
 const TEXT_FIELDS: [&str; 5] = ["site", "study", "priority", "expected_images", "prior_study"];
-
-/// An image that came in and lies in storage under a temporary key.
-pub(super) struct StagedImage {
-    pub(super) media_type: MediaType,
-    pub(super) received: Received,
-    pub(super) admitted: Admitted,
-    /// Its place, until the answer.
-    _slot: Slot,
-}
 
 /// What was read of the form so far.
 #[derive(Default)]
@@ -46,7 +30,7 @@ struct Read {
 
 impl Uploads {
     /// Reads the form to its end and takes the image in; on a refusal nothing of it stays.
-    pub(super) async fn read_form(&self, mut form: Multipart) -> Result<(Wishes, StagedImage), Refusal> {
+    pub(crate) async fn read_form(&self, mut form: Multipart) -> Result<(Wishes, StagedImage), Refusal> {
         let mut read = Read::default();
         if let Err(refusal) = self.read_fields(&mut form, &mut read).await {
             self.throw_away(read.arrived).await;
@@ -66,7 +50,7 @@ impl Uploads {
 
     async fn throw_away(&self, arrived: Option<StagedImage>) {
         if let Some(arrived) = arrived {
-            self.store.discard(&arrived.received).await;
+            self.intake.discard(arrived).await;
         }
     }
 
@@ -103,9 +87,8 @@ impl Uploads {
         }
         // Before its bytes: what comes after them, such as site and priority, comes too late for this.
         let Wishes { priority, site, .. } = &read.wishes;
-        let admitted = self.gate.admit(*priority, site)?;
-        let slot = self.slots.take(*priority, site)?;
-        read.arrived = Some(self.receive(field, admitted, slot).await?);
+        let admitted = self.intake.admit(*priority, site)?;
+        read.arrived = Some(self.intake.receive(admitted, field).await?);
         Ok(())
     }
 
@@ -132,44 +115,11 @@ impl Uploads {
     }
 
     fn expected_images(&self, text: &str) -> Result<u32, Refusal> {
-        let most = self.sizes.most;
+        let most = self.intake.sizes.most;
         text.parse()
             .ok()
             .filter(|images| (1..=most).contains(images))
             .ok_or_else(|| Refusal::Malformed(format!("expected_images must be a number from 1 to {most}")))
-    }
-
-    /// Refuses an unknown type after its first bytes, before anything is stored.
-    async fn receive(
-        &self,
-        field: Field<'_>,
-        admitted: Admitted,
-        slot: Slot,
-    ) -> Result<StagedImage, Refusal> {
-        let (hearing, taken_away) = (slot.hearing(), slot.taken_away());
-        let limit = slot.makes_room_after();
-        let given_up = stream::once(async {
-            let stalled = || Box::<dyn Error + Send + Sync>::from(BodyFault::Stalled { limit });
-            taken_away.is_cancelled().then(|| Err(stalled()))
-        });
-        let given_up = given_up.filter_map(std::future::ready);
-        let pieces = field.inspect(|_| hearing.heard()).map_err(Box::<dyn Error + Send + Sync>::from);
-        let mut chunks = Box::pin(pieces.take_until(taken_away.cancelled()).chain(given_up));
-        let mut prefix = BytesMut::new();
-        while prefix.len() < MediaType::PREFIX_LEN {
-            match chunks.next().await {
-                Some(Ok(chunk)) => prefix.extend_from_slice(&chunk),
-                Some(Err(error)) => return Err(Refusal::of_broken_body(&*error)),
-                None => break,
-            }
-        }
-        if prefix.is_empty() {
-            return Err(Refusal::Malformed("the image is empty; send the whole file".to_owned()));
-        }
-        let media_type = MediaType::recognise(&prefix).ok_or(Refusal::UnknownType)?;
-        let all = stream::once(async { Ok(prefix.freeze()) }).chain(chunks);
-        let received = self.store.receive(all, self.max_upload_bytes).await?;
-        Ok(StagedImage { media_type, received, admitted, _slot: slot })
     }
 
     async fn text(&self, mut field: Field<'_>) -> Result<String, Refusal> {
@@ -188,7 +138,7 @@ impl Uploads {
     fn broken_form(&self, error: &MultipartError) -> Refusal {
         match error.status() {
             axum::http::StatusCode::PAYLOAD_TOO_LARGE => {
-                Refusal::TooLong { limit_bytes: self.max_upload_bytes }
+                Refusal::TooLong { limit_bytes: self.intake.max_upload_bytes }
             }
             _ => Refusal::of_broken_body(error),
         }

@@ -1,4 +1,4 @@
-//! Why an upload is not taken, as the sender sees it. Nothing was stored then, save perhaps an object that no
+//! Why an image is not taken, as its sender sees it. Nothing was stored then, save perhaps an object that no
 //! event names.
 
 use std::error::Error;
@@ -14,38 +14,14 @@ use hilum_runtime::BodyFault;
 
 use crate::admission::{Cause, Declined};
 
-/// Counts an upload whose sender is gone before there was an answer for it, unless it is kept from that.
-pub(crate) struct CountsIfBrokenOff(bool);
-
-impl CountsIfBrokenOff {
-    /// Begins to watch the request: when its sender goes away, the server drops it half way.
-    pub(crate) fn begin() -> Self {
-        Self(true)
-    }
-
-    /// There is an answer, which counts for itself.
-    pub(crate) fn answered(mut self) {
-        self.0 = false;
-    }
-}
-
-impl Drop for CountsIfBrokenOff {
-    fn drop(&mut self) {
-        if self.0 {
-            let word = ProblemType::BrokenOff.slug();
-            tracing::info!(refusal = word, "request refused");
-            count_refused(word);
-        }
-    }
-}
-
-fn count_refused(word: &'static str) {
+/// Counts an image that is refused, by the last word of its problem's type.
+pub fn count_refused(word: &'static str) {
     metrics::counter!("hilum_ingest_refused_total", "reason" => word).increment(1);
 }
 
 /// An upload or request that is not taken.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Refusal {
+pub enum Refusal {
     /// The request is not as the API says.
     #[error("{0}")]
     Malformed(String),
@@ -66,7 +42,10 @@ pub(crate) enum Refusal {
     Encoded,
     /// Too long.
     #[error("the image is longer than {limit_bytes} bytes, the most this site takes")]
-    TooLong { limit_bytes: u64 },
+    TooLong {
+        /// The most.
+        limit_bytes: u64,
+    },
     /// Not PNG, JPEG or DICOM.
     #[error(
         "the file is neither PNG, JPEG nor DICOM (a DICOM file begins with 128 bytes and 'DICM'); send one of these"
@@ -77,7 +56,12 @@ pub(crate) enum Refusal {
     NotMultipart,
     /// A DICOM object that can't be read or has no picture.
     #[error("{reason}")]
-    Unreadable { code: String, reason: String },
+    Unreadable {
+        /// The decoder's word for it.
+        code: String,
+        /// In words.
+        reason: String,
+    },
     /// The study is not known.
     #[error("no image of study {0} was ever stored here; check the id, and the site if you gave a name")]
     UnknownStudy(String),
@@ -86,25 +70,39 @@ pub(crate) enum Refusal {
         "the study has {most} images, the most that one report tells of; send this one as part of another study, or \
          have the operator allow more with HILUM_STUDY_IMAGES_MAX"
     )]
-    StudyFull { most: u32 },
+    StudyFull {
+        /// So many.
+        most: u32,
+    },
     /// All slots are taken.
     #[error("as many uploads are under way as this service takes; try again shortly")]
     Busy,
     /// Too many images wait already.
     #[error("more images wait for a reading than this site keeps waiting; try again in {retry_after_s} s")]
-    Full { retry_after_s: u64 },
+    Full {
+        /// After so many seconds there may be room.
+        retry_after_s: u64,
+    },
     /// It would wait too long.
     #[error(
         "an image sent now would wait some {wait_s} s for its reading, longer than this site lets it; try again in \
          {retry_after_s} s; an urgent one may still be taken if the field priority=stat comes before the image"
     )]
-    LongWait { wait_s: u64, retry_after_s: u64 },
+    LongWait {
+        /// So many seconds.
+        wait_s: u64,
+        /// After so many seconds there may be room.
+        retry_after_s: u64,
+    },
     /// Images of so many other sites wait.
     #[error(
         "images of {max_sites} other sites wait here, as many as may at a time; check the name in the field site and try \
          again later, or have the operator allow more with HILUM_MAX_SITES"
     )]
-    TooManySites { max_sites: usize },
+    TooManySites {
+        /// So many.
+        max_sites: usize,
+    },
     /// There is no room for it.
     #[error(
         "the disk where images are kept is full; nothing was accepted. Have the operator make room; until then it is refused \
@@ -171,7 +169,7 @@ impl From<DecodeError> for Refusal {
 
 impl Refusal {
     /// Of a form that did not come to its end.
-    pub(crate) fn of_broken_body(error: &(dyn Error + 'static)) -> Self {
+    pub fn of_broken_body(error: &(dyn Error + 'static)) -> Self {
         match BodyFault::among(error) {
             Some(BodyFault::Stalled { limit }) => Self::Stalled(*limit),
             Some(BodyFault::BrokenOff(_)) => Self::BrokenOff,
@@ -182,7 +180,7 @@ impl Refusal {
     }
 
     /// The problem that it is for the sender; its word also counts it.
-    pub(crate) fn kind(&self) -> ProblemType {
+    pub fn kind(&self) -> ProblemType {
         match self {
             Self::Malformed(_) | Self::Name(_) => ProblemType::Malformed,
             Self::Stalled(_) => ProblemType::Stalled,
@@ -203,7 +201,7 @@ impl Refusal {
     }
 
     /// Seconds after which the same request may be taken; `None` where that is not known.
-    fn retry_after_s(&self) -> Option<u64> {
+    pub fn retry_after_s(&self) -> Option<u64> {
         match self {
             Self::Full { retry_after_s } | Self::LongWait { retry_after_s, .. } => Some(*retry_after_s),
             Self::Busy | Self::Unavailable(..) => Some(2),
@@ -212,29 +210,32 @@ impl Refusal {
             _ => None,
         }
     }
+
+    /// Whether the same image may be taken later, without a change of it.
+    pub fn is_for_now(&self) -> bool {
+        self.retry_after_s().is_some() || matches!(self, Self::Stalled(_) | Self::BrokenOff)
+    }
+
+    /// Says in the service's log and metrics that an image or request was refused for this.
+    pub fn note(&self) {
+        let refusal = self.kind().slug();
+        match self {
+            // The gate says once that something is away.
+            Self::Unavailable(_, source) | Self::DiskFull(source) => {
+                tracing::debug!(error = &**source as &dyn Error, refusal, "request refused");
+            }
+            // Also of this: senders that are refused come again and again.
+            Self::Full { .. } | Self::LongWait { .. } => tracing::debug!(refusal, "request refused"),
+            Self::Unreadable { code, .. } => tracing::info!(code, refusal, "request refused"),
+            _ => tracing::info!(refusal, "request refused"),
+        }
+        count_refused(refusal);
+    }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        match &self {
-            // The gate says once that something is away.
-            Self::Unavailable(_, source) | Self::DiskFull(source) => {
-                tracing::debug!(
-                    error = &**source as &dyn Error,
-                    refusal = self.kind().slug(),
-                    "request refused"
-                );
-            }
-            // Also of this: senders that are refused come again and again.
-            Self::Full { .. } | Self::LongWait { .. } => {
-                tracing::debug!(refusal = self.kind().slug(), "request refused");
-            }
-            Self::Unreadable { code, .. } => {
-                tracing::info!(code, refusal = self.kind().slug(), "request refused")
-            }
-            _ => tracing::info!(refusal = self.kind().slug(), "request refused"),
-        }
-        count_refused(self.kind().slug());
+        self.note();
         let retry_after_s = self.retry_after_s();
         Problem { retry_after_s, ..Problem::new(self.kind(), self.to_string()) }.into_response()
     }

@@ -6,9 +6,11 @@ use hilum_events::{Priority, Site};
 
 /// Images by priority: urgent ones overtake, so those in turn don't count for them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Lanes {
-    pub(crate) urgent: u64,
-    pub(crate) routine: u64,
+pub struct Lanes {
+    /// Those that overtake.
+    pub urgent: u64,
+    /// The others.
+    pub routine: u64,
 }
 
 impl Lanes {

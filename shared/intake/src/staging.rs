@@ -1,0 +1,66 @@
+//! An image on its way in: its bytes go to storage while they come, under a temporary key.
+
+use std::error::Error;
+
+use bytes::{Bytes, BytesMut};
+use futures::{Stream, StreamExt as _, stream};
+use hilum_blobs::Received;
+use hilum_events::MediaType;
+use hilum_runtime::BodyFault;
+
+use crate::gate::Counted;
+use crate::intake::Intake;
+use crate::refusal::Refusal;
+use crate::slots::Slot;
+
+/// An image that was let in. It counts among those that wait, and holds a slot, until this is dropped.
+pub struct Admitted {
+    pub(crate) counted: Counted,
+    pub(crate) slot: Slot,
+}
+
+/// An image that came in and lies in storage under a temporary key.
+pub struct StagedImage {
+    pub(crate) media_type: MediaType,
+    pub(crate) received: Received,
+    pub(crate) admitted: Admitted,
+}
+
+impl Intake {
+    /// Takes the bytes of an image in. When its slot is taken away the stream is dropped.
+    ///
+    /// # Errors
+    /// When the first bytes are of no known type, before anything is stored; when the stream fails, with a [`BodyFault`]
+    /// among its causes if the sender is at fault; when storage does. Nothing of it stays.
+    pub async fn receive<S, E>(&self, admitted: Admitted, bytes: S) -> Result<StagedImage, Refusal>
+    where
+        S: Stream<Item = Result<Bytes, E>> + Send,
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let slot = &admitted.slot;
+        let (hearing, taken_away) = (slot.hearing(), slot.taken_away());
+        let limit = slot.makes_room_after();
+        let given_up = stream::once(async {
+            let stalled = || Box::<dyn Error + Send + Sync>::from(BodyFault::Stalled { limit });
+            taken_away.is_cancelled().then(|| Err(stalled()))
+        });
+        let given_up = given_up.filter_map(std::future::ready);
+        let pieces = bytes.inspect(|_| hearing.heard()).map(|piece| piece.map_err(Into::into));
+        let mut chunks = Box::pin(pieces.take_until(taken_away.cancelled()).chain(given_up));
+        let mut prefix = BytesMut::new();
+        while prefix.len() < MediaType::PREFIX_LEN {
+            match chunks.next().await {
+                Some(Ok(chunk)) => prefix.extend_from_slice(&chunk),
+                Some(Err(error)) => return Err(Refusal::of_broken_body(&*error)),
+                None => break,
+            }
+        }
+        if prefix.is_empty() {
+            return Err(Refusal::Malformed("the image is empty; send the whole file".to_owned()));
+        }
+        let media_type = MediaType::recognise(&prefix).ok_or(Refusal::UnknownType)?;
+        let all = stream::once(async { Ok(prefix.freeze()) }).chain(chunks);
+        let received = self.store.receive(all, self.max_upload_bytes).await?;
+        Ok(StagedImage { media_type, received, admitted })
+    }
+}
