@@ -21,7 +21,7 @@ use super::source::{nak, report_progress};
 use crate::port::{Log, UnavailableError, timestamp};
 
 /// A message that is not settled or reported as in hand for so long goes to another worker.
-const ACK_WAIT: Duration = Duration::from_secs(60);
+const ACK_WAIT: Duration = Duration::from_secs(30);
 /// After a reconnect the consumer is opened again, rather than waiting for its pull to expire.
 const LOOK_AT_CONNECTION_EVERY: Duration = Duration::from_secs(1);
 /// When a worker stops, a message that is on its way has come by then, or the server is away.
@@ -48,7 +48,7 @@ pub struct Queue {
     connections: u64,
 }
 
-/// A message in hand. Dropped without a word it is handed out again after a minute.
+/// A message in hand. Dropped without a word it is handed out again after half a minute.
 pub struct Queued {
     message: Message,
     _counted: Counted,
