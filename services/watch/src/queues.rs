@@ -128,7 +128,10 @@ impl Worker {
                 () = shutdown.cancelled() => break,
                 queued = queue.next() => match queued {
                     Ok(queued) => queued,
-                    Err(error) => return Some(error),
+                    Err(error) => {
+                        queue.close().await;
+                        return Some(error);
+                    }
                 },
             };
             let worker = self.clone();

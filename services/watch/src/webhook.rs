@@ -6,12 +6,12 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Request, State};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use hilum_api::{Problem, ProblemType};
-use hilum_runtime::BodyFault;
+use hilum_runtime::{BodyFault, linger};
 use reqwest::{Client, Url};
 
 use crate::body::{Body, Confirmation, Objects, read};
@@ -49,7 +49,9 @@ impl Webhook {
     pub(crate) fn router(self) -> Router {
         // Stores look first whether there is anybody.
         let route = post(receive).head(async || StatusCode::OK);
-        Router::new().route(PATH, route).layer(DefaultBodyLimit::max(MOST_BYTES)).with_state(self)
+        let router = Router::new().route(PATH, route).layer(DefaultBodyLimit::max(MOST_BYTES));
+        // A sender that is refused early learns why.
+        router.layer(axum::middleware::map_request(linger)).with_state(self)
     }
 
     async fn take(&self, body: &Bytes) -> Result<&'static str, Response> {
@@ -96,13 +98,10 @@ impl Webhook {
     }
 }
 
-async fn receive(
-    State(page): State<Webhook>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Response {
-    let outcome = if page.token.is_in(&headers) {
-        match body {
+async fn receive(State(page): State<Webhook>, request: Request) -> Response {
+    // Nothing is read of who may not send.
+    let outcome = if page.token.is_in(request.headers()) {
+        match Bytes::from_request(request, &()).await {
             Ok(body) => page.take(&body).await,
             Err(rejection) => Err(unread(&rejection)),
         }

@@ -165,6 +165,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_million_keys_are_held_a_page_at_a_time() {
+        let keys = (0..1_000_000).map(|number| format!("{number:06}")).collect();
+        let listing = Arc::new(Listing { keys, requests: Mutex::new(0) });
+        let mut pages = std::pin::pin!(Pages::new(listing.clone(), "").into_stream());
+        let mut found = 0;
+        while let Some(page) = pages.try_next().await.unwrap() {
+            found += page.len();
+            let asked = *listing.requests.lock().unwrap();
+            assert_eq!((page.len(), found), (KEYS_A_PAGE, asked * KEYS_A_PAGE), "nothing is asked for ahead");
+        }
+        assert_eq!(found, 1_000_000);
+    }
+
+    #[tokio::test]
     async fn a_key_that_is_no_path_hides_no_other() {
         let mut keys: Vec<_> = (0..2500).map(|number| format!("in/{number:05}")).collect();
         keys.extend(["in//a", "in/00700/../b", "in/01200\u{1}", "in/x//y"].map(str::to_owned));
