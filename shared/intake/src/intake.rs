@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::future::{BoxFuture, OptionFuture};
 use hilum_api::JobResult;
 use hilum_blobs::{BlobStore, StoreConfig};
-use hilum_events::{DicomIdentity, Envelope, JobId, MediaType, SeriesName, Site, StoredImage, StudyId};
+use hilum_events::{DicomIdentity, Envelope, JobId, SeriesName, Site, StoredImage, StudyId};
 use hilum_faults::reach;
 use hilum_imaging::{DecoderConfig, DecoderPool, Inspected};
 use hilum_log::{Appended, CLOCK_NOTE, Log, SEAL_RECORD};
@@ -151,9 +151,9 @@ impl Intake {
         Box::pin(self.make_durable(staged, upload))
     }
 
-    async fn make_durable(&self, staged: StagedImage, upload: Upload) -> Result<DurableImage, Refusal> {
+    async fn make_durable(&self, mut staged: StagedImage, upload: Upload) -> Result<DurableImage, Refusal> {
         let wishes = &upload.wishes;
-        let (dicom, series, study_id) = match self.identify_and_admit(&staged, wishes).await {
+        let (dicom, series, study_id) = match self.identify_and_admit(&mut staged, wishes).await {
             Ok(identified) => identified,
             Err(refusal) => {
                 self.discard(staged).await;
@@ -202,7 +202,7 @@ impl Intake {
     /// The identifiers and series in the image's header, and the study that it adds to, unless it comes alone.
     async fn identify_and_admit(
         &self,
-        staged: &StagedImage,
+        staged: &mut StagedImage,
         wishes: &Wishes,
     ) -> Result<(Option<DicomIdentity>, Vec<SeriesName>, Option<StudyId>), Refusal> {
         let (dicom, series) = self.identify(staged, &wishes.site).await?;
@@ -217,14 +217,13 @@ impl Intake {
     /// that parses it. The header values from which the series follows are dropped here.
     async fn identify(
         &self,
-        staged: &StagedImage,
+        staged: &mut StagedImage,
         site: &Site,
     ) -> Result<(Option<DicomIdentity>, Vec<SeriesName>), Refusal> {
-        if staged.media_type != MediaType::Dicom {
+        let Some(Inspected { identity, series }) = self.inspect(staged).await? else {
             return Ok((None, Vec::new()));
-        }
-        let Inspected { identity, series } = self.inspector.inspect(&self.store, &staged.received).await?;
+        };
         let header = Header { image: &series.image, description: series.description.as_deref() };
-        Ok((Some(identity), self.sites.series(site, &header)))
+        Ok((Some(identity.clone()), self.sites.series(site, &header)))
     }
 }

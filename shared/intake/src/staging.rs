@@ -3,9 +3,11 @@
 use std::error::Error;
 
 use bytes::{Bytes, BytesMut};
+use futures::future::BoxFuture;
 use futures::{Stream, StreamExt as _, stream};
 use hilum_blobs::Received;
 use hilum_events::{ImageSource, MediaType, Priority, Site};
+use hilum_imaging::Inspected;
 use hilum_runtime::BodyFault;
 
 use crate::gate::Counted;
@@ -28,6 +30,8 @@ pub struct StagedImage {
     pub(crate) media_type: MediaType,
     pub(crate) received: Received,
     pub(crate) admitted: Admitted,
+    /// What its header says, once somebody has looked.
+    pub(crate) inspected: Option<Inspected>,
 }
 
 impl Intake {
@@ -82,6 +86,26 @@ impl Intake {
         let media_type = MediaType::recognise(&prefix).ok_or(Refusal::UnknownType)?;
         let all = stream::once(async { Ok(prefix.freeze()) }).chain(chunks);
         let received = self.store.receive(all, self.max_upload_bytes).await?;
-        Ok(StagedImage { media_type, received, admitted })
+        Ok(StagedImage { media_type, received, admitted, inspected: None })
+    }
+
+    /// What the header of a DICOM object says, for a door that compares it with what the sender said; `None` for a picture of
+    /// another type. It is read once: [`Self::store`] uses the same.
+    ///
+    /// # Errors
+    /// When it can't be read. The image is still there then, for [`Self::discard`].
+    pub fn inspect<'i>(
+        &'i self,
+        staged: &'i mut StagedImage,
+    ) -> BoxFuture<'i, Result<Option<&'i Inspected>, Refusal>> {
+        Box::pin(async move {
+            if staged.media_type != MediaType::Dicom {
+                return Ok(None);
+            }
+            if staged.inspected.is_none() {
+                staged.inspected = Some(self.inspector.inspect(&self.store, &staged.received).await?);
+            }
+            Ok(staged.inspected.as_ref())
+        })
     }
 }
