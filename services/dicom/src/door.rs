@@ -141,7 +141,9 @@ impl Door {
         let deadline = Instant::now() + SLOT_PATIENCE;
         loop {
             match self.intake.admit((*source).clone(), from.entity.priority, &from.entity.site) {
-                Err(Refusal::Busy | Refusal::SenderBusy) if Instant::now() < deadline => tokio::time::sleep(LOOK_AGAIN).await,
+                Err(Refusal::Busy | Refusal::SenderBusy) if Instant::now() < deadline => {
+                    tokio::time::sleep(LOOK_AGAIN).await
+                }
                 admitted => return admitted,
             }
         }

@@ -34,7 +34,9 @@ pub(crate) async fn to_ingest(State(gateway): State<Gateway>, request: Request) 
 pub(crate) async fn to_watch(State(gateway): State<Gateway>, request: Request) -> Response {
     match &gateway.watch {
         Some(watch) => gateway.forward(watch, request).await,
-        None => Problem::not_found("no watch is configured here, so no notification is taken").into_response(),
+        None => {
+            Problem::not_found("no watch is configured here, so no notification is taken").into_response()
+        }
     }
 }
 

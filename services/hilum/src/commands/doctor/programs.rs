@@ -3,7 +3,9 @@
 use std::fs::File;
 use std::path::PathBuf;
 
-use hilum_stack::{MODEL_TOOLS, OPTIONAL, Versions, of_program, openvino_library, program_of, services, sibling};
+use hilum_stack::{
+    MODEL_TOOLS, OPTIONAL, Versions, of_program, openvino_library, program_of, services, sibling,
+};
 
 use super::check::Check;
 
