@@ -31,7 +31,7 @@ pub use lingering::{LingeringBody, linger};
 pub use old_names::{OldName, parse_with_old_names};
 pub use open_files::{LEAST_OPEN_FILES, few_open_files, held_at_once, raise_open_files};
 pub use service::{Service, ServiceError};
-pub use serving::{ConnectionBounds, serve_http};
+pub use serving::{ConnectionBounds, accept, find_out_the_dead, serve_http};
 pub use settings::{FrameSettings, ServiceSettings};
 pub use strictness::{is_encoded, no_query, strict};
 pub use telemetry::{Telemetry, TelemetryError};

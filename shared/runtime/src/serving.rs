@@ -79,24 +79,28 @@ pub fn serve_http(
     })
 }
 
-async fn accept(listener: &TcpListener) -> TcpStream {
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => return stream,
-            // Of that connection alone.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::ConnectionRefused
-                        | io::ErrorKind::ConnectionAborted
-                        | io::ErrorKind::ConnectionReset
-                ) => {}
-            Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "cannot accept a connection");
-                tokio::time::sleep(PAUSE).await;
+/// The next connection. One that failed before it was accepted is passed over; when there is no descriptor left this waits for
+/// one. Cancel safe.
+pub fn accept(listener: &TcpListener) -> BoxFuture<'_, TcpStream> {
+    Box::pin(async move {
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => return stream,
+                // Of that connection alone.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::ConnectionRefused
+                            | io::ErrorKind::ConnectionAborted
+                            | io::ErrorKind::ConnectionReset
+                    ) => {}
+                Err(error) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, "cannot accept a connection");
+                    tokio::time::sleep(PAUSE).await;
+                }
             }
         }
-    }
+    })
 }
 
 async fn serve_connection(
@@ -120,7 +124,7 @@ async fn serve_connection(
 }
 
 /// Has the system end a connection whose client no longer answers. What can't be set leaves the connection as it was.
-fn find_out_the_dead(stream: &TcpStream) {
+pub fn find_out_the_dead(stream: &TcpStream) {
     let _ = stream.set_nodelay(true);
     let socket = SockRef::from(stream);
     let keepalive = TcpKeepalive::new()

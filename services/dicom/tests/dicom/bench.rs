@@ -1,0 +1,120 @@
+//! A log, a folder of objects, and the program.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hilum_events::{Envelope, Event, ImageStored};
+use hilum_imaging::{DecoderConfig, DecoderPool};
+use hilum_servers::{Process, free_port, http_status, tail, wait_until};
+use hilum_test_log::{LIMIT, TestLog};
+use nix::sys::signal::Signal;
+
+/// The door and what it needs.
+pub(crate) struct Bench {
+    pub(crate) log: TestLog,
+    pub(crate) port: u16,
+    http_port: u16,
+    door: Option<Process>,
+    settings: Vec<(&'static str, String)>,
+}
+
+impl Bench {
+    /// With the one title HILUM for everybody.
+    pub(crate) async fn start() -> Self {
+        Self::start_with("", &[]).await
+    }
+
+    /// With these titles, and with these settings besides.
+    pub(crate) async fn start_with(titles: &str, settings: &[(&'static str, &str)]) -> Self {
+        let log = TestLog::start().await;
+        let folder = log.folder.path().to_owned();
+        let mut own = vec![
+            ("HILUM_NATS_URL", log.nats.url()),
+            ("HILUM_STORE_URL", format!("file://{}", folder.join("objects").display())),
+            ("HILUM_LEAST_FREE_MIB", "0".to_owned()),
+            ("HILUM_MAX_WAIT_S", "0".to_owned()),
+            ("HILUM_DECODER", DecoderConfig::sibling().unwrap().program.display().to_string()),
+            ("HILUM_LOG", "info,hilum_dicom_door=debug".to_owned()),
+        ];
+        if !titles.is_empty() {
+            let file = folder.join("titles.toml");
+            std::fs::write(&file, titles).unwrap();
+            own.push(("HILUM_DICOM_AES", file.display().to_string()));
+        }
+        own.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        let mut bench = Self { log, port: 0, http_port: 0, door: None, settings: own };
+        bench.open().await;
+        bench
+    }
+
+    /// Starts the door, on other ports than before.
+    pub(crate) async fn open(&mut self) {
+        (self.port, self.http_port) = (free_port().unwrap(), free_port().unwrap());
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_hilum-dicom"));
+        command.envs(self.settings.iter().map(|(name, value)| (*name, value)));
+        command.env("HILUM_DICOM_LISTEN", format!("127.0.0.1:{}", self.port));
+        command.env("HILUM_LISTEN", format!("127.0.0.1:{}", self.http_port));
+        let log = self.log_file();
+        self.door = Some(Process::start("hilum-dicom", command, &log).unwrap());
+        let port = self.http_port;
+        let is_ready = wait_until(LIMIT, || async { http_status(port, "/readyz").await == Some(200) }).await;
+        assert!(is_ready, "not ready: {}", tail(&log, 0, 60));
+    }
+
+    pub(crate) fn log_file(&self) -> PathBuf {
+        self.log.folder.path().join("hilum-dicom.log")
+    }
+
+    pub(crate) fn process(&self) -> &Process {
+        self.door.as_ref().unwrap()
+    }
+
+    /// Stops it by `signal`, as `kill` does, and waits until it is gone.
+    pub(crate) async fn end(&mut self, signal: Signal) -> Option<std::process::ExitStatus> {
+        self.door.take().unwrap().stop(signal, Duration::from_secs(30)).await
+    }
+
+    /// Bytes that it holds in memory.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.process().pid().unwrap());
+        let status = std::fs::read_to_string(status).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+    }
+
+    /// The facts of all images that are there, in the order of the log.
+    pub(crate) async fn stored(&self) -> Vec<(Envelope, ImageStored)> {
+        let all = self.log.log.all_under(&["evt.image-stored.>"]).await.unwrap();
+        let fact = |envelope: Envelope| match envelope.event.clone() {
+            Event::ImageStored(stored) => (envelope, stored),
+            other => panic!("{other:?}"),
+        };
+        all.into_iter().map(|recorded| fact(recorded.content.unwrap())).collect()
+    }
+
+    /// The bytes of an image that is there.
+    pub(crate) fn object(&self, stored: &ImageStored) -> Vec<u8> {
+        let folder = self.log.folder.path().join("objects");
+        std::fs::read(folder.join(&stored.image.blob.key)).unwrap()
+    }
+
+    /// What its page shows of a metric with this beginning.
+    pub(crate) async fn metric(&self, line: &str) -> f64 {
+        let url = format!("http://127.0.0.1:{}/metrics", self.http_port);
+        let client = hilum_runtime::http_client().build().unwrap();
+        let page = client.get(url).send().await.unwrap().text().await.unwrap();
+        let found = page.lines().find_map(|found| found.strip_prefix(line)?.strip_prefix(' '));
+        found.map_or(0.0, |value| value.trim().parse().unwrap())
+    }
+}
+
+/// A sample of the repository.
+pub(crate) fn sample(name: &str) -> Vec<u8> {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data");
+    std::fs::read(data.join(name)).unwrap()
+}
+
+/// Asks what a file is, beside the door.
+pub(crate) fn decoder() -> DecoderPool {
+    DecoderPool::new(DecoderConfig { size: 1, ..DecoderConfig::sibling().unwrap() })
+}
