@@ -162,7 +162,7 @@ async fn a_job_that_failed_is_shown_with_what_to_do() {
     let lines = shown(&base, &["job", &id]).await;
     let duplicate = format!("duplicate of {first}");
     let retry = format!("try again hilum job retry {id} --why '…'");
-    assert_eq!(lines[7..], ["took 1.50 s", &duplicate, "reason torn", &retry]);
+    assert_eq!(lines[8..], ["took 1.50 s", &duplicate, "reason torn", &retry]);
     let told = told(&base, &["job", &id, "--json"]).await;
     assert_eq!((&told["job"], &told["result"]), (&job(job_id(2)), &Value::Null));
 }
