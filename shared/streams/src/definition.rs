@@ -15,12 +15,21 @@ pub const RETRIES: &str = "RETRIES";
 pub const ADVISORIES: &str = "ADVISORIES";
 /// Name of the stream in which stands which reading saw a picture.
 pub const PICTURES: &str = "PICTURES";
+/// Name of the stream of notifications that wait.
+pub const NOTIFICATIONS: &str = "NOTIFICATIONS";
+/// Name of the stream of notifications that were given up.
+pub const PARKED_NOTIFICATIONS: &str = "PARKED_NOTIFICATIONS";
+/// Name of the stream in which stands what became of objects in watched buckets.
+pub const SEEN_OBJECTS: &str = "SEEN_OBJECTS";
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 7] = [
     include_str!("../../../streams/events.toml"),
     include_str!("../../../streams/retries.toml"),
     include_str!("../../../streams/advisories.toml"),
     include_str!("../../../streams/pictures.toml"),
+    include_str!("../../../streams/notifications.toml"),
+    include_str!("../../../streams/parked-notifications.toml"),
+    include_str!("../../../streams/seen-objects.toml"),
 ];
 const CONSUMERS: &str = include_str!("../../../streams/consumers.toml");
 const DEAD_LETTERS: &str = include_str!("../../../streams/dead-letters.toml");

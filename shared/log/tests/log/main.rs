@@ -9,6 +9,7 @@ mod lanes;
 mod losses;
 mod lost;
 mod needs;
+mod queue;
 mod refused;
 mod retries;
 mod same;
