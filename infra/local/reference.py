@@ -14,6 +14,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 METRICS = ROOT / "shared/runtime/src/metrics.toml"
 # Where the settings are that programs share.
 COMMON = "shared/runtime"
+# Where those are that all doors share.
+DOORS = "shared/intake"
 ALERTS = ROOT / "infra/prometheus/alerts.yaml"
 
 # Variables that no option of a program names: (what it is, who reads it).
@@ -151,10 +153,10 @@ def constant(text, name):
 
 
 def old_names():
-    """Variables that a setting had before: variable, program, setting."""
+    """Variables that a setting had before: variable, crate, setting."""
     for path in sources("services", "shared"):
         for old in re.finditer(r'OldName \{\s*setting: "(\w+)",\s*variable: "(\w+)"', untested(path)):
-            yield old[2], path.relative_to(ROOT).parts[1], old[1]
+            yield old[2], "/".join(path.relative_to(ROOT).parts[:2]), old[1]
 
 
 def fields(body):
@@ -177,7 +179,7 @@ def flat(found, crate, name, shared):
     for field in found[crate, name]:
         if not field.flattens:
             yield field
-        elif shared or (COMMON, field.flattens) not in found:
+        elif shared or not any((home, field.flattens) in found for home in (COMMON, DOORS)):
             homes = [key for key in found if key[1] == field.flattens]
             homes.sort(key=lambda key: key[0] != crate)
             yield from flat(found, *homes[0], shared)
@@ -210,7 +212,10 @@ def configuration():
     ]
     common = list(flat(found, COMMON, "ServiceSettings", shared=True))
     lines += table(common)
-    named = set()
+    lines += ["", "## All doors", "", "Every service by which images come in.", ""]
+    doors = list(flat(found, DOORS, "IntakeSettings", shared=True))
+    lines += table(doors)
+    named = {(DOORS, field.variable) for field in doors}
     services = [key for key in sorted(roots) if any((COMMON, field.flattens) in found for field in found[key])]
     for crate, name in services:
         settings = list(flat(found, crate, name, shared=False))
@@ -219,7 +224,9 @@ def configuration():
         lacks = [f"`{field.variable}`" for field in common if field.variable not in has]
         lines += ["", f"## hilum-{crate.split('/')[1]}", ""]
         lines += [f"Has what all services have, but not {', '.join(lacks)}.", ""] if lacks else []
-        lines += table(settings)
+        is_door = any((DOORS, field.flattens) in found for field in found[crate, name])
+        lines += ["Has what all doors have.", ""] if is_door else []
+        lines += table(settings) if settings else []
     ups = [key for key in found if key[1] == "UpSettings"]
     for crate, name in ups:
         lines += ["", "## hilum up", "", "A whole stack on one machine. It passes on what it finds in its environment to its services.", ""]
@@ -241,9 +248,10 @@ def configuration():
     lines += ["", "## Names of before", "", "They work, and the log warns of them; the new name counts more.", "",
               "| variable | of | is now |", "| --- | --- | --- |"]
     for variable, service, setting in sorted(old_names()):
-        now = next(field.variable for key in found if key[0] == f"services/{service}" for field in found[key]
+        now = next(field.variable for key in found if key[0] == service for field in found[key]
                    if field.name == setting and field.variable)
-        lines.append(row(f"`{variable}`", f"hilum-{service}", f"`{now}`"))
+        of = "all doors" if service == DOORS else f"hilum-{service.split('/')[1]}"
+        lines.append(row(f"`{variable}`", of, f"`{now}`"))
     lines += ["", "S3 takes the usual `AWS_…` variables (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, `AWS_ENDPOINT`, …)."]
     text = "\n".join(lines) + "\n"
     used = set()

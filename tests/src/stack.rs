@@ -15,7 +15,7 @@ use hilum_events::Envelope;
 use hilum_log::{Log, apply};
 use hilum_models::demo;
 use hilum_servers::{Process, TestFolder, free_port, http_status, wait_until};
-use hilum_stack::services;
+use hilum_stack::{DELIVER, DICOM, WATCH, services};
 use nix::sys::signal::Signal;
 use tokio::process::Command;
 
@@ -99,8 +99,11 @@ impl Stack {
             servers,
             folder,
         };
-        let has_targets = stack.options.environment.iter().any(|(name, _)| *name == "HILUM_TARGETS");
-        for program in services(has_targets).filter(|name| path_of(&format!("hilum-{name}")).exists()) {
+        let set = |variable| stack.options.environment.iter().any(|(name, _)| *name == variable);
+        let settings = [(DELIVER, "HILUM_TARGETS"), (DICOM, "HILUM_DICOM_LISTEN"), (WATCH, "HILUM_WATCHES")];
+        let optional: Vec<_> =
+            settings.into_iter().filter(|(_, variable)| set(variable)).map(|(service, _)| service).collect();
+        for program in services(&optional).filter(|name| path_of(&format!("hilum-{name}")).exists()) {
             for copy in 1..=stack.options.copies {
                 let name = if copy == 1 { program.to_owned() } else { format!("{program}-{copy}") };
                 stack.start_service(&name, program, &[]).await;

@@ -6,7 +6,7 @@ use std::process::Output;
 use std::time::Duration;
 
 use hilum_servers::TestFolder;
-use hilum_stack::{SERVICES, program_of};
+use hilum_stack::{DICOM, SERVICES, WATCH, program_of};
 use hilum_tests::{program, workspace};
 use tokio::process::Command;
 
@@ -37,7 +37,8 @@ struct Setting {
 }
 
 fn programs() -> impl Iterator<Item = String> {
-    SERVICES.map(program_of).into_iter().chain(["hilum-gateway".to_owned()])
+    let doors = [DICOM, WATCH].map(program_of);
+    SERVICES.map(program_of).into_iter().chain(doors).chain(["hilum-gateway".to_owned()])
 }
 
 async fn run(program_name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Output {

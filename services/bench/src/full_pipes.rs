@@ -25,7 +25,7 @@ impl FullPipes {
     /// When the system gives none.
     pub(super) fn of(folder: &StateFolder) -> Result<Self, Error> {
         folder.create()?;
-        let logs = services(false).map(|service| folder.log_of(service));
+        let logs = services(&[]).map(|service| folder.log_of(service));
         let pipes = logs.map(|log| full(&log).map_err(Error::file("make the pipe", log)));
         Ok(Self { pipes: pipes.collect::<Result<_, _>>()? })
     }
@@ -54,7 +54,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let folder = StateFolder::at(place.path()).unwrap();
         let pipes = FullPipes::of(&folder).unwrap();
-        assert_eq!(pipes.pipes.len(), services(false).count());
+        assert_eq!(pipes.pipes.len(), services(&[]).count());
         let log = folder.log_of("ingest");
         let mut sink =
             OpenOptions::new().append(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(log).unwrap();

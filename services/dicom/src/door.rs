@@ -104,9 +104,9 @@ impl Door {
     }
 
     async fn pass(&self, sent: &Sent<'_>, data_set: &mut DataSet<'_>) -> Result<Outcome, Refusal> {
-        let Sent { from, command, context, source } = sent;
+        let Sent { from, command, context, .. } = sent;
         self.intake.check_open()?;
-        let admitted = self.admit(from).await?;
+        let admitted = self.admit(sent).await?;
         let names = ObjectNames {
             sop_class: &command.sop_class,
             sop_instance: &command.sop_instance,
@@ -131,17 +131,19 @@ impl Door {
         }
         let entity = &from.entity;
         let wishes = Wishes { site: entity.site.clone(), priority: entity.priority, ..Wishes::default() };
-        let upload = Upload { wishes, source: (*source).clone(), job_id: None };
-        self.intake.store(staged, upload).await?;
+        self.intake.store(staged, Upload { wishes, job_id: None }).await?;
         Ok(Outcome::Stored)
     }
 
     /// Lets an object in. It waits a moment for a slot, for its sender waits with it.
-    async fn admit(&self, from: &Recognised) -> Result<Admitted, Refusal> {
+    async fn admit(&self, sent: &Sent<'_>) -> Result<Admitted, Refusal> {
+        let Sent { from, source, .. } = sent;
         let deadline = Instant::now() + SLOT_PATIENCE;
         loop {
-            match self.intake.admit(from.entity.priority, &from.entity.site) {
-                Err(Refusal::Busy) if Instant::now() < deadline => tokio::time::sleep(LOOK_AGAIN).await,
+            match self.intake.admit((*source).clone(), from.entity.priority, &from.entity.site) {
+                Err(Refusal::Busy | Refusal::SenderBusy) if Instant::now() < deadline => {
+                    tokio::time::sleep(LOOK_AGAIN).await
+                }
                 admitted => return admitted,
             }
         }

@@ -41,7 +41,7 @@ fn described() -> (Router<Uploads>, OpenApi) {
 
 problems!(
     SubmitProblems: BrokenOff, Stalled, TooLarge, UnsupportedType, UnreadableImage, StudyFull, Busy, Full, LongWait,
-    TooManySites, DiskFull
+    TooManySites, DiskFull, SenderLimit
 );
 
 /// Sends an image in

@@ -6,7 +6,7 @@ use axum::extract::Multipart;
 use axum::extract::multipart::{Field, MultipartError};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_ENCODING;
-use hilum_events::{Priority, StudyRef};
+use hilum_events::{ImageSource, Priority, StudyRef, Way};
 use hilum_intake::{Refusal, StagedImage, Wishes};
 use hilum_runtime::is_encoded;
 use tokio::time::{Instant, timeout_at};
@@ -87,7 +87,7 @@ impl Uploads {
         }
         // Before its bytes: what comes after them, such as site and priority, comes too late for this.
         let Wishes { priority, site, .. } = &read.wishes;
-        let admitted = self.intake.admit(*priority, site)?;
+        let admitted = self.intake.admit(ImageSource::by(Way::Http), *priority, site)?;
         read.arrived = Some(self.intake.receive(admitted, field).await?);
         Ok(())
     }

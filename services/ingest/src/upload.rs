@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::extract::Multipart;
 use hilum_api::Manifest;
-use hilum_events::{Envelope, Event, ImageSource, Site, StudyCloseRequested, StudyId, Way};
+use hilum_events::{Envelope, Event, Site, StudyCloseRequested, StudyId};
 use hilum_intake::{DurableImage, Intake, MeantStudy, Refusal, Upload};
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -24,8 +24,7 @@ impl Uploads {
     pub(crate) async fn accept(&self, form: Multipart) -> Result<DurableImage, Refusal> {
         self.intake.check_open()?;
         let (wishes, staged) = self.read_form(form).await?;
-        let source = ImageSource::by(Way::Http);
-        self.intake.store(staged, Upload { wishes, source, job_id: None }).await
+        self.intake.store(staged, Upload { wishes, job_id: None }).await
     }
 
     /// Says in the log that no more images of a study will come.

@@ -110,6 +110,9 @@ problem_types! {
     TooManyDecisions "too-many-decisions" [429] "too many at once":
         "More decisions came in a second than are taken.",
         "Send the rest a little later.";
+    SenderLimit "sender-limit" [429] "too much from one sender":
+        "The sender has as many images under way, or sent as many in the last minute, as the operator lets one sender.",
+        "Try again after the time in Retry-After.";
     Internal "internal" [500] "internal error":
         "Something is wrong that the sender can't mend, such as a damaged report.",
         "Tell the operator, who finds more in the service's log.";

@@ -30,6 +30,16 @@ pub(crate) async fn to_ingest(State(gateway): State<Gateway>, request: Request) 
     gateway.forward(&gateway.ingest, request).await
 }
 
+/// Notifications of object stores.
+pub(crate) async fn to_watch(State(gateway): State<Gateway>, request: Request) -> Response {
+    match &gateway.watch {
+        Some(watch) => gateway.forward(watch, request).await,
+        None => {
+            Problem::not_found("no watch is configured here, so no notification is taken").into_response()
+        }
+    }
+}
+
 /// Questions.
 pub(crate) async fn to_projection(State(gateway): State<Gateway>, request: Request) -> Response {
     let Ok(question) = gateway.questions.clone().try_acquire_owned() else { return full() };

@@ -23,11 +23,13 @@ const IDLE_LIMIT: Duration = Duration::from_secs(5);
 type Connector =
     MapResponse<HttpConnector, fn(TokioIo<TcpStream>) -> ReadAfterBrokenWrite<TokioIo<TcpStream>>>;
 
-/// One door in front of ingest and projection. Cheap to clone.
+/// One address in front of ingest and projection, and of watch where it runs. Cheap to clone.
 #[derive(Clone)]
 pub struct Gateway {
     pub(crate) ingest: Destination,
     pub(crate) projection: Destination,
+    /// Where object stores tell of objects, where there is such a service.
+    pub(crate) watch: Option<Destination>,
     pub(crate) probe: Arc<dyn ReadinessProbe>,
     pub(crate) client: Client<Connector, Body>,
     /// One for each question that is being answered.
@@ -50,6 +52,12 @@ impl Gateway {
         client.pool_idle_timeout(IDLE_LIMIT).pool_timer(TokioTimer::new());
         let client = client.build(connector);
         let questions = Arc::new(Semaphore::new(limits.questions_at_once));
-        Self { ingest, projection, probe, client, questions }
+        Self { ingest, projection, watch: None, probe, client, questions }
+    }
+
+    /// The same, with a service that takes notifications of object stores.
+    #[must_use]
+    pub fn with_watch(self, watch: Destination) -> Self {
+        Self { watch: Some(watch), ..self }
     }
 }

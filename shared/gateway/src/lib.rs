@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | `POST /v1/jobs` | ingest |
 //! | `POST /v1/studies/{id}/close`, `POST /v1/studies/{id}/manifest` | ingest |
+//! | `/notifications` | watch, where it runs |
 //! | any other `/v1/…`, `/openapi.json` and whatever else | projection |
 //! | `GET /` | a page for people |
 //! | `GET /livez` | `ok` while the gateway runs |
@@ -25,4 +26,5 @@ mod settings;
 pub use destination::{Destination, service_url};
 pub use gateway::Gateway;
 pub use readiness::{BothServices, ReadinessProbe, service_readiness};
+pub use router::NOTIFICATIONS;
 pub use settings::{Limits, Settings};

@@ -22,6 +22,10 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
     let projection = Destination::fixed("projection", settings.projection_url);
     let services = BothServices::new(ingest.clone(), projection.clone())?;
     let gateway = Gateway::new(ingest, projection, Arc::new(services), limits);
+    let gateway = match settings.watch_url {
+        Some(authority) => gateway.with_watch(Destination::fixed("watch", authority)),
+        None => gateway,
+    };
     // A client's connection comes with one to a service.
     let serving = service.serve_on_connections(gateway.router(service.metrics_page()), 2);
     tokio::select! {

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 
 use crate::gateway::Gateway;
 use crate::{forward, pages};
+
+/// Where object stores send what they have to tell.
+pub const NOTIFICATIONS: &str = "/notifications";
 
 impl Gateway {
     /// All routes: uploads and what is said of studies go to ingest, some pages are the gateway's own, the rest goes to
@@ -17,6 +20,7 @@ impl Gateway {
             .route("/v1/jobs", post(forward::to_ingest).fallback(forward::to_projection))
             .route("/v1/studies/{id}/close", post(forward::to_ingest).fallback(forward::to_projection))
             .route("/v1/studies/{id}/manifest", post(forward::to_ingest).fallback(forward::to_projection))
+            .route(NOTIFICATIONS, any(forward::to_watch))
             .route("/", get(pages::index))
             .route("/livez", get(|| async { "ok\n" }))
             .route("/readyz", get(pages::readyz))

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use futures::future::{BoxFuture, OptionFuture};
 use hilum_api::JobResult;
 use hilum_blobs::{BlobStore, StoreConfig};
-use hilum_events::{
-    DicomIdentity, Envelope, ImageSource, JobId, Priority, SeriesName, Site, StoredImage, StudyId,
-};
+use hilum_events::{DicomIdentity, Envelope, JobId, SeriesName, Site, StoredImage, StudyId};
 use hilum_faults::reach;
 use hilum_imaging::{DecoderConfig, DecoderPool, Inspected};
 use hilum_log::{Appended, CLOCK_NOTE, Log, SEAL_RECORD};
@@ -23,9 +21,10 @@ use crate::gate::Gate;
 use crate::inspection::Inspector;
 use crate::known::Readings;
 use crate::refusal::Refusal;
+use crate::senders::SenderLimits;
 use crate::settings::IntakeSettings;
 use crate::slots::Slots;
-use crate::staging::{Admitted, StagedImage};
+use crate::staging::StagedImage;
 use crate::study_sizes::StudySizes;
 
 /// A condition of readiness.
@@ -48,6 +47,8 @@ pub struct Intake {
     pub readings: Option<Readings>,
     /// For images whose bytes are coming in.
     pub slots: Slots,
+    /// What each sender may send.
+    pub senders: SenderLimits,
     /// Whether there is room where they are kept.
     pub disk: Disk,
     /// The longest image that is taken.
@@ -61,8 +62,6 @@ pub struct Intake {
 pub struct Upload {
     /// What its sender wants.
     pub wishes: Wishes,
-    /// How it comes in.
-    pub source: ImageSource,
     /// The id of its job, where a repeat must be the same job; else it gets a new one.
     pub job_id: Option<JobId>,
 }
@@ -106,6 +105,7 @@ impl Intake {
             inspector: Inspector::new(DecoderPool::new(decoders)),
             sites: Arc::new(sites),
             slots: Slots::new(settings.uploads_at_once),
+            senders: SenderLimits::new(settings.sender_bounds()),
             disk,
             max_upload_bytes: settings.max_upload_bytes,
             sizes: StudySizes::bounded(settings.study_images_max),
@@ -142,16 +142,6 @@ impl Intake {
         Ok(())
     }
 
-    /// Lets an image in, before its bytes.
-    ///
-    /// # Errors
-    /// When too many wait, it would wait too long, or there is no slot for it.
-    pub fn admit(&self, priority: Priority, site: &Site) -> Result<Admitted, Refusal> {
-        let counted = self.gate.admit(priority, site)?;
-        let slot = self.slots.take(priority, site)?;
-        Ok(Admitted { counted, slot })
-    }
-
     /// Reads what its header says, keeps it by its content, and tells the log. It is durable when this returns.
     ///
     /// # Errors
@@ -183,7 +173,7 @@ impl Intake {
             None => None,
         };
         let image = StoredImage { blob, media_type, dicom };
-        let arrival = ImageFacts { image, series, prior_study_id, source: upload.source };
+        let arrival = ImageFacts { image, series, prior_study_id, source: staged.admitted.source.clone() };
         let stored = image_stored(job_id, upload.wishes, arrival, Timestamp::now());
         let appended = self.log.append(&stored).await?;
         let repeated = matches!(appended, Appended::AlreadyThere { .. });

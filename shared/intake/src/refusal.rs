@@ -77,6 +77,17 @@ pub enum Refusal {
     /// All slots are taken.
     #[error("as many uploads are under way as this service takes; try again shortly")]
     Busy,
+    /// Its sender has as many under way as it may.
+    #[error(
+        "as many images of this sender are under way as may be at a time; send the next when one is done"
+    )]
+    SenderBusy,
+    /// Its sender sends more than it may.
+    #[error("this sender sends more images a minute than it may; try again in {retry_after_s} s")]
+    SenderTooFast {
+        /// After so many seconds it may send the next.
+        retry_after_s: u64,
+    },
     /// Too many images wait already.
     #[error("more images wait for a reading than this site keeps waiting; try again in {retry_after_s} s")]
     Full {
@@ -192,6 +203,7 @@ impl Refusal {
             Self::UnknownStudy(_) => ProblemType::NotFound,
             Self::StudyFull { .. } => ProblemType::StudyFull,
             Self::Busy => ProblemType::Busy,
+            Self::SenderBusy | Self::SenderTooFast { .. } => ProblemType::SenderLimit,
             Self::Full { .. } => ProblemType::Full,
             Self::LongWait { .. } => ProblemType::LongWait,
             Self::TooManySites { .. } => ProblemType::TooManySites,
@@ -203,8 +215,10 @@ impl Refusal {
     /// Seconds after which the same request may be taken; `None` where that is not known.
     pub fn retry_after_s(&self) -> Option<u64> {
         match self {
-            Self::Full { retry_after_s } | Self::LongWait { retry_after_s, .. } => Some(*retry_after_s),
-            Self::Busy | Self::Unavailable(..) => Some(2),
+            Self::Full { retry_after_s }
+            | Self::SenderTooFast { retry_after_s }
+            | Self::LongWait { retry_after_s, .. } => Some(*retry_after_s),
+            Self::Busy | Self::SenderBusy | Self::Unavailable(..) => Some(2),
             Self::TooManySites { .. } => Some(10),
             Self::DiskFull(_) => Some(60),
             _ => None,

@@ -8,6 +8,7 @@ use hilum_runtime::OldName;
 use hilum_sites::Sites;
 
 use crate::admission::Bounds;
+use crate::senders::SenderBounds;
 
 /// What infer has a setting of the same name for.
 pub const OLD_NAMES: [OldName; 1] = [OldName { setting: "decoders", variable: "HILUM_DECODERS" }];
@@ -50,6 +51,18 @@ pub struct IntakeSettings {
     /// Images of a study that are taken, as the report service has it; one more is answered 409
     #[arg(long, env = "HILUM_STUDY_IMAGES_MAX", default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..=50_000))]
     pub study_images_max: u32,
+    /// Images a minute that one sender may send, where the door knows its senders by name; after a pause it may send a minute's
+    /// worth at once. 0 lets it send as many as come
+    #[arg(long, env = "HILUM_SENDER_IMAGES_PER_MINUTE", default_value_t = 0)]
+    pub sender_images_per_minute: u32,
+    /// Images of one sender whose bytes may come in at a time, where the door knows its senders by name. 0 for as many as there
+    /// are places
+    #[arg(long, env = "HILUM_SENDER_IMAGES_AT_ONCE", default_value_t = 0)]
+    pub sender_images_at_once: usize,
+    /// Bytes of images of one sender that may be under way at a time, where the door knows its senders by name: while there are
+    /// as many, it may begin no other image. 0 for as many as come
+    #[arg(long, env = "HILUM_SENDER_BYTES_AT_ONCE", default_value_t = 0)]
+    pub sender_bytes_at_once: u64,
     /// Child processes that read DICOM headers
     #[arg(long, env = "HILUM_HEADER_DECODERS", default_value_t = 2)]
     pub decoders: usize,
@@ -62,6 +75,14 @@ impl IntakeSettings {
     /// When the file can't be read or breaks a rule.
     pub fn read_sites(&self) -> anyhow::Result<Sites> {
         Ok(Sites::read(self.sites.as_deref())?)
+    }
+
+    pub(crate) fn sender_bounds(&self) -> SenderBounds {
+        SenderBounds {
+            images_per_minute: Some(self.sender_images_per_minute).filter(|most| *most > 0),
+            images_at_once: Some(self.sender_images_at_once).filter(|most| *most > 0),
+            bytes_at_once: Some(self.sender_bytes_at_once).filter(|most| *most > 0),
+        }
     }
 
     pub(crate) fn bounds(&self) -> Bounds {

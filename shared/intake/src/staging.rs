@@ -6,19 +6,23 @@ use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
 use futures::{Stream, StreamExt as _, stream};
 use hilum_blobs::Received;
-use hilum_events::MediaType;
+use hilum_events::{ImageSource, MediaType, Priority, Site};
 use hilum_imaging::Inspected;
 use hilum_runtime::BodyFault;
 
 use crate::gate::Counted;
 use crate::intake::Intake;
 use crate::refusal::Refusal;
+use crate::senders::UnderWay;
 use crate::slots::Slot;
 
 /// An image that was let in. It counts among those that wait, and holds a slot, until this is dropped.
 pub struct Admitted {
     pub(crate) counted: Counted,
-    pub(crate) slot: Slot,
+    pub(crate) source: ImageSource,
+    slot: Slot,
+    /// Absent where nobody knows who sends.
+    under_way: Option<UnderWay>,
 }
 
 /// An image that came in and lies in storage under a temporary key.
@@ -31,17 +35,28 @@ pub struct StagedImage {
 }
 
 impl Intake {
+    /// Lets an image in that comes so, before its bytes.
+    ///
+    /// # Errors
+    /// When too many wait, it would wait too long, its sender sends too much, or there is no slot for it.
+    pub fn admit(&self, source: ImageSource, priority: Priority, site: &Site) -> Result<Admitted, Refusal> {
+        let under_way = source.sender.as_deref().map(|sender| self.senders.begin(sender)).transpose()?;
+        let counted = self.gate.admit(priority, site)?;
+        let slot = self.slots.take(priority, site)?;
+        Ok(Admitted { counted, source, slot, under_way })
+    }
+
     /// Takes the bytes of an image in. When its slot is taken away the stream is dropped.
     ///
     /// # Errors
     /// When the first bytes are of no known type, before anything is stored; when the stream fails, with a [`BodyFault`]
     /// among its causes if the sender is at fault; when storage does. Nothing of it stays.
-    pub async fn receive<S, E>(&self, admitted: Admitted, bytes: S) -> Result<StagedImage, Refusal>
+    pub async fn receive<S, E>(&self, mut admitted: Admitted, bytes: S) -> Result<StagedImage, Refusal>
     where
         S: Stream<Item = Result<Bytes, E>> + Send,
         E: Into<Box<dyn Error + Send + Sync>>,
     {
-        let slot = &admitted.slot;
+        let Admitted { slot, under_way, .. } = &mut admitted;
         let (hearing, taken_away) = (slot.hearing(), slot.taken_away());
         let limit = slot.makes_room_after();
         let given_up = stream::once(async {
@@ -49,7 +64,13 @@ impl Intake {
             taken_away.is_cancelled().then(|| Err(stalled()))
         });
         let given_up = given_up.filter_map(std::future::ready);
-        let pieces = bytes.inspect(|_| hearing.heard()).map(|piece| piece.map_err(Into::into));
+        let pieces = bytes.map(|piece| {
+            hearing.heard();
+            if let (Some(under_way), Ok(piece)) = (under_way.as_mut(), &piece) {
+                under_way.received(piece.len());
+            }
+            piece.map_err(Into::into)
+        });
         let mut chunks = Box::pin(pieces.take_until(taken_away.cancelled()).chain(given_up));
         let mut prefix = BytesMut::new();
         while prefix.len() < MediaType::PREFIX_LEN {

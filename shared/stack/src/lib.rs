@@ -1,6 +1,7 @@
 //! The whole stack on one machine: NATS, Postgres, the services, all in one state folder. Knows nothing of
 //! images, jobs or the API that the services offer.
 
+mod checks;
 mod connection;
 mod definitions;
 mod detach;
@@ -21,7 +22,6 @@ mod start;
 mod state;
 mod stop;
 mod supervisor;
-mod targets;
 mod versions;
 mod vitals;
 
@@ -34,7 +34,8 @@ pub use leftovers::{holder, running, running_parts};
 pub use news::{News, Observer};
 pub use process_id::ProcessId;
 pub use programs::{
-    DELIVER, MODEL_TOOLS, SERVICES, become_sibling, openvino_library, program_of, services, sibling,
+    DELIVER, DICOM, MODEL_TOOLS, OPTIONAL, SERVICES, WATCH, become_sibling, openvino_library, program_of,
+    services, sibling,
 };
 pub use settings::UpSettings;
 pub use start::run;

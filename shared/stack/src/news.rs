@@ -87,6 +87,8 @@ impl News<'_> {
                 lines.push(json!({
                     "event": "ready",
                     "base_url": state.base_url,
+                    "dicom_port": state.dicom_port,
+                    "notifications_url": state.notifications_url,
                     "pid": state.pid,
                     "state": folder,
                     "untrained": state.untrained,
@@ -125,12 +127,11 @@ impl fmt::Display for News<'_> {
             Self::Open(state) => {
                 write!(out, "uploads are taken at {}; other parts still get ready", state.base_url)
             }
-            Self::Ready { state, folder } => write!(
-                out,
-                "ready: {}\nstop it with Ctrl-C or `hilum down --state {}`",
-                state.base_url,
-                folder.display()
-            ),
+            Self::Ready { state, folder } => {
+                writeln!(out, "ready: {}", state.base_url)?;
+                state.other_ways_in().iter().try_for_each(|way| writeln!(out, "{way}"))?;
+                write!(out, "stop it with Ctrl-C or `hilum down --state {}`", folder.display())
+            }
             Self::Stopping => write!(out, "stopping …"),
             Self::StillStopping { parts } => write!(out, "waiting for {} to stop", parts.join(", ")),
             Self::Stopped => write!(out, "stopped"),
@@ -163,6 +164,14 @@ mod tests {
             news.to_string(),
             "ready: http://127.0.0.1:8080\nstop it with Ctrl-C or `hilum down --state /s`"
         );
+        let state = StackState {
+            dicom_port: Some(11_112),
+            notifications_url: Some("http://127.0.0.1:8080/notifications".to_owned()),
+            ..state
+        };
+        let told = News::Ready { state: &state, folder: Path::new("/s") }.to_string();
+        assert!(told.contains("\nDICOM is taken on port 11112 of 127.0.0.1\n"), "{told}");
+        assert!(told.contains("send notifications to http://127.0.0.1:8080/notifications\n"), "{told}");
         assert!(News::Stopping.to_json().is_empty());
     }
 }

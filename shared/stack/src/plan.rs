@@ -8,7 +8,7 @@ use super::folder::StateFolder;
 use super::part::{Launch, Part, ServiceLaunch};
 use super::ports::PortCell;
 use super::probe::{ProbeKind, Probes};
-use super::programs::{self, DOOR, NATS, program_of, services, sibling};
+use super::programs::{self, DOOR, NATS, WATCH, program_of, services, sibling};
 use super::settings::UpSettings;
 use super::state::StackState;
 use super::vitals::Vitals;
@@ -24,6 +24,8 @@ pub(crate) struct Plan {
     pub(crate) ingest: PortCell,
     /// Where questions go.
     pub(crate) projection: PortCell,
+    /// Where object stores send notifications, if there are watches.
+    pub(crate) watch: PortCell,
 }
 
 impl Plan {
@@ -41,9 +43,10 @@ impl Plan {
             probes: Probes::default(),
             ingest: PortCell::default(),
             projection: PortCell::default(),
+            watch: PortCell::default(),
         };
         plan.add_servers(folder, state);
-        for service in services(settings.targets.is_some()) {
+        for service in services(&settings.optional_services()) {
             let program = sibling(&program_of(service))?;
             let copies = if service == "infer" { settings.infer_workers } else { 1 };
             for copy in 1..=copies {
@@ -51,6 +54,7 @@ impl Plan {
                 let port = match service {
                     DOOR => plan.ingest.clone(),
                     "projection" => plan.projection.clone(),
+                    WATCH => plan.watch.clone(),
                     _ => PortCell::default(),
                 };
                 let launch = ServiceLaunch { program: program.clone(), environment: Vec::new() };
@@ -109,7 +113,14 @@ pub(crate) fn environment(
     environment.extend(openvino.map(|library| ("HILUM_OPENVINO_LIBRARY", library)));
     environment
         .extend(settings.quiet_time_s.map(|quiet| ("HILUM_QUIET_TIME_S", quiet.as_secs_f64().to_string())));
-    let files = [("HILUM_SITES", &settings.sites), ("HILUM_TARGETS", &settings.targets)];
+    environment.extend(state.dicom_port.map(|port| ("HILUM_DICOM_LISTEN", format!("127.0.0.1:{port}"))));
+    let files = [
+        ("HILUM_SITES", &settings.sites),
+        ("HILUM_TARGETS", &settings.targets),
+        ("HILUM_DICOM_AES", &settings.dicom_aes),
+        ("HILUM_WATCHES", &settings.watches),
+        ("HILUM_WATCH_TOKEN_FILE", &settings.watch_token_file),
+    ];
     let named =
         files.into_iter().filter_map(|(name, file)| Some((name, file.as_ref()?.display().to_string())));
     environment.extend(named);

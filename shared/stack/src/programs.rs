@@ -23,16 +23,23 @@ pub(crate) const NATS: &str = "nats-server";
 /// The part that takes images in.
 pub(crate) const DOOR: &str = "ingest";
 
-/// All services, in the order in which an image comes to them.
+/// The services that every deployment has, and deliver, in the order in which an image comes to them.
 pub const SERVICES: [&str; 7] = ["ingest", "dedupe", "infer", "report", "deliver", "projection", "sweep"];
 
 /// The service that is started only when there are targets to deliver to or rules.
 pub const DELIVER: &str = "deliver";
+/// The door for DICOM, which is started only when it is asked for.
+pub const DICOM: &str = "dicom";
+/// The door for what is put into buckets, which is started only when there are watches.
+pub const WATCH: &str = "watch";
 
-/// The services of a stack in the order in which they are started.
-pub fn services(with_targets: bool) -> impl Iterator<Item = &'static str> {
-    let always = SERVICES.into_iter().filter(|service| *service != DELIVER);
-    always.chain(with_targets.then_some(DELIVER))
+/// The services that a stack may do without.
+pub const OPTIONAL: [&str; 3] = [DELIVER, DICOM, WATCH];
+
+/// The services of a stack that has `optional` besides those that each has, in the order in which they are started.
+pub fn services(optional: &[&'static str]) -> impl Iterator<Item = &'static str> {
+    let always = SERVICES.into_iter().filter(|service| !OPTIONAL.contains(service));
+    always.chain(optional.iter().copied())
 }
 
 /// The program of a service.

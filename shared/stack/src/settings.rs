@@ -7,6 +7,8 @@ use std::time::Duration;
 use clap::Args;
 use hilum_sites::quiet_time;
 
+use super::programs::{DELIVER, DICOM, WATCH};
+
 /// Settings of `hilum up`.
 #[derive(Debug, Clone, Args)]
 pub struct UpSettings {
@@ -28,6 +30,22 @@ pub struct UpSettings {
     /// File of delivery targets and triage rules (docs/delivery.md); nothing is delivered and nothing flagged without it
     #[arg(long, value_name = "FILE", env = "HILUM_TARGETS", value_parser = absolute)]
     pub targets: Option<PathBuf>,
+    /// Port on which senders of DICOM are listened to; 0 for any free one; by default that of the last start in this folder. No
+    /// DICOM is taken without this or --dicom-aes
+    #[arg(long, value_name = "N")]
+    pub dicom_port: Option<u16>,
+    /// TOML file with the AE titles to which DICOM may be sent and who may send it (docs/ways-in.md); without it the one title
+    /// HILUM, for anybody who reaches the port
+    #[arg(long, value_name = "FILE", env = "HILUM_DICOM_AES", value_parser = absolute)]
+    pub dicom_aes: Option<PathBuf>,
+    /// TOML file of watched buckets and folders (docs/ways-in.md): images that are put there are read. Nothing is watched
+    /// without it
+    #[arg(long, value_name = "FILE", env = "HILUM_WATCHES", value_parser = absolute)]
+    pub watches: Option<PathBuf>,
+    /// File with the token of object stores that send notifications to /notifications; without it none are taken there, and
+    /// watched places are only listed
+    #[arg(long, value_name = "FILE", env = "HILUM_WATCH_TOKEN_FILE", value_parser = absolute)]
+    pub watch_token_file: Option<PathBuf>,
     /// Where OpenTelemetry traces go, such as http://127.0.0.1:4318
     #[arg(long, value_name = "URL")]
     pub otlp_endpoint: Option<String>,
@@ -43,6 +61,18 @@ pub struct UpSettings {
 }
 
 impl UpSettings {
+    /// Whether DICOM is taken.
+    pub(crate) fn takes_dicom(&self) -> bool {
+        self.dicom_port.is_some() || self.dicom_aes.is_some()
+    }
+
+    /// The services that are wanted besides those that every stack has.
+    pub(crate) fn optional_services(&self) -> Vec<&'static str> {
+        let wanted =
+            [(DELIVER, self.targets.is_some()), (DICOM, self.takes_dicom()), (WATCH, self.watches.is_some())];
+        wanted.into_iter().filter(|(_, wanted)| *wanted).map(|(service, _)| service).collect()
+    }
+
     /// The same settings as arguments for another `hilum up`.
     pub fn to_arguments(&self) -> Vec<OsString> {
         let mut arguments: Vec<OsString> = vec![
@@ -64,6 +94,10 @@ impl UpSettings {
         add("--quiet-time-s", self.quiet_time_s.map(|quiet| quiet.as_secs_f64().to_string().into()));
         add("--sites", self.sites.clone().map(PathBuf::into_os_string));
         add("--targets", self.targets.clone().map(PathBuf::into_os_string));
+        add("--dicom-port", self.dicom_port.map(|port| port.to_string().into()));
+        add("--dicom-aes", self.dicom_aes.clone().map(PathBuf::into_os_string));
+        add("--watches", self.watches.clone().map(PathBuf::into_os_string));
+        add("--watch-token-file", self.watch_token_file.clone().map(PathBuf::into_os_string));
         add("--otlp-endpoint", self.otlp_endpoint.clone().map(OsString::from));
         arguments
     }
@@ -102,6 +136,14 @@ mod tests {
             "/s",
             "--targets",
             "targets.toml",
+            "--dicom-port",
+            "0",
+            "--dicom-aes",
+            "aes.toml",
+            "--watches",
+            "watches.toml",
+            "--watch-token-file",
+            "token",
             "--all-parts",
         ];
         let first = Typed::parse_from(typed).settings;
@@ -113,6 +155,7 @@ mod tests {
             (second.port, second.infer_workers, second.quiet_time_s),
             (Some(0), 3, Some(Duration::from_millis(500)))
         );
+        assert_eq!(second.optional_services(), [DELIVER, DICOM, WATCH]);
         let quiet = |seconds| Typed::try_parse_from(["up", "--quiet-time-s", seconds]);
         assert_eq!(quiet("0").ok().and_then(|typed| typed.settings.quiet_time_s), Some(Duration::ZERO));
         // Said here rather than by a service that ends again and again.

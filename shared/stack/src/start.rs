@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use hilum_gateway::{Destination, Gateway, Limits};
+use hilum_gateway::{Destination, Gateway, Limits, NOTIFICATIONS};
 use hilum_runtime::{ConnectionBounds, serve_http, with_causes};
 use jiff::Timestamp;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -13,16 +13,16 @@ use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::checks::check_files;
 use super::folder::{Lock, StateFolder};
 use super::leftovers::{await_leftovers, holder};
 use super::logs;
 use super::plan::Plan;
 use super::ports::pick_port;
-use super::programs::{DOOR, MODEL_TOOLS, sibling};
+use super::programs::{DOOR, MODEL_TOOLS, WATCH, sibling};
 use super::settings::UpSettings;
 use super::state::{StackState, Status};
 use super::supervisor::Supervisor;
-use super::targets::check_targets;
 use super::versions::Versions;
 use crate::error::Error;
 use crate::news::{News, Observer};
@@ -66,12 +66,11 @@ async fn run_locked(
             () = shutdown.cancelled() => return Ok(()),
         }
     }
-    if let Some(targets) = &settings.targets {
-        check_targets(targets).await?;
-    }
+    let store_url = store_url(&folder);
+    check_files(settings, &store_url).await?;
     let listener = listen(settings.port, previous.as_ref()).await?;
     let port = listener.local_addr().map_err(Error::NoPort)?.port();
-    let state = first_state(&folder, settings, previous.as_ref(), port).await?;
+    let state = first_state(&folder, settings, previous.as_ref(), port, store_url).await?;
     state.write(&folder)?;
     tracing::info!(base_url = state.base_url, version = state.versions.hilum, "starting");
     observer.notice(&News::Starting { folder: folder.path() });
@@ -86,10 +85,14 @@ async fn run_locked(
     let plan = Plan::new(&folder, settings, &state)?;
     let probes = Arc::new(plan.probes);
     let open_files = hilum_runtime::raise_open_files();
-    let (ingest, projection) = (plan.ingest, plan.projection);
+    let (ingest, projection, watch) = (plan.ingest, plan.projection, plan.watch);
     let ingest = Destination::moving(DOOR, move || ingest.address());
     let projection = Destination::moving("projection", move || projection.address());
     let gateway = Gateway::new(ingest, projection, probes.clone(), Limits::within(open_files));
+    let gateway = match &settings.watches {
+        Some(_) => gateway.with_watch(Destination::moving(WATCH, move || watch.address())),
+        None => gateway,
+    };
     let metrics = PrometheusBuilder::new().install_recorder().ok();
     let metrics = move || metrics.as_ref().map(PrometheusHandle::render).unwrap_or_default();
     // A client's connection comes with one to a service.
@@ -138,13 +141,31 @@ async fn listen(wish: Option<u16>, previous: Option<&StackState>) -> Result<TcpL
     TcpListener::bind(("127.0.0.1", port)).await.map_err(|source| Error::Port { port, source })
 }
 
+/// Where images are kept.
+fn store_url(folder: &StateFolder) -> String {
+    let set = std::env::var("HILUM_STORE_URL").ok().filter(|url| !url.is_empty());
+    set.unwrap_or_else(|| format!("file://{}", folder.objects().display()))
+}
+
+/// The port for DICOM, if it is taken; without a wish that of the last run, so that senders need not be told another.
+fn dicom_port(settings: &UpSettings, previous: Option<&StackState>) -> Result<Option<u16>, Error> {
+    if !settings.takes_dicom() {
+        return Ok(None);
+    }
+    match settings.dicom_port {
+        Some(0) => pick_port(None).map(Some),
+        Some(port) => Ok(Some(port)),
+        None => pick_port(previous.and_then(|state| state.dicom_port)).map(Some),
+    }
+}
+
 async fn first_state(
     folder: &StateFolder,
     settings: &UpSettings,
     previous: Option<&StackState>,
     port: u16,
+    store_url: String,
 ) -> Result<StackState, Error> {
-    let store_url = std::env::var("HILUM_STORE_URL").ok().filter(|url| !url.is_empty());
     let model = settings.model.clone().unwrap_or_else(|| folder.model());
     Ok(StackState {
         status: Status::Starting,
@@ -153,7 +174,12 @@ async fn first_state(
         port,
         nats_port: pick_port(previous.map(|state| state.nats_port))?,
         postgres_port: pick_port(previous.map(|state| state.postgres_port))?,
-        store_url: store_url.unwrap_or_else(|| format!("file://{}", folder.objects().display())),
+        dicom_port: dicom_port(settings, previous)?,
+        notifications_url: settings
+            .watches
+            .as_ref()
+            .map(|_| format!("http://127.0.0.1:{port}{NOTIFICATIONS}")),
+        store_url,
         model: std::path::absolute(&model).map_err(Error::file("use", &model))?,
         untrained: false,
         started_at: Timestamp::now(),

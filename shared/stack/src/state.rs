@@ -60,6 +60,12 @@ pub struct StackState {
     pub nats_port: u16,
     /// Port of Postgres.
     pub postgres_port: u16,
+    /// Port for DICOM, if it is taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dicom_port: Option<u16>,
+    /// Where object stores send notifications, if anything is watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notifications_url: Option<String>,
     /// URL of the object storage.
     pub store_url: String,
     /// The folder of the model.
@@ -101,6 +107,14 @@ impl StackState {
         replace().map_err(Error::file("write", &path))
     }
 
+    /// Where images can be sent besides the API, a line each.
+    pub fn other_ways_in(&self) -> Vec<String> {
+        let dicom = self.dicom_port.map(|port| format!("DICOM is taken on port {port} of 127.0.0.1"));
+        let notified = self.notifications_url.as_ref();
+        let notified = notified.map(|url| format!("object stores send notifications to {url}"));
+        dicom.into_iter().chain(notified).collect()
+    }
+
     /// Address of NATS for clients.
     pub fn nats_url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.nats_port)
@@ -116,6 +130,8 @@ pub(crate) fn sample() -> StackState {
         port: 8080,
         nats_port: 4222,
         postgres_port: 5432,
+        dicom_port: None,
+        notifications_url: None,
         store_url: "file:///tmp/objects".to_owned(),
         model: "/tmp/model".into(),
         untrained: true,

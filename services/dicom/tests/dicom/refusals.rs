@@ -87,3 +87,22 @@ async fn a_file_of_titles_with_a_fault_ends_the_program_with_words() {
     let said = String::from_utf8_lossy(&ended.stderr).into_owned() + &String::from_utf8_lossy(&ended.stdout);
     assert!(!ended.status.success() && said.contains("line 2") && said.contains("site"), "{said}");
 }
+
+#[tokio::test]
+async fn a_flood_from_one_sender_leaves_the_others_unharmed() {
+    let titles = "[ae.WARD]\n[[ae.WARD.caller]]\ntitle = 'CR1'\n[[ae.WARD.caller]]\ntitle = 'CR2'\n";
+    let bench = Bench::start_with(titles, &[("HILUM_SENDER_IMAGES_PER_MINUTE", "2")]).await;
+    let object = Object::of(&sample("images/chest_mhh_19073f37.dcm"));
+    let mut answers = Vec::new();
+    for (calling, images) in [("CR1", 3), ("CR2", 1)] {
+        let mut sender = Sender::connect(bench.port).await;
+        let contexts = contexts_of(std::slice::from_ref(&object));
+        assert!(matches!(sender.associate("WARD", calling, &contexts).await, Reply::Accepted));
+        for _ in 0..images {
+            answers.push(sender.store(&object).await.status);
+        }
+        sender.release().await;
+    }
+    assert_eq!(answers, [0, 0, 0xa700, 0]);
+    assert_eq!(bench.metric("hilum_dicom_objects_total{outcome=\"sender-limit\"}").await, 1.0);
+}

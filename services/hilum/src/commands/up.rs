@@ -55,10 +55,13 @@ fn say_up(folder: &StateFolder, up: &Up, output: Output) {
     let mut told = json!({
         "event": "ready",
         "base_url": state.base_url,
+        "dicom_port": state.dicom_port,
+        "notifications_url": state.notifications_url,
         "pid": state.pid,
         "state": folder.path().to_string_lossy(),
         "untrained": state.untrained,
     });
+    state.other_ways_in().iter().for_each(|way| output.note(way));
     match catching_up {
         None => output.say(format_args!("ready: {}", state.base_url)),
         Some(readiness) => {

@@ -7,7 +7,9 @@ use std::time::Duration;
 use hilum_blobs::{BlobStore, StoreConfig};
 use hilum_events::{JobId, StudyId, samples};
 use hilum_imaging::{DecoderConfig, DecoderPool};
-use hilum_intake::{Bounds, Disk, Gate, Inspector, Intake, Readings, Slots, StudySizes};
+use hilum_intake::{
+    Bounds, Disk, Gate, Inspector, Intake, Readings, SenderBounds, SenderLimits, Slots, StudySizes,
+};
 use hilum_runtime::{ConnectionBounds, serve_http, strict};
 use hilum_test_log::{LIMIT, READING_KEY, TestLog, completed, reading_id};
 use reqwest::multipart::{Form, Part};
@@ -39,6 +41,7 @@ async fn open_with(
     let store = format!("file://{}", bench.folder.path().join("objects").display());
     let store = BlobStore::open(&StoreConfig::at(&store)).unwrap();
     let gate = Gate::new(Bounds { max_wait: None, max_waiting: 100, max_sites: 3 });
+    let no_bounds = SenderBounds { images_per_minute: None, images_at_once: None, bytes_at_once: None };
     let intake = Intake {
         log: bench.log.clone(),
         disk: Disk::new(&store, 0),
@@ -49,6 +52,7 @@ async fn open_with(
         gate: gate.clone(),
         readings,
         slots: Slots::new(4),
+        senders: SenderLimits::new(no_bounds),
         max_upload_bytes: 1 << 20,
         sizes: StudySizes::bounded(MOST),
     };

@@ -3,7 +3,9 @@
 use std::fs::File;
 use std::path::PathBuf;
 
-use hilum_stack::{MODEL_TOOLS, Versions, of_program, openvino_library, program_of, services, sibling};
+use hilum_stack::{
+    MODEL_TOOLS, OPTIONAL, Versions, of_program, openvino_library, program_of, services, sibling,
+};
 
 use super::check::Check;
 
@@ -18,7 +20,7 @@ pub(super) async fn programs() -> Vec<Check> {
         server("nats-server", nats_server, "HILUM_NATS_SERVER"),
         server("postgres", postgres, "HILUM_POSTGRES_BIN"),
     ];
-    let programs = services(true).map(program_of).chain(HELPERS.map(str::to_owned));
+    let programs = services(&OPTIONAL).map(program_of).chain(HELPERS.map(str::to_owned));
     for program in programs {
         checks.push(service_program(&program, &hilum).await);
     }
