@@ -77,7 +77,7 @@ pub(crate) async fn serve(
     let ending = match converse(door, wire, origin, waiting, stopping).await {
         Ok(ending) => ending,
         Err(fault) => {
-            tracing::info!(error = &fault as &dyn std::error::Error, "association ended");
+            tracing::debug!(error = &fault as &dyn std::error::Error, "connection ended");
             wire.abort(&fault).await;
             fault.word()
         }
@@ -128,7 +128,11 @@ async fn converse(
     let span = tracing::info_span!("association", %id, called_ae, sender = from.sender.as_deref());
     let source = source(&from, origin.address, id);
     let mut association = Association { door, wire, agreement, from, source, stopping };
-    association.run().instrument(span).await?;
+    let ended = association.run().instrument(span.clone()).await;
+    if let Err(fault) = &ended {
+        span.in_scope(|| tracing::info!(error = fault as &dyn std::error::Error, "association broken"));
+    }
+    ended?;
     // It has ended; what follows is of the connection alone.
     drop((place, counted));
     wire.close().await;
