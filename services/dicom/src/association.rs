@@ -77,7 +77,7 @@ pub(crate) async fn serve(
     let ending = match converse(door, wire, origin, waiting, stopping).await {
         Ok(ending) => ending,
         Err(fault) => {
-            tracing::info!(error = &fault as &dyn std::error::Error, "association ended");
+            tracing::debug!(error = &fault as &dyn std::error::Error, "connection ended");
             wire.abort(&fault).await;
             fault.word()
         }
@@ -113,14 +113,14 @@ async fn converse(
             return reject(door, wire, turned_away(stranger), why).await;
         }
     };
-    let Ok(_place) = door.places.try_acquire() else {
+    let Ok(place) = door.places.try_acquire() else {
         tracing::info!(
             "association refused: there are as many as there may be (HILUM_DICOM_ASSOCIATIONS_MAX)"
         );
         return reject(door, wire, full(), "full").await;
     };
     waiting.ended();
-    let _counted = Counted::begin();
+    let counted = Counted::begin();
     let agreement = agree(request, door.limits.pdu_max);
     wire.send(&Pdu::AssociationAC(agreement.answer.clone()), door.limits.silence).await?;
     let id = Uuid::now_v7();
@@ -128,7 +128,15 @@ async fn converse(
     let span = tracing::info_span!("association", %id, called_ae, sender = from.sender.as_deref());
     let source = source(&from, origin.address, id);
     let mut association = Association { door, wire, agreement, from, source, stopping };
-    association.run().instrument(span).await
+    let ended = association.run().instrument(span.clone()).await;
+    if let Err(fault) = &ended {
+        span.in_scope(|| tracing::info!(error = fault as &dyn std::error::Error, "association broken"));
+    }
+    ended?;
+    // It has ended; what follows is of the connection alone.
+    drop((place, counted));
+    wire.close().await;
+    Ok("released")
 }
 
 async fn reject(
@@ -144,14 +152,12 @@ async fn reject(
 
 impl Association<'_> {
     /// Answers what comes until the sender ends.
-    async fn run(&mut self) -> Result<Ending, Fault> {
+    async fn run(&mut self) -> Result<(), Fault> {
         tracing::debug!(contexts = self.agreement.contexts.len(), "association begun");
         while let Some(message) = self.next_message().await? {
             self.handle(message).await?;
         }
-        self.wire.send(&Pdu::ReleaseRP, self.door.limits.silence).await?;
-        self.wire.close().await;
-        Ok("released")
+        self.wire.send(&Pdu::ReleaseRP, self.door.limits.silence).await
     }
 
     /// The next command; `None` when the sender wants to end.

@@ -30,7 +30,7 @@ pub struct Config {
     /// Address on which senders of DICOM are listened to
     #[arg(long, env = "HILUM_DICOM_LISTEN", default_value = "127.0.0.1:11112")]
     pub dicom_listen: SocketAddr,
-    /// TOML file with the AE titles that the door answers to and who may call them (docs/dicom.md). Without it there is the one
+    /// TOML file with the AE titles that the door answers to and who may call them (docs/ways-in.md). Without it there is the one
     /// title HILUM, for anybody who reaches the port
     #[arg(long, env = "HILUM_DICOM_AES", value_name = "FILE")]
     pub dicom_aes: Option<PathBuf>,

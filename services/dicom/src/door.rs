@@ -72,7 +72,13 @@ impl Door {
             silence: config.service.silence_limit(),
             idle: Duration::from_secs(config.idle_limit_s),
         };
-        Self { intake, entities, rules, limits, places: Arc::new(Semaphore::new(config.associations_max)) }
+        Self {
+            intake,
+            entities,
+            rules,
+            limits,
+            places: Arc::new(Semaphore::new(config.associations_max.max(1))),
+        }
     }
 
     /// Takes in an object. What is left of its data set is not read.

@@ -237,23 +237,4 @@ impl ConsumerDefinition {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_stream_has_its_consumers_and_each_service_that_gives_up_its_dead_letters() {
-        let definitions = definitions();
-        let find = |name: &str| definitions.iter().find(|definition| definition.name == name).unwrap();
-        let names = |stream: &str| -> Vec<&str> {
-            find(stream).consumers.iter().map(|consumer| consumer.name.as_str()).collect()
-        };
-        assert_eq!(names(EVENTS), ["dedupe", "infer-stat", "infer-routine"]);
-        assert_eq!(names(RETRIES), ["dedupe-retry", "infer-stat-retry", "infer-routine-retry"]);
-        assert!(names(ADVISORIES).is_empty() && !find(ADVISORIES).keeps_all() && find(EVENTS).keeps_all());
-        for service in ["dedupe", "deliver", "infer", "sweep"] {
-            let stream = find(&format!("DLQ_{}", service.to_ascii_uppercase()));
-            assert_eq!(stream.subjects, [format!("dlq.{service}.>")]);
-            assert!(stream.keeps_all());
-        }
-    }
-}
+mod tests;

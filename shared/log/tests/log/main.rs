@@ -4,6 +4,7 @@
 mod clock;
 mod consumers;
 mod facts;
+mod folding;
 mod lanes;
 mod losses;
 mod lost;
