@@ -112,7 +112,8 @@ impl Sweep {
         while let Some(mut page) = pages.try_next().await? {
             metrics::counter!("hilum_watch_listed_total", "watch" => watch.name.clone())
                 .increment(page.len() as u64);
-            page.retain(|object| look.wants(object) && is_settled(watch, object));
+            // One that may not be whole is as if it were not there.
+            page.retain(|object| is_settled(watch, object) && look.wants(object));
             let found = page.into_iter().map(|object| self.look_up(watch, bucket, object));
             let found = stream::iter(found).buffer_unordered(AT_ONCE);
             let found = found.try_fold(0, async |found, was_new| Ok(found + u64::from(was_new))).await?;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -16,6 +17,9 @@ use object_store::{Attribute, GetOptions, ObjectMeta, ObjectStore};
 use crate::bucket_error::BucketError;
 use crate::pages::{KEYS_A_PAGE, Pages};
 use crate::store::{OpenError, StoreConfig, local, s3};
+
+/// What one object may take: they may be large and far away.
+const READ_LIMIT: Duration = Duration::from_secs(3600);
 
 /// Somebody else's bucket or folder. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -66,7 +70,7 @@ impl Bucket {
         match config.url.split_once("://") {
             Some(("file", folder)) => Ok(Self { objects: Arc::new(local(config, folder.into())?), s3: None }),
             Some(("s3", _)) => {
-                let s3 = Arc::new(s3(config)?);
+                let s3 = Arc::new(s3(config, READ_LIMIT)?);
                 Ok(Self { objects: s3.clone(), s3: Some(s3) })
             }
             _ => Err(OpenError::Address { url: config.url.clone() }),

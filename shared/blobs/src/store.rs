@@ -82,7 +82,9 @@ impl BlobStore {
                     folder: Some(folder),
                 })
             }
-            Some(("s3", _)) => Ok(Self { objects: Arc::new(s3(config)?), buffer_bytes, folder: None }),
+            Some(("s3", _)) => {
+                Ok(Self { objects: Arc::new(s3(config, SILENCE_LIMIT)?), buffer_bytes, folder: None })
+            }
             _ => Err(OpenError::Address { url: config.url.clone() }),
         }
     }
@@ -105,6 +107,9 @@ impl BlobStore {
         })
     }
 }
+
+/// How long a store may say nothing; what is asked of Hilum's own takes no longer.
+const SILENCE_LIMIT: Duration = Duration::from_secs(30);
 
 /// Where objects lie that are kept by their content.
 pub(crate) const CONTENTS: &str = "sha256";
@@ -132,7 +137,8 @@ pub(crate) fn local(config: &StoreConfig, folder: PathBuf) -> Result<LocalFileSy
     Ok(opened.with_fsync(true))
 }
 
-pub(crate) fn s3(config: &StoreConfig) -> Result<object_store::aws::AmazonS3, OpenError> {
+/// An S3 store whose requests take `limit` at most, bytes included.
+pub(crate) fn s3(config: &StoreConfig, limit: Duration) -> Result<object_store::aws::AmazonS3, OpenError> {
     // Refused when there is one already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     // Shorter than the ack wait of a message: a caller rather tries again than holds on.
@@ -143,7 +149,7 @@ pub(crate) fn s3(config: &StoreConfig) -> Result<object_store::aws::AmazonS3, Op
     };
     let mut builder =
         AmazonS3Builder::from_env().with_url(&config.url).with_retry(retry).with_client_options(
-            ClientOptions::new().with_allow_http(true).with_timeout(Duration::from_secs(30)),
+            ClientOptions::new().with_allow_http(true).with_timeout(limit).with_read_timeout(SILENCE_LIMIT),
         );
     for (name, value) in &config.options {
         if let Ok(name) = name.parse() {

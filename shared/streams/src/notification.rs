@@ -5,7 +5,7 @@ use hilum_events::{JobId, Priority};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The subject under which bodies stand that came in by HTTP or could not be told from others.
+/// Filter that finds the bodies that stores publish to NATS, each store under a subject of its own below this.
 pub const NOTIFICATION_BODIES: &str = "notification.from.>";
 
 /// Where notifications of objects with this priority wait.
