@@ -59,7 +59,14 @@ impl ObjectTaker {
             true => None,
             false => Some(self.admit(watch.rules.by_key(key)?)?),
         };
-        let Some(fetched) = self.fetch(watch, handed.notification).await? else { return Ok("gone") };
+        let Some(fetched) = self.fetch(watch, handed.notification).await? else {
+            tracing::info!(
+                watch = watch.name,
+                notification = handed.position,
+                "the object is not there any more"
+            );
+            return Ok("gone");
+        };
         if !is_content(&fetched.object) {
             return Ok("empty");
         }
