@@ -152,6 +152,10 @@ async fn an_old_name_is_read_and_said_to_be_old() {
     let old = run("hilum-dedupe", &[], &environment("HILUM_MAX_TRIES")).await;
     let said = String::from_utf8_lossy(&old.stdout).into_owned() + &String::from_utf8_lossy(&old.stderr);
     assert!(said.contains("HILUM_MAX_TRIES has another name, HILUM_DEDUPE_MAX_TRIES"), "{said}");
+    let both = [&environment("HILUM_MAX_TRIES")[..], &[("HILUM_DEDUPE_MAX_TRIES", "6")]].concat();
+    let both = run("hilum-dedupe", &[], &both).await;
+    let said = String::from_utf8_lossy(&both.stdout).into_owned() + &String::from_utf8_lossy(&both.stderr);
+    assert!(said.contains("HILUM_MAX_TRIES is ignored, for HILUM_DEDUPE_MAX_TRIES"), "{said}");
     let new = run("hilum-dedupe", &[], &environment("HILUM_DEDUPE_MAX_TRIES")).await;
     let said = String::from_utf8_lossy(&new.stdout).into_owned() + &String::from_utf8_lossy(&new.stderr);
     assert!(said.contains("/nowhere") && !said.contains("another name"), "{said}");

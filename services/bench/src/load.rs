@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use hilum_client::{Client, JobStatus};
-use hilum_events::Priority;
+use hilum_events::{JobId, Priority};
 
 use super::contents::{Content, Contents};
 use super::statistics::Latencies;
@@ -57,7 +57,7 @@ pub(super) struct LoadRecord {
 
 /// A picture that was taken in.
 pub(super) struct Accepted {
-    job_id: String,
+    job_id: JobId,
     began: Instant,
     upload: Duration,
 }
@@ -121,7 +121,7 @@ impl Accepted {
     pub(super) async fn follow(self, client: &Client) -> Result<SendOutcome, Error> {
         let Self { job_id, began, upload } = self;
         while began.elapsed() < READING_LIMIT {
-            let job = client.job(&job_id, Some(WAIT)).await?;
+            let job = client.job(&job_id.to_string(), Some(WAIT)).await?;
             match job.status {
                 JobStatus::Completed => {
                     let shared = job.duplicate_of.is_some();
@@ -132,7 +132,7 @@ impl Accepted {
                         shared,
                     }));
                 }
-                JobStatus::Failed => return Ok(SendOutcome::Failed(job.reason.unwrap_or_default())),
+                JobStatus::Failed => return Ok(SendOutcome::Failed(job.reason.clone().unwrap_or_default())),
                 JobStatus::Queued | JobStatus::InProgress => {}
             }
         }

@@ -12,9 +12,10 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use hilum_api::{
-    DeadLetter, DeadLetterList, DeadLetterStory, Decided, LetterState, Problem, ProblemType, samples,
+    DeadLetter, DeadLetterList, DeadLetterStory, Decided, Decision, Job, JobStatus, LetterState, Problem,
+    ProblemType, TakeOutDecided, samples,
 };
-use hilum_events::samples as events;
+use hilum_events::{JobId, samples as events};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -26,6 +27,7 @@ struct Api {
     decided: Arc<Mutex<Vec<(u64, Value)>>>,
     busy: Arc<Mutex<u32>>,
     retried: Arc<Mutex<Vec<(String, Value)>>>,
+    taken_out: Arc<Mutex<Vec<(JobId, Decision)>>>,
 }
 
 /// The id of a job as it stands in answers.
@@ -82,38 +84,59 @@ async fn decide(
     (if already { StatusCode::OK } else { StatusCode::ACCEPTED }, Json(answer)).into_response()
 }
 
-/// Failed jobs 5 to 1, three on a page: 5 and 4 share a reading, 2 was given up.
+/// Failed jobs 5 to 1, three on a page: 5 and 4 share a reading, 2 was given up. Each says something that only a newer release
+/// knows.
 async fn jobs(State(api): State<Api>, Query(query): Query<HashMap<String, String>>) -> Json<Value> {
     let mut said: Vec<String> = query.iter().map(|(name, value)| format!("{name}={value}")).collect();
     said.sort();
     api.asked.lock().unwrap().push(said.join(" "));
-    let job = |id: u64| {
-        let code = if id == 2 { "dead-lettered" } else { "unsupported" };
-        json!({
-            "job_id": format!("job-{id}"), "status": "FAILED", "site": "north", "reason_code": code, "reason": "no",
-            "reading_id": format!("reading-{}", id.min(4)), "failed_by": {"release": "0.1.0"},
-        })
+    let failed = |id: u64| {
+        let job = Job {
+            job_id: events::job_id(id.into()),
+            status: JobStatus::Failed,
+            reading_id: Some(events::reading_id(&id.min(4).to_string())),
+            reason: Some("no".to_owned()),
+            reason_code: Some(if id == 2 { "dead-lettered" } else { "unsupported" }.to_owned()),
+            failed_by: Some(events::reader()),
+            ..samples::job()
+        };
+        let mut job = json!(job);
+        job["since"] = json!("2027");
+        job
     };
     Json(match query.get("after") {
-        None => json!({ "jobs": [job(5), job(4), job(3)], "next": "job-3" }),
-        Some(_) => json!({ "jobs": [job(2), job(1)] }),
+        None => json!({ "jobs": [failed(5), failed(4), failed(3)], "next": job(3) }),
+        Some(_) => json!({ "jobs": [failed(2), failed(1)] }),
     })
 }
 
 /// Job 3 was decided about before, and there is no job 9.
 async fn retry(State(api): State<Api>, Path(id): Path<String>, Json(said): Json<Value>) -> Response {
-    match id.as_str() {
-        "job-3" => {
-            let detail = "it was redriven by eve at 2026-01-02T00:00:00Z (mended)";
-            Problem::new(ProblemType::AlreadyDecided, detail).into_response()
-        }
-        "job-9" => Problem::not_found("there is no such job").into_response(),
-        _ => {
-            let answer = samples::retried();
-            api.retried.lock().unwrap().push((id, said));
-            (StatusCode::ACCEPTED, Json(answer)).into_response()
-        }
+    if id == job(3) {
+        let detail = "it was redriven by eve at 2026-01-02T00:00:00Z (mended)";
+        return Problem::new(ProblemType::AlreadyDecided, detail).into_response();
     }
+    if id == job(9) {
+        return Problem::not_found("there is no such job").into_response();
+    }
+    let answer = samples::retried();
+    api.retried.lock().unwrap().push((id, said));
+    (StatusCode::ACCEPTED, Json(answer)).into_response()
+}
+
+/// The image of job 3 was taken out before, and there is no job 9.
+async fn take_out(
+    State(api): State<Api>,
+    Path(id): Path<JobId>,
+    Json(said): Json<Decision>,
+) -> Result<Json<TakeOutDecided>, Problem> {
+    if id == events::job_id(9) {
+        return Err(Problem::not_found("there is no such job"));
+    }
+    let already = id == events::job_id(3);
+    let by = if already { "eve" } else { &said.by }.to_owned();
+    api.taken_out.lock().unwrap().push((id, said));
+    Ok(Json(TakeOutDecided { job_id: id, already, taken_out_by: by, ..samples::take_out_decided() }))
 }
 
 /// Gives back what it was asked for as the report; there is a second revision and none of study `none`.
@@ -152,6 +175,7 @@ async fn api() -> (Api, String) {
         .route("/v1/ops/dlq/{id}/{word}", post(decide))
         .route("/v1/jobs", get(jobs))
         .route("/v1/jobs/{id}/retry", post(retry))
+        .route("/v1/jobs/{id}/take-out", post(take_out))
         .route("/v1/studies/{id}/report", get(report))
         .with_state(api.clone());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -284,34 +308,42 @@ async fn failed_jobs_are_tried_again_one_for_each_reading_and_what_was_given_up_
     let (api, base) = api().await;
     let filters = ["--reason", "unsupported", "--before-release", "0.2.0"];
     let typed = [&["job", "retry", "--dry-run", "--json"][..], &filters].concat();
-    let would: Vec<_> = lines(&hilum(&base, &typed).await).iter().map(|job| job["job_id"].clone()).collect();
-    assert_eq!(would, ["job-5", "job-3", "job-1"]);
+    let told = lines(&hilum(&base, &typed).await);
+    let would: Vec<_> = told.iter().map(|line| line["job_id"].as_str().unwrap()).collect();
+    assert_eq!(would, [job(5), job(3), job(1)]);
+    assert_eq!((&told[0]["would"], &told[0]["since"]), (&json!("retry"), &json!("2027")));
     assert!(api.retried.lock().unwrap().is_empty());
     let common = "failed_before_release=0.2.0 limit=500 reason=unsupported status=FAILED";
     let asked = api.asked.lock().unwrap().clone();
-    assert_eq!(asked, [common.to_owned(), format!("after=job-3 {common}")]);
+    assert_eq!(asked, [common.to_owned(), format!("after={} {common}", job(3))]);
+    let table = words(&hilum(&base, &["job", "retry", "--dry-run", "--all"]).await.stdout);
+    let release = events::reader().release;
+    assert!(table.contains(&job(5)) && table.contains(&release) && table.contains("unsupported"), "{table}");
 
     let typed = [&["job", "retry", "--why", "the decoder was mended", "--rate", "50"][..], &filters].concat();
     let output = hilum(&base, &typed).await;
     let text = words(&output.stdout);
     assert!(output.status.success(), "{text}");
-    assert!(
-        text.contains("job-5  redriven") && text.contains("job-3  already: it was redriven by eve"),
-        "{text}"
-    );
+    assert!(text.contains(&format!("{}  redriven", job(5))), "{text}");
+    assert!(text.contains(&format!("{}  already: it was redriven by eve", job(3))), "{text}");
     assert!(text.contains("2 redriven, 1 decided before, 0 failed"), "{text}");
     let retried = api.retried.lock().unwrap().clone();
-    assert_eq!(retried.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(), ["job-5", "job-1"]);
+    assert_eq!(retried.iter().map(|(id, _)| id).collect::<Vec<_>>(), [&job(5), &job(1)]);
     assert_eq!(retried[0].1["why"], "the decoder was mended");
+}
 
-    let typed = ["job", "retry", "job-2", "job-9", "--why", "x", "--by", "bob"];
+#[tokio::test]
+async fn jobs_that_are_named_are_tried_again_whatever_they_are() {
+    let (api, base) = api().await;
+    let typed = ["job", "retry", &job(2), &job(9), "--why", "x", "--by", "bob"];
     let output = hilum(&base, &typed).await;
     let text = words(&output.stdout);
     assert_eq!(output.status.code(), Some(1));
-    assert!(
-        text.contains("job-2  redriven") && text.contains("job-9  failed: there is no such job"),
-        "{text}"
-    );
+    assert!(text.contains(&format!("{}  redriven", job(2))), "{text}");
+    assert!(text.contains(&format!("{}  failed: there is no such job", job(9))), "{text}");
+    let typed = ["job", "retry", "2", "--dry-run", "--json"];
+    assert_eq!(lines(&hilum(&base, &typed).await), [json!({ "job_id": "2", "would": "retry" })]);
+    assert_eq!(api.retried.lock().unwrap().len(), 1);
     for (typed, hint) in [
         (&["job", "retry", "--why", "x"][..], "or --all"),
         (&["job", "retry", "job-1"], "--why"),
@@ -322,6 +354,35 @@ async fn failed_jobs_are_tried_again_one_for_each_reading_and_what_was_given_up_
         let said = words(&output.stderr);
         assert!(!output.status.success() && said.contains(hint), "{typed:?}: {said}");
     }
+}
+
+#[tokio::test]
+async fn images_are_taken_out_one_by_one_and_a_refusal_is_an_exit_code() {
+    let (api, base) = api().await;
+    let dry = hilum(&base, &["job", "take-out", &job(1), "--dry-run", "--json"]).await;
+    assert_eq!(lines(&dry), [json!({ "job_id": job(1), "would": "take out" })]);
+    let without_why = hilum(&base, &["job", "take-out", &job(1)]).await;
+    assert!(words(&without_why.stderr).contains("--why"));
+    assert!(api.taken_out.lock().unwrap().is_empty());
+
+    let typed = ["job", "take-out", &job(1), &job(3), "--why", "of somebody else", "--by", "bob"];
+    let output = hilum(&base, &typed).await;
+    let (text, study) = (words(&output.stdout), events::study_id());
+    assert!(output.status.success(), "{text}{}", words(&output.stderr));
+    assert!(text.contains(&format!("{}  taken out, study {study}", job(1))), "{text}");
+    assert!(text.contains(&format!("{}  was taken out before, study {study}", job(3))), "{text}");
+    assert!(text.contains("1 taken out, 1 were before, 0 failed"), "{text}");
+    let said = Decision { by: "bob".to_owned(), why: "of somebody else".to_owned() };
+    let asked = [1, 3].map(|id| (events::job_id(id), said.clone()));
+    assert_eq!(*api.taken_out.lock().unwrap(), asked);
+
+    let typed = ["job", "take-out", &job(1), &job(9), "--why", "x", "--by", "bob", "--json"];
+    let output = hilum(&base, &typed).await;
+    assert_eq!(output.status.code(), Some(1));
+    let told = lines(&output);
+    assert_eq!((&told[0]["taken_out_by"], &told[0]["already"]), (&json!("bob"), &json!(false)));
+    let refused = json!({ "job_id": job(9), "error": "there is no such job", "status": 404 });
+    assert_eq!(told[1], refused);
 }
 
 #[tokio::test]

@@ -93,6 +93,13 @@ pub struct Job {
     pub trace_id: Option<String>,
 }
 
+impl Job {
+    /// From the upload to the outcome, seconds; `None` before it.
+    pub fn seconds(&self) -> Option<f64> {
+        Some(self.ended_at?.duration_since(self.created_at).as_secs_f64().max(0.0))
+    }
+}
+
 /// One step in the life of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct JobStep {
@@ -157,4 +164,20 @@ pub struct JobEvent {
     pub at: Timestamp,
     /// The job's status after it.
     pub status: JobStatus,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::samples;
+
+    #[test]
+    fn a_job_takes_from_its_creation_to_its_end() {
+        let mut job = samples::job();
+        job.ended_at = None;
+        assert_eq!(job.seconds(), None);
+        job.ended_at = Some(job.created_at + Duration::from_millis(1500));
+        assert_eq!(job.seconds(), Some(1.5));
+    }
 }

@@ -33,5 +33,5 @@ pub use readiness::{AnyReadiness, PartReadiness, Progress, Readiness, StackReadi
 pub use report_form::{ReportForm, ReportLanguage};
 pub use result::{JobResult, ResultModel};
 pub use study::{FlaggedStudy, ReportRevision, Study, StudySummary, Worklist};
-pub use study_parts::{Delivery, DeliveryState, Flag, Missing, TakenOut};
+pub use study_parts::{Delivery, DeliveryState, Flag, MaybeNewer, Missing, TakenOut};
 pub use upload::{Accepted, Manifest, StudyNoted, UploadForm};

@@ -63,7 +63,7 @@ impl JobResult {
     pub fn of(job_id: JobId, duplicate_of: Option<JobId>, reading: InferenceCompleted) -> Self {
         Self {
             job_id,
-            top_label: top_label(&reading.findings).map(str::to_owned),
+            top_label: ranked(&reading.findings).first().map(|finding| finding.label.clone()),
             findings: reading.findings,
             model: ResultModel {
                 notice: (!reading.model.trained).then(|| untrained::IN_ANSWERS.to_owned()),
@@ -83,17 +83,35 @@ impl JobResult {
             reused_from: reading.reused_from,
         }
     }
+
+    /// The findings, that of [`Self::top_label`] first; labels without an operating point last, as in reports.
+    pub fn ranked(&self) -> Vec<&Finding> {
+        ranked(&self.findings)
+    }
+
+    /// The first `count` of [`Self::ranked`] in words.
+    pub fn top(&self, count: usize) -> String {
+        let words = |finding: &&Finding| {
+            let score = finding.operating_point_score.unwrap_or(finding.probability);
+            format!("{} {score:.2}", finding.label)
+        };
+        self.ranked().iter().take(count).map(words).collect::<Vec<_>>().join(", ")
+    }
+
+    /// What to know before the numbers are looked at: set for an untrained model.
+    pub fn notice(&self) -> Option<&str> {
+        let untrained = (!self.model.identity.trained).then_some(untrained::IN_ANSWERS);
+        self.model.notice.as_deref().or(untrained)
+    }
 }
 
-/// The label with the highest operating-point score, which is comparable between labels where probabilities
-/// are not. Labels without a threshold count only if no label has one; then by probability.
-fn top_label(findings: &[Finding]) -> Option<&str> {
-    let highest = |score: fn(&Finding) -> Option<f32>| {
-        let scored = findings.iter().filter_map(|finding| Some((score(finding)?, finding)));
-        scored.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, finding)| finding)
-    };
-    let top = highest(|finding| finding.operating_point_score).or_else(|| highest(|f| Some(f.probability)));
-    top.map(|finding| finding.label.as_str())
+/// The highest operating-point score first, which is comparable between labels where probabilities are not. Labels without one
+/// come last; among equals the more probable first.
+fn ranked(findings: &[Finding]) -> Vec<&Finding> {
+    let mut ranked: Vec<_> = findings.iter().collect();
+    let score = |finding: &Finding| finding.operating_point_score.unwrap_or(-1.0);
+    ranked.sort_by(|a, b| score(b).total_cmp(&score(a)).then(b.probability.total_cmp(&a.probability)));
+    ranked
 }
 
 #[cfg(test)]
@@ -107,24 +125,47 @@ mod tests {
         Finding { label: label.to_owned(), logit: 0.0, probability, operating_point_score }
     }
 
+    fn reading() -> InferenceCompleted {
+        let Event::InferenceCompleted(reading) = samples::inference_completed(1, "a", 0).event else {
+            panic!()
+        };
+        reading
+    }
+
+    fn result(findings: impl Into<Vec<Finding>>) -> JobResult {
+        let reading = InferenceCompleted { findings: findings.into(), ..reading() };
+        JobResult::of(samples::job_id(1), None, reading)
+    }
+
     #[test]
     fn the_top_label_has_the_highest_operating_point_score() {
-        let findings = [finding("A", 0.9, Some(0.2)), finding("B", 0.3, Some(0.6)), finding("C", 0.99, None)];
-        assert_eq!(top_label(&findings), Some("B"));
+        let result =
+            result([finding("A", 0.9, Some(0.2)), finding("B", 0.3, Some(0.6)), finding("C", 0.99, None)]);
+        assert_eq!(result.top_label.as_deref(), Some("B"));
+        assert_eq!(result.top(2), "B 0.60, A 0.20");
+        assert_eq!(result.top(9), "B 0.60, A 0.20, C 0.99");
     }
 
     #[test]
     fn without_thresholds_the_most_probable_label_is_the_top_one() {
-        assert_eq!(top_label(&[finding("A", 0.1, None), finding("B", 0.3, None)]), Some("B"));
-        assert_eq!(top_label(&[]), None);
+        let likeliest = result([finding("A", 0.1, None), finding("B", 0.3, None)]);
+        assert_eq!(likeliest.top_label.as_deref(), Some("B"));
+        assert_eq!((result([]).top_label, result([]).top(3)), (None, String::new()));
+    }
+
+    #[test]
+    fn the_numbers_of_an_untrained_model_have_a_notice_whether_or_not_the_answer_has_it() {
+        let mut result = result([]);
+        assert_eq!(result.notice(), result.model.notice.as_deref());
+        result.model.notice = None;
+        assert_eq!(result.notice(), Some(untrained::IN_ANSWERS));
+        result.model.identity.trained = true;
+        assert_eq!(result.notice(), None);
     }
 
     #[test]
     fn a_shared_reading_names_the_job_it_is_shared_with_and_an_untrained_model_says_so() {
-        let Event::InferenceCompleted(reading) = samples::inference_completed(1, "a", 0).event else {
-            panic!()
-        };
-        let shared = JobResult::of(samples::job_id(2), Some(samples::job_id(1)), reading);
+        let shared = JobResult::of(samples::job_id(2), Some(samples::job_id(1)), reading());
         let answer = json!(shared);
         assert_eq!(
             (&answer["job_id"], &answer["duplicate_of"]),

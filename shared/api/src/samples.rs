@@ -15,7 +15,7 @@ pub use self::operation::{
 };
 use crate::{
     Accepted, Delivery, DeliveryState, Flag, FlaggedStudy, Job, JobList, JobResult, JobStatus, JobStep,
-    JobWithHistory, Manifest, Missing, ReportRevision, Study, StudyNoted, StudySummary, Worklist,
+    JobWithHistory, Manifest, MaybeNewer, Missing, ReportRevision, Study, StudyNoted, StudySummary, Worklist,
 };
 
 /// A completed job.
@@ -107,7 +107,7 @@ pub fn study() -> Study {
         pending: 0,
         complete: false,
         doubts: doubts(),
-        missing: Some(vec![Missing::Images { expected: 2, arrived: 1 }]),
+        missing: Some(vec![MaybeNewer::Known(Missing::Images { expected: 2, arrived: 1 })]),
     };
     let delivery = Delivery {
         matter: "report-1".to_owned(),

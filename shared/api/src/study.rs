@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::study_parts::{Delivery, Flag, Missing, TakenOut};
+use crate::study_parts::{Delivery, Flag, MaybeNewer, Missing, TakenOut};
 use crate::{Job, Loss};
 
 /// A study without its jobs.
@@ -54,7 +54,8 @@ pub struct ReportRevision {
     pub doubts: Vec<Notice>,
     /// What is missing, of the last report if it is not complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub missing: Option<Vec<Missing>>,
+    #[schema(value_type = Option<Vec<Missing>>)]
+    pub missing: Option<Vec<MaybeNewer<Missing>>>,
 }
 
 /// A study, its jobs, its reports and what became of them.

@@ -3,6 +3,7 @@
 use hilum_events::{DeliveredObject, DeliveryTarget, FlagAction, JobId, Measure, ReadingId, RuleName};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 /// The flag of a triage rule on a study.
@@ -105,6 +106,16 @@ pub struct TakenOut {
     pub taken_out_by: String,
     /// The operator's reason.
     pub taken_out_why: String,
+}
+
+/// A value whose kinds have grown before: what is of a newer release is kept as it came, so that it can be shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum MaybeNewer<T> {
+    /// Of this release or one before.
+    Known(T),
+    /// Of a newer one.
+    Newer(Value),
 }
 
 /// Something that was expected and had not come when a report had to be issued.

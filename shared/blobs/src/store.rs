@@ -114,13 +114,16 @@ pub(crate) const INCOMING: &str = "incoming";
 /// Where records lie.
 pub(crate) const RECORDS: &str = "records";
 
+/// What all keys of a store begin with that Hilum writes for itself.
+pub const OWN_PREFIXES: [&str; 3] = ["sha256/", "incoming/", "records/"];
+
 /// The key of a content.
 pub(crate) fn key_of(sha256: &Sha256Digest) -> Path {
     let digits = sha256.to_string();
     Path::from(format!("{CONTENTS}/{}/{digits}", &digits[..2]))
 }
 
-fn local(config: &StoreConfig, folder: PathBuf) -> Result<LocalFileSystem, OpenError> {
+pub(crate) fn local(config: &StoreConfig, folder: PathBuf) -> Result<LocalFileSystem, OpenError> {
     std::fs::create_dir_all(&folder)
         .map_err(|source| OpenError::Folder { folder: folder.clone(), source })?;
     let opened = LocalFileSystem::new_with_prefix(&folder);
@@ -129,7 +132,7 @@ fn local(config: &StoreConfig, folder: PathBuf) -> Result<LocalFileSystem, OpenE
     Ok(opened.with_fsync(true))
 }
 
-fn s3(config: &StoreConfig) -> Result<object_store::aws::AmazonS3, OpenError> {
+pub(crate) fn s3(config: &StoreConfig) -> Result<object_store::aws::AmazonS3, OpenError> {
     // Refused when there is one already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     // Shorter than the ack wait of a message: a caller rather tries again than holds on.

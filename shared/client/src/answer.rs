@@ -3,15 +3,43 @@
 
 use std::ops::Deref;
 
+use hilum_api::{Job, Study};
+use hilum_events::JobId;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What the stack answered. It is read as a `T` and written as it came.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer<T> {
     typed: T,
     json: Value,
+}
+
+/// A page of jobs, newest first.
+#[derive(Debug, Clone, Deserialize)]
+pub struct JobPage {
+    /// The jobs, each as it came.
+    pub jobs: Vec<Answer<Job>>,
+    /// Where the next page begins; `None` at the end.
+    #[serde(default)]
+    pub next: Option<JobId>,
+}
+
+impl Answer<Study> {
+    /// Adds the jobs of the page behind what is there so far.
+    pub(crate) fn append(&mut self, page: Self) {
+        let Self { typed, mut json } = page;
+        self.typed.jobs.extend(typed.jobs);
+        self.typed.next = typed.next;
+        if let (Some(jobs), Some(more)) = (self.json["jobs"].as_array_mut(), json["jobs"].as_array_mut()) {
+            jobs.append(more);
+        }
+        if let Some(fields) = self.json.as_object_mut() {
+            fields.remove("next");
+            fields.extend(typed.next.map(|next| ("next".to_owned(), json!(next))));
+        }
+    }
 }
 
 impl<T> Answer<T> {
@@ -46,7 +74,6 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Answer<T> {
 #[cfg(test)]
 mod tests {
     use hilum_api::{Positions, samples};
-    use serde_json::json;
 
     use super::*;
 

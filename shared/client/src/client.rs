@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use hilum_api::{Decision, Problem, Retried, StackReadiness, TakeOutDecided};
+use hilum_api::{
+    Decision, Job, JobResult, Manifest, Problem, Retried, StackReadiness, Study, StudyNoted, TakeOutDecided,
+};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
-use crate::answer::Answer;
-use crate::answers::{Job, Reading};
+use crate::answer::{Answer, JobPage};
 use crate::error::Error;
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -45,7 +45,11 @@ impl Client {
     }
 
     /// `GET /v1/jobs/{id}`; with `wait` it answers when the job has ended or that time has passed.
-    pub fn job<'a>(&'a self, id: &'a str, wait: Option<Duration>) -> BoxFuture<'a, Result<Job, Error>> {
+    pub fn job<'a>(
+        &'a self,
+        id: &'a str,
+        wait: Option<Duration>,
+    ) -> BoxFuture<'a, Result<Answer<Job>, Error>> {
         Box::pin(async move { self.get(&["v1", "jobs", id], &waiting(wait)).await })
     }
 
@@ -54,12 +58,12 @@ impl Client {
         &'a self,
         id: &'a str,
         wait: Option<Duration>,
-    ) -> BoxFuture<'a, Result<Reading, Error>> {
+    ) -> BoxFuture<'a, Result<Answer<JobResult>, Error>> {
         Box::pin(async move { self.get(&["v1", "jobs", id, "result"], &waiting(wait)).await })
     }
 
     /// `GET /v1/jobs`: a page of jobs.
-    pub fn jobs<'a>(&'a self, query: &'a [(&'a str, String)]) -> BoxFuture<'a, Result<Value, Error>> {
+    pub fn jobs<'a>(&'a self, query: &'a [(&'a str, String)]) -> BoxFuture<'a, Result<JobPage, Error>> {
         Box::pin(async move { self.get(&["v1", "jobs"], query).await })
     }
 
@@ -96,21 +100,18 @@ impl Client {
     }
 
     /// `GET /v1/studies/{id}`, by id or by the sender's name within a site, with the jobs of all pages.
-    pub fn study<'a>(&'a self, id: &'a str, site: Option<&'a str>) -> BoxFuture<'a, Result<Value, Error>> {
+    pub fn study<'a>(
+        &'a self,
+        id: &'a str,
+        site: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Answer<Study>, Error>> {
         Box::pin(async move {
-            let mut study: Value = self.get(&["v1", "studies", id], &of_site(site)).await?;
-            while let Some(Value::String(next)) = study.as_object_mut().and_then(|study| study.remove("next"))
-            {
+            let path = ["v1", "studies", id];
+            let mut study: Answer<Study> = self.get(&path, &of_site(site)).await?;
+            while let Some(next) = study.next {
                 let mut query = of_site(site);
-                query.push(("after", next));
-                let mut page: Value = self.get(&["v1", "studies", id], &query).await?;
-                if let (Some(jobs), Some(more)) = (study["jobs"].as_array_mut(), page["jobs"].as_array_mut())
-                {
-                    jobs.append(more);
-                }
-                if let Some(next) = page.get_mut("next") {
-                    study["next"] = next.take();
-                }
+                query.push(("after", next.to_string()));
+                study.append(self.get(&path, &query).await?);
             }
             Ok(study)
         })
@@ -121,7 +122,7 @@ impl Client {
         &'a self,
         id: &'a str,
         site: Option<&'a str>,
-    ) -> BoxFuture<'a, Result<Value, Error>> {
+    ) -> BoxFuture<'a, Result<Answer<StudyNoted>, Error>> {
         Box::pin(async move {
             let request = || self.request(Method::POST, &["v1", "studies", id, "close"], &of_site(site));
             self.read(self.send(request).await?).await
@@ -133,8 +134,8 @@ impl Client {
         &'a self,
         id: &'a str,
         site: Option<&'a str>,
-        manifest: &'a Value,
-    ) -> BoxFuture<'a, Result<Value, Error>> {
+        manifest: &'a Manifest,
+    ) -> BoxFuture<'a, Result<Answer<StudyNoted>, Error>> {
         Box::pin(async move {
             let path = ["v1", "studies", id, "manifest"];
             let request = || self.request(Method::POST, &path, &of_site(site)).json(manifest);

@@ -3,11 +3,12 @@
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream;
+use hilum_api::Accepted;
 use hilum_events::Priority;
 use reqwest::multipart::{Form, Part};
 use reqwest::{Body, Method};
 
-use crate::answers::Accepted;
+use crate::answer::Answer;
 use crate::client::Client;
 use crate::error::Error;
 
@@ -18,7 +19,7 @@ impl Client {
         pieces: [Bytes; 3],
         length: u64,
         (site, study): (&'a str, &'a str),
-    ) -> BoxFuture<'a, Result<Accepted, Error>> {
+    ) -> BoxFuture<'a, Result<Answer<Accepted>, Error>> {
         Box::pin(
             async move { self.upload_urgent_content(pieces, length, (site, study), Priority::Routine).await },
         )
@@ -31,7 +32,7 @@ impl Client {
         length: u64,
         (site, study): (&'a str, &'a str),
         priority: Priority,
-    ) -> BoxFuture<'a, Result<Accepted, Error>> {
+    ) -> BoxFuture<'a, Result<Answer<Accepted>, Error>> {
         Box::pin(async move {
             let body = Body::wrap_stream(stream::iter(pieces.map(Ok::<_, std::io::Error>)));
             let image = Part::stream_with_length(body, length).file_name("image");

@@ -59,7 +59,9 @@ pub enum Error {
         problem: Box<Problem>,
     },
     /// The API answered something else than it promises.
-    #[error("the answer of {url} is not understood; is it a Hilum of the same version?")]
+    #[error(
+        "the answer of {url} is not understood; if it is a Hilum of a newer release, use the `hilum` of that release"
+    )]
     Answer {
         /// What was asked.
         url: String,

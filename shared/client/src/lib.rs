@@ -1,7 +1,6 @@
 //! The HTTP client for the API, and submissions of many files. Knows the API's addresses and answers; shows nothing.
 
 mod answer;
-mod answers;
 mod client;
 mod content;
 mod dead_letters;
@@ -11,8 +10,7 @@ mod report;
 mod submission;
 mod upload;
 
-pub use answer::Answer;
-pub use answers::{Accepted, Job, Reading};
+pub use answer::{Answer, JobPage};
 pub use client::Client;
 pub use dead_letters::{DeadLetterPage, Decision};
 pub use error::Error;

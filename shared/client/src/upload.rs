@@ -5,12 +5,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use hilum_api::Accepted;
 use hilum_events::Priority;
 use reqwest::Body;
 use reqwest::multipart::{Form, Part};
 use tokio_util::io::ReaderStream;
 
-use crate::answers::Accepted;
+use crate::answer::Answer;
 use crate::client::{Client, TRIES, pause};
 use crate::error::Error;
 
@@ -43,7 +44,7 @@ pub struct Upload<'a> {
 
 impl Client {
     /// `POST /v1/jobs`; sent again when the stack is away for the moment, or the bytes came too slowly.
-    pub fn upload<'a>(&'a self, upload: Upload<'a>) -> BoxFuture<'a, Result<Accepted, Error>> {
+    pub fn upload<'a>(&'a self, upload: Upload<'a>) -> BoxFuture<'a, Result<Answer<Accepted>, Error>> {
         Box::pin(async move {
             let mut tries = 1;
             loop {

@@ -12,13 +12,18 @@ pub use admin::{
 };
 pub use fold::{Fold, FoldHalt, FoldState, PositionedState};
 pub use hilum_streams::{
-    Advisory, AdvisoryKind, ConsumerDefinition, ConsumerPosition, Lanes, QueueDepth, Retention,
+    Advisory, AdvisoryKind, ConsumerDefinition, ConsumerPosition, Lanes, NOTIFICATION_BODIES, NOTIFICATIONS,
+    Notification, PARKED_NOTIFICATIONS, ParkedNotification, QueueDepth, Retention, SEEN_OBJECTS,
     StreamDefinition, TicketSubject, Try, consumer_of, declared as declared_consumer, definitions,
-    due_tickets_filter, service_of, target_of,
+    due_tickets_filter, notification_subject, parked_notification_subject, seen_object_subject, service_of,
+    target_of,
 };
 pub use port::{
     Answer, AppendError, Appended, AwayError, CLOCK_NOTE, ConnectError, Follower, Gap, HoleError, Log,
     LogServer, OtherLog, Publish, PublishFailure, Published, Recorded, SEAL_RECORD, Seal, SealError,
     ServerClock, SiteQueue, StreamPosition, Trace, Trouble, UnavailableError, WallClock, unseen_lane,
 };
-pub use work::{Failure, Handle, Handout, Need, Reply, Unmet, WorkConfig, WorkError, WorkItem, Worker, work};
+pub use work::{
+    Failure, Handle, Handout, Need, Queue, QueueConsumer, Queued, Reply, Unmet, WorkConfig, WorkError,
+    WorkItem, Worker, work,
+};

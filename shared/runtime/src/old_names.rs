@@ -1,4 +1,5 @@
-//! Settings that had another name in the environment before. The old name still works, and the log says so.
+//! Settings that had another name in the environment before. The old name still works where the new one is not set, and the log
+//! says which was read.
 
 use std::ffi::OsString;
 use std::sync::OnceLock;
@@ -19,9 +20,11 @@ pub struct OldName {
 struct Found {
     old: &'static str,
     new: OsString,
+    /// The new name is set too, and that is what was read.
+    is_ignored: bool,
 }
 
-/// What was read under an old name, until there is a log to say it.
+/// What has an old name, until there is a log to say it.
 static FOUND: OnceLock<Vec<Found>> = OnceLock::new();
 
 /// Reads the settings as `T::parse` does. What the environment has under an old name only, is read there;
@@ -46,19 +49,30 @@ fn with_old_names(
         let Some(new) = named.and_then(|argument| argument.get_env()).map(ToOwned::to_owned) else {
             continue;
         };
-        if is_set(&OsString::from(variable)) && !is_set(&new) {
-            command = command.mut_arg(setting, |argument| argument.env(variable));
-            found.push(Found { old: variable, new });
+        if !is_set(&OsString::from(variable)) {
+            continue;
         }
+        let is_ignored = is_set(&new);
+        if !is_ignored {
+            command = command.mut_arg(setting, |argument| argument.env(variable));
+        }
+        found.push(Found { old: variable, new, is_ignored });
     }
     (command, found)
 }
 
-/// Says in the log what was read under an old name.
+/// Says in the log what has an old name.
 pub(crate) fn warn_of_old_names() {
-    for Found { old, new } in FOUND.get().into_iter().flatten() {
+    for Found { old, new, is_ignored } in FOUND.get().into_iter().flatten() {
         let new = new.to_string_lossy();
-        tracing::warn!(old, %new, "{old} has another name, {new}; the old one still works, for now");
+        match is_ignored {
+            true => {
+                tracing::warn!(old, %new, "{old} is ignored, for {new}, its name now, is set too; unset {old}")
+            }
+            false => {
+                tracing::warn!(old, %new, "{old} has another name, {new}; the old one still works, for now")
+            }
+        }
     }
 }
 
@@ -87,9 +101,10 @@ mod tests {
     fn an_old_name_is_read_when_it_alone_is_set() {
         let new = OsString::from("HILUM_TEST_NEW_NAME");
         assert_eq!(read_from(&[]), (Some(new.clone()), Vec::new()));
-        assert_eq!(read_from(&["PATH", "HILUM_TEST_NEW_NAME"]), (Some(new.clone()), Vec::new()));
-        let found = vec![Found { old: "PATH", new }];
-        assert_eq!(read_from(&["PATH"]), (Some("PATH".into()), found));
+        let found = |is_ignored| vec![Found { old: "PATH", new: new.clone(), is_ignored }];
+        let both = read_from(&["PATH", "HILUM_TEST_NEW_NAME"]);
+        assert_eq!(both, (Some(new.clone()), found(true)), "it is told that the old one is ignored");
+        assert_eq!(read_from(&["PATH"]), (Some("PATH".into()), found(false)));
     }
 
     #[test]

@@ -15,12 +15,21 @@ pub const RETRIES: &str = "RETRIES";
 pub const ADVISORIES: &str = "ADVISORIES";
 /// Name of the stream in which stands which reading saw a picture.
 pub const PICTURES: &str = "PICTURES";
+/// Name of the stream of notifications that wait.
+pub const NOTIFICATIONS: &str = "NOTIFICATIONS";
+/// Name of the stream of notifications that were given up.
+pub const PARKED_NOTIFICATIONS: &str = "PARKED_NOTIFICATIONS";
+/// Name of the stream in which stands what became of objects in watched buckets.
+pub const SEEN_OBJECTS: &str = "SEEN_OBJECTS";
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 7] = [
     include_str!("../../../streams/events.toml"),
     include_str!("../../../streams/retries.toml"),
     include_str!("../../../streams/advisories.toml"),
     include_str!("../../../streams/pictures.toml"),
+    include_str!("../../../streams/notifications.toml"),
+    include_str!("../../../streams/parked-notifications.toml"),
+    include_str!("../../../streams/seen-objects.toml"),
 ];
 const CONSUMERS: &str = include_str!("../../../streams/consumers.toml");
 const DEAD_LETTERS: &str = include_str!("../../../streams/dead-letters.toml");
@@ -228,23 +237,4 @@ impl ConsumerDefinition {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_stream_has_its_consumers_and_each_service_that_gives_up_its_dead_letters() {
-        let definitions = definitions();
-        let find = |name: &str| definitions.iter().find(|definition| definition.name == name).unwrap();
-        let names = |stream: &str| -> Vec<&str> {
-            find(stream).consumers.iter().map(|consumer| consumer.name.as_str()).collect()
-        };
-        assert_eq!(names(EVENTS), ["dedupe", "infer-stat", "infer-routine"]);
-        assert_eq!(names(RETRIES), ["dedupe-retry", "infer-stat-retry", "infer-routine-retry"]);
-        assert!(names(ADVISORIES).is_empty() && !find(ADVISORIES).keeps_all() && find(EVENTS).keeps_all());
-        for service in ["dedupe", "deliver", "infer", "sweep"] {
-            let stream = find(&format!("DLQ_{}", service.to_ascii_uppercase()));
-            assert_eq!(stream.subjects, [format!("dlq.{service}.>")]);
-            assert!(stream.keeps_all());
-        }
-    }
-}
+mod tests;

@@ -6,6 +6,7 @@ mod consumers;
 mod dead_letters;
 mod definition;
 mod lanes;
+mod notification;
 mod ticket_subject;
 mod tries;
 
@@ -13,11 +14,15 @@ pub use advisory::{Advisory, AdvisoryKind};
 pub use consumers::{ConsumerPosition, QueueDepth, RETRY_TURN, retry_consumer, service_of, target_of};
 pub use dead_letters::{dead_letter_stream, dead_letter_subject};
 pub use definition::{
-    ADVISORIES, ConsumerDefinition, EVENTS, Lanes, PICTURES, RETRIES, Retention, StreamDefinition,
-    definitions,
+    ADVISORIES, ConsumerDefinition, EVENTS, Lanes, NOTIFICATIONS, PARKED_NOTIFICATIONS, PICTURES, RETRIES,
+    Retention, SEEN_OBJECTS, StreamDefinition, definitions,
 };
 pub use lanes::{
     consumer_of, declared, declared_consumers, is_share, lane_name, laned, lanes_of, streams_with_consumers,
+};
+pub use notification::{
+    NOTIFICATION_BODIES, Notification, ParkedNotification, notification_subject, parked_notification_subject,
+    seen_object_subject,
 };
 pub use ticket_subject::{TicketSubject, due_tickets_filter, tickets_for_need_filter};
 pub use tries::{Try, times};

@@ -86,4 +86,21 @@ mod tests {
             assert_eq!(TicketSubject::parse(other), None, "{other}");
         }
     }
+
+    #[test]
+    fn a_filter_finds_the_tickets_of_its_consumer_in_its_queue_and_no_others() {
+        let ticket = |consumer, stream_seq| TicketSubject { consumer, stream_seq };
+        let mut all = Vec::new();
+        for ticket in [ticket("infer-stat", 7), ticket("infer-stat", 8), ticket("infer-routine", 7)] {
+            // Needs may have any key, also the name of a queue.
+            all.extend([ticket.due(), ticket.later(), ticket.for_need("due"), ticket.for_need("0a")]);
+        }
+        let found = |filter: String| -> Vec<&String> {
+            all.iter().filter(|subject| finds(&filter, subject)).collect()
+        };
+        assert_eq!(found(ticket("infer-stat", 7).anywhere()), all.iter().take(4).collect::<Vec<_>>());
+        assert_eq!(found(due_tickets_filter("infer-stat")), [&all[0], &all[4]]);
+        assert_eq!(found(tickets_for_need_filter("due", "infer-stat")), [&all[2], &all[6]]);
+        assert_eq!(found(tickets_for_need_filter("0a", "infer-routine")), [&all[11]]);
+    }
 }

@@ -88,9 +88,9 @@ async fn answered(client: &Client, content: &Content) -> Result<ReadImage, Error
     let tags = (SITE, content.study.as_str());
     let accepted = client.upload_content(content.pieces(), content.len(), tags).await?;
     let upload = began.elapsed();
-    let reading = match accepted.result {
-        Some(reading) => reading,
-        None => client.reading(&accepted.job_id, Some(READING_LIMIT)).await?,
+    let duplicate_of = match &accepted.result {
+        Some(reading) => reading.duplicate_of,
+        None => client.reading(&accepted.job_id.to_string(), Some(READING_LIMIT)).await?.duplicate_of,
     };
-    Ok(ReadImage { began, upload, total: began.elapsed(), shared: reading.is_shared() })
+    Ok(ReadImage { began, upload, total: began.elapsed(), shared: duplicate_of.is_some() })
 }

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
-use hilum_client::{Client, Job, JobStatus, Reading};
+use hilum_api::{Job, JobResult, JobStatus};
+use hilum_client::{Answer, Client};
 use hilum_terminal::Output;
 use serde_json::json;
 
@@ -70,7 +71,7 @@ async fn show(args: &JobArgs, id: &str, output: Output) -> Result<ExitCode, Erro
 }
 
 /// The job once it has ended, or as it is when `limit` is over.
-async fn followed(client: &Client, id: &str, limit: Duration) -> Result<Job, Error> {
+async fn followed(client: &Client, id: &str, limit: Duration) -> Result<Answer<Job>, Error> {
     let deadline = Instant::now() + limit;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -84,21 +85,25 @@ async fn followed(client: &Client, id: &str, limit: Duration) -> Result<Job, Err
 fn say_job(job: &Job, output: Output) {
     output.say(format_args!("job        {}", job.job_id));
     output.say(format_args!("status     {}", job.status.as_str()));
-    for field in ["site", "study_ref", "study_id", "media_type", "priority", "sha256", "trace_id"] {
-        if let Some(value) = job.rest.get(field).and_then(|value| value.as_str()) {
-            output.say(format_args!("{field:<10} {value}"));
-        }
+    output.say(format_args!("site       {}", job.site));
+    if let Some(study_ref) = &job.study_ref {
+        output.say(format_args!("study_ref  {study_ref}"));
     }
-    if let Some(created_at) = job.created_at {
-        output.say(format_args!("created    {created_at}"));
+    output.say(format_args!("study_id   {}", job.study_id));
+    output.say(format_args!("media_type {}", job.media_type));
+    output.say(format_args!("priority   {}", job.priority.as_str()));
+    output.say(format_args!("sha256     {}", job.sha256));
+    if let Some(trace_id) = &job.trace_id {
+        output.say(format_args!("trace_id   {trace_id}"));
     }
+    output.say(format_args!("created    {}", job.created_at));
     if let Some(seconds) = job.seconds() {
         output.say(format_args!("took       {seconds:.2} s"));
     }
     if let Some(first) = &job.duplicate_of {
         output.say(format_args!("duplicate of {first}"));
     }
-    if let Some(waits_for) = job.rest.get("waits_for").and_then(|value| value.as_str()) {
+    if let Some(waits_for) = &job.waits_for {
         output.say(format_args!("waits      {waits_for}"));
     }
     if let Some(reason) = &job.reason {
@@ -109,7 +114,7 @@ fn say_job(job: &Job, output: Output) {
     }
 }
 
-fn say_reading(reading: &Reading, output: Output) {
+fn say_reading(reading: &JobResult, output: Output) {
     let number = |value: Option<f32>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"));
     let rows = reading.ranked().into_iter().map(|finding| {
         vec![

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use hilum_api::{Job, Missing, Problem, Study, problems, samples};
+use hilum_api::{Job, MaybeNewer, Missing, Problem, Study, problems, samples};
 use hilum_events::{JobId, Site};
 use hilum_reports::{Missing as MissingOfReport, Report as Document};
 use hilum_runtime::with_causes;
@@ -78,7 +78,7 @@ fn first_page(mut jobs: Vec<Job>, limit: u32) -> (Vec<Job>, Option<JobId>) {
 }
 
 /// What the document lists as missing; `None` when it can't be read, for the study can be shown all the same.
-async fn missing(api: &Api, report: &StoredReport) -> Option<Vec<Missing>> {
+async fn missing(api: &Api, report: &StoredReport) -> Option<Vec<MaybeNewer<Missing>>> {
     let document = match api.blobs.get(&report.json).await {
         Ok(bytes) => Document::from_json(&bytes).map_err(|error| with_causes(&error)),
         Err(error) => Err(with_causes(&error)),
@@ -93,11 +93,11 @@ async fn missing(api: &Api, report: &StoredReport) -> Option<Vec<Missing>> {
 }
 
 /// As the API answers it.
-fn answered(missing: MissingOfReport) -> Missing {
-    match missing {
+fn answered(missing: MissingOfReport) -> MaybeNewer<Missing> {
+    MaybeNewer::Known(match missing {
         MissingOfReport::Images { expected, arrived } => Missing::Images { expected, arrived },
         MissingOfReport::Series { name } => Missing::Series { name },
         MissingOfReport::Beyond { most } => Missing::Beyond { most },
         MissingOfReport::Outcome { job_id } => Missing::Outcome { job_id },
-    }
+    })
 }

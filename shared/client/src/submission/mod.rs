@@ -85,7 +85,7 @@ pub fn submit<'a>(
 async fn send(client: &Client, file: PathBuf, tags: &Tags) -> Sent {
     let began = Instant::now();
     let outcome = match client.upload(Upload { file: &file, tags }).await {
-        Ok(accepted) => FileOutcome::of(accepted),
+        Ok(accepted) => FileOutcome::Accepted(accepted),
         Err(Error::Refused { problem }) => {
             FileOutcome::Refused { status: problem.status, reason: problem.detail }
         }
@@ -95,10 +95,13 @@ async fn send(client: &Client, file: PathBuf, tags: &Tags) -> Sent {
 }
 
 async fn follow(client: &Client, sent: Sent, deadline: Instant) -> Sent {
-    let FileOutcome::Accepted(accepted) = sent.outcome else { return sent };
-    let outcome = match outcome_of(client, &accepted.job_id, deadline).await {
+    let accepted = match sent.outcome {
+        FileOutcome::Accepted(accepted) if accepted.result.is_none() => accepted,
+        outcome => return Sent { outcome, ..sent },
+    };
+    let outcome = match outcome_of(client, &accepted.job_id.to_string(), deadline).await {
         Ok(outcome) => outcome,
-        Err(error) => FileOutcome::Unknown { accepted: accepted.clone(), reason: with_causes(&error) },
+        Err(error) => FileOutcome::Unknown { accepted, reason: with_causes(&error) },
     };
     let seconds = outcome.seconds().unwrap_or(sent.seconds);
     Sent { outcome, seconds, ..sent }

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
-use hilum_api::JobStatus;
-use serde_json::{Value, json};
+use hilum_api::{Accepted, Job, JobResult};
+use hilum_events::JobId;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 
-use crate::answers::{Accepted, Job, Reading};
+use crate::answer::Answer;
 
 /// A file and what became of it.
 #[derive(Debug)]
@@ -21,8 +23,8 @@ pub struct Sent {
 /// What became of a file.
 #[derive(Debug)]
 pub enum FileOutcome {
-    /// Taken in; its outcome was not waited for.
-    Accepted(Accepted),
+    /// Taken in. Of content that was read before its reading came with the answer; else it was not waited for.
+    Accepted(Answer<Accepted>),
     /// Not taken in.
     Refused {
         /// The HTTP status.
@@ -38,45 +40,47 @@ pub enum FileOutcome {
     /// It has a reading.
     Read {
         /// The job.
-        job: Job,
+        job: Answer<Job>,
         /// What the model says of it.
-        reading: Reading,
+        reading: Answer<JobResult>,
     },
     /// It has none, for good.
-    Failed(Job),
+    Failed(Answer<Job>),
     /// No outcome yet.
-    Unfinished(Job),
+    Unfinished(Answer<Job>),
     /// Taken in, but its outcome could not be asked for.
     Unknown {
         /// The answer to the upload.
-        accepted: Accepted,
+        accepted: Answer<Accepted>,
         /// What went wrong then.
         reason: String,
     },
 }
 
 impl FileOutcome {
-    /// What is known once a file was taken in: of content that was read before, everything.
-    pub fn of(mut accepted: Accepted) -> Self {
-        match (accepted.status, accepted.result.take()) {
-            (JobStatus::Completed, Some(reading)) => Self::Read { job: accepted.job(), reading },
-            _ => Self::Accepted(accepted),
-        }
-    }
-
     /// The job, if it was taken in.
-    pub fn job_id(&self) -> Option<&str> {
+    pub fn job_id(&self) -> Option<JobId> {
         match self {
-            Self::Accepted(accepted) | Self::Unknown { accepted, .. } => Some(&accepted.job_id),
-            Self::Read { job, .. } | Self::Failed(job) | Self::Unfinished(job) => Some(&job.job_id),
+            Self::Accepted(accepted) | Self::Unknown { accepted, .. } => Some(accepted.job_id),
+            Self::Read { job, .. } | Self::Failed(job) | Self::Unfinished(job) => Some(job.job_id),
             Self::Refused { .. } | Self::NotSent { .. } => None,
         }
     }
 
-    /// The job whose reading it shares.
-    pub fn duplicate_of(&self) -> Option<&str> {
+    /// What the model says of it, if it was read.
+    pub fn reading(&self) -> Option<&JobResult> {
         match self {
-            Self::Read { job, .. } | Self::Failed(job) | Self::Unfinished(job) => job.duplicate_of.as_deref(),
+            Self::Accepted(accepted) => accepted.result.as_ref(),
+            Self::Read { reading, .. } => Some(reading),
+            _ => None,
+        }
+    }
+
+    /// The job whose reading it shares.
+    pub fn duplicate_of(&self) -> Option<JobId> {
+        match self {
+            Self::Accepted(accepted) => accepted.duplicate_of,
+            Self::Read { job, .. } | Self::Failed(job) | Self::Unfinished(job) => job.duplicate_of,
             _ => None,
         }
     }
@@ -93,51 +97,50 @@ impl FileOutcome {
     pub fn is_good(&self) -> bool {
         matches!(self, Self::Accepted(_) | Self::Read { .. })
     }
-
-    /// What to know before the numbers are looked at.
-    pub fn notice(&self) -> Option<&str> {
-        match self {
-            Self::Read { reading, .. } => reading.notice(),
-            _ => None,
-        }
-    }
 }
 
 impl Sent {
     /// For programs.
     pub fn to_json(&self) -> Value {
         let mut line = match &self.outcome {
-            FileOutcome::Accepted(accepted) => json!(accepted),
-            FileOutcome::Refused { status, reason } => {
-                json!({ "status": "REFUSED", "http_status": status, "reason": reason })
+            FileOutcome::Accepted(accepted) => {
+                let mut line = fields(accepted);
+                let reading = line.remove("result");
+                line.extend(reading.iter().flat_map(fields));
+                line
             }
-            FileOutcome::NotSent { reason } => json!({ "status": "NOT_SENT", "reason": reason }),
-            FileOutcome::Read { job, reading } => fields(json!(job), shortened(reading)),
-            FileOutcome::Failed(job) | FileOutcome::Unfinished(job) => json!(job),
+            FileOutcome::Refused { status, reason } => {
+                fields(json!({ "status": "REFUSED", "http_status": status, "reason": reason }))
+            }
+            FileOutcome::NotSent { reason } => fields(json!({ "status": "NOT_SENT", "reason": reason })),
+            FileOutcome::Read { job, reading } => {
+                let mut line = fields(job);
+                line.extend(fields(reading));
+                line
+            }
+            FileOutcome::Failed(job) | FileOutcome::Unfinished(job) => fields(job),
             FileOutcome::Unknown { accepted, reason } => {
-                fields(json!(accepted), json!({ "status": "UNKNOWN", "reason": reason }))
+                let mut line = fields(accepted);
+                line.extend(fields(json!({ "status": "UNKNOWN", "reason": reason })));
+                line
             }
         };
+        if let Some(reading) = self.outcome.reading() {
+            // The maps are for pictures.
+            line.remove("activation_maps");
+            line.insert("notice".to_owned(), json!(reading.notice()));
+        }
         // Names of files need not be text.
-        line["file"] = json!(self.file.to_string_lossy());
-        line["seconds"] = json!(self.seconds);
-        line
+        line.insert("file".to_owned(), json!(self.file.to_string_lossy()));
+        line.insert("seconds".to_owned(), json!(self.seconds));
+        Value::Object(line)
     }
 }
 
-/// The reading without its maps, which are for pictures.
-fn shortened(reading: &Reading) -> Value {
-    let mut value = json!(reading);
-    if let Some(fields) = value.as_object_mut() {
-        fields.remove("activation_maps");
-        fields.insert("notice".to_owned(), json!(reading.notice()));
+/// What stands in an answer.
+fn fields(answer: impl Serialize) -> Map<String, Value> {
+    match json!(answer) {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
     }
-    value
-}
-
-fn fields(mut one: Value, other: Value) -> Value {
-    if let (Value::Object(one), Value::Object(other)) = (&mut one, other) {
-        one.extend(other);
-    }
-    one
 }

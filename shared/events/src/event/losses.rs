@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::ids::{JobId, ReadingId, Site, StudyId};
 
 /// Somebody accepted that the log has lost the facts at these positions, which none of its servers can read any more:
-/// whoever reads the whole log goes on behind them. It belongs to no site, and stands at [`LogLossAccepted::site`].
+/// whoever reads the whole log goes on behind them. It belongs to no site: `log` stands in the place of one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct LogLossAccepted {

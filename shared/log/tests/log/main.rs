@@ -4,10 +4,12 @@
 mod clock;
 mod consumers;
 mod facts;
+mod folding;
 mod lanes;
 mod losses;
 mod lost;
 mod needs;
+mod queue;
 mod refused;
 mod retries;
 mod same;

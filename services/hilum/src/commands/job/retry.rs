@@ -4,14 +4,15 @@ use std::collections::HashSet;
 use std::process::ExitCode;
 
 use clap::Args;
-use hilum_api::ProblemType;
-use hilum_client::Client;
+use hilum_api::{Job, ProblemType};
+use hilum_client::{Answer, Client};
+use hilum_events::JobId;
 use hilum_terminal::Output;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::super::StackArgs;
 use super::super::decisions::{DecisionArgs, DecisionOutcome, Record, Tally, Told};
-use super::super::study::text;
+use super::super::study::cell;
 use crate::error::Error;
 
 /// Jobs asked for at a time.
@@ -50,7 +51,7 @@ pub(super) async fn run(args: &RetryArgs, output: Output) -> Result<ExitCode, Er
         ));
     }
     let client = args.stack.client()?;
-    let jobs = if args.ids.is_empty() { failed_jobs(&client, &filters).await? } else { named(&args.ids) };
+    let jobs = if args.ids.is_empty() { failed_jobs(&client, &filters).await? } else { args.named() };
     if args.decision.dry_run {
         return Ok(rehearse(&jobs, output));
     }
@@ -68,7 +69,28 @@ pub(super) async fn run(args: &RetryArgs, output: Output) -> Result<ExitCode, Er
     Ok(tally.exit_code())
 }
 
+/// A job that is meant.
+enum Meant {
+    /// Its id was typed.
+    Named(String),
+    /// It was looked for.
+    Found(Box<Answer<Job>>),
+}
+
+impl Meant {
+    fn id(&self) -> String {
+        match self {
+            Self::Named(id) => id.clone(),
+            Self::Found(job) => job.job_id.to_string(),
+        }
+    }
+}
+
 impl RetryArgs {
+    fn named(&self) -> Vec<Meant> {
+        self.ids.iter().cloned().map(Meant::Named).collect()
+    }
+
     fn filters(&self) -> Vec<(&'static str, String)> {
         let fields = [
             ("reason", self.reason.clone()),
@@ -79,47 +101,39 @@ impl RetryArgs {
     }
 }
 
-fn named(ids: &[String]) -> Vec<Value> {
-    ids.iter().map(|id| json!({ "job_id": id })).collect()
-}
-
 /// All failed jobs that are meant, one for each reading: the others that share it are tried again with it. All are found
 /// before the first is decided: what is decided is failed no more, and would shift the pages.
-async fn failed_jobs(client: &Client, filters: &[(&str, String)]) -> Result<Vec<Value>, Error> {
+async fn failed_jobs(client: &Client, filters: &[(&str, String)]) -> Result<Vec<Meant>, Error> {
     let mut jobs = Vec::new();
     let mut readings = HashSet::new();
     let mut query = filters.to_vec();
     query.extend([("status", "FAILED".to_owned()), ("limit", PAGE.to_string())]);
-    let mut after: Option<String> = None;
+    let mut after: Option<JobId> = None;
     loop {
         let mut page_query = query.clone();
-        page_query.extend(after.map(|after| ("after", after)));
-        let mut page = client.jobs(&page_query).await?;
-        if let Value::Array(found) = page["jobs"].take() {
-            let image_failed = |job: &Value| job["reason_code"] != DEAD_LETTERED;
-            let is_new = |job: &Value| readings.insert(job["reading_id"].to_string());
-            jobs.extend(found.into_iter().filter(image_failed).filter(is_new));
-        }
-        match page["next"].as_str() {
-            Some(next) => after = Some(next.to_owned()),
-            None => return Ok(jobs),
+        page_query.extend(after.map(|after| ("after", after.to_string())));
+        let page = client.jobs(&page_query).await?;
+        let image_failed = |job: &Answer<Job>| job.reason_code.as_deref() != Some(DEAD_LETTERED);
+        let is_new = |job: &Answer<Job>| readings.insert(job.reading_id);
+        let meant = page.jobs.into_iter().filter(image_failed).filter(is_new);
+        jobs.extend(meant.map(|job| Meant::Found(Box::new(job))));
+        after = page.next;
+        if after.is_none() {
+            return Ok(jobs);
         }
     }
 }
 
-fn rehearse(jobs: &[Value], output: Output) -> ExitCode {
+fn rehearse(jobs: &[Meant], output: Output) -> ExitCode {
     for job in jobs {
-        let mut job = job.clone();
-        job["would"] = json!("retry");
-        output.object(&job);
+        let mut line = match job {
+            Meant::Named(id) => json!({ "job_id": id }),
+            Meant::Found(job) => json!(job),
+        };
+        line["would"] = json!("retry");
+        output.object(&line);
     }
     if !jobs.is_empty() {
-        let row = |job: &Value| {
-            let release = text(&job["failed_by"]["release"]);
-            let [id, at, site] = ["job_id", "ended_at", "site"].map(|field| text(&job[field]));
-            let [code, reason] = ["reason_code", "reason"].map(|field| text(&job[field]));
-            vec![id, at, site, release, code, reason]
-        };
         output.table(&["job", "failed", "site", "release", "code", "reason"], jobs.iter().map(row));
     }
     let count = jobs.len();
@@ -127,9 +141,22 @@ fn rehearse(jobs: &[Value], output: Output) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+fn row(job: &Meant) -> Vec<String> {
+    let mut row = vec![job.id()];
+    match job {
+        Meant::Named(_) => row.resize(6, cell(&())),
+        Meant::Found(job) => {
+            let release = job.failed_by.as_ref().map(|reader| &reader.release);
+            row.extend([cell(&job.ended_at), job.site.to_string(), cell(&release)]);
+            row.extend([cell(&job.reason_code), cell(&job.reason)]);
+        }
+    }
+    row
+}
+
 /// What the stack refuses is told and the rest goes on; without a stack it ends.
-async fn retry(client: &Client, job: &Value, record: &Record) -> Result<Told, Error> {
-    let id = text(&job["job_id"]);
+async fn retry(client: &Client, job: &Meant, record: &Record) -> Result<Told, Error> {
+    let id = job.id();
     match client.retry(&id, &record.by, &record.why).await {
         Ok(answer) => Ok(Told {
             outcome: DecisionOutcome::Decided,

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use hilum_api::Manifest;
 use hilum_client::files_in;
 use hilum_events::Sha256Digest;
 use hilum_terminal::Output;
-use serde_json::json;
 
 use super::StackArgs;
 use crate::error::Error;
@@ -53,9 +53,10 @@ pub(super) async fn close(args: &CloseArgs, output: Output) -> Result<ExitCode, 
 
 pub(super) async fn manifest(args: &ManifestArgs, output: Output) -> Result<ExitCode, Error> {
     let sha256 = digests(&args.paths)?;
-    let uids: BTreeSet<&String> = args.sop_instance_uids.iter().collect();
-    let images = args.images.map_or_else(|| sha256.len().max(uids.len()), |images| images as usize);
-    let manifest = json!({ "images": images, "sha256": sha256, "sop_instance_uids": uids });
+    let sop_instance_uids: BTreeSet<String> = args.sop_instance_uids.iter().cloned().collect();
+    let named = u32::try_from(sha256.len().max(sop_instance_uids.len())).unwrap_or(u32::MAX);
+    let images = args.images.unwrap_or(named);
+    let manifest = Manifest { images, sha256, sop_instance_uids };
     let answer = args.stack.client()?.expect_study(&args.id, args.site.as_deref(), &manifest).await?;
     output.object(&answer);
     output.say(format_args!(

@@ -5,6 +5,7 @@ mod announce;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use hilum_api::{Delivery, DeliveryState, Flag, MaybeNewer, Missing, ReportRevision, StudySummary, TakenOut};
 use hilum_terminal::Output;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -48,127 +49,122 @@ pub(super) async fn run(args: &StudyArgs, output: Output) -> Result<ExitCode, Er
 async fn show(args: &StudyArgs, id: &str, output: Output) -> Result<ExitCode, Error> {
     let study = args.stack.client()?.study(id, args.site.as_deref()).await?;
     output.object(&study);
-    for field in ["study_id", "study_ref", "site", "created_at", "last_image_at", "closed_at"] {
-        if let Some(value) = study[field].as_str() {
-            output.say(format_args!("{field:<14} {value}"));
-        }
-    }
+    say_summary(&study.summary, output);
     output.table(
         &["job", "status", "created", "duplicate of", "reason"],
-        entries(&study["jobs"]).map(|job| {
-            ["job_id", "status", "created_at", "duplicate_of", "reason"]
-                .map(|field| text(&job[field]))
-                .to_vec()
+        study.jobs.iter().map(|job| {
+            let (id, created) = (job.job_id.to_string(), job.created_at.to_string());
+            vec![id, cell(&job.status), created, cell(&job.duplicate_of), cell(&job.reason)]
         }),
     );
-    say_taken_out(&study, output);
-    say_flags(&study, output);
-    say_deliveries(&study, output);
-    let reports: Vec<_> = entries(&study["reports"]).collect();
-    if reports.is_empty() {
-        output.say("no report was issued yet");
-        return Ok(ExitCode::SUCCESS);
-    }
-    output.table(
-        &["report", "issued", "cause", "read", "failed", "pending", "complete"],
-        reports.iter().map(|report| {
-            ["revision", "issued_at", "cause", "completed", "failed", "pending", "complete"]
-                .map(|field| text(&report[field]))
-                .to_vec()
-        }),
-    );
-    for doubt in reports.last().into_iter().flat_map(|report| entries(&report["doubts"])) {
-        output.say(format_args!("doubt: {}", text(&doubt["text"])));
-    }
-    for missing in reports.last().into_iter().flat_map(|report| entries(&report["missing"])) {
-        output.say(format_args!("missing: {}", what_is_missing(missing)));
-    }
+    say_taken_out(&study.taken_out, output);
+    say_flags(&study.flags, output);
+    say_deliveries(&study.deliveries, output);
+    say_reports(&study.reports, output);
     Ok(ExitCode::SUCCESS)
 }
 
-fn say_taken_out(study: &Value, output: Output) {
-    let rows: Vec<Vec<String>> = entries(&study["taken_out"])
-        .map(|image| {
-            ["job_id", "taken_out_at", "taken_out_by", "taken_out_why"]
-                .map(|field| text(&image[field]))
-                .to_vec()
-        })
-        .collect();
-    if !rows.is_empty() {
+fn say_summary(study: &StudySummary, output: Output) {
+    output.say(format_args!("study_id       {}", study.study_id));
+    if let Some(study_ref) = &study.study_ref {
+        output.say(format_args!("study_ref      {study_ref}"));
+    }
+    output.say(format_args!("site           {}", study.site));
+    output.say(format_args!("created_at     {}", study.created_at));
+    output.say(format_args!("last_image_at  {}", study.last_image_at));
+    if let Some(closed_at) = study.closed_at {
+        output.say(format_args!("closed_at      {closed_at}"));
+    }
+}
+
+fn say_reports(reports: &[ReportRevision], output: Output) {
+    let Some(last) = reports.last() else {
+        output.say("no report was issued yet");
+        return;
+    };
+    output.table(
+        &["report", "issued", "cause", "read", "failed", "pending", "complete"],
+        reports.iter().map(|report| {
+            let counts = [report.completed, report.failed, report.pending].map(|count| count.to_string());
+            let mut row =
+                vec![report.revision.to_string(), report.issued_at.to_string(), cell(&report.cause)];
+            row.extend(counts);
+            row.push(report.complete.to_string());
+            row
+        }),
+    );
+    for doubt in &last.doubts {
+        output.say(format_args!("doubt: {}", doubt.text));
+    }
+    for missing in last.missing.iter().flatten() {
+        output.say(format_args!("missing: {}", what_is_missing(missing)));
+    }
+}
+
+fn say_taken_out(images: &[TakenOut], output: Output) {
+    if !images.is_empty() {
+        let rows = images.iter().map(|image| {
+            let (id, at) = (image.job_id.to_string(), image.taken_out_at.to_string());
+            vec![id, at, image.taken_out_by.clone(), image.taken_out_why.clone()]
+        });
         output.table(&["taken out", "when", "by", "why"], rows);
     }
 }
 
-fn say_flags(study: &Value, output: Output) {
-    let rows: Vec<Vec<String>> = entries(&study["flags"])
-        .map(|flag| {
-            let mut row = ["rule", "flagged_at", "label", "measure", "value", "threshold"]
-                .map(|field| text(&flag[field]))
-                .to_vec();
-            if !flag["notice"].is_null() {
-                row[0] += " (UNTRAINED)";
-            }
+fn say_flags(flags: &[Flag], output: Output) {
+    if !flags.is_empty() {
+        let rows = flags.iter().map(|flag| {
+            let untrained = if flag.notice.is_some() { " (UNTRAINED)" } else { "" };
+            let numbers = [flag.value, flag.threshold].map(|number| format!("{number:?}"));
+            let mut row = vec![format!("{}{untrained}", flag.rule), flag.flagged_at.to_string()];
+            row.extend([flag.label.clone(), cell(&flag.measure)]);
+            row.extend(numbers);
             row
-        })
-        .collect();
-    if !rows.is_empty() {
+        });
         output.table(&["flagged by", "when", "label", "measure", "value", "threshold"], rows);
     }
 }
 
-fn say_deliveries(study: &Value, output: Output) {
-    let rows: Vec<Vec<String>> = entries(&study["deliveries"])
-        .map(|delivery| {
-            let mut row = ["matter", "target", "state", "at"].map(|field| text(&delivery[field])).to_vec();
-            row.push(what_was_said(delivery));
-            row
-        })
-        .collect();
-    if !rows.is_empty() {
+fn say_deliveries(deliveries: &[Delivery], output: Output) {
+    if !deliveries.is_empty() {
+        let rows = deliveries.iter().map(|delivery| {
+            let (target, at) = (delivery.target.to_string(), delivery.at.to_string());
+            let state = delivery.state.as_str().to_owned();
+            vec![delivery.matter.clone(), target, state, at, what_was_said(delivery)]
+        });
         output.table(&["delivery of", "to", "state", "when", "what was said"], rows);
     }
 }
 
 /// The target's receipt, or why it was given up and what an operator decided then.
-fn what_was_said(delivery: &Value) -> String {
-    let said = if delivery["reason"].is_string() { "reason" } else { "receipt" };
-    let said = text(&delivery[said]);
-    match delivery["state"].as_str() {
-        Some(state @ ("redriven" | "discarded")) => {
-            let [by, why] = ["resolved_by", "resolved_why"].map(|field| text(&delivery[field]));
-            format!("{said}; {state} by {by}: {why}")
+fn what_was_said(delivery: &Delivery) -> String {
+    let said = cell(&delivery.reason.as_ref().or(delivery.receipt.as_ref()));
+    match delivery.state {
+        state @ (DeliveryState::Redriven | DeliveryState::Discarded) => {
+            let [by, why] = [&delivery.resolved_by, &delivery.resolved_why].map(cell);
+            format!("{said}; {} by {by}: {why}", state.as_str())
         }
-        _ => said,
+        DeliveryState::Delivered | DeliveryState::Failed => said,
     }
 }
 
-fn what_is_missing(missing: &Value) -> String {
-    match missing["kind"].as_str() {
-        Some("images") => {
-            format!("of {} images {} came", text(&missing["expected"]), text(&missing["arrived"]))
+fn what_is_missing(missing: &MaybeNewer<Missing>) -> String {
+    match missing {
+        MaybeNewer::Known(Missing::Images { expected, arrived }) => {
+            format!("of {expected} images {arrived} came")
         }
-        Some("series") => format!("an image of the series {}", text(&missing["name"])),
-        Some("beyond") => format!("images beyond the first {}", text(&missing["most"])),
-        Some("outcome") => format!("the outcome of job {}", text(&missing["job_id"])),
-        // Of a newer service.
-        _ => missing.to_string(),
+        MaybeNewer::Known(Missing::Series { name }) => format!("an image of the series {name}"),
+        MaybeNewer::Known(Missing::Beyond { most }) => format!("images beyond the first {most}"),
+        MaybeNewer::Known(Missing::Outcome { job_id }) => format!("the outcome of job {job_id}"),
+        MaybeNewer::Newer(missing) => missing.to_string(),
     }
-}
-
-fn entries(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
 }
 
 /// A value of an answer as it stands in a table.
 pub(super) fn cell(value: &impl Serialize) -> String {
-    text(&json!(value))
-}
-
-/// A value as it stands in a table.
-pub(super) fn text(value: &Value) -> String {
-    match value {
+    match json!(value) {
         Value::Null => "-".to_owned(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => text,
         other => other.to_string(),
     }
 }
@@ -177,6 +173,7 @@ pub(super) fn text(value: &Value) -> String {
 mod tests {
     use super::*;
     use clap::Parser;
+    use hilum_api::samples;
 
     #[derive(Debug, Parser)]
     struct Typed {
@@ -205,23 +202,28 @@ mod tests {
 
     #[test]
     fn what_was_said_of_a_delivery_tells_who_decided_and_why() {
-        assert_eq!(what_was_said(&json!({"state": "delivered", "receipt": "HTTP 201"})), "HTTP 201");
-        let mut delivery = json!({"state": "failed", "reason": "it answered HTTP 403"});
+        let mut delivery = samples::study().deliveries.remove(0);
+        assert_eq!(what_was_said(&delivery), "HTTP 201");
+        (delivery.receipt, delivery.reason) = (None, Some("it answered HTTP 403".to_owned()));
+        delivery.state = DeliveryState::Failed;
         assert_eq!(what_was_said(&delivery), "it answered HTTP 403");
-        delivery["state"] = json!("discarded");
-        (delivery["resolved_by"], delivery["resolved_why"]) = (json!("ada"), json!("it is gone"));
+        delivery.state = DeliveryState::Discarded;
+        delivery.resolved_by = Some("ada".to_owned());
+        delivery.resolved_why = Some("it is gone".to_owned());
         assert_eq!(what_was_said(&delivery), "it answered HTTP 403; discarded by ada: it is gone");
-        delivery["state"] = json!("redriven");
+        delivery.state = DeliveryState::Redriven;
         assert_eq!(what_was_said(&delivery), "it answered HTTP 403; redriven by ada: it is gone");
     }
 
     #[test]
-    fn what_is_missing_is_said_in_words() {
-        let said = |missing: Value| what_is_missing(&missing);
+    fn what_is_missing_is_said_in_words_and_as_it_came_when_a_newer_service_misses_it() {
+        let said = |missing: Value| what_is_missing(&serde_json::from_value(missing).unwrap());
         assert_eq!(said(json!({"kind": "images", "expected": 3, "arrived": 1})), "of 3 images 1 came");
         assert_eq!(said(json!({"kind": "series", "name": "lateral"})), "an image of the series lateral");
         assert_eq!(said(json!({"kind": "beyond", "most": 5000})), "images beyond the first 5000");
-        assert_eq!(said(json!({"kind": "outcome", "job_id": "x"})), "the outcome of job x");
+        let job_id = samples::job().job_id;
+        let outcome = json!({"kind": "outcome", "job_id": job_id});
+        assert_eq!(said(outcome), format!("the outcome of job {job_id}"));
         assert_eq!(said(json!({"kind": "later"})), r#"{"kind":"later"}"#);
     }
 }

@@ -1,0 +1,195 @@
+//! Takes in one object: fetched in the state that was notified, given to the intake, durable before anything is settled.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::TryStreamExt as _;
+use hilum_api::ProblemType;
+use hilum_blobs::{Bucket, BucketError, FetchedObject, WantedState};
+use hilum_events::{ImageSource, JobId, Way, job_image_filter};
+use hilum_faults::reach;
+use hilum_intake::{Admitted, Intake, Refusal, Upload, Wishes};
+use hilum_log::{Log, Notification, SEEN_OBJECTS, UnavailableError, seen_object_subject};
+use hilum_runtime::BodyFault;
+
+use crate::identity::job_of;
+use crate::look::is_content;
+use crate::memory::Memory;
+use crate::setback::Setback;
+use crate::watches::{Meaning, Watch};
+
+/// Takes objects in. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct ObjectTaker {
+    /// Where what was taken stands.
+    pub log: Log,
+    /// Where images go.
+    pub intake: Intake,
+    /// By the name of their watch.
+    pub buckets: Arc<HashMap<String, Bucket>>,
+    /// What is done with.
+    pub done: Memory,
+}
+
+/// A notification that was handed out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Handed<'a> {
+    /// What it says.
+    pub notification: &'a Notification,
+    /// How often it was handed out.
+    pub deliveries: u64,
+    /// Its position in the queue.
+    pub position: u64,
+}
+
+impl ObjectTaker {
+    /// Takes the object in; it is durable when this returns. Gives a word for the metrics.
+    ///
+    /// # Errors
+    /// Why it was not taken in.
+    pub(crate) async fn take(&self, watch: &Watch, handed: Handed<'_>) -> Result<&'static str, Setback> {
+        let key = handed.notification.key.as_str();
+        if key.ends_with('/') {
+            return Ok("folder");
+        }
+        self.intake.check_open()?;
+        // Where the key says all, what is refused for now costs its store nothing.
+        let early = match watch.rules.metadata {
+            true => None,
+            false => Some(self.admit(watch.rules.by_key(key)?)?),
+        };
+        let Some(fetched) = self.fetch(watch, handed.notification).await? else { return Ok("gone") };
+        if !is_content(&fetched.object) {
+            return Ok("empty");
+        }
+        let job_id = job_of(&watch.bucket, &fetched.object);
+        let job_id =
+            job_id.ok_or(Setback::Never { reason: "its store tells no ETag".to_owned(), job_id: None })?;
+        if self.is_done(job_id, handed.deliveries).await? {
+            return Ok("repeated");
+        }
+        let (admitted, meaning) = match early {
+            Some(early) => early,
+            None => self.admit(watch.rules.meaning(key, &fetched.metadata)?)?,
+        };
+        let upload = Upload {
+            wishes: Wishes {
+                site: meaning.site,
+                study: meaning.study,
+                priority: meaning.priority,
+                ..Wishes::default()
+            },
+            source: ImageSource {
+                way: Way::S3,
+                sender: Some(watch.name.clone()),
+                peer: None,
+                transfer: Some(handed.position.to_string()),
+            },
+            job_id: Some(job_id),
+        };
+        let repeated =
+            self.store(fetched, admitted, upload).await.map_err(|setback| setback.of_job(job_id))?;
+        reach("watch.after-store");
+        self.note_done(job_id).await?;
+        Ok(if repeated { "repeated" } else { "stored" })
+    }
+
+    fn admit(&self, meaning: Meaning) -> Result<(Admitted, Meaning), Setback> {
+        let admitted = self.intake.admit(meaning.priority, &meaning.site)?;
+        Ok((admitted, meaning))
+    }
+
+    /// The object as it was notified, else as it is now; `None` when there is none.
+    async fn fetch(
+        &self,
+        watch: &Watch,
+        notification: &Notification,
+    ) -> Result<Option<FetchedObject>, Setback> {
+        let Some(bucket) = self.buckets.get(&watch.name) else {
+            return Err(Setback::Store(BucketError::Away));
+        };
+        let Notification { key, e_tag, version, .. } = notification;
+        let notified = WantedState { e_tag: e_tag.clone(), version: version.clone() };
+        let newest = WantedState::default();
+        let mut fetched = bucket.fetch(key, &notified).await;
+        if matches!(fetched, Err(BucketError::Missing | BucketError::Changed)) && notified != newest {
+            fetched = bucket.fetch(key, &newest).await;
+        }
+        match fetched {
+            Ok(fetched) => Ok(Some(fetched)),
+            Err(BucketError::Missing) => Ok(None),
+            Err(error) => Err(Setback::Store(error)),
+        }
+    }
+
+    /// Whether the log has the job, as far as is known without looking through all of it. What was handed out before is looked
+    /// for there, too: whoever took it may have stored it, under rules that were changed since.
+    async fn is_done(&self, job_id: JobId, deliveries: u64) -> Result<bool, Setback> {
+        if self.done.has(job_id) {
+            return Ok(true);
+        }
+        if is_seen(&self.log, job_id).await? {
+            self.done.add(job_id);
+            return Ok(true);
+        }
+        if deliveries > 1 && self.log.last(&job_image_filter(job_id)).await?.is_some() {
+            self.note_done(job_id).await?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// Notes that an object is done with, whatever became of it.
+    pub(crate) async fn note_done(&self, job_id: JobId) -> Result<(), Setback> {
+        self.log.put(&seen_object_subject(job_id), Bytes::from_static(b"done")).await?;
+        self.done.add(job_id);
+        Ok(())
+    }
+
+    /// Gives the object to the intake; whether it was there before.
+    async fn store(
+        &self,
+        fetched: FetchedObject,
+        admitted: Admitted,
+        upload: Upload,
+    ) -> Result<bool, Setback> {
+        let broken_off = |error: BucketError| BodyFault::BrokenOff(axum::Error::new(error));
+        let bytes = fetched.bytes.map_err(broken_off);
+        let staged = self.intake.receive(admitted, bytes).await?;
+        reach("watch.after-fetch");
+        let durable = self.intake.store(staged, upload).await?;
+        Ok(durable.repeated)
+    }
+}
+
+/// Whether it is noted that an object is done with.
+pub(crate) async fn is_seen(log: &Log, job_id: JobId) -> Result<bool, UnavailableError> {
+    Ok(log.newest(SEEN_OBJECTS, &seen_object_subject(job_id)).await?.is_some())
+}
+
+impl Setback {
+    fn of_job(self, job_id: JobId) -> Self {
+        match self {
+            Self::Never { reason, job_id: None } => Self::Never { reason, job_id: Some(job_id) },
+            other => other,
+        }
+    }
+}
+
+impl From<UnavailableError> for Setback {
+    fn from(_: UnavailableError) -> Self {
+        Self::LogAway
+    }
+}
+
+impl From<Refusal> for Setback {
+    fn from(refusal: Refusal) -> Self {
+        match refusal.kind() {
+            // Here the sender is the store.
+            ProblemType::BrokenOff | ProblemType::Stalled => Self::Store(BucketError::Away),
+            _ if refusal.is_for_now() => Self::ForNow { retry_after_s: refusal.retry_after_s().unwrap_or(2) },
+            _ => Self::Never { reason: refusal.to_string(), job_id: None },
+        }
+    }
+}

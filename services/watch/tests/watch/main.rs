@@ -1,0 +1,10 @@
+//! The service as a program, against a real nats-server and a real S3 server, with real images.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod bench;
+mod killed;
+mod lists;
+mod notified;
+mod refused;
+mod s3;
+mod webhook;
