@@ -57,7 +57,7 @@ impl ObjectTaker {
         // Where the key says all, what is refused for now costs its store nothing.
         let early = match watch.rules.metadata {
             true => None,
-            false => Some(self.admit(watch.rules.by_key(key)?)?),
+            false => Some(self.admit(handed, watch, watch.rules.by_key(key)?)?),
         };
         let Some(fetched) = self.fetch(watch, handed.notification).await? else {
             tracing::info!(
@@ -78,7 +78,7 @@ impl ObjectTaker {
         }
         let (admitted, meaning) = match early {
             Some(early) => early,
-            None => self.admit(watch.rules.meaning(key, &fetched.metadata)?)?,
+            None => self.admit(handed, watch, watch.rules.meaning(key, &fetched.metadata)?)?,
         };
         let upload = Upload {
             wishes: Wishes {
@@ -86,12 +86,6 @@ impl ObjectTaker {
                 study: meaning.study,
                 priority: meaning.priority,
                 ..Wishes::default()
-            },
-            source: ImageSource {
-                way: Way::S3,
-                sender: Some(watch.name.clone()),
-                peer: None,
-                transfer: Some(handed.position.to_string()),
             },
             job_id: Some(job_id),
         };
@@ -102,8 +96,18 @@ impl ObjectTaker {
         Ok(if repeated { "repeated" } else { "stored" })
     }
 
-    fn admit(&self, meaning: Meaning) -> Result<(Admitted, Meaning), Setback> {
-        let admitted = self.intake.admit(meaning.priority, &meaning.site)?;
+    fn admit(
+        &self,
+        handed: Handed<'_>,
+        watch: &Watch,
+        meaning: Meaning,
+    ) -> Result<(Admitted, Meaning), Setback> {
+        let source = ImageSource {
+            sender: Some(watch.name.clone()),
+            transfer: Some(handed.position.to_string()),
+            ..ImageSource::by(Way::S3)
+        };
+        let admitted = self.intake.admit(source, meaning.priority, &meaning.site)?;
         Ok((admitted, meaning))
     }
 
