@@ -99,7 +99,7 @@ impl Stack {
             servers,
             folder,
         };
-        let set = |variable| stack.options.environment.iter().any(|(name, _)| *name == variable);
+        let set = |variable: &str| stack.options.environment.iter().any(|(name, _)| *name == variable);
         let settings = [(DELIVER, "HILUM_TARGETS"), (DICOM, "HILUM_DICOM_LISTEN"), (WATCH, "HILUM_WATCHES")];
         let optional: Vec<_> =
             settings.into_iter().filter(|(_, variable)| set(variable)).map(|(service, _)| service).collect();

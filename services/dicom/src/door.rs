@@ -103,8 +103,12 @@ impl Door {
         match passed {
             Ok(outcome) => outcome,
             Err(refusal) => {
-                refusal.note();
-                Outcome::of_refusal(&refusal, sent_as)
+                let outcome = Outcome::of_refusal(&refusal, sent_as);
+                // What is ignored is no refusal to anybody.
+                if matches!(outcome, Outcome::Refused { .. }) {
+                    refusal.note();
+                }
+                outcome
             }
         }
     }

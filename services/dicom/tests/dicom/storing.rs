@@ -186,6 +186,28 @@ async fn what_is_whole_and_not_for_the_model_never_stops_a_sender() {
 }
 
 #[tokio::test]
+async fn what_the_model_was_not_made_for_is_ignored_where_the_title_says_so() {
+    let folder = hilum_servers::TestFolder::new().unwrap();
+    let model = folder.path().join("model");
+    hilum_models::demo::write_demo(&model).unwrap();
+    let titles = "[ae.KEEPS]\n[ae.IGNORES]\nother = 'ignore'\n";
+    let bench = Bench::start_with(titles, &[("HILUM_MODEL", model.to_str().unwrap())]).await;
+    let names = ["d00_ref8", "d51o_anatomic_region_knee", "d53a_dog_species"];
+    let objects = names.map(|name| Object::of(&sample(&format!("field/{name}.dcm"))));
+    for (title, stored) in [("KEEPS", 3), ("IGNORES", 4)] {
+        let mut sender = Sender::associated_with(bench.port, title, &objects).await;
+        for (object, name) in objects.iter().zip(names) {
+            let answer = sender.store(object).await;
+            assert_eq!(answer.status, 0, "{title} {name}: {answer:?}");
+        }
+        sender.release().await;
+        assert_eq!(bench.stored().await.len(), stored, "{title}");
+    }
+    let log = std::fs::read_to_string(bench.log_file()).unwrap();
+    assert!(log.contains("other_body_part") && log.contains("other_species"), "{log}");
+}
+
+#[tokio::test]
 async fn what_the_door_does_not_do_is_said_and_the_association_goes_on() {
     let bench = Bench::start().await;
     let object = chest();
