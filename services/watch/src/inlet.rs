@@ -64,8 +64,11 @@ impl Inlet {
         let Notification { bucket, key, .. } = &notification;
         let watch = match self.watches.watching(bucket, key) {
             Watched::By(watch) => watch,
-            Watched::OtherSuffix => return Ok(count("other_suffix", 1)),
-            Watched::No => return Ok(count("unwatched", 1)),
+            other => {
+                let is_watched = matches!(other, Watched::OtherSuffix);
+                count(if is_watched { "other_suffix" } else { "unwatched" }, 1);
+                return Ok(());
+            }
         };
         self.queue(watch, &notification).await?;
         count("queued", 1);

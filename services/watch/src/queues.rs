@@ -126,7 +126,7 @@ impl Worker {
             };
             let queued = tokio::select! {
                 () = shutdown.cancelled() => break,
-                queued = queue.next() => match queued {
+                queued = queue.take() => match queued {
                     Ok(queued) => queued,
                     Err(error) => {
                         queue.close().await;

@@ -178,7 +178,7 @@ impl Queue {
     ///
     /// # Errors
     /// When the server is away, or the connection was made anew: open the queue again.
-    pub fn next(&mut self) -> BoxFuture<'_, Result<Queued, UnavailableError>> {
+    pub fn take(&mut self) -> BoxFuture<'_, Result<Queued, UnavailableError>> {
         Box::pin(async move {
             const TAKE: &str = "take a message from a queue";
             let mut looks = tokio::time::interval(LOOK_AT_CONNECTION_EVERY);

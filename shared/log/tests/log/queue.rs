@@ -40,15 +40,15 @@ async fn what_is_settled_is_gone_and_what_is_put_off_comes_again() {
     put(&bench, "a").await;
     put(&bench, "b").await;
     let mut queue = open(&bench).await;
-    let first = queue.next().await.unwrap();
+    let first = queue.take().await.unwrap();
     assert_eq!((first.payload().as_ref(), first.deliveries(), first.position()), (&b"a"[..], 1, 1));
     assert!(first.stored_at().is_some());
     first.put_off(Duration::from_millis(200)).await;
-    let second = queue.next().await.unwrap();
+    let second = queue.take().await.unwrap();
     assert_eq!(second.payload().as_ref(), b"b");
     second.settle().await;
     assert_eq!(held(&bench).await, 1);
-    let again = tokio::time::timeout(LIMIT, queue.next()).await.unwrap().unwrap();
+    let again = tokio::time::timeout(LIMIT, queue.take()).await.unwrap().unwrap();
     assert_eq!((again.payload().as_ref(), again.deliveries()), (&b"a"[..], 2));
     let worked = again.in_hand_during(async { 7 }).await;
     again.settle().await;
@@ -59,11 +59,11 @@ async fn what_is_settled_is_gone_and_what_is_put_off_comes_again() {
 async fn what_a_worker_leaves_is_handed_to_the_next_one_at_once() {
     let bench = bench().await;
     let mut queue = open(&bench).await;
-    assert!(futures::poll!(std::pin::pin!(queue.next())).is_pending());
+    assert!(futures::poll!(std::pin::pin!(queue.take())).is_pending());
     queue.close().await;
     put(&bench, "a").await;
     let mut queue = open(&bench).await;
-    let taken = tokio::time::timeout(Duration::from_secs(10), queue.next()).await.unwrap().unwrap();
+    let taken = tokio::time::timeout(Duration::from_secs(10), queue.take()).await.unwrap().unwrap();
     assert_eq!(taken.deliveries(), 1);
     taken.settle().await;
 }
@@ -73,7 +73,7 @@ async fn after_a_restart_of_the_server_a_queue_is_opened_anew() {
     let bench = bench().await;
     put(&bench, "a").await;
     let mut queue = open(&bench).await;
-    queue.next().await.unwrap().settle().await;
+    queue.take().await.unwrap().settle().await;
     put(&bench, "b").await;
     let Bench { server, log, folder } = bench;
     let options = NatsOptions { port: Some(server.port()), ..NatsOptions::in_folder(folder.path().into()) };
@@ -81,10 +81,10 @@ async fn after_a_restart_of_the_server_a_queue_is_opened_anew() {
     let server = NatsServer::start(&options).await.unwrap();
     let bench = Bench { server, log, folder };
     assert!(wait_until(LIMIT, || async { bench.log.is_connected() }).await);
-    let next = tokio::time::timeout(LIMIT, queue.next()).await.unwrap();
+    let next = tokio::time::timeout(LIMIT, queue.take()).await.unwrap();
     let taken = match next {
         Ok(taken) => taken,
-        Err(_) => open(&bench).await.next().await.unwrap(),
+        Err(_) => open(&bench).await.take().await.unwrap(),
     };
     assert_eq!(taken.payload().as_ref(), b"b");
 }
