@@ -12,19 +12,33 @@ use tokio::process::Command;
 
 /// What several programs read because it is one thing for all of them. A new name belongs here only if an operator who
 /// sets it wants it of every program that reads it; else each program has a name of its own.
-const SHARED: [&str; 11] = [
+const SHARED: [&str; 22] = [
     "HILUM_DRAIN_LIMIT_S",
+    "HILUM_HEADER_DECODERS",
+    "HILUM_LEAST_FREE_MIB",
     "HILUM_LISTEN",
     "HILUM_LOG",
+    "HILUM_MAX_SITES",
+    "HILUM_MAX_UPLOAD_BYTES",
+    "HILUM_MAX_WAITING",
+    "HILUM_MAX_WAIT_S",
     "HILUM_MODEL",
     "HILUM_NATS_URL",
     "HILUM_OTLP_ENDPOINT",
     "HILUM_QUIET_TIME_S",
+    "HILUM_SENDER_BYTES_AT_ONCE",
+    "HILUM_SENDER_IMAGES_AT_ONCE",
+    "HILUM_SENDER_IMAGES_PER_MINUTE",
     "HILUM_SILENCE_LIMIT_S",
     "HILUM_SITES",
     "HILUM_STORE_URL",
     "HILUM_STUDY_IMAGES_MAX",
+    "HILUM_TARGETS",
+    "HILUM_UPLOADS_AT_ONCE",
 ];
+
+/// The services by which images come in.
+const DOORS: [&str; 3] = ["ingest", DICOM, WATCH];
 
 /// A program that is called wrongly ends at once.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -37,7 +51,7 @@ struct Setting {
 }
 
 fn programs() -> impl Iterator<Item = String> {
-    let doors = [DICOM, WATCH].map(program_of);
+    let doors = DOORS.into_iter().filter(|door| !SERVICES.contains(door)).map(program_of);
     SERVICES.map(program_of).into_iter().chain(doors).chain(["hilum-gateway".to_owned()])
 }
 
@@ -87,7 +101,6 @@ async fn a_variable_that_two_programs_read_is_one_setting() {
             "{variable} is a setting of {names:?}: give each a name of its own, or list it as one thing"
         );
         let [(_, first), others @ ..] = readers.as_slice() else { unreachable!() };
-        // Whoever can do without the model has no default for it either.
         assert!(others.iter().all(|(_, setting)| setting == first), "{variable} differs: {readers:#?}");
     }
     let shared: Vec<_> =
@@ -120,6 +133,9 @@ async fn the_page_of_settings_tells_of_each_program_what_its_help_does() {
         // Of this machine.
         said.get_mut("HILUM_CORES").into_iter().for_each(|cores| cores.default = None);
         let mut told = told_under(&program);
+        if DOORS.map(program_of).contains(&program) {
+            told.extend(told_under("All doors"));
+        }
         let shared = common.iter().filter(|(name, _)| said.contains_key(*name));
         told.extend(shared.map(|(name, setting)| (name.clone(), setting.clone())));
         assert_eq!(told, said, "{program}");

@@ -70,7 +70,12 @@ fn a_stream_lets_go_only_of_what_may_be_forgotten() {
         assert_eq!(*schedules, name == RETRIES, "{name}");
         assert!(definition.duplicate_window_s >= 120, "{name}");
         match name.as_str() {
-            RETRIES => assert_eq!((*retention, *max_age_s), (Retention::WorkQueue, 0)),
+            RETRIES | NOTIFICATIONS => assert_eq!((*retention, *max_age_s), (Retention::WorkQueue, 0)),
+            // What is parked and what was seen can be had from the buckets again.
+            PARKED_NOTIFICATIONS | SEEN_OBJECTS => {
+                assert_eq!((*retention, *max_age_s), (Retention::Newest, 0));
+                assert!(*max_messages >= 100_000);
+            }
             PICTURES => {
                 assert_eq!((*retention, *max_age_s), (Retention::Newest, 0));
                 assert!(*max_messages >= 1_000_000);
