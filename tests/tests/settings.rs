@@ -67,7 +67,8 @@ async fn settings_of(program: &str) -> BTreeMap<String, Setting> {
     let help = String::from_utf8(run(program, &["--help"], &[]).await.stdout).unwrap();
     let mut told: Vec<String> = Vec::new();
     for line in help.lines().map(str::trim) {
-        match (line.starts_with('-'), told.last_mut()) {
+        // What begins with a dash and a space is a value in a list.
+        match (line.starts_with('-') && !line.starts_with("- "), told.last_mut()) {
             (true, _) => told.push(line.to_owned()),
             (false, Some(option)) => *option += line,
             (false, None) => {}

@@ -30,4 +30,5 @@ mod studies;
 mod sweep;
 mod telemetry;
 mod triage;
+mod ways_in;
 mod workers_die;

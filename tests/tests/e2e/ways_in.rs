@@ -1,0 +1,137 @@
+//! Images come by C-STORE, by HTTP and from a watched folder into the stack that `hilum up` runs, and all are reported.
+
+use std::fs;
+use std::path::Path;
+
+use hilum_events::{Event, ImageStored, Way};
+use hilum_log::Log;
+use hilum_servers::wait_until;
+use hilum_stack::{StackState, StateFolder};
+use hilum_tests::{LIMIT, sample};
+use serde_json::Value;
+
+use super::command_line::Operator;
+
+/// Speaks DICOM as the tests of that door do.
+#[path = "../../../services/dicom/tests/dicom/sender.rs"]
+#[allow(dead_code, reason = "those tests say more than this one")]
+mod sender;
+
+use sender::{Object, Sender};
+
+/// A stack with all doors, which lists the folder `drop` each second; what it told when it was ready.
+async fn up(operator: &Operator) -> Value {
+    let folder = operator.folder.path();
+    fs::create_dir(folder.join("drop")).unwrap();
+    let place = folder.join("drop").display().to_string();
+    let watches = format!("[[watch]]\nname = 'drop'\nurl = 'file://{place}'\nsite = 'drop'\n");
+    fs::write(folder.join("watches.toml"), watches).unwrap();
+    fs::write(folder.join("token"), "a-token-of-some-length").unwrap();
+    let up = ["up", "--detach", "--all-parts", "--quiet-time-s", "0.5", "--dicom-port", "0"];
+    let more = ["--watches", "watches.toml", "--watch-token-file", "token"];
+    let lines = operator.json(&[&up[..], &more].concat()).await;
+    lines.into_iter().find(|line| line["event"] == "ready").unwrap()
+}
+
+/// What was taken in, in the order of the log.
+async fn stored(log: &Log) -> Vec<ImageStored> {
+    let all = log.all_under(&["evt.image-stored.>"]).await.unwrap();
+    let image = |event: Event| match event {
+        Event::ImageStored(image) => image,
+        other => panic!("{other:?}"),
+    };
+    all.into_iter().map(|recorded| image(recorded.content.unwrap().event)).collect()
+}
+
+/// The report of a study, once it is issued.
+async fn report(operator: &Operator, study: &str, site: &str) -> Value {
+    let asked = ["report", study, "--site", site, "--format", "json", "-o", "report.json"];
+    operator.json(&asked).await;
+    serde_json::from_slice(&fs::read(operator.folder.path().join("report.json")).unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn a_study_sent_by_dicom_and_a_file_put_into_a_watched_folder_are_reported() {
+    let operator = Operator {
+        environment: vec![("HILUM_WATCH_LIST_EVERY_S", "1".into())],
+        ..Operator::default()
+    };
+    let ready = up(&operator).await;
+    let state = StackState::read(&StateFolder::at(&operator.state()).unwrap()).unwrap().unwrap();
+    let log = Log::connect(&state.nats_url(), "test").await.unwrap();
+
+    let object = Object::of(&fs::read(sample("chest_mhh_19073f37.dcm")).unwrap());
+    let port = u16::try_from(ready["dicom_port"].as_u64().unwrap()).unwrap();
+    let mut sender = Sender::associated(port, std::slice::from_ref(&object)).await;
+    assert_eq!(sender.store(&object).await.status, 0);
+    sender.release().await;
+    let sent = stored(&log).await.pop().unwrap();
+    let source = sent.source.unwrap();
+    assert_eq!((source.way, source.peer.as_deref()), (Way::Dicom, Some("127.0.0.1")));
+    let study = sent.image.dicom.unwrap().study_instance_uid;
+    let told = report(&operator, &study, "default").await;
+    assert_eq!(told["images"][0]["job_id"], sent.job_id.to_string(), "{told}");
+
+    // The same file by HTTP and through the folder is one content with one reading.
+    let picture = sample("mhh_1479fa94.png");
+    let dropped = operator.folder.path().join("drop").join("Doe Jane+1.png");
+    put(&picture, &dropped);
+    let all_there = async || stored(&log).await.len() == 2;
+    assert!(wait_until(LIMIT, all_there).await, "the list finds what nobody notified");
+    let from_folder = stored(&log).await.pop().unwrap();
+    let source = from_folder.source.unwrap();
+    assert_eq!((source.way, source.sender.as_deref()), (Way::S3, Some("drop")));
+    let study = from_folder.study_id.to_string();
+    let told = report(&operator, &study, "drop").await;
+    assert_eq!(told["images"][0]["job_id"], from_folder.job_id.to_string(), "{told}");
+    let by_http = operator.json(&["submit", picture.to_str().unwrap(), "--wait"]).await;
+    assert_eq!(by_http[0]["status"], "COMPLETED", "{}", by_http[0]);
+    let stored = stored(&log).await;
+    assert_eq!(stored.len(), 3, "a list that comes again finds nothing new");
+    assert_eq!(stored[2].image.blob, from_folder.image.blob);
+    assert_eq!(stored[2].source.as_ref().map(|source| source.way), Some(Way::Http));
+    let readings = log.all_under(&["evt.inference-completed.>"]).await.unwrap();
+    assert_eq!(readings.len(), 2, "one of each content");
+
+    operator.json(&["doctor"]).await;
+    notifications_need_the_token(ready["notifications_url"].as_str().unwrap()).await;
+    let logs: String = fs::read_dir(operator.state().join("logs"))
+        .unwrap()
+        .map(|file| String::from_utf8_lossy(&fs::read(file.unwrap().path()).unwrap()).into_owned())
+        .collect();
+    assert!(!logs.contains("Doe Jane") && !logs.contains("Doe%20Jane"), "a key is in a log");
+    operator.json(&["down"]).await;
+}
+
+/// Into place as a whole, as a careful sender does it.
+fn put(file: &Path, place: &Path) {
+    let beside = place.with_file_name("..").join("coming");
+    fs::copy(file, &beside).unwrap();
+    fs::rename(&beside, place).unwrap();
+}
+
+async fn notifications_need_the_token(url: &str) {
+    let http = hilum_runtime::http_client().build().unwrap();
+    let test = r#"{"Service":"Amazon S3","Event":"s3:TestEvent","Bucket":"b"}"#;
+    assert_eq!(http.post(url).body(test).send().await.unwrap().status(), 401);
+    let known = http.post(url).bearer_auth("a-token-of-some-length").body(test).send().await.unwrap();
+    assert_eq!(known.status(), 200);
+    assert_eq!(http.head(url).send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn files_of_doors_that_cannot_be_used_are_said_before_anything_starts() {
+    let operator = Operator::default();
+    let folder = operator.folder.path();
+    let loops = format!("[[watch]]\nname = 'own'\nurl = 'file://{}'\n", operator.state().display());
+    fs::write(folder.join("aes.toml"), "[ae.WARD]\nsight = 'north'\n").unwrap();
+    fs::write(folder.join("watches.toml"), loops).unwrap();
+    for (option, file, expected) in
+        [("--dicom-aes", "aes.toml", "line 2"), ("--watches", "watches.toml", "own")]
+    {
+        let refused = operator.run(&["up", "--detach", option, file]).await;
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success() && said.contains(file) && said.contains(expected), "{said}");
+        assert!(!operator.state().join("stack.json").exists(), "nothing was started");
+    }
+}
