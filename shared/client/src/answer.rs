@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 /// What the stack answered. It is read as a `T` and written as it came.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer<T> {
-    typed: T,
+    /// Some answers are large, and are kept beside small ones.
+    typed: Box<T>,
     json: Value,
 }
 
@@ -45,7 +46,7 @@ impl Answer<Study> {
 impl<T> Answer<T> {
     /// The part of it that `part` takes out, with all that came.
     pub fn map<U>(self, part: impl FnOnce(T) -> U) -> Answer<U> {
-        Answer { typed: part(self.typed), json: self.json }
+        Answer { typed: Box::new(part(*self.typed)), json: self.json }
     }
 }
 
@@ -67,7 +68,7 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Answer<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let json = Value::deserialize(deserializer)?;
         let typed = T::deserialize(&json).map_err(D::Error::custom)?;
-        Ok(Self { typed, json })
+        Ok(Self { typed: Box::new(typed), json })
     }
 }
 

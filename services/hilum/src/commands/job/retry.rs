@@ -74,7 +74,7 @@ enum Meant {
     /// Its id was typed.
     Named(String),
     /// It was looked for.
-    Found(Box<Answer<Job>>),
+    Found(Answer<Job>),
 }
 
 impl Meant {
@@ -116,7 +116,7 @@ async fn failed_jobs(client: &Client, filters: &[(&str, String)]) -> Result<Vec<
         let image_failed = |job: &Answer<Job>| job.reason_code.as_deref() != Some(DEAD_LETTERED);
         let is_new = |job: &Answer<Job>| readings.insert(job.reading_id);
         let meant = page.jobs.into_iter().filter(image_failed).filter(is_new);
-        jobs.extend(meant.map(|job| Meant::Found(Box::new(job))));
+        jobs.extend(meant.map(Meant::Found));
         after = page.next;
         if after.is_none() {
             return Ok(jobs);
