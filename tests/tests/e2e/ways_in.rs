@@ -7,7 +7,7 @@ use hilum_events::{Event, ImageStored, Way};
 use hilum_log::Log;
 use hilum_servers::wait_until;
 use hilum_stack::{StackState, StateFolder};
-use hilum_tests::{LIMIT, sample};
+use hilum_tests::{LIMIT, program, sample};
 use serde_json::Value;
 
 use super::command_line::Operator;
@@ -52,10 +52,7 @@ async fn report(operator: &Operator, study: &str, site: &str) -> Value {
 
 #[tokio::test]
 async fn a_study_sent_by_dicom_and_a_file_put_into_a_watched_folder_are_reported() {
-    let operator = Operator {
-        environment: vec![("HILUM_WATCH_LIST_EVERY_S", "1".into())],
-        ..Operator::default()
-    };
+    let operator = Operator::of(program("hilum"), vec![("HILUM_WATCH_LIST_EVERY_S", "1".into())]);
     let ready = up(&operator).await;
     let state = StackState::read(&StateFolder::at(&operator.state()).unwrap()).unwrap().unwrap();
     let log = Log::connect(&state.nats_url(), "test").await.unwrap();
