@@ -17,9 +17,9 @@ use crate::door::{Door, Sent, source};
 use crate::entities::Certificate;
 use crate::framing::{DataValue, Incoming};
 use crate::negotiation::{Agreement, Context, agree, check, full, turned_away};
-use crate::outcome::{Outcome, SUCCESS, UNRECOGNISED_OPERATION};
+use crate::outcome::{SUCCESS, StoreOutcome, UNRECOGNISED_OPERATION};
 use crate::waiting::Waiting;
-use crate::wire::{Fault, Wire};
+use crate::wire::{AssociationError, Wire};
 
 /// How long a sender has that says nothing when the service is to stop.
 const LAST_WORD: Duration = Duration::from_secs(1);
@@ -91,10 +91,10 @@ async fn converse(
     origin: Origin,
     waiting: Waiting,
     stopping: &CancellationToken,
-) -> Result<Ending, Fault> {
+) -> Result<Ending, AssociationError> {
     let request = match wire.next_until(waiting.deadline(), door.limits.request).await? {
         Incoming::Request(request) => request,
-        _ => return Err(Fault::Unexpected("the first word was no request for an association")),
+        _ => return Err(AssociationError::Unexpected("the first word was no request for an association")),
     };
     if let Err(rejection) = check(&request) {
         return reject(door, wire, rejection, "not-understood").await;
@@ -144,7 +144,7 @@ async fn reject(
     wire: &mut Wire,
     rejection: AssociationRJ,
     why: &'static str,
-) -> Result<Ending, Fault> {
+) -> Result<Ending, AssociationError> {
     wire.send(&Pdu::AssociationRJ(rejection), door.limits.silence).await?;
     wire.close().await;
     Ok(why)
@@ -152,7 +152,7 @@ async fn reject(
 
 impl Association<'_> {
     /// Answers what comes until the sender ends.
-    async fn run(&mut self) -> Result<(), Fault> {
+    async fn run(&mut self) -> Result<(), AssociationError> {
         tracing::debug!(contexts = self.agreement.contexts.len(), "association begun");
         while let Some(message) = self.next_message().await? {
             self.handle(message).await?;
@@ -161,7 +161,7 @@ impl Association<'_> {
     }
 
     /// The next command; `None` when the sender wants to end.
-    async fn next_message(&mut self) -> Result<Option<Message>, Fault> {
+    async fn next_message(&mut self) -> Result<Option<Message>, AssociationError> {
         let (mut bytes, mut context_id) = (Vec::new(), None);
         loop {
             let incoming = match context_id {
@@ -171,22 +171,23 @@ impl Association<'_> {
             let value = match incoming {
                 Incoming::Value(value) if value.is_command => value,
                 Incoming::ReleaseRequest if context_id.is_none() => return Ok(None),
-                _ => return Err(Fault::Unexpected("something came where a command was due")),
+                _ => return Err(AssociationError::Unexpected("something came where a command was due")),
             };
             let DataValue { context, is_last, bytes: piece, .. } = value;
             if *context_id.get_or_insert(context) != context || bytes.len() + piece.len() > COMMAND_MAX {
-                return Err(Fault::Unexpected("a command that changes its context or has no end"));
+                return Err(AssociationError::Unexpected("a command that changes its context or has no end"));
             }
             bytes.extend_from_slice(&piece);
             if is_last {
-                let command = Command::read(&bytes).ok_or(Fault::Unexpected("a command that is none"))?;
+                let command =
+                    Command::read(&bytes).ok_or(AssociationError::Unexpected("a command that is none"))?;
                 return Ok(Some(Message { context_id: context, command }));
             }
         }
     }
 
     /// What a message begins with. A service that is to stop waits for it no more than a moment.
-    async fn first_piece(&mut self) -> Result<Incoming, Fault> {
+    async fn first_piece(&mut self) -> Result<Incoming, AssociationError> {
         let stopped = async {
             self.stopping.cancelled().await;
             tokio::time::sleep(LAST_WORD).await;
@@ -194,13 +195,13 @@ impl Association<'_> {
         tokio::select! {
             biased;
             incoming = self.wire.next(self.door.limits.idle) => incoming,
-            () = stopped => Err(Fault::Stopping),
+            () = stopped => Err(AssociationError::Stopping),
         }
     }
 
-    async fn handle(&mut self, message: Message) -> Result<(), Fault> {
+    async fn handle(&mut self, message: Message) -> Result<(), AssociationError> {
         let Message { context_id, command } = message;
-        let unknown = Fault::Unexpected("a command in a context that was not agreed on");
+        let unknown = AssociationError::Unexpected("a command in a context that was not agreed on");
         let context = self.agreement.contexts.get(&context_id).cloned().ok_or(unknown)?;
         match command.kind() {
             CommandKind::Store => self.store(context_id, &context, &command).await,
@@ -215,7 +216,12 @@ impl Association<'_> {
         }
     }
 
-    async fn store(&mut self, context_id: u8, context: &Context, command: &Command) -> Result<(), Fault> {
+    async fn store(
+        &mut self,
+        context_id: u8,
+        context: &Context,
+        command: &Command,
+    ) -> Result<(), AssociationError> {
         let begun = Instant::now();
         let silence = self.door.limits.silence;
         let mut data_set = DataSet::new(self.wire, context_id, silence, command.has_data_set);
@@ -228,7 +234,7 @@ impl Association<'_> {
         metrics::counter!("hilum_dicom_bytes_total").increment(bytes);
         metrics::histogram!("hilum_dicom_store_seconds").record(begun.elapsed());
         match &outcome {
-            Outcome::Ignored { reason } => {
+            StoreOutcome::Ignored { reason } => {
                 tracing::info!(reason = &**reason, "object ignored: it is not for the model");
             }
             _ => tracing::debug!(outcome = word, "object answered"),
@@ -237,7 +243,7 @@ impl Association<'_> {
         self.answer(context_id, command, status, comment).await
     }
 
-    async fn drain(&mut self, context_id: u8, command: &Command) -> Result<(), Fault> {
+    async fn drain(&mut self, context_id: u8, command: &Command) -> Result<(), AssociationError> {
         let silence = self.door.limits.silence;
         DataSet::new(self.wire, context_id, silence, command.has_data_set).drain().await?;
         Ok(())
@@ -249,7 +255,7 @@ impl Association<'_> {
         command: &Command,
         status: u16,
         comment: &str,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), AssociationError> {
         let answer = command.answer(status, comment);
         let (pdu_max, silence) = (self.agreement.pdu_max, self.door.limits.silence);
         self.wire.send_command(context_id, &answer, pdu_max, silence).await

@@ -8,7 +8,7 @@ use futures::{Stream, stream};
 use hilum_runtime::BodyFault;
 
 use crate::framing::{DataValue, Incoming};
-use crate::wire::{Fault, Wire};
+use crate::wire::{AssociationError, Wire};
 
 /// What of a data set is read at most that nobody wants, bytes. It costs no memory.
 const DRAIN_MAX: u64 = 4 << 30;
@@ -23,7 +23,7 @@ pub(crate) struct DataSet<'w> {
     silence_limit: Duration,
     has_ended: bool,
     /// Why no more comes.
-    fault: Option<Fault>,
+    fault: Option<AssociationError>,
     /// Bytes that came.
     pub(crate) bytes: u64,
 }
@@ -50,7 +50,7 @@ impl<'w> DataSet<'w> {
             Ok(piece) => Some(Ok(piece)),
             Err(fault) => {
                 let told = match &fault {
-                    Fault::Stalled(limit) => BodyFault::Stalled { limit: *limit },
+                    AssociationError::Stalled(limit) => BodyFault::Stalled { limit: *limit },
                     other => BodyFault::BrokenOff(axum::Error::new(other.to_string())),
                 };
                 self.fault = Some(fault);
@@ -59,7 +59,7 @@ impl<'w> DataSet<'w> {
         }
     }
 
-    async fn piece(&mut self) -> Result<Bytes, Fault> {
+    async fn piece(&mut self) -> Result<Bytes, AssociationError> {
         match self.wire.next(self.silence_limit).await? {
             Incoming::Value(DataValue { context, is_command: false, is_last, bytes })
                 if context == self.context =>
@@ -68,17 +68,17 @@ impl<'w> DataSet<'w> {
                 self.bytes += bytes.len() as u64;
                 Ok(bytes)
             }
-            _ => Err(Fault::Unexpected("a data set is interrupted by something else")),
+            _ => Err(AssociationError::Unexpected("a data set is interrupted by something else")),
         }
     }
 
     /// Reads to the end and throws it away, so that the association can go on.
-    pub(crate) async fn drain(mut self) -> Result<u64, Fault> {
+    pub(crate) async fn drain(mut self) -> Result<u64, AssociationError> {
         let mut drained = 0;
         while !self.has_ended && self.fault.is_none() {
             drained += self.piece().await?.len() as u64;
             if drained > DRAIN_MAX {
-                return Err(Fault::Unexpected("a data set that is not wanted has no end"));
+                return Err(AssociationError::Unexpected("a data set that is not wanted has no end"));
             }
         }
         match self.fault {

@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::data_set::DataSet;
 use crate::entities::{Entities, Other};
 use crate::negotiation::Context;
-use crate::outcome::{DOES_NOT_MATCH, INVALID_INSTANCE, NO_SUCH_CLASS, NOT_UNDERSTOOD, Outcome, SentAs};
+use crate::outcome::{DOES_NOT_MATCH, INVALID_INSTANCE, NO_SUCH_CLASS, NOT_UNDERSTOOD, SentAs, StoreOutcome};
 use crate::part10::{ObjectNames, beginning};
 use crate::uid::{is_uid, unpadded};
 
@@ -82,30 +82,38 @@ impl Door {
     }
 
     /// Takes in an object. What is left of its data set is not read.
-    pub(crate) async fn take_in(&self, sent: &Sent<'_>, data_set: &mut DataSet<'_>) -> Outcome {
+    pub(crate) async fn take_in(&self, sent: &Sent<'_>, data_set: &mut DataSet<'_>) -> StoreOutcome {
         let Sent { from, command, context, .. } = sent;
         if command.sop_class != context.abstract_syntax {
-            return Outcome::refused(NO_SUCH_CLASS, "not of the SOP class of its context", "other-class");
+            return StoreOutcome::refused(
+                NO_SUCH_CLASS,
+                "not of the SOP class of its context",
+                "other-class",
+            );
         }
         if !is_uid(&command.sop_instance) {
-            return Outcome::refused(INVALID_INSTANCE, "the SOP instance UID is none", "invalid-instance");
+            return StoreOutcome::refused(
+                INVALID_INSTANCE,
+                "the SOP instance UID is none",
+                "invalid-instance",
+            );
         }
         if !command.has_data_set {
-            return Outcome::refused(NOT_UNDERSTOOD, "there is no data set", "no-data-set");
+            return StoreOutcome::refused(NOT_UNDERSTOOD, "there is no data set", "no-data-set");
         }
         let is_image = from.entity.sop_classes.contains(&command.sop_class);
         let sent_as = if is_image { SentAs::Image } else { SentAs::Other };
         if from.entity.other == Other::Ignore && sent_as == SentAs::Other {
-            return Outcome::ignored("other_sop_class");
+            return StoreOutcome::ignored("other_sop_class");
         }
         let passed = self.pass(sent, data_set).await;
         self.intake.gate.note(&passed);
         match passed {
             Ok(outcome) => outcome,
             Err(refusal) => {
-                let outcome = Outcome::of_refusal(&refusal, sent_as);
+                let outcome = StoreOutcome::of_refusal(&refusal, sent_as);
                 // What is ignored is no refusal to anybody.
-                if matches!(outcome, Outcome::Refused { .. }) {
+                if matches!(outcome, StoreOutcome::Refused { .. }) {
                     refusal.note();
                 }
                 outcome
@@ -113,7 +121,7 @@ impl Door {
         }
     }
 
-    async fn pass(&self, sent: &Sent<'_>, data_set: &mut DataSet<'_>) -> Result<Outcome, Refusal> {
+    async fn pass(&self, sent: &Sent<'_>, data_set: &mut DataSet<'_>) -> Result<StoreOutcome, Refusal> {
         let Sent { from, command, context, .. } = sent;
         self.intake.check_open()?;
         let admitted = self.admit(sent).await?;
@@ -126,7 +134,7 @@ impl Door {
         let mut staged = self.intake.receive(admitted, beginning.chain(data_set.pieces())).await?;
         if data_set.bytes == 0 {
             self.intake.discard(staged).await;
-            return Ok(Outcome::refused(NOT_UNDERSTOOD, "the data set is empty", "no-data-set"));
+            return Ok(StoreOutcome::refused(NOT_UNDERSTOOD, "the data set is empty", "no-data-set"));
         }
         match self.look(sent, &mut staged).await {
             Ok(None) => {}
@@ -142,7 +150,7 @@ impl Door {
         let entity = &from.entity;
         let wishes = Wishes { site: entity.site.clone(), priority: entity.priority, ..Wishes::default() };
         self.intake.store(staged, Upload { wishes, job_id: None }).await?;
-        Ok(Outcome::Stored)
+        Ok(StoreOutcome::Stored)
     }
 
     /// Lets an object in. It waits a moment for a slot, for its sender waits with it.
@@ -160,13 +168,13 @@ impl Door {
     }
 
     /// Looks whether its header says what its sender said, and whether it is for the model. `None`: it is to be stored.
-    async fn look(&self, sent: &Sent<'_>, staged: &mut StagedImage) -> Result<Option<Outcome>, Refusal> {
+    async fn look(&self, sent: &Sent<'_>, staged: &mut StagedImage) -> Result<Option<StoreOutcome>, Refusal> {
         let Sent { from, command, .. } = sent;
         let Some(inspected) = self.intake.inspect(staged).await? else { return Ok(None) };
         let header = &inspected.series.image;
         if unpadded(&inspected.identity.sop_instance_uid) != command.sop_instance {
             let comment = "the data set has another SOP instance UID";
-            return Ok(Some(Outcome::refused(DOES_NOT_MATCH, comment, "other-instance")));
+            return Ok(Some(StoreOutcome::refused(DOES_NOT_MATCH, comment, "other-instance")));
         }
         let has_class = match &header.sop_class_uid {
             HeaderValue::Absent => true,
@@ -175,14 +183,14 @@ impl Door {
         };
         if !has_class {
             let comment = "the data set has another SOP class UID";
-            return Ok(Some(Outcome::refused(DOES_NOT_MATCH, comment, "other-class")));
+            return Ok(Some(StoreOutcome::refused(DOES_NOT_MATCH, comment, "other-class")));
         }
         if from.entity.other == Other::Keep {
             return Ok(None);
         }
         let objections = objections(&self.rules, header);
         let refused = objections.iter().find(|objection| objection.verdict == Verdict::Refuse);
-        Ok(refused.map(|objection| Outcome::ignored(objection.code)))
+        Ok(refused.map(|objection| StoreOutcome::ignored(objection.code)))
     }
 }
 

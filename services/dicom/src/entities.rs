@@ -11,7 +11,8 @@ use std::sync::Arc;
 use hilum_events::{Priority, Site};
 use ipnet::IpNet;
 
-pub use error::{EntitiesError, Fault};
+pub use error::EntitiesError;
+pub use hilum_sites::Fault;
 
 /// The title of a door without a file of titles.
 const DEFAULT_TITLE: &str = "HILUM";

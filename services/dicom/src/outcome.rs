@@ -24,7 +24,7 @@ const NOT_FOR_MODELS: [&str; 5] =
 
 /// What became of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum StoreOutcome {
     /// It and the fact that it is there are durable.
     Stored,
     /// It is whole, not for the model, and was dropped. Its sender is told that it arrived, lest it sends it for ever.
@@ -43,7 +43,7 @@ pub(crate) enum Outcome {
     },
 }
 
-impl Outcome {
+impl StoreOutcome {
     pub(crate) fn ignored(reason: &'static str) -> Self {
         Self::Ignored { reason: reason.into() }
     }
@@ -79,7 +79,7 @@ pub(crate) enum SentAs {
     Other,
 }
 
-impl Outcome {
+impl StoreOutcome {
     /// What becomes of an object that the intake refused.
     pub(crate) fn of_refusal(refusal: &Refusal, sent_as: SentAs) -> Self {
         let reason = refusal.kind().slug();
@@ -138,14 +138,14 @@ mod tests {
             (unreadable("no_pixel_data"), SUCCESS),
             (unreadable("multi_frame"), SUCCESS),
         ] {
-            let outcome = Outcome::of_refusal(&refusal, SentAs::Other);
+            let outcome = StoreOutcome::of_refusal(&refusal, SentAs::Other);
             let (answered, comment) = outcome.answer();
             assert_eq!(answered, status, "{refusal}");
             assert_eq!(answered == OUT_OF_RESOURCES, refusal.is_for_now(), "{refusal}");
             assert!(comment.is_empty() == (status == SUCCESS) && comment.len() <= 64, "{comment}");
         }
         // An image that has lost its picture is broken, and its sender may have it whole.
-        let outcome = Outcome::of_refusal(&unreadable("no_pixel_data"), SentAs::Image);
+        let outcome = StoreOutcome::of_refusal(&unreadable("no_pixel_data"), SentAs::Image);
         assert_eq!(outcome.answer().0, NOT_UNDERSTOOD);
     }
 }

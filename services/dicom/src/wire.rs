@@ -26,7 +26,7 @@ impl<C: AsyncRead + AsyncWrite + Send + Unpin> Connection for C {}
 
 /// Why a conversation can't go on.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Fault {
+pub(crate) enum AssociationError {
     /// The peer is gone, without the words that are due.
     #[error("the sender broke off")]
     BrokenOff(#[source] Option<io::Error>),
@@ -47,7 +47,7 @@ pub(crate) enum Fault {
     Stopping,
 }
 
-impl Fault {
+impl AssociationError {
     /// Stable word for metrics.
     pub(crate) fn word(&self) -> &'static str {
         match self {
@@ -84,41 +84,45 @@ impl Wire {
     }
 
     /// What comes next. It must be there as a whole at `deadline`. Cancel safe.
-    pub(crate) async fn next_until(&mut self, deadline: Instant, limit: Duration) -> Result<Incoming, Fault> {
+    pub(crate) async fn next_until(
+        &mut self,
+        deadline: Instant,
+        limit: Duration,
+    ) -> Result<Incoming, AssociationError> {
         loop {
             match self.framer.next()? {
-                Some(Incoming::Abort) => return Err(Fault::Aborted),
+                Some(Incoming::Abort) => return Err(AssociationError::Aborted),
                 Some(incoming) => return Ok(incoming),
                 None => {}
             }
             self.framer.came().reserve(READ_AT_ONCE);
             let reading = self.connection.read_buf(self.framer.came());
             match timeout_at(deadline, reading).await {
-                Ok(Ok(0)) => return Err(Fault::BrokenOff(None)),
+                Ok(Ok(0)) => return Err(AssociationError::BrokenOff(None)),
                 Ok(Ok(_)) => {}
-                Ok(Err(error)) => return Err(Fault::BrokenOff(Some(error))),
-                Err(_) => return Err(Fault::Stalled(limit)),
+                Ok(Err(error)) => return Err(AssociationError::BrokenOff(Some(error))),
+                Err(_) => return Err(AssociationError::Stalled(limit)),
             }
         }
     }
 
     /// What comes next, within `limit`. Cancel safe.
-    pub(crate) async fn next(&mut self, limit: Duration) -> Result<Incoming, Fault> {
+    pub(crate) async fn next(&mut self, limit: Duration) -> Result<Incoming, AssociationError> {
         self.next_until(Instant::now() + limit, limit).await
     }
 
     /// Sends a PDU, within `limit`.
-    pub(crate) async fn send(&mut self, pdu: &Pdu, limit: Duration) -> Result<(), Fault> {
+    pub(crate) async fn send(&mut self, pdu: &Pdu, limit: Duration) -> Result<(), AssociationError> {
         let mut bytes = Vec::new();
-        write_pdu(&mut bytes, pdu).map_err(|_| Fault::Unexpected("an answer can't be written"))?;
+        write_pdu(&mut bytes, pdu).map_err(|_| AssociationError::Unexpected("an answer can't be written"))?;
         let writing = async {
             self.connection.write_all(&bytes).await?;
             self.connection.flush().await
         };
         match timeout(limit, writing).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(Fault::BrokenOff(Some(error))),
-            Err(_) => Err(Fault::Stalled(limit)),
+            Ok(Err(error)) => Err(AssociationError::BrokenOff(Some(error))),
+            Err(_) => Err(AssociationError::Stalled(limit)),
         }
     }
 
@@ -129,7 +133,7 @@ impl Wire {
         command: &[u8],
         pdu_max: u32,
         limit: Duration,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), AssociationError> {
         let room = pdu_max.saturating_sub(VALUE_HEAD_LEN).max(2) as usize & !1;
         let mut pieces = command.chunks(room).peekable();
         while let Some(piece) = pieces.next() {
@@ -145,7 +149,7 @@ impl Wire {
     }
 
     /// Tells the peer why the association ends, if anybody is there to be told.
-    pub(crate) async fn abort(&mut self, fault: &Fault) {
+    pub(crate) async fn abort(&mut self, fault: &AssociationError) {
         if let Some(reason) = fault.reason() {
             let source = AbortRQSource::ServiceProvider(reason);
             if self.send(&Pdu::AbortRQ { source }, LINGER_TIME).await.is_ok() {

@@ -13,9 +13,10 @@ use hilum_events::Priority;
 use jiff::Timestamp;
 use reqwest::Url;
 
-pub use error::{Fault, WatchesError};
+pub use error::WatchesError;
+pub use hilum_sites::Fault;
 pub use overlap::OwnPlaces;
-pub(crate) use overlap::Place;
+pub(crate) use overlap::WatchedPlace;
 pub(crate) use rules::{Meaning, MeaningError, Rules};
 
 /// All watches.
@@ -45,7 +46,7 @@ pub struct Watch {
     /// How its store is reached.
     pub store: StoreConfig,
     /// Where it lies, to be compared with other places.
-    pub place: Place,
+    pub place: WatchedPlace,
 }
 
 /// Whether an object is watched.

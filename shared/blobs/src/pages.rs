@@ -18,7 +18,7 @@ pub(crate) const KEYS_A_PAGE: usize = 1000;
 pub(crate) struct Pages<L = AmazonS3> {
     store: Arc<L>,
     prefix: String,
-    place: Place,
+    place: NextPage,
     keys: usize,
     /// Whether a key that is no path is among the next ones: each page is half as long, until it is the only one.
     is_searching: bool,
@@ -26,7 +26,7 @@ pub(crate) struct Pages<L = AmazonS3> {
 
 /// Behind what the next page begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Place {
+enum NextPage {
     Begin,
     /// What the store said that comes next.
     Token(String),
@@ -37,7 +37,13 @@ enum Place {
 
 impl<L: PaginatedListStore> Pages<L> {
     pub(crate) fn new(store: Arc<L>, prefix: &str) -> Self {
-        Self { store, prefix: prefix.to_owned(), place: Place::Begin, keys: KEYS_A_PAGE, is_searching: false }
+        Self {
+            store,
+            prefix: prefix.to_owned(),
+            place: NextPage::Begin,
+            keys: KEYS_A_PAGE,
+            is_searching: false,
+        }
     }
 
     pub(crate) fn into_stream(self) -> impl Stream<Item = Result<Vec<ObjectMeta>, BucketError>> {
@@ -45,11 +51,11 @@ impl<L: PaginatedListStore> Pages<L> {
     }
 
     async fn next(&mut self) -> Result<Option<Vec<ObjectMeta>>, BucketError> {
-        while self.place != Place::End {
+        while self.place != NextPage::End {
             let (page_token, offset) = match &self.place {
-                Place::Token(token) => (Some(token.clone()), None),
-                Place::Key(key) => (None, Some(key.clone())),
-                Place::Begin | Place::End => (None, None),
+                NextPage::Token(token) => (Some(token.clone()), None),
+                NextPage::Key(key) => (None, Some(key.clone())),
+                NextPage::Begin | NextPage::End => (None, None),
             };
             let options = PaginatedListOptions {
                 offset,
@@ -60,7 +66,7 @@ impl<L: PaginatedListStore> Pages<L> {
             let prefix = Some(self.prefix.as_str()).filter(|prefix| !prefix.is_empty());
             match self.store.list_paginated(prefix, options).await {
                 Ok(page) => {
-                    self.place = page.page_token.map_or(Place::End, Place::Token);
+                    self.place = page.page_token.map_or(NextPage::End, NextPage::Token);
                     self.search_on();
                     return Ok(Some(page.result.objects));
                 }
@@ -72,7 +78,7 @@ impl<L: PaginatedListStore> Pages<L> {
                     tracing::warn!(
                         "a key that can't be asked for is passed over; copy its object to another key"
                     );
-                    self.place = Place::Key(key_in(source).ok_or(BucketError::Unaddressable)?);
+                    self.place = NextPage::Key(key_in(source).ok_or(BucketError::Unaddressable)?);
                     (self.is_searching, self.keys) = (false, KEYS_A_PAGE);
                 }
                 Err(error) => return Err(BucketError::of(error)),

@@ -12,6 +12,7 @@ mod inspection;
 mod intake;
 mod known;
 mod pace;
+mod receiving;
 mod refusal;
 mod senders;
 mod settings;

@@ -1,8 +1,9 @@
 //! What is wrong with the file, for whoever wrote it.
 
+use std::ops::Range;
 use std::path::PathBuf;
 
-/// What is wrong with the text, and where.
+/// What is wrong with the text of a file of settings, and where. The files of the doors have it too.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {what}")]
 pub struct Fault {
@@ -10,6 +11,14 @@ pub struct Fault {
     pub line: usize,
     /// What is wrong there and what to write instead.
     pub what: String,
+}
+
+impl Fault {
+    /// A fault at this place of the text.
+    pub fn at(text: &str, span: &Range<usize>, what: impl Into<String>) -> Self {
+        let before = text.get(..span.start).unwrap_or(text);
+        Self { line: before.matches('\n').count() + 1, what: what.into() }
+    }
 }
 
 /// The file can't be used.

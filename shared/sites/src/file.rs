@@ -105,8 +105,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn fault(&self, span: &Range<usize>, what: impl Into<String>) -> Fault {
-        let before = self.text.get(..span.start).unwrap_or(self.text);
-        Fault { line: before.matches('\n').count() + 1, what: what.into() }
+        Fault::at(self.text, span, what)
     }
 
     /// The rules of a site. What it leaves out is as in `inherited`.

@@ -2,15 +2,7 @@
 
 use std::path::PathBuf;
 
-/// What is wrong with the text, and where.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {what}")]
-pub struct Fault {
-    /// From 1.
-    pub line: usize,
-    /// What is wrong there and what to write instead.
-    pub what: String,
-}
+use hilum_sites::Fault;
 
 /// The file can't be used.
 #[derive(Debug, thiserror::Error)]

@@ -10,7 +10,7 @@ use reqwest::Url;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::overlap::Place;
+use super::overlap::WatchedPlace;
 use super::rules::{GROUPS, Rules, priority};
 use super::{Fault, Watch, Watches};
 
@@ -85,8 +85,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn fault(&self, span: &Range<usize>, what: impl Into<String>) -> Fault {
-        let before = self.text.get(..span.start).unwrap_or(self.text);
-        Fault { line: before.matches('\n').count() + 1, what: what.into() }
+        Fault::at(self.text, span, what)
     }
 
     fn watch(&self, table: &Table) -> Result<Watch, Fault> {
@@ -123,7 +122,7 @@ impl Reader<'_> {
     }
 
     /// How the store is reached, and where the watched keys lie.
-    fn store(&self, table: &Table) -> Result<(StoreConfig, Place), Fault> {
+    fn store(&self, table: &Table) -> Result<(StoreConfig, WatchedPlace), Fault> {
         let url = table.url.get_ref();
         let is_bucket = |bucket: &str| !bucket.is_empty() && !bucket.contains('/');
         let is_one = match url.split_once("://") {
@@ -131,7 +130,8 @@ impl Reader<'_> {
             Some(("file", folder)) => folder.starts_with('/'),
             _ => false,
         };
-        let place = Place::at(url, table.endpoint_url.as_deref(), &self.prefix(table)?).filter(|_| is_one);
+        let place =
+            WatchedPlace::at(url, table.endpoint_url.as_deref(), &self.prefix(table)?).filter(|_| is_one);
         let place = place.ok_or_else(|| {
             let what = "url must be s3://bucket or file:///folder; what keys begin with stands in prefix";
             self.fault(&table.url.span(), what)

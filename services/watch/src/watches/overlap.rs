@@ -9,7 +9,7 @@ use super::{Watches, WatchesError};
 
 /// All keys of a store that begin alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct WatchedPlace {
     store: Store,
     prefix: String,
 }
@@ -26,9 +26,9 @@ enum Store {
 
 /// Where Hilum writes, each with what that is.
 #[derive(Debug, Clone, Default)]
-pub struct OwnPlaces(Vec<(Place, String)>);
+pub struct OwnPlaces(Vec<(WatchedPlace, String)>);
 
-impl Place {
+impl WatchedPlace {
     /// The keys that begin with `prefix` at `url`, `s3://bucket` or `file:///folder`. `endpoint` is where that S3 is; the environment
     /// says when nothing else does. `None` for other addresses.
     pub fn at(url: &str, endpoint: Option<&str>, prefix: &str) -> Option<Self> {
@@ -81,7 +81,7 @@ impl OwnPlaces {
     /// When the file can't be read.
     pub fn new(store_url: &str, targets: Option<&Path>) -> Result<Self, WatchesError> {
         let own = |prefix| {
-            Some((Place::at(store_url, None, prefix)?, "the images in its object storage".to_owned()))
+            Some((WatchedPlace::at(store_url, None, prefix)?, "the images in its object storage".to_owned()))
         };
         let mut places: Vec<_> = OWN_PREFIXES.into_iter().filter_map(own).collect();
         if let Some(path) = targets {
@@ -109,7 +109,7 @@ impl OwnPlaces {
 }
 
 /// The stores that targets name, wherever in their file.
-fn collect(value: &Value, places: &mut Vec<(Place, String)>) {
+fn collect(value: &Value, places: &mut Vec<(WatchedPlace, String)>) {
     match value {
         Value::Array(values) => values.iter().for_each(|value| collect(value, places)),
         Value::Table(table) => {
@@ -117,7 +117,7 @@ fn collect(value: &Value, places: &mut Vec<(Place, String)>) {
             if let Some(url) = text("url") {
                 let (store, prefix) = split(url);
                 let name = text("name").unwrap_or("of delivery");
-                let place = Place::at(&store, text("endpoint_url"), prefix);
+                let place = WatchedPlace::at(&store, text("endpoint_url"), prefix);
                 places.extend(place.map(|place| (place, format!("what goes to the target {name}"))));
             }
             table.values().for_each(|value| collect(value, places));
