@@ -66,6 +66,11 @@ impl UpSettings {
         self.dicom_port.is_some() || self.dicom_aes.is_some()
     }
 
+    /// Whether object stores may send notifications.
+    pub(crate) fn takes_notifications(&self) -> bool {
+        self.watches.is_some() && self.watch_token_file.is_some()
+    }
+
     /// The services that are wanted besides those that every stack has.
     pub(crate) fn optional_services(&self) -> Vec<&'static str> {
         let wanted =
@@ -156,6 +161,8 @@ mod tests {
             (Some(0), 3, Some(Duration::from_millis(500)))
         );
         assert_eq!(second.optional_services(), [DELIVER, DICOM, WATCH]);
+        assert!(second.takes_notifications());
+        assert!(!UpSettings { watch_token_file: None, ..second.clone() }.takes_notifications());
         let quiet = |seconds| Typed::try_parse_from(["up", "--quiet-time-s", seconds]);
         assert_eq!(quiet("0").ok().and_then(|typed| typed.settings.quiet_time_s), Some(Duration::ZERO));
         // Said here rather than by a service that ends again and again.

@@ -176,9 +176,8 @@ async fn first_state(
         postgres_port: pick_port(previous.map(|state| state.postgres_port))?,
         dicom_port: dicom_port(settings, previous)?,
         notifications_url: settings
-            .watches
-            .as_ref()
-            .map(|_| format!("http://127.0.0.1:{port}{NOTIFICATIONS}")),
+            .takes_notifications()
+            .then(|| format!("http://127.0.0.1:{port}{NOTIFICATIONS}")),
         store_url,
         model: std::path::absolute(&model).map_err(Error::file("use", &model))?,
         untrained: false,

@@ -63,7 +63,7 @@ pub struct StackState {
     /// Port for DICOM, if it is taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dicom_port: Option<u16>,
-    /// Where object stores send notifications, if anything is watched.
+    /// Where object stores send notifications, if they may.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notifications_url: Option<String>,
     /// URL of the object storage.
