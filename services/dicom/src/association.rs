@@ -1,10 +1,12 @@
 //! One association, from its request to its end: what comes is understood, handed on and answered, one message after the other.
 
+mod committing;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dicom_ul::pdu::{AssociationRJ, Pdu};
+use dicom_ul::pdu::{AssociationRJ, PDataValueType, Pdu};
 use hilum_events::ImageSource;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -42,6 +44,8 @@ struct Association<'a> {
     agreement: Agreement,
     from: Recognised,
     source: ImageSource,
+    /// The message by which a result of storage commitment was told, and that was not answered yet.
+    told: Option<u16>,
     stopping: &'a CancellationToken,
 }
 
@@ -127,8 +131,11 @@ async fn converse(
     let called_ae = &*from.entity.title;
     let span = tracing::info_span!("association", %id, called_ae, sender = from.sender.as_deref());
     let source = source(&from, origin.address, id);
-    let mut association = Association { door, wire, agreement, from, source, stopping };
+    let mut association = Association { door, wire, agreement, from, source, told: None, stopping };
     let ended = association.run().instrument(span.clone()).await;
+    if association.told.is_some() {
+        metrics::counter!("hilum_dicom_commitment_results_total", "outcome" => "unanswered").increment(1);
+    }
     if let Err(fault) = &ended {
         span.in_scope(|| tracing::info!(error = fault as &dyn std::error::Error, "association broken"));
     }
@@ -206,12 +213,18 @@ impl Association<'_> {
         match command.kind() {
             CommandKind::Store => self.store(context_id, &context, &command).await,
             CommandKind::Echo => self.answer(context_id, &command, SUCCESS, "").await,
-            // Nothing here takes so long that it could be called off, and nothing asked for an answer.
+            CommandKind::Action => self.commit(context_id, &context, &command).await,
+            // Nothing here takes so long that it could be called off.
             CommandKind::Cancel => Ok(()),
-            CommandKind::Answer => self.drain(context_id, &command).await,
+            CommandKind::Answer => {
+                self.drain(context_id, &command).await?;
+                self.heard(&command);
+                Ok(())
+            }
             CommandKind::Other => {
                 self.drain(context_id, &command).await?;
-                self.answer(context_id, &command, UNRECOGNISED_OPERATION, "only C-STORE and C-ECHO").await
+                let comment = "only C-STORE, C-ECHO and storage commitment";
+                self.answer(context_id, &command, UNRECOGNISED_OPERATION, comment).await
             }
         }
     }
@@ -258,6 +271,6 @@ impl Association<'_> {
     ) -> Result<(), AssociationError> {
         let answer = command.answer(status, comment);
         let (pdu_max, silence) = (self.agreement.pdu_max, self.door.limits.silence);
-        self.wire.send_command(context_id, &answer, pdu_max, silence).await
+        self.wire.send_pieces((context_id, PDataValueType::Command), &answer, pdu_max, silence).await
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Recognised {
     pub(crate) entity: Arc<Entity>,
     /// The title of itself that the operator has written down; `None` where anybody may call.
     pub(crate) sender: Option<String>,
+    /// Where it listens for results of storage commitment.
+    pub(crate) commit_to: Option<String>,
 }
 
 /// Why somebody is not taken.
@@ -69,7 +71,7 @@ impl Stranger {
 pub(crate) fn recognise(entities: &Entities, caller: &Caller<'_>) -> Result<Recognised, Stranger> {
     let entity = entities.called(caller.called_ae).ok_or(Stranger::CalledTitle)?;
     if entity.callers.is_empty() {
-        return Ok(Recognised { entity, sender: None });
+        return Ok(Recognised { entity, sender: None, commit_to: None });
     }
     let address = caller.address.to_canonical();
     let mut nearest = Stranger::CallingTitle;
@@ -80,8 +82,8 @@ pub(crate) fn recognise(entities: &Entities, caller: &Caller<'_>) -> Result<Reco
             || caller.certificate.is_some_and(|shown| rule.certificates.contains(&shown));
         match (has_address, shows_certificate) {
             (true, true) => {
-                let sender = Some(rule.title.clone());
-                return Ok(Recognised { entity, sender });
+                let (sender, commit_to) = (Some(rule.title.clone()), rule.commit_to.clone());
+                return Ok(Recognised { entity, sender, commit_to });
             }
             (true, false) => nearest = Stranger::Certificate,
             (false, _) if nearest == Stranger::CallingTitle => nearest = Stranger::Address,

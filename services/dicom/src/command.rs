@@ -1,7 +1,7 @@
 //! Commands and their answers: command sets, always in implicit VR little endian (PS3.7, 6.3.1 and annex E). They come from
 //! outside, so they are read here, element by element and without depth. Pure.
 
-use crate::uid::unpadded;
+use crate::uid::{COMMITMENT, COMMITMENT_INSTANCE, unpadded};
 
 /// The longest command that is read, bytes: a request has some 300.
 pub(crate) const COMMAND_MAX: usize = 16 << 10;
@@ -10,6 +10,8 @@ pub(crate) const COMMAND_MAX: usize = 16 << 10;
 const ANSWER: u16 = 0x8000;
 /// Command Data Set Type of what has no data set; every other number says that it has one.
 const NO_DATA_SET: u16 = 0x0101;
+const WITH_DATA_SET: u16 = 0x0001;
+const EVENT_REPORT: u16 = 0x0100;
 /// The most characters of an Error Comment.
 const COMMENT_MAX: usize = 64;
 
@@ -19,7 +21,9 @@ pub(crate) enum CommandKind {
     Store,
     Echo,
     Cancel,
-    /// An answer to something; nothing is asked here that is answered.
+    /// N-ACTION, which asks for storage commitment.
+    Action,
+    /// An answer: only results of storage commitment are answered.
     Answer,
     /// Something else.
     Other,
@@ -38,6 +42,10 @@ pub(crate) struct Command {
     pub(crate) sop_class: String,
     /// Affected SOP Instance UID (0000,1000), or the requested one; empty where there is none.
     pub(crate) sop_instance: String,
+    /// Action Type ID (0000,1008).
+    pub(crate) action: Option<u16>,
+    /// Status (0000,0900) of an answer.
+    pub(crate) status: Option<u16>,
 }
 
 impl Command {
@@ -45,6 +53,7 @@ impl Command {
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let (mut field, mut message_id, mut data_set_type) = (None, None, None);
         let (mut sop_class, mut sop_instance) = (String::new(), String::new());
+        let (mut action, mut status) = (None, None);
         let mut rest = bytes;
         while !rest.is_empty() {
             let (head, tail) = rest.split_at_checked(8)?;
@@ -57,13 +66,16 @@ impl Command {
                 (0, 0x0110 | 0x0120) => message_id = number(),
                 (0, 0x0800) => data_set_type = number(),
                 (0, 0x0002 | 0x0003) => sop_class = uid()?,
+                (0, 0x0900) => status = number(),
                 (0, 0x1000 | 0x1001) => sop_instance = uid()?,
+                (0, 0x1008) => action = number(),
                 _ => {}
             }
             rest = tail;
         }
         let has_data_set = data_set_type? != NO_DATA_SET;
-        Some(Self { field: field?, message_id: message_id?, has_data_set, sop_class, sop_instance })
+        let (field, message_id) = (field?, message_id?);
+        Some(Self { field, message_id, has_data_set, sop_class, sop_instance, action, status })
     }
 
     pub(crate) fn kind(&self) -> CommandKind {
@@ -71,6 +83,7 @@ impl Command {
             0x0001 => CommandKind::Store,
             0x0030 => CommandKind::Echo,
             0x0fff => CommandKind::Cancel,
+            0x0130 => CommandKind::Action,
             field if field & ANSWER != 0 => CommandKind::Answer,
             _ => CommandKind::Other,
         }
@@ -78,30 +91,63 @@ impl Command {
 
     /// The answer to it: a status, and a comment of it in words. The comment must be ours: it is shown to people.
     pub(crate) fn answer(&self, status: u16, comment: &str) -> Vec<u8> {
-        let mut elements = Vec::new();
-        let mut put = |element: u16, value: &[u8], padding: u8| {
-            let length = value.len().next_multiple_of(2);
-            elements.extend_from_slice(&[0, 0]);
-            elements.extend_from_slice(&element.to_le_bytes());
-            elements.extend_from_slice(&u32::try_from(length).unwrap_or(0).to_le_bytes());
-            elements.extend_from_slice(value);
-            elements.extend(std::iter::repeat_n(padding, length - value.len()));
-        };
+        let mut elements = Elements::default();
         if !self.sop_class.is_empty() {
-            put(0x0002, self.sop_class.as_bytes(), 0);
+            elements.uid(0x0002, &self.sop_class);
         }
-        put(0x0100, &(self.field | ANSWER).to_le_bytes(), 0);
-        put(0x0120, &self.message_id.to_le_bytes(), 0);
-        put(0x0800, &NO_DATA_SET.to_le_bytes(), 0);
-        put(0x0900, &status.to_le_bytes(), 0);
+        elements.number(0x0100, self.field | ANSWER);
+        elements.number(0x0120, self.message_id);
+        elements.number(0x0800, NO_DATA_SET);
+        elements.number(0x0900, status);
         if !comment.is_empty() {
-            put(0x0902, &comment.as_bytes()[..comment.len().min(COMMENT_MAX)], b' ');
+            elements.put(0x0902, &comment.as_bytes()[..comment.len().min(COMMENT_MAX)], b' ');
         }
         if !self.sop_instance.is_empty() {
-            put(0x1000, self.sop_instance.as_bytes(), 0);
+            elements.uid(0x1000, &self.sop_instance);
         }
-        let length = u32::try_from(elements.len()).unwrap_or(0).to_le_bytes();
-        [&[0, 0, 0, 0, 4, 0, 0, 0][..], &length, &elements].concat()
+        elements.command()
+    }
+}
+
+/// The command that tells a result of storage commitment (PS3.4, J.3.3): that all is held, or that something is not. Its data set
+/// follows.
+pub(crate) fn event_report(message_id: u16, all_are_held: bool) -> Vec<u8> {
+    let mut elements = Elements::default();
+    elements.uid(0x0002, COMMITMENT);
+    elements.number(0x0100, EVENT_REPORT);
+    elements.number(0x0110, message_id);
+    elements.number(0x0800, WITH_DATA_SET);
+    elements.uid(0x1000, COMMITMENT_INSTANCE);
+    elements.number(0x1002, if all_are_held { 1 } else { 2 });
+    elements.command()
+}
+
+/// The elements of a command, in the order of their tags.
+#[derive(Default)]
+struct Elements(Vec<u8>);
+
+impl Elements {
+    fn put(&mut self, element: u16, value: &[u8], padding: u8) {
+        let length = value.len().next_multiple_of(2);
+        self.0.extend_from_slice(&[0, 0]);
+        self.0.extend_from_slice(&element.to_le_bytes());
+        self.0.extend_from_slice(&u32::try_from(length).unwrap_or(0).to_le_bytes());
+        self.0.extend_from_slice(value);
+        self.0.extend(std::iter::repeat_n(padding, length - value.len()));
+    }
+
+    fn uid(&mut self, element: u16, uid: &str) {
+        self.put(element, uid.as_bytes(), 0);
+    }
+
+    fn number(&mut self, element: u16, number: u16) {
+        self.put(element, &number.to_le_bytes(), 0);
+    }
+
+    /// With the length of all in front.
+    fn command(self) -> Vec<u8> {
+        let length = u32::try_from(self.0.len()).unwrap_or(0).to_le_bytes();
+        [&[0, 0, 0, 0, 4, 0, 0, 0][..], &length, &self.0].concat()
     }
 }
 

@@ -72,6 +72,18 @@ impl<'w> DataSet<'w> {
         }
     }
 
+    /// All of it; `None` if it is longer than `most` bytes. The rest of it is not read then.
+    pub(crate) async fn whole(&mut self, most: usize) -> Result<Option<Vec<u8>>, AssociationError> {
+        let mut bytes = Vec::new();
+        while !self.has_ended {
+            bytes.extend_from_slice(&self.piece().await?);
+            if bytes.len() > most {
+                return Ok(None);
+            }
+        }
+        Ok(Some(bytes))
+    }
+
     /// Reads to the end and throws it away, so that the association can go on.
     pub(crate) async fn drain(mut self) -> Result<u64, AssociationError> {
         let mut drained = 0;

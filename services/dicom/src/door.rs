@@ -4,15 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
-use hilum_events::{ImageSource, Way};
+use hilum_events::{ImageSource, JobId, Way};
 use hilum_headers::HeaderValue;
 use hilum_intake::{Admitted, Intake, Refusal, StagedImage, Upload, Wishes};
+use hilum_log::InstanceReference;
 use hilum_models::{HeaderRule, ModelFolder, Verdict, objections};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use crate::callers::Recognised;
 use crate::command::Command;
+use crate::commitment::{Held, Results};
 use crate::config::Config;
 use crate::data_set::DataSet;
 use crate::entities::{Entities, Other};
@@ -47,6 +50,10 @@ pub struct Door {
     pub(crate) limits: Limits,
     /// For associations.
     pub(crate) places: Arc<Semaphore>,
+    /// What was told stored.
+    pub(crate) held: Held,
+    /// Results of storage commitment that are to be told.
+    pub(crate) results: Results,
 }
 
 /// An object and who sent it.
@@ -73,6 +80,8 @@ impl Door {
             idle: Duration::from_secs(config.idle_limit_s),
         };
         Self {
+            held: Held::new(intake.log.clone(), intake.store.clone()),
+            results: Results::new(intake.log.clone()),
             intake,
             entities,
             rules,
@@ -149,7 +158,20 @@ impl Door {
         }
         let entity = &from.entity;
         let wishes = Wishes { site: entity.site.clone(), priority: entity.priority, ..Wishes::default() };
-        self.intake.store(staged, Upload { wishes, job_id: None }).await?;
+        let job_id = JobId::from_uuid(Uuid::now_v7());
+        let instance = InstanceReference {
+            sop_class: command.sop_class.clone(),
+            sop_instance: command.sop_instance.clone(),
+        };
+        let (stored, noted) = tokio::join!(
+            self.intake.store(staged, Upload { wishes, job_id: Some(job_id) }),
+            self.held.note(&entity.site, instance, job_id),
+        );
+        stored?;
+        if let Err(error) = noted {
+            // It is stored all the same; asked for its commitment, the door will not know of it.
+            tracing::warn!(error = &error as &dyn std::error::Error, %job_id, "an instance is not noted as held");
+        }
         Ok(StoreOutcome::Stored)
     }
 

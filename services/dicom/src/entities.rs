@@ -41,6 +41,8 @@ pub(crate) struct CallerRule {
     pub(crate) addresses: Vec<IpNet>,
     /// What it may show; anything or nothing if there is none.
     pub(crate) certificates: Vec<Certificate>,
+    /// Host and port where it listens for results of storage commitment; they are told on its own association if there is none.
+    pub(crate) commit_to: Option<String>,
 }
 
 /// A title that can be called.

@@ -12,20 +12,19 @@ use dicom_ul::pdu::{
 use crate::callers::Stranger;
 use crate::syntaxes::{TRANSFER_SYNTAXES, is_storage};
 use crate::uid::{
-    APPLICATION_CONTEXT, IMPLEMENTATION_CLASS, IMPLEMENTATION_VERSION, VERIFICATION, is_uid, unpadded,
+    APPLICATION_CONTEXT, COMMITMENT, EXPLICIT, IMPLEMENTATION_CLASS, IMPLEMENTATION_VERSION, IMPLICIT,
+    VERIFICATION, is_uid, unpadded,
 };
 
 /// Identifiers of contexts are odd bytes, so there can be as many.
 const CONTEXTS_MAX: usize = 128;
-/// What every association has where nothing better fits.
-const IMPLICIT: &str = "1.2.840.10008.1.2";
 /// What a peer that names no limit is sent in one piece, bytes.
 const PIECE_MAX: u32 = 16 << 10;
 
 /// What a presentation context is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Context {
-    /// SOP class of its objects, or that of verification.
+    /// SOP class of its objects, or that of verification or of storage commitment.
     pub(crate) abstract_syntax: String,
     /// How their data sets are written.
     pub(crate) transfer_syntax: String,
@@ -122,12 +121,15 @@ pub(crate) fn agree(request: AssociationRQ, pdu_max: u32) -> Agreement {
 /// sender knows best how it has them.
 fn accepted(proposed: &PresentationContextProposed) -> Result<Context, PresentationContextResultReason> {
     let abstract_syntax = unpadded(&proposed.abstract_syntax);
-    let is_taken = abstract_syntax == VERIFICATION || is_storage(abstract_syntax);
+    let is_taken = [VERIFICATION, COMMITMENT].contains(&abstract_syntax) || is_storage(abstract_syntax);
     if !is_taken || !is_uid(abstract_syntax) || proposed.id.is_multiple_of(2) {
         return Err(PresentationContextResultReason::AbstractSyntaxNotSupported);
     }
     let mut syntaxes = proposed.transfer_syntaxes.iter().map(|syntax| unpadded(syntax));
-    let transfer_syntax = syntaxes.find(|syntax| TRANSFER_SYNTAXES.contains(syntax));
+    // What is no object is read here, and only in these.
+    let read: &[&str] =
+        if abstract_syntax == COMMITMENT { &[IMPLICIT, EXPLICIT] } else { &TRANSFER_SYNTAXES };
+    let transfer_syntax = syntaxes.find(|syntax| read.contains(syntax));
     let transfer_syntax =
         transfer_syntax.ok_or(PresentationContextResultReason::TransferSyntaxesNotSupported)?;
     Ok(Context { abstract_syntax: abstract_syntax.to_owned(), transfer_syntax: transfer_syntax.to_owned() })
@@ -163,7 +165,7 @@ mod tests {
             AbstractSyntaxNotSupported as NoClass, Acceptance as Yes,
             TransferSyntaxesNotSupported as NoSyntax,
         };
-        let contexts: [(u8, &str, &[&str]); 7] = [
+        let contexts: [(u8, &str, &[&str]); 9] = [
             (1, VERIFICATION, &[IMPLICIT]),
             (3, CR, &[MPEG, J2K, IMPLICIT]),
             (5, CR, &[MPEG]),
@@ -171,15 +173,26 @@ mod tests {
             (8, CR, &[IMPLICIT]),
             (3, CR, &[IMPLICIT]),
             (9, &format!("{CR}\0"), &["1.2.840.10008.1.2.1\0"]),
+            (11, COMMITMENT, &[J2K, EXPLICIT]),
+            (13, COMMITMENT, &["1.2.840.10008.1.2.2"]),
         ];
         let agreement = agree(request(&contexts, Some(0)), 4096);
         let reasons: Vec<_> =
             agreement.answer.presentation_contexts.iter().map(|it| (it.id, it.reason.clone())).collect();
         assert_eq!(
             reasons,
-            [(1, Yes), (3, Yes.clone()), (5, NoSyntax), (7, NoClass.clone()), (8, NoClass), (9, Yes)]
+            [
+                (1, Yes.clone()),
+                (3, Yes.clone()),
+                (5, NoSyntax.clone()),
+                (7, NoClass.clone()),
+                (8, NoClass),
+                (9, Yes.clone()),
+                (11, Yes),
+                (13, NoSyntax)
+            ]
         );
-        assert_eq!(agreement.contexts.keys().copied().collect::<Vec<_>>(), [1, 3, 9]);
+        assert_eq!(agreement.contexts.keys().copied().collect::<Vec<_>>(), [1, 3, 9, 11]);
         assert_eq!(agreement.contexts[&3].transfer_syntax, J2K);
         assert_eq!(agreement.contexts[&9].abstract_syntax, CR);
         assert_eq!(agreement.pdu_max, PIECE_MAX);

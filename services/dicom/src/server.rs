@@ -97,6 +97,11 @@ impl Server {
                 });
             }
         };
+        let results = self.door.results.clone();
+        let telling = tokio::spawn({
+            let shutdown = shutdown.clone();
+            async move { results.keep_telling(&shutdown).await }
+        });
         tokio::select! {
             () = accepting => {}
             () = shutdown.cancelled() => {}
@@ -108,6 +113,8 @@ impl Server {
             given_up.cancel();
             let _ = timeout(LAST_WORDS, associations.wait()).await;
         }
+        // What it has in hand is told again otherwise.
+        let _ = timeout(LAST_WORDS, telling).await;
     }
 }
 

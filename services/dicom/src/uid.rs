@@ -8,6 +8,14 @@ pub(crate) const IMPLEMENTATION_VERSION: &str = "HILUM";
 
 pub(crate) const APPLICATION_CONTEXT: &str = "1.2.840.10008.3.1.1.1";
 pub(crate) const VERIFICATION: &str = "1.2.840.10008.1.1";
+/// SOP class of storage commitment, and its one instance (PS3.4, J.3).
+pub(crate) const COMMITMENT: &str = "1.2.840.10008.1.20.1";
+/// That instance.
+pub(crate) const COMMITMENT_INSTANCE: &str = "1.2.840.10008.1.20.1.1";
+/// Implicit VR little endian, which every association has.
+pub(crate) const IMPLICIT: &str = "1.2.840.10008.1.2";
+/// Explicit VR little endian.
+pub(crate) const EXPLICIT: &str = "1.2.840.10008.1.2.1";
 
 /// The longest that the standard allows.
 const MAX_CHARS: usize = 64;

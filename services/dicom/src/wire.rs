@@ -126,20 +126,20 @@ impl Wire {
         }
     }
 
-    /// Sends a command, in pieces of PDUs that have `pdu_max` bytes at most.
-    pub(crate) async fn send_command(
+    /// Sends a command or a data set, in pieces of PDUs that have `pdu_max` bytes at most.
+    pub(crate) async fn send_pieces(
         &mut self,
-        context: u8,
-        command: &[u8],
+        (context, value_type): (u8, PDataValueType),
+        bytes: &[u8],
         pdu_max: u32,
         limit: Duration,
     ) -> Result<(), AssociationError> {
         let room = pdu_max.saturating_sub(VALUE_HEAD_LEN).max(2) as usize & !1;
-        let mut pieces = command.chunks(room).peekable();
+        let mut pieces = bytes.chunks(room).peekable();
         while let Some(piece) = pieces.next() {
             let value = PDataValue {
                 presentation_context_id: context,
-                value_type: PDataValueType::Command,
+                value_type: value_type.clone(),
                 is_last: pieces.peek().is_none(),
                 data: piece.to_vec(),
             };

@@ -71,6 +71,20 @@ impl BlobStore {
         })
     }
 
+    /// Whether an object is there with its length; nothing of it is read.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn holds<'a>(&'a self, blob: &'a BlobRef) -> BoxFuture<'a, Result<bool, GetError>> {
+        Box::pin(async move {
+            match self.objects.head(&Path::from(blob.key.as_str())).await {
+                Ok(found) => Ok(found.size == blob.size_bytes),
+                Err(object_store::Error::NotFound { .. }) => Ok(false),
+                Err(error) => Err(GetError::of(blob.key.clone(), error)),
+            }
+        })
+    }
+
     /// Reads an object whole, a piece at a time, and verifies its hash; nothing of it is kept.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 //! advisories. Plain types and names; knows no server.
 
 mod advisory;
+mod commitment;
 mod consumers;
 mod dead_letters;
 mod definition;
@@ -11,11 +12,15 @@ mod ticket_subject;
 mod tries;
 
 pub use advisory::{Advisory, AdvisoryKind};
+pub use commitment::{
+    COMMITMENT_RESULTS, CommitmentResult, HeldInstance, InstanceReference, WaitingResult,
+    held_instance_subject,
+};
 pub use consumers::{ConsumerPosition, QueueDepth, RETRY_TURN, retry_consumer, service_of, target_of};
 pub use dead_letters::{dead_letter_stream, dead_letter_subject};
 pub use definition::{
-    ADVISORIES, ConsumerDefinition, EVENTS, Lanes, NOTIFICATIONS, PARKED_NOTIFICATIONS, PICTURES, RETRIES,
-    Retention, SEEN_OBJECTS, StreamDefinition, definitions,
+    ADVISORIES, COMMITMENTS, ConsumerDefinition, EVENTS, HELD_INSTANCES, Lanes, NOTIFICATIONS,
+    PARKED_NOTIFICATIONS, PICTURES, RETRIES, Retention, SEEN_OBJECTS, StreamDefinition, definitions,
 };
 pub use lanes::{
     consumer_of, declared, declared_consumers, is_share, lane_name, laned, lanes_of, streams_with_consumers,

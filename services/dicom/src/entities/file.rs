@@ -40,6 +40,7 @@ struct CallerTable {
     title: Spanned<String>,
     addresses: Option<Spanned<Vec<String>>>,
     certificates: Option<Spanned<Vec<String>>>,
+    commit_to: Option<Spanned<String>>,
 }
 
 pub(super) fn parse(text: &str) -> Result<Entities, Fault> {
@@ -164,7 +165,18 @@ impl Reader<'_> {
                         -fingerprint -sha256` prints them";
             self.fault(&span(&table.certificates), what)
         })?;
-        Ok(CallerRule { title: self.title(&table.title)?, addresses, certificates })
+        let commit_to = table.commit_to.as_ref().map(|address| self.host_and_port(address)).transpose()?;
+        Ok(CallerRule { title: self.title(&table.title)?, addresses, certificates, commit_to })
+    }
+
+    fn host_and_port(&self, address: &Spanned<String>) -> Result<String, Fault> {
+        let text = address.get_ref();
+        let parts =
+            text.rsplit_once(':').map(|(host, port)| (host.trim_matches(['[', ']']), port.parse::<u16>()));
+        match parts {
+            Some((host, Ok(1..))) if !host.is_empty() && !host.contains(['/', ' ']) => Ok(text.clone()),
+            _ => Err(self.fault(&address.span(), "commit_to must be host:port, such as 10.1.2.3:11112")),
+        }
     }
 
     /// The entries of a list, which says nothing when it is empty.

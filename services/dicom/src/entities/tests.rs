@@ -24,6 +24,7 @@ fn each_title_says_what_becomes_of_its_images_and_who_may_send_them() {
         title = "CR1 "
         addresses = ["10.1.0.0/16", "192.168.1.5", "::1"]
         certificates = ["{fingerprint}"]
+        commit_to = "pacs.north:104"
         [ae.NIGHT]
         "#
     ))
@@ -34,6 +35,7 @@ fn each_title_says_what_becomes_of_its_images_and_who_may_send_them() {
     let caller = &ward.callers[0];
     assert_eq!((caller.title.as_str(), caller.addresses.len()), ("CR1", 3));
     assert_eq!(caller.certificates, [Certificate([0xab; 32])]);
+    assert_eq!(caller.commit_to.as_deref(), Some("pacs.north:104"));
     assert_eq!((entities.open(), entities.wants_certificates()), (Some("NIGHT"), Some("WARD 7")));
     assert!(entities.called("NIGHT").unwrap().sop_classes.contains("1.2.840.10008.5.1.4.1.1.1.1"));
 }
@@ -56,6 +58,8 @@ fn a_fault_names_its_line_and_what_to_write() {
         ("[ae.A]\n[[ae.A.caller]]\naddresses = ['10.0.0.1']", 2, "title"),
         ("[ae.A]\n[[ae.A.caller]]\ntitle = 'X'\naddresses = ['10.0.0.1/99']", 4, "10.1.0.0/16"),
         ("[ae.A]\n[[ae.A.caller]]\ntitle = 'X'\ncertificates = ['ab']", 4, "SHA-256"),
+        ("[ae.A]\n[[ae.A.caller]]\ntitle = 'X'\ncommit_to = 'pacs'", 4, "host:port"),
+        ("[ae.A]\n[[ae.A.caller]]\ntitle = 'X'\ncommit_to = 'pacs:0'", 4, "host:port"),
     ] {
         let fault = Entities::parse(text).unwrap_err();
         assert_eq!(fault.line, line, "{text}: {fault}");

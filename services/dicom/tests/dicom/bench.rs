@@ -92,6 +92,18 @@ impl Bench {
         all.into_iter().map(|recorded| fact(recorded.content.unwrap())).collect()
     }
 
+    /// Takes an object out of the storage.
+    pub(crate) fn lose_object(&self, stored: &ImageStored) {
+        let folder = self.log.folder.path().join("objects");
+        std::fs::remove_file(folder.join(&stored.image.blob.key)).unwrap();
+    }
+
+    /// Waits until a metric has this value.
+    pub(crate) async fn metric_reaches(&self, name: &str, value: f64) {
+        let is_reached = wait_until(LIMIT, || async { self.metric(name).await >= value }).await;
+        assert!(is_reached, "{name}: {}", tail(&self.log_file(), 0, 60));
+    }
+
     /// The bytes of an image that is there.
     pub(crate) fn object(&self, stored: &ImageStored) -> Vec<u8> {
         let folder = self.log.folder.path().join("objects");

@@ -31,6 +31,46 @@ print(f"{association.send_c_echo().Status:04x}")
 association.release()
 "#;
 
+/// Sends a file with pynetdicom, asks for its commitment, and prints what it is told: on the same association, or by a listener.
+const COMMITMENT: &str = r#"
+import sys, threading
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pynetdicom import AE, evt, build_role
+from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPushModelInstance
+port, back, file = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+told = threading.Event()
+def report(event):
+    result = event.event_information
+    print(event.event_type, result.TransactionUID,
+          len(result.get("ReferencedSOPSequence", [])), len(result.get("FailedSOPSequence", [])), flush=True)
+    told.set()
+    return 0x0000, None
+handlers = [(evt.EVT_N_EVENT_REPORT, report)]
+entity = AE(ae_title="PYTHON")
+if back:
+    entity.add_supported_context(StorageCommitmentPushModel, scu_role=False, scp_role=True)
+    entity.start_server(("127.0.0.1", back), block=False, evt_handlers=handlers)
+o = dcmread(file)
+entity.add_requested_context(o.SOPClassUID, o.file_meta.TransferSyntaxUID)
+entity.add_requested_context(StorageCommitmentPushModel)
+association = entity.associate("127.0.0.1", port, ae_title="HILUM", evt_handlers=[] if back else handlers)
+assert association.is_established, "no association"
+print(f"{association.send_c_store(o).Status:04x}")
+asked = Dataset()
+asked.TransactionUID = "2.25.99"
+asked.ReferencedSOPSequence = [Dataset(), Dataset()]
+for item, instance in zip(asked.ReferencedSOPSequence, [o.SOPInstanceUID, "1.2.3"]):
+    item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = o.SOPClassUID, instance
+status, _ = association.send_n_action(asked, 1, StorageCommitmentPushModel, StorageCommitmentPushModelInstance)
+print(f"{status.Status:04x}")
+if back:
+    association.release()
+assert told.wait(60), "not told"
+if not back:
+    association.release()
+"#;
+
 fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data").join(name)
 }
@@ -116,4 +156,25 @@ async fn pynetdicom_has_its_objects_stored() {
     let statuses = String::from_utf8_lossy(&ended.stdout).into_owned();
     assert_eq!(statuses.split_whitespace().collect::<Vec<_>>(), ["0000"; 5], "{}", said(&ended));
     assert_eq!(bench.stored().await.len(), 3);
+}
+
+#[tokio::test]
+async fn pynetdicom_is_told_what_is_held_on_its_association_and_where_it_listens() {
+    let Some(packages) = env::var_os("HILUM_TEST_PYTHONPATH") else {
+        eprintln!("skipped: HILUM_TEST_PYTHONPATH is not set; `make interop` sets it");
+        return;
+    };
+    let back = hilum_servers::free_port().unwrap();
+    let titles = format!("[ae.HILUM]\n[[ae.HILUM.caller]]\ntitle = 'PYTHON'\ncommit_to = '127.0.0.1:{back}'\n");
+    for (titles, back) in [("", 0), (titles.as_str(), back)] {
+        let bench = Bench::start_with(titles, &[]).await;
+        let mut python = Command::new("python3");
+        python.env("PYTHONPATH", &packages);
+        python.args(["-c", COMMITMENT, &bench.port.to_string(), &back.to_string()]).arg(data(CHEST));
+        let ended = python.output().await.unwrap();
+        assert!(ended.status.success(), "{}", said(&ended));
+        let printed = String::from_utf8_lossy(&ended.stdout).into_owned();
+        assert_eq!(printed.lines().collect::<Vec<_>>(), ["0000", "0000", "2 2.25.99 1 1"], "{}", said(&ended));
+        bench.metric_reaches("hilum_dicom_commitment_results_total{outcome=\"told\"}", 1.0).await;
+    }
 }

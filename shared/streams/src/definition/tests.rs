@@ -70,13 +70,16 @@ fn a_stream_lets_go_only_of_what_may_be_forgotten() {
         assert_eq!(*schedules, name == RETRIES, "{name}");
         assert!(definition.duplicate_window_s >= 120, "{name}");
         match name.as_str() {
-            RETRIES | NOTIFICATIONS => assert_eq!((*retention, *max_age_s), (Retention::WorkQueue, 0)),
+            RETRIES | NOTIFICATIONS | COMMITMENTS => {
+                assert_eq!((*retention, *max_age_s), (Retention::WorkQueue, 0))
+            }
             // What is parked and what was seen can be had from the buckets again.
             PARKED_NOTIFICATIONS | SEEN_OBJECTS => {
                 assert_eq!((*retention, *max_age_s), (Retention::Newest, 0));
                 assert!(*max_messages >= 100_000);
             }
-            PICTURES => {
+            // What is not known to be held is sent again.
+            PICTURES | HELD_INSTANCES => {
                 assert_eq!((*retention, *max_age_s), (Retention::Newest, 0));
                 assert!(*max_messages >= 1_000_000);
             }
