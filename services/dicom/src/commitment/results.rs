@@ -64,12 +64,14 @@ impl Results {
                     said = false;
                     self.tell_all(queue, &tasks, shutdown).await
                 }
-                Err(error) => Err(error),
-            };
-            if let Err(error) = ended {
-                if !std::mem::replace(&mut said, true) {
-                    tracing::warn!(error = &error as &dyn Error, "results of storage commitment wait");
+                Err(error) => {
+                    if !std::mem::replace(&mut said, true) {
+                        tracing::warn!(error = &error as &dyn Error, "results of storage commitment wait");
+                    }
+                    Err(error)
                 }
+            };
+            if ended.is_err() {
                 tokio::select! {
                     () = shutdown.cancelled() => {}
                     () = tokio::time::sleep(OPEN_AGAIN) => {}
