@@ -4,6 +4,7 @@
 mod capacity;
 mod contents;
 mod core_use;
+mod dicom;
 mod error;
 mod fairness;
 mod full_pipes;
@@ -74,6 +75,9 @@ enum Benchmark {
     /// What logs cost an upload, and what a log that nobody reads does; exit code 1 if more than promised
     #[command(long_about = logging::ABOUT)]
     Logging(logging::LoggingArgs),
+    /// Images per second by C-STORE, beside another archive if one is named; exit code 1 if that is faster
+    #[command(long_about = dicom::ABOUT)]
+    Dicom(dicom::DicomArgs),
 }
 
 fn main() -> ExitCode {
@@ -92,6 +96,7 @@ async fn run(benchmark: Benchmark, writer: ResultWriter) -> Result<ExitCode, Err
         Benchmark::Study(args) => Box::pin(study::run(args, writer)).await,
         Benchmark::Fairness(args) => Box::pin(fairness::run(args, writer)).await,
         Benchmark::Logging(args) => Box::pin(logging::run(args, writer)).await,
+        Benchmark::Dicom(args) => Box::pin(dicom::run(args, writer)).await,
     }
 }
 

@@ -48,6 +48,12 @@ impl TemporaryArgs {
         Self { settings, ..self.clone() }
     }
 
+    /// The same, with a door for DICOM on any free port.
+    pub(super) fn taking_dicom(&self) -> Self {
+        let dicom_port = self.settings.dicom_port.or(Some(0));
+        Self { settings: UpSettings { dicom_port, ..self.settings.clone() }, ..self.clone() }
+    }
+
     /// The same, with a door that takes images however long they will wait: for a measurement that holds the workers.
     pub(super) fn with_patient_door(&self) -> Self {
         let mut settings = self.settings.clone();

@@ -119,7 +119,7 @@ fn gathered(records: impl IntoIterator<Item = Record>) -> Objects {
 
 /// Refuses what no store would say, and leaves out what says nothing.
 fn bounded(said: Notification) -> Result<Notification, &'static str> {
-    let Notification { bucket, key, e_tag, version, size_bytes } = said;
+    let Notification { bucket, key, e_tag, version, size_bytes, wanted_again } = said;
     if bucket.is_empty() || bucket.len() > WORD_MAX_BYTES {
         return Err("names no bucket");
     }
@@ -133,7 +133,7 @@ fn bounded(said: Notification) -> Result<Notification, &'static str> {
     }
     // So a bucket without versions calls the one that there is.
     let version = version.filter(|version| version != "null");
-    Ok(Notification { bucket, key, e_tag, version, size_bytes })
+    Ok(Notification { bucket, key, e_tag, version, size_bytes, wanted_again })
 }
 
 /// Whether an event says that an object is there to be read now.

@@ -73,7 +73,7 @@ impl ObjectTaker {
         let job_id = job_of(&watch.bucket, &fetched.object);
         let job_id =
             job_id.ok_or(Setback::Never { reason: "its store tells no ETag".to_owned(), job_id: None })?;
-        if self.is_done(job_id, handed.deliveries).await? {
+        if self.is_done(job_id, handed).await? {
             return Ok("repeated");
         }
         let (admitted, meaning) = match early {
@@ -136,15 +136,19 @@ impl ObjectTaker {
 
     /// Whether the log has the job, as far as is known without looking through all of it. What was handed out before is looked
     /// for there, too: whoever took it may have stored it, under rules that were changed since.
-    async fn is_done(&self, job_id: JobId, deliveries: u64) -> Result<bool, Setback> {
-        if self.done.has(job_id) {
+    async fn is_done(&self, job_id: JobId, handed: Handed<'_>) -> Result<bool, Setback> {
+        // What was given up is done with, too, until an operator wants it again.
+        let wanted_again = handed.notification.wanted_again;
+        if !wanted_again && self.done.has(job_id) {
             return Ok(true);
         }
-        if is_seen(&self.log, job_id).await? {
+        if !wanted_again && is_seen(&self.log, job_id).await? {
             self.done.add(job_id);
             return Ok(true);
         }
-        if deliveries > 1 && self.log.last(&job_image_filter(job_id)).await?.is_some() {
+        if (wanted_again || handed.deliveries > 1)
+            && self.log.last(&job_image_filter(job_id)).await?.is_some()
+        {
             self.note_done(job_id).await?;
             return Ok(true);
         }

@@ -49,7 +49,7 @@ impl GivenUp {
 }
 
 /// The CBOR bytes.
-pub(crate) fn encoded(what: &impl Serialize) -> Bytes {
+pub fn encoded(what: &impl Serialize) -> Bytes {
     let mut bytes = Vec::new();
     ciborium::into_writer(what, &mut bytes)
         .expect("writing to memory does not fail and the types have CBOR forms");

@@ -160,6 +160,7 @@ impl Sweep {
             e_tag: object.e_tag,
             version: None,
             size_bytes: Some(object.size_bytes),
+            wanted_again: false,
         };
         self.inlet.queue(watch, &notification).await?;
         self.queued.add(job_id);

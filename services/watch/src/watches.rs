@@ -17,7 +17,7 @@ pub use error::WatchesError;
 pub use hilum_sites::Fault;
 pub use overlap::OwnPlaces;
 pub(crate) use overlap::WatchedPlace;
-pub(crate) use rules::{Meaning, MeaningError, Rules};
+pub use rules::{Meaning, MeaningError, Rules};
 
 /// All watches.
 #[derive(Debug, Default)]

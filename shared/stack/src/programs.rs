@@ -17,6 +17,8 @@ pub(crate) const HILUM: &str = "hilum";
 
 /// Makes the demonstration model; answers `hilum model` and the measurements of the model alone.
 pub const MODEL_TOOLS: &str = "hilum-model";
+/// The program that answers `hilum watch`.
+pub const WATCH_TOOLS: &str = "hilum-watches";
 
 /// The part that keeps the log.
 pub(crate) const NATS: &str = "nats-server";

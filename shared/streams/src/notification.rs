@@ -39,6 +39,9 @@ pub struct Notification {
     /// Its length in bytes, when that was told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size_bytes: Option<u64>,
+    /// An operator wants it looked at although it is done with.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub wanted_again: bool,
 }
 
 /// What is kept of a notification that was given up, CBOR-encoded.

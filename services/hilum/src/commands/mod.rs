@@ -67,6 +67,9 @@ enum Command {
     /// Make, show, check and import model folders (see `hilum model --help`)
     #[command(disable_help_flag = true)]
     Model(PassedOn),
+    /// List, try and add watches of buckets, and decide about objects that were given up (see `hilum watch --help`)
+    #[command(disable_help_flag = true)]
+    Watch(PassedOn),
     /// Apply or check the stream definitions
     Streams(streams::StreamsArgs),
     /// Start a stack, send the sample images and write their report into this folder
@@ -123,6 +126,7 @@ pub(crate) async fn run(command_line: CommandLine, output: Output) -> Result<Exi
         Command::Log(args) => log::run(&args, output).await,
         Command::Sweep(args) => sweep::run(&args, output),
         Command::Model(args) => Err(passed_on::model(&args, output)),
+        Command::Watch(args) => Err(passed_on::watch(&args, output)),
         Command::Streams(args) => streams::run(&args, output).await,
         Command::Demo(args) => Box::pin(demo::run(args, output)).await,
         Command::Bench(args) => Err(passed_on::bench(&args, output)),

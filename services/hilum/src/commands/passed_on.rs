@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use hilum_stack::become_sibling;
+use hilum_stack::{WATCH_TOOLS, become_sibling};
 use hilum_terminal::{Output, PassedOn};
 
 use crate::error::Error;
@@ -15,6 +15,11 @@ pub(super) fn model(args: &PassedOn, output: Output) -> Error {
 /// Becomes `hilum-bench …`; returns only if it can't.
 pub(super) fn bench(args: &PassedOn, output: Output) -> Error {
     become_program("hilum-bench", args, output)
+}
+
+/// Becomes `hilum-watches …`; returns only if it can't.
+pub(super) fn watch(args: &PassedOn, output: Output) -> Error {
+    become_program(WATCH_TOOLS, args, output)
 }
 
 fn become_program(name: &str, args: &PassedOn, output: Output) -> Error {

@@ -72,6 +72,7 @@ impl S3Record {
             e_tag,
             version: version_id,
             size_bytes: size,
+            wanted_again: false,
         }))
     }
 }

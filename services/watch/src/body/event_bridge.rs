@@ -46,5 +46,6 @@ pub(super) fn read(value: &Value) -> Record {
         e_tag: etag,
         version: version_id,
         size_bytes: size,
+        wanted_again: false,
     }))
 }

@@ -4,13 +4,13 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use hilum_stack::{
-    MODEL_TOOLS, OPTIONAL, Versions, of_program, openvino_library, program_of, services, sibling,
+    MODEL_TOOLS, OPTIONAL, Versions, WATCH_TOOLS, of_program, openvino_library, program_of, services, sibling,
 };
 
 use super::check::Check;
 
 /// Programs that are started beside the services: by services that read files, and by commands.
-const HELPERS: [&str; 3] = ["hilum-decoder", "hilum-bench", MODEL_TOOLS];
+const HELPERS: [&str; 4] = ["hilum-decoder", "hilum-bench", MODEL_TOOLS, WATCH_TOOLS];
 
 /// The programs a stack is made of.
 pub(super) async fn programs() -> Vec<Check> {
