@@ -14,6 +14,9 @@ use uuid::Uuid;
 
 use crate::store::{BlobStore, INCOMING, key_of};
 
+/// Bytes that are written at a time.
+const PIECE: usize = 256 << 10;
+
 /// Why nothing was stored.
 #[derive(Debug, thiserror::Error)]
 pub enum PutError {
@@ -120,7 +123,7 @@ impl BlobStore {
             let key = key_of(&received.sha256);
             match &received.buffer {
                 Buffer::Memory => {
-                    let put = self.objects.put(&key, PutPayload::from_bytes(received.head.clone())).await;
+                    let put = self.objects.put(&key, in_pieces(&received.head)).await;
                     put.map_err(PutError::Unavailable)?;
                 }
                 Buffer::Temporary(temporary) => {
@@ -174,6 +177,12 @@ impl BlobStore {
     }
 }
 
+/// The bytes as they are written to a file: a write of megabytes makes Linux look for as much memory in one piece, which took five
+/// times as long as writes of this length on the machine of docs/performance.md.
+fn in_pieces(bytes: &Bytes) -> PutPayload {
+    (0..bytes.len()).step_by(PIECE).map(|at| bytes.slice(at..bytes.len().min(at + PIECE))).collect()
+}
+
 /// An upload under way.
 struct Intake<'a> {
     store: &'a BlobStore,
@@ -211,7 +220,7 @@ impl Intake<'_> {
             self.parts = Some(Parts { key, head: part.clone(), upload });
         }
         let parts = self.parts.as_mut().expect("set above");
-        parts.upload.put_part(PutPayload::from_bytes(part)).await.map_err(PutError::Unavailable)
+        parts.upload.put_part(in_pieces(&part)).await.map_err(PutError::Unavailable)
     }
 
     async fn finish(mut self) -> Result<Received, PutError> {

@@ -77,11 +77,16 @@ async fn measure(args: &DicomArgs, stack: &Temporary, writer: &ResultWriter) -> 
     }
     let mut rounds = Vec::new();
     for associations in &args.associations {
-        for _ in 0..args.rounds {
-            let own = study(&objects, &own, (*associations, args.images)).await?;
-            let beside = match &args.beside {
-                Some(beside) => Some(study(&objects, beside, (*associations, args.images)).await?),
-                None => None,
+        for number in 0..args.rounds {
+            let timed = |peer| study(&objects, peer, (*associations, args.images));
+            // In turn, for the one that comes later finds the disk and the memory as the other has left them.
+            let (own, beside) = match &args.beside {
+                None => (timed(&own).await?, None),
+                Some(beside) if number % 2 == 0 => (timed(&own).await?, Some(timed(beside).await?)),
+                Some(beside) => {
+                    let beside = timed(beside).await?;
+                    (timed(&own).await?, Some(beside))
+                }
             };
             rounds.push(Round { associations: *associations, own, beside });
             bar.inc(1);

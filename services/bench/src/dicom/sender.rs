@@ -21,6 +21,8 @@ const PDU_MAX: u32 = 128 << 10;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Status (0000,0900) in an answer.
 const STATUS: [u8; 4] = [0, 0, 0, 9];
+/// Tag and length of an element of a command.
+const HEAD_LEN: usize = 8;
 
 /// A receiver.
 #[derive(Debug, Clone)]
@@ -94,9 +96,7 @@ impl Sending {
         self.send(PDataValueType::Data, head, false).await?;
         self.send(PDataValueType::Data, pixels, true).await?;
         let answer = self.answer().await?;
-        let status =
-            answer.windows(4).position(|tag| tag == STATUS).and_then(|at| answer.get(at + 8..at + 10));
-        match status {
+        match status_of(&answer) {
             Some([0, 0]) => Ok(()),
             Some(status) => {
                 Err(Error::Unmeasured(format!("an instance was answered {status:02x?}, not 0000")))
@@ -140,6 +140,19 @@ impl Sending {
                 }
             }
         }
+    }
+}
+
+/// The status in an answer.
+fn status_of(answer: &[u8]) -> Option<&[u8]> {
+    let mut rest = answer;
+    loop {
+        let length = u32::from_le_bytes(rest.get(4..HEAD_LEN)?.try_into().ok()?);
+        let value = rest.get(HEAD_LEN..HEAD_LEN + usize::try_from(length).ok()?)?;
+        if rest.starts_with(&STATUS) {
+            return Some(value);
+        }
+        rest = &rest[HEAD_LEN + value.len()..];
     }
 }
 
