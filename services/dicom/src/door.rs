@@ -6,11 +6,10 @@ use std::time::Duration;
 use futures::{StreamExt as _, stream};
 use hilum_events::{ImageSource, JobId, Way};
 use hilum_headers::HeaderValue;
-use hilum_intake::{Admitted, Intake, Refusal, StagedImage, Upload, Wishes};
+use hilum_intake::{Intake, NOT_UNDERSTOOD, Refusal, StagedImage, Upload, Wishes};
 use hilum_log::InstanceReference;
 use hilum_models::{HeaderRule, ModelFolder, Verdict, objections};
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::callers::Recognised;
@@ -20,13 +19,12 @@ use crate::config::Config;
 use crate::data_set::DataSet;
 use crate::entities::{Entities, Other};
 use crate::negotiation::Context;
-use crate::outcome::{DOES_NOT_MATCH, INVALID_INSTANCE, NO_SUCH_CLASS, NOT_UNDERSTOOD, SentAs, StoreOutcome};
+use crate::outcome::{DOES_NOT_MATCH, INVALID_INSTANCE, NO_SUCH_CLASS, SentAs, StoreOutcome};
 use crate::part10::{ObjectNames, beginning};
 use crate::uid::{is_uid, unpadded};
 
 /// How long an object waits for a slot: a sender that is refused may fail its whole study.
 const SLOT_PATIENCE: Duration = Duration::from_secs(10);
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// What senders may leave undone, and how much they may send.
 #[derive(Debug, Clone, Copy)]
@@ -133,7 +131,8 @@ impl Door {
     async fn pass(&self, sent: &Sent<'_>, data_set: &mut DataSet<'_>) -> Result<StoreOutcome, Refusal> {
         let Sent { from, command, context, .. } = sent;
         self.intake.check_open()?;
-        let admitted = self.admit(sent).await?;
+        let of = (from.entity.priority, &from.entity.site);
+        let admitted = self.intake.admit_within(SLOT_PATIENCE, sent.source, of).await?;
         let names = ObjectNames {
             sop_class: &command.sop_class,
             sop_instance: &command.sop_instance,
@@ -173,20 +172,6 @@ impl Door {
             tracing::warn!(error = &error as &dyn std::error::Error, %job_id, "an instance is not noted as held");
         }
         Ok(StoreOutcome::Stored)
-    }
-
-    /// Lets an object in. It waits a moment for a slot, for its sender waits with it.
-    async fn admit(&self, sent: &Sent<'_>) -> Result<Admitted, Refusal> {
-        let Sent { from, source, .. } = sent;
-        let deadline = Instant::now() + SLOT_PATIENCE;
-        loop {
-            match self.intake.admit((*source).clone(), from.entity.priority, &from.entity.site) {
-                Err(Refusal::Busy | Refusal::SenderBusy) if Instant::now() < deadline => {
-                    tokio::time::sleep(LOOK_AGAIN).await
-                }
-                admitted => return admitted,
-            }
-        }
     }
 
     /// Looks whether its header says what its sender said, and whether it is for the model. `None`: it is to be stored.

@@ -2,25 +2,13 @@
 
 use std::borrow::Cow;
 
-use hilum_intake::Refusal;
+use hilum_intake::{DicomStatus, Refusal};
 
 pub(crate) const SUCCESS: u16 = 0x0000;
 pub(crate) const INVALID_INSTANCE: u16 = 0x0117;
 pub(crate) const NO_SUCH_CLASS: u16 = 0x0122;
 pub(crate) const UNRECOGNISED_OPERATION: u16 = 0x0211;
-pub(crate) const OUT_OF_RESOURCES: u16 = 0xa700;
 pub(crate) const DOES_NOT_MATCH: u16 = 0xa900;
-pub(crate) const NOT_UNDERSTOOD: u16 = 0xc000;
-/// Not understood, in words of our own: longer than is taken.
-pub(crate) const TOO_LONG: u16 = 0xc001;
-/// One more image than a study may have.
-pub(crate) const STUDY_FULL: u16 = 0xc002;
-
-/// What an object has that holds no picture: the decoder's word.
-const NO_PICTURE: &str = "no_pixel_data";
-/// What a picture may have that no model here reads, in an object that is whole: the decoder's words.
-const NOT_FOR_MODELS: [&str; 5] =
-    ["palette_color", "not_monochrome", "multi_frame", "unsupported_bit_depth", "too_many_pixels"];
 
 /// What became of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,39 +70,26 @@ pub(crate) enum SentAs {
 impl StoreOutcome {
     /// What becomes of an object that the intake refused.
     pub(crate) fn of_refusal(refusal: &Refusal, sent_as: SentAs) -> Self {
+        if let Some(word) = refusal.not_for_models() {
+            return Self::Ignored { reason: word.to_owned().into() };
+        }
+        if sent_as == SentAs::Other && refusal.lacks_picture() {
+            return Self::ignored("no_pixel_data");
+        }
+        let DicomStatus { code: status, comment } = refusal.dicom_status();
         let reason = refusal.kind().slug();
-        let (status, comment): (u16, Cow<'static, str>) = match refusal {
-            Refusal::Unreadable { code, .. }
-                if NOT_FOR_MODELS.contains(&&**code) || (code == NO_PICTURE && sent_as == SentAs::Other) =>
-            {
-                return Self::Ignored { reason: code.clone().into() };
-            }
-            Refusal::Unreadable { code, .. } => (NOT_UNDERSTOOD, format!("not readable: {code}").into()),
-            Refusal::TooLong { .. } => (TOO_LONG, "longer than HILUM_MAX_UPLOAD_BYTES allows".into()),
-            Refusal::StudyFull { .. } => (STUDY_FULL, "the study has as many images as it may have".into()),
-            Refusal::Busy => (OUT_OF_RESOURCES, "busy with other senders; send it again shortly".into()),
-            Refusal::Full { .. } => (OUT_OF_RESOURCES, "too many images wait; send it again later".into()),
-            Refusal::LongWait { .. } => {
-                (OUT_OF_RESOURCES, "images wait too long for a reading; send it again later".into())
-            }
-            Refusal::TooManySites { .. } => {
-                (OUT_OF_RESOURCES, "too many sites wait; send it again later".into())
-            }
-            Refusal::DiskFull(_) => {
-                (OUT_OF_RESOURCES, "the disk is full; have the operator make room".into())
-            }
-            refusal if refusal.is_for_now() => {
-                (OUT_OF_RESOURCES, "nothing was stored; send it again shortly".into())
-            }
-            _ => (NOT_UNDERSTOOD, "not an object that is taken here".into()),
-        };
         Self::Refused { status, comment, reason }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use hilum_intake::{NOT_UNDERSTOOD, OUT_OF_RESOURCES};
+
     use super::*;
+
+    const TOO_LONG: u16 = 0xc001;
+    const STUDY_FULL: u16 = 0xc002;
 
     fn unreadable(code: &str) -> Refusal {
         Refusal::Unreadable { code: code.to_owned(), reason: String::new() }

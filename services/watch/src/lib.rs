@@ -14,7 +14,6 @@ mod queues;
 mod service;
 mod setback;
 mod sweep;
-mod token;
 mod watches;
 mod webhook;
 
@@ -23,6 +22,5 @@ pub use config::Config;
 pub use identity::job_of;
 pub use park::encoded;
 pub use service::{StartError, WatchService};
-pub use token::TokenError;
 pub use watches::{Fault, Meaning, MeaningError, OwnPlaces, Rules, Watch, Watched, Watches, WatchesError};
 pub use webhook::PATH;

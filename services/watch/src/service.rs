@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use hilum_blobs::{Bucket, OpenError};
-use hilum_intake::Intake;
+use hilum_intake::{Intake, Token, TokenError};
 use hilum_log::{Log, NOTIFICATIONS, PARKED_NOTIFICATIONS};
 use hilum_runtime::Health;
 use tokio_util::sync::CancellationToken;
@@ -17,7 +17,6 @@ use crate::memory::Memory;
 use crate::object::ObjectTaker;
 use crate::queues::Worker;
 use crate::sweep::Sweep;
-use crate::token::{Token, TokenError};
 use crate::watches::Watches;
 use crate::webhook::Webhook;
 

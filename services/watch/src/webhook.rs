@@ -11,12 +11,12 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use hilum_api::{Problem, ProblemType};
+use hilum_intake::Token;
 use hilum_runtime::{BodyFault, linger};
 use reqwest::{Client, Url};
 
 use crate::body::{Body, Confirmation, Objects, read};
 use crate::inlet::Inlet;
-use crate::token::Token;
 
 /// Where the page is.
 pub const PATH: &str = "/notifications";

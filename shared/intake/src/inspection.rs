@@ -8,6 +8,15 @@ use tokio::sync::Semaphore;
 
 use crate::refusal::Refusal;
 
+/// What identifies a DICOM object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectNames {
+    /// SOP Class UID.
+    pub sop_class: String,
+    /// SOP Instance UID.
+    pub sop_instance: String,
+}
+
 /// Looks at what was received. Cheap to clone.
 #[derive(Clone)]
 pub struct Inspector {
@@ -36,6 +45,13 @@ impl Inspector {
             }
             inspected => Ok(inspected?),
         }
+    }
+
+    /// What identifies an object, as far as its head tells.
+    pub(crate) async fn names(&self, received: &Received) -> Option<ObjectNames> {
+        let header = self.decoders.study_header(received.head()).await.ok()?;
+        let names = ObjectNames { sop_class: header.sop_class_uid, sop_instance: header.sop_instance_uid };
+        Some(names).filter(|names| !names.sop_class.is_empty() && !names.sop_instance.is_empty())
     }
 }
 

@@ -5,6 +5,7 @@
 //! Each way in is a service of its own in front of this: what is particular to its protocol is there, nothing of it here.
 
 mod admission;
+mod dicom_status;
 mod disk;
 mod domain;
 mod gate;
@@ -20,12 +21,14 @@ mod slots;
 mod staging;
 mod studies;
 mod study_sizes;
+mod token;
 
 pub use admission::{Bounds, Lanes};
+pub use dicom_status::{DicomStatus, NOT_UNDERSTOOD, OUT_OF_RESOURCES};
 pub use disk::Disk;
 pub use domain::Wishes;
 pub use gate::Gate;
-pub use inspection::Inspector;
+pub use inspection::{Inspector, ObjectNames};
 pub use intake::{DurableImage, Intake, Upload};
 pub use known::Readings;
 pub use refusal::{Refusal, count_refused};
@@ -35,3 +38,4 @@ pub use slots::{Hearing, Slot, Slots};
 pub use staging::{Admitted, StagedImage};
 pub use studies::MeantStudy;
 pub use study_sizes::StudySizes;
+pub use token::{Token, TokenError};

@@ -1,6 +1,7 @@
 //! How an image comes in: it is let in, its bytes go to storage while they come, its header is looked at.
 
 use std::error::Error;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
@@ -8,10 +9,15 @@ use futures::{Stream, StreamExt as _, stream};
 use hilum_events::{ImageSource, MediaType, Priority, Site};
 use hilum_imaging::Inspected;
 use hilum_runtime::BodyFault;
+use tokio::time::Instant;
 
+use crate::inspection::ObjectNames;
 use crate::intake::Intake;
 use crate::refusal::Refusal;
 use crate::staging::{Admitted, StagedImage};
+
+/// Between two looks whether there is a slot.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 impl Intake {
     /// Lets an image in that comes so, before its bytes.
@@ -23,6 +29,30 @@ impl Intake {
         let counted = self.gate.admit(priority, site)?;
         let slot = self.slots.take(priority, site)?;
         Ok(Admitted { counted, source, slot, under_way })
+    }
+
+    /// As [`Self::admit`], for a sender that waits meanwhile and may fail a whole study when it is refused: so long it waits for a
+    /// slot.
+    ///
+    /// # Errors
+    /// As [`Self::admit`].
+    pub fn admit_within<'i>(
+        &'i self,
+        patience: Duration,
+        source: &'i ImageSource,
+        (priority, site): (Priority, &'i Site),
+    ) -> BoxFuture<'i, Result<Admitted, Refusal>> {
+        Box::pin(async move {
+            let deadline = Instant::now() + patience;
+            loop {
+                match self.admit(source.clone(), priority, site) {
+                    Err(Refusal::Busy | Refusal::SenderBusy) if Instant::now() < deadline => {
+                        tokio::time::sleep(LOOK_AGAIN).await;
+                    }
+                    admitted => return admitted,
+                }
+            }
+        })
     }
 
     /// Takes the bytes of an image in. When its slot is taken away the stream is dropped.
@@ -86,5 +116,10 @@ impl Intake {
             }
             Ok(staged.inspected.as_ref())
         })
+    }
+
+    /// What identifies a DICOM object that can't be inspected, if its header can be read that far.
+    pub fn names<'i>(&'i self, staged: &'i StagedImage) -> BoxFuture<'i, Option<ObjectNames>> {
+        Box::pin(self.inspector.names(&staged.received))
     }
 }

@@ -1,4 +1,4 @@
-//! The token that senders of notifications have. It stands in a file, and is compared by its hash, so that how long that takes
+//! The token that a sender has, where a door asks for one. It stands in a file, and is compared by its hash, so that how long that takes
 //! tells nothing.
 
 use std::path::{Path, PathBuf};
@@ -14,14 +14,14 @@ const LEAST_BYTES: usize = 16;
 const MOST_BYTES: usize = 4096;
 
 /// The hash of the token.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Token(Sha256Digest);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Token(Sha256Digest);
 
 /// The token can't be had.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
     /// The file can't be read.
-    #[error("cannot read the token of notifications in {path}")]
+    #[error("cannot read the token in {path}")]
     File {
         /// The file.
         path: PathBuf,
@@ -29,9 +29,7 @@ pub enum TokenError {
         source: std::io::Error,
     },
     /// What stands there is no token.
-    #[error(
-        "the token of notifications in {path} must be one line of 16 to 4096 printable characters without spaces"
-    )]
+    #[error("the token in {path} must be one line of 16 to 4096 printable characters without spaces")]
     Unfit {
         /// The file.
         path: PathBuf,
@@ -43,7 +41,7 @@ impl Token {
     ///
     /// # Errors
     /// When the file can't be read or holds no token.
-    pub(crate) fn read(path: &Path) -> Result<Self, TokenError> {
+    pub fn read(path: &Path) -> Result<Self, TokenError> {
         let text = std::fs::read_to_string(path);
         let text = text.map_err(|source| TokenError::File { path: path.to_owned(), source })?;
         Self::of(text.trim()).ok_or_else(|| TokenError::Unfit { path: path.to_owned() })
@@ -56,7 +54,7 @@ impl Token {
     }
 
     /// Whether a request has it: as a bearer, or as the password of anybody, which is all that SNS can send.
-    pub(crate) fn is_in(&self, headers: &HeaderMap) -> bool {
+    pub fn is_in(&self, headers: &HeaderMap) -> bool {
         let said = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let Some((scheme, rest)) = said.and_then(|said| said.split_once(' ')) else { return false };
         let rest = rest.trim();

@@ -39,11 +39,14 @@ fn parts_have_headers_in_any_case_or_none_and_bytes_of_any_kind() {
     let body = b"--b\r\nContent-Type: application/dicom\r\nX-Y:z\r\n\r\nfirst\r\n--\r\n-b\r\n--b  \r\n\r\n\r\n--b\r\nCONTENT-TYPE:a/b\r\n\r\n--b\r\n--b--\r\nrest";
     let (parts, is_done) = parts_of("b", &[body]).unwrap();
     assert!(is_done);
-    assert_eq!(parts, [
-        part(&[("content-type", "application/dicom"), ("x-y", "z")], b"first\r\n--\r\n-b"),
-        part(&[], b""),
-        part(&[("content-type", "a/b")], b"--b"),
-    ]);
+    assert_eq!(
+        parts,
+        [
+            part(&[("content-type", "application/dicom"), ("x-y", "z")], b"first\r\n--\r\n-b"),
+            part(&[], b""),
+            part(&[("content-type", "a/b")], b"--b"),
+        ]
+    );
 }
 
 #[test]
@@ -67,7 +70,10 @@ fn what_is_no_multipart_body_is_refused_before_much_of_it_is_kept() {
     assert_eq!(endless(b"--b\r\nname: "), Garbled::Head);
     assert_eq!(endless(b"--b"), Garbled::Delimiter);
     assert_eq!(parts_of("b", &[b"--b\r\nno colon\r\n\r\n"]).unwrap_err(), Garbled::Head);
-    assert_eq!(parts_of("b", &[&[b"--b"[..].to_vec(), vec![b' '; 40_000]].concat()]).unwrap_err(), Garbled::Delimiter);
+    assert_eq!(
+        parts_of("b", &[&[b"--b"[..].to_vec(), vec![b' '; 40_000]].concat()]).unwrap_err(),
+        Garbled::Delimiter
+    );
 }
 
 proptest! {
