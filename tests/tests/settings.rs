@@ -6,7 +6,7 @@ use std::process::Output;
 use std::time::Duration;
 
 use hilum_servers::TestFolder;
-use hilum_stack::{DICOM, SERVICES, WATCH, program_of};
+use hilum_stack::{DICOM, DICOMWEB, SERVICES, WATCH, program_of};
 use hilum_tests::{program, workspace};
 use tokio::process::Command;
 
@@ -38,7 +38,7 @@ const SHARED: [&str; 22] = [
 ];
 
 /// The services by which images come in.
-const DOORS: [&str; 3] = ["ingest", DICOM, WATCH];
+const DOORS: [&str; 4] = ["ingest", DICOM, DICOMWEB, WATCH];
 
 /// A program that is called wrongly ends at once.
 const LIMIT: Duration = Duration::from_secs(20);

@@ -21,7 +21,7 @@ pub struct Config {
     #[arg(long, env = "HILUM_DICOMWEB_SENDERS", value_name = "FILE")]
     pub dicomweb_senders: Option<PathBuf>,
     /// Site of the images where there is no such file
-    #[arg(long, env = "HILUM_DICOMWEB_SITE", value_name = "NAME", default_value_t = Site::default())]
+    #[arg(long, env = "HILUM_DICOMWEB_SITE", value_name = "NAME", default_value = "default")]
     pub dicomweb_site: Site,
     /// Objects in one request
     #[arg(long, env = "HILUM_DICOMWEB_PARTS_MAX", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]

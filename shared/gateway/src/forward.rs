@@ -40,6 +40,16 @@ pub(crate) async fn to_watch(State(gateway): State<Gateway>, request: Request) -
     }
 }
 
+/// Objects by DICOMweb.
+pub(crate) async fn to_dicomweb(State(gateway): State<Gateway>, request: Request) -> Response {
+    match &gateway.dicomweb {
+        Some(dicomweb) => gateway.forward(dicomweb, request).await,
+        None => {
+            Problem::not_found("no DICOMweb is taken here; `hilum up --dicomweb` takes it").into_response()
+        }
+    }
+}
+
 /// Questions.
 pub(crate) async fn to_projection(State(gateway): State<Gateway>, request: Request) -> Response {
     let Ok(question) = gateway.questions.clone().try_acquire_owned() else { return full() };

@@ -23,13 +23,15 @@ const IDLE_LIMIT: Duration = Duration::from_secs(5);
 type Connector =
     MapResponse<HttpConnector, fn(TokioIo<TcpStream>) -> ReadAfterBrokenWrite<TokioIo<TcpStream>>>;
 
-/// One address in front of ingest and projection, and of watch where it runs. Cheap to clone.
+/// One address in front of ingest and projection, and of the doors that run besides. Cheap to clone.
 #[derive(Clone)]
 pub struct Gateway {
     pub(crate) ingest: Destination,
     pub(crate) projection: Destination,
     /// Where object stores tell of objects, where there is such a service.
     pub(crate) watch: Option<Destination>,
+    /// Where objects come in by DICOMweb, where there is such a service.
+    pub(crate) dicomweb: Option<Destination>,
     pub(crate) probe: Arc<dyn ReadinessProbe>,
     pub(crate) client: Client<Connector, Body>,
     /// One for each question that is being answered.
@@ -52,12 +54,18 @@ impl Gateway {
         client.pool_idle_timeout(IDLE_LIMIT).pool_timer(TokioTimer::new());
         let client = client.build(connector);
         let questions = Arc::new(Semaphore::new(limits.questions_at_once));
-        Self { ingest, projection, watch: None, probe, client, questions }
+        Self { ingest, projection, watch: None, dicomweb: None, probe, client, questions }
     }
 
     /// The same, with a service that takes notifications of object stores.
     #[must_use]
     pub fn with_watch(self, watch: Destination) -> Self {
         Self { watch: Some(watch), ..self }
+    }
+
+    /// The same, with a service that takes objects by DICOMweb.
+    #[must_use]
+    pub fn with_dicomweb(self, dicomweb: Destination) -> Self {
+        Self { dicomweb: Some(dicomweb), ..self }
     }
 }

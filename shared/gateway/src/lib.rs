@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | `POST /v1/jobs` | ingest |
 //! | `POST /v1/studies/{id}/close`, `POST /v1/studies/{id}/manifest` | ingest |
+//! | `POST /dicom-web/studies`, `POST /dicom-web/studies/{study}` | dicomweb, where it runs |
 //! | `/notifications` | watch, where it runs |
 //! | any other `/v1/…`, `/openapi.json` and whatever else | projection |
 //! | `GET /` | a page for people |
@@ -26,5 +27,5 @@ mod settings;
 pub use destination::{Destination, service_url};
 pub use gateway::Gateway;
 pub use readiness::{BothServices, ReadinessProbe, service_readiness};
-pub use router::NOTIFICATIONS;
+pub use router::{DICOMWEB, NOTIFICATIONS};
 pub use settings::{Limits, Settings};

@@ -26,6 +26,10 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
         Some(authority) => gateway.with_watch(Destination::fixed("watch", authority)),
         None => gateway,
     };
+    let gateway = match settings.dicomweb_url {
+        Some(authority) => gateway.with_dicomweb(Destination::fixed("dicomweb", authority)),
+        None => gateway,
+    };
     // A client's connection comes with one to a service.
     let serving = service.serve_on_connections(gateway.router(service.metrics_page()), 2);
     tokio::select! {

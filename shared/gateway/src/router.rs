@@ -8,6 +8,8 @@ use axum::routing::{any, get, post};
 use crate::gateway::Gateway;
 use crate::{forward, pages};
 
+/// Where objects are sent by DICOMweb.
+pub const DICOMWEB: &str = "/dicom-web/studies";
 /// Where object stores send what they have to tell.
 pub const NOTIFICATIONS: &str = "/notifications";
 
@@ -20,6 +22,8 @@ impl Gateway {
             .route("/v1/jobs", post(forward::to_ingest).fallback(forward::to_projection))
             .route("/v1/studies/{id}/close", post(forward::to_ingest).fallback(forward::to_projection))
             .route("/v1/studies/{id}/manifest", post(forward::to_ingest).fallback(forward::to_projection))
+            .route(DICOMWEB, post(forward::to_dicomweb).fallback(forward::to_projection))
+            .route("/dicom-web/studies/{study}", post(forward::to_dicomweb).fallback(forward::to_projection))
             .route(NOTIFICATIONS, any(forward::to_watch))
             .route("/", get(pages::index))
             .route("/livez", get(|| async { "ok\n" }))

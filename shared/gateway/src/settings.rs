@@ -24,6 +24,9 @@ pub struct Settings {
     /// Where watch listens, if it runs: notifications of object stores go there
     #[arg(long, env = "HILUM_WATCH_URL", value_name = "URL", value_parser = service_url)]
     pub watch_url: Option<Authority>,
+    /// Where dicomweb listens, if it runs: objects that are sent by DICOMweb go there
+    #[arg(long, env = "HILUM_DICOMWEB_URL", value_name = "URL", value_parser = service_url)]
+    pub dicomweb_url: Option<Authority>,
     /// Milliseconds within which a service must take a connection; then the request is answered 503
     #[arg(long, env = "HILUM_CONNECT_LIMIT_MS", value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..=60_000))]
     connect_limit_ms: u64,

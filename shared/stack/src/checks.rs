@@ -5,7 +5,7 @@ use std::path::Path;
 use tokio::process::Command;
 
 use super::logs::told;
-use super::programs::{DELIVER, DICOM, WATCH, program_of, sibling};
+use super::programs::{DELIVER, DICOM, DICOMWEB, WATCH, program_of, sibling};
 use super::settings::UpSettings;
 use crate::error::Error;
 
@@ -14,10 +14,13 @@ use crate::error::Error;
 /// # Errors
 /// What the first of them says is wrong.
 pub(super) async fn check_files(settings: &UpSettings, store_url: &str) -> Result<(), Error> {
-    let UpSettings { targets, dicom_aes, watches, .. } = settings;
-    for (service, option, file) in
-        [(DELIVER, "--targets", targets), (DICOM, "--dicom-aes", dicom_aes), (WATCH, "--watches", watches)]
-    {
+    let UpSettings { targets, dicom_aes, dicomweb_senders, watches, .. } = settings;
+    for (service, option, file) in [
+        (DELIVER, "--targets", targets),
+        (DICOM, "--dicom-aes", dicom_aes),
+        (DICOMWEB, "--dicomweb-senders", dicomweb_senders),
+        (WATCH, "--watches", watches),
+    ] {
         if let Some(file) = file {
             let mut command = Command::new(sibling(&program_of(service))?);
             command.arg("--check").arg(option).arg(file).env("HILUM_STORE_URL", store_url);

@@ -34,8 +34,8 @@ pub use leftovers::{holder, running, running_parts};
 pub use news::{News, Observer};
 pub use process_id::ProcessId;
 pub use programs::{
-    DELIVER, DICOM, MODEL_TOOLS, OPTIONAL, SERVICES, WATCH, WATCH_TOOLS, become_sibling, openvino_library,
-    program_of, services, sibling,
+    DELIVER, DICOM, DICOMWEB, MODEL_TOOLS, OPTIONAL, SERVICES, WATCH, WATCH_TOOLS, become_sibling,
+    openvino_library, program_of, services, sibling,
 };
 pub use settings::UpSettings;
 pub use start::run;

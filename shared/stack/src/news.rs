@@ -88,6 +88,7 @@ impl News<'_> {
                     "event": "ready",
                     "base_url": state.base_url,
                     "dicom_port": state.dicom_port,
+                    "dicomweb_url": state.dicomweb_url,
                     "notifications_url": state.notifications_url,
                     "pid": state.pid,
                     "state": folder,

@@ -8,7 +8,7 @@ use super::folder::StateFolder;
 use super::part::{Launch, Part, ServiceLaunch};
 use super::ports::PortCell;
 use super::probe::{ProbeKind, Probes};
-use super::programs::{self, DOOR, NATS, WATCH, program_of, services, sibling};
+use super::programs::{self, DICOMWEB, DOOR, NATS, WATCH, program_of, services, sibling};
 use super::settings::UpSettings;
 use super::state::StackState;
 use super::vitals::Vitals;
@@ -26,6 +26,8 @@ pub(crate) struct Plan {
     pub(crate) projection: PortCell,
     /// Where object stores send notifications, if there are watches.
     pub(crate) watch: PortCell,
+    /// Where objects are sent by DICOMweb, if they are taken.
+    pub(crate) dicomweb: PortCell,
 }
 
 impl Plan {
@@ -44,6 +46,7 @@ impl Plan {
             ingest: PortCell::default(),
             projection: PortCell::default(),
             watch: PortCell::default(),
+            dicomweb: PortCell::default(),
         };
         plan.add_servers(folder, state);
         for service in services(&settings.optional_services()) {
@@ -55,6 +58,7 @@ impl Plan {
                     DOOR => plan.ingest.clone(),
                     "projection" => plan.projection.clone(),
                     WATCH => plan.watch.clone(),
+                    DICOMWEB => plan.dicomweb.clone(),
                     _ => PortCell::default(),
                 };
                 let launch = ServiceLaunch { program: program.clone(), environment: Vec::new() };
@@ -118,6 +122,7 @@ pub(crate) fn environment(
         ("HILUM_SITES", &settings.sites),
         ("HILUM_TARGETS", &settings.targets),
         ("HILUM_DICOM_AES", &settings.dicom_aes),
+        ("HILUM_DICOMWEB_SENDERS", &settings.dicomweb_senders),
         ("HILUM_WATCHES", &settings.watches),
         ("HILUM_WATCH_TOKEN_FILE", &settings.watch_token_file),
     ];

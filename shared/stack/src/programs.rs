@@ -32,11 +32,13 @@ pub const SERVICES: [&str; 7] = ["ingest", "dedupe", "infer", "report", "deliver
 pub const DELIVER: &str = "deliver";
 /// The door for DICOM, which is started only when it is asked for.
 pub const DICOM: &str = "dicom";
+/// The door for DICOMweb, which is started only when it is asked for.
+pub const DICOMWEB: &str = "dicomweb";
 /// The door for what is put into buckets, which is started only when there are watches.
 pub const WATCH: &str = "watch";
 
 /// The services that a stack may do without.
-pub const OPTIONAL: [&str; 3] = [DELIVER, DICOM, WATCH];
+pub const OPTIONAL: [&str; 4] = [DELIVER, DICOM, DICOMWEB, WATCH];
 
 /// The services of a stack that has `optional` besides those that each has, in the order in which they are started.
 pub fn services(optional: &[&'static str]) -> impl Iterator<Item = &'static str> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use hilum_sites::quiet_time;
 
-use super::programs::{DELIVER, DICOM, WATCH};
+use super::programs::{DELIVER, DICOM, DICOMWEB, WATCH};
 
 /// Settings of `hilum up`.
 #[derive(Debug, Clone, Args)]
@@ -38,6 +38,13 @@ pub struct UpSettings {
     /// HILUM, for anybody who reaches the port
     #[arg(long, value_name = "FILE", env = "HILUM_DICOM_AES", value_parser = absolute)]
     pub dicom_aes: Option<PathBuf>,
+    /// Take objects by DICOMweb (STOW-RS), at /dicom-web/studies of the base URL
+    #[arg(long)]
+    pub dicomweb: bool,
+    /// TOML file with who may send by DICOMweb, and their tokens (docs/ways-in.md); DICOMweb is taken with it, too. Without it
+    /// anybody who reaches the port may send
+    #[arg(long, value_name = "FILE", env = "HILUM_DICOMWEB_SENDERS", value_parser = absolute)]
+    pub dicomweb_senders: Option<PathBuf>,
     /// TOML file of watched buckets and folders (docs/ways-in.md): images that are put there are read. Nothing is watched
     /// without it
     #[arg(long, value_name = "FILE", env = "HILUM_WATCHES", value_parser = absolute)]
@@ -66,6 +73,11 @@ impl UpSettings {
         self.dicom_port.is_some() || self.dicom_aes.is_some()
     }
 
+    /// Whether objects are taken by DICOMweb.
+    pub(crate) fn takes_dicomweb(&self) -> bool {
+        self.dicomweb || self.dicomweb_senders.is_some()
+    }
+
     /// Whether object stores may send notifications.
     pub(crate) fn takes_notifications(&self) -> bool {
         self.watches.is_some() && self.watch_token_file.is_some()
@@ -73,8 +85,12 @@ impl UpSettings {
 
     /// The services that are wanted besides those that every stack has.
     pub(crate) fn optional_services(&self) -> Vec<&'static str> {
-        let wanted =
-            [(DELIVER, self.targets.is_some()), (DICOM, self.takes_dicom()), (WATCH, self.watches.is_some())];
+        let wanted = [
+            (DELIVER, self.targets.is_some()),
+            (DICOM, self.takes_dicom()),
+            (DICOMWEB, self.takes_dicomweb()),
+            (WATCH, self.watches.is_some()),
+        ];
         wanted.into_iter().filter(|(_, wanted)| *wanted).map(|(service, _)| service).collect()
     }
 
@@ -89,6 +105,9 @@ impl UpSettings {
         if self.all_parts {
             arguments.push("--all-parts".into());
         }
+        if self.dicomweb {
+            arguments.push("--dicomweb".into());
+        }
         let mut add = |flag: &str, value: Option<OsString>| {
             if let Some(value) = value {
                 arguments.extend([flag.into(), value]);
@@ -101,6 +120,7 @@ impl UpSettings {
         add("--targets", self.targets.clone().map(PathBuf::into_os_string));
         add("--dicom-port", self.dicom_port.map(|port| port.to_string().into()));
         add("--dicom-aes", self.dicom_aes.clone().map(PathBuf::into_os_string));
+        add("--dicomweb-senders", self.dicomweb_senders.clone().map(PathBuf::into_os_string));
         add("--watches", self.watches.clone().map(PathBuf::into_os_string));
         add("--watch-token-file", self.watch_token_file.clone().map(PathBuf::into_os_string));
         add("--otlp-endpoint", self.otlp_endpoint.clone().map(OsString::from));
@@ -145,6 +165,9 @@ mod tests {
             "0",
             "--dicom-aes",
             "aes.toml",
+            "--dicomweb",
+            "--dicomweb-senders",
+            "senders.toml",
             "--watches",
             "watches.toml",
             "--watch-token-file",
@@ -160,7 +183,7 @@ mod tests {
             (second.port, second.infer_workers, second.quiet_time_s),
             (Some(0), 3, Some(Duration::from_millis(500)))
         );
-        assert_eq!(second.optional_services(), [DELIVER, DICOM, WATCH]);
+        assert_eq!(second.optional_services(), [DELIVER, DICOM, DICOMWEB, WATCH]);
         assert!(second.takes_notifications());
         assert!(!UpSettings { watch_token_file: None, ..second.clone() }.takes_notifications());
         let quiet = |seconds| Typed::try_parse_from(["up", "--quiet-time-s", seconds]);

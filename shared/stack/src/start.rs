@@ -19,7 +19,7 @@ use super::leftovers::{await_leftovers, holder};
 use super::logs;
 use super::plan::Plan;
 use super::ports::pick_port;
-use super::programs::{DOOR, MODEL_TOOLS, WATCH, sibling};
+use super::programs::{DICOMWEB, DOOR, MODEL_TOOLS, WATCH, sibling};
 use super::settings::UpSettings;
 use super::state::{StackState, Status};
 use super::supervisor::Supervisor;
@@ -85,13 +85,18 @@ async fn run_locked(
     let plan = Plan::new(&folder, settings, &state)?;
     let probes = Arc::new(plan.probes);
     let open_files = hilum_runtime::raise_open_files();
-    let (ingest, projection, watch) = (plan.ingest, plan.projection, plan.watch);
+    let (ingest, projection) = (plan.ingest, plan.projection);
+    let (watch, dicomweb) = (plan.watch, plan.dicomweb);
     let ingest = Destination::moving(DOOR, move || ingest.address());
     let projection = Destination::moving("projection", move || projection.address());
     let gateway = Gateway::new(ingest, projection, probes.clone(), Limits::within(open_files));
     let gateway = match &settings.watches {
         Some(_) => gateway.with_watch(Destination::moving(WATCH, move || watch.address())),
         None => gateway,
+    };
+    let gateway = match settings.takes_dicomweb() {
+        true => gateway.with_dicomweb(Destination::moving(DICOMWEB, move || dicomweb.address())),
+        false => gateway,
     };
     let metrics = PrometheusBuilder::new().install_recorder().ok();
     let metrics = move || metrics.as_ref().map(PrometheusHandle::render).unwrap_or_default();
@@ -178,6 +183,9 @@ async fn first_state(
         notifications_url: settings
             .takes_notifications()
             .then(|| format!("http://127.0.0.1:{port}{NOTIFICATIONS}")),
+        dicomweb_url: settings
+            .takes_dicomweb()
+            .then(|| format!("http://127.0.0.1:{port}{}", hilum_gateway::DICOMWEB)),
         store_url,
         model: std::path::absolute(&model).map_err(Error::file("use", &model))?,
         untrained: false,

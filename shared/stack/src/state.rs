@@ -66,6 +66,9 @@ pub struct StackState {
     /// Where object stores send notifications, if they may.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notifications_url: Option<String>,
+    /// Where objects are sent by DICOMweb, if they are taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dicomweb_url: Option<String>,
     /// URL of the object storage.
     pub store_url: String,
     /// The folder of the model.
@@ -110,9 +113,10 @@ impl StackState {
     /// Where images can be sent besides the API, a line each.
     pub fn other_ways_in(&self) -> Vec<String> {
         let dicom = self.dicom_port.map(|port| format!("DICOM is taken on port {port} of 127.0.0.1"));
+        let dicomweb = self.dicomweb_url.as_ref().map(|url| format!("DICOMweb is taken at {url}"));
         let notified = self.notifications_url.as_ref();
         let notified = notified.map(|url| format!("object stores send notifications to {url}"));
-        dicom.into_iter().chain(notified).collect()
+        dicom.into_iter().chain(dicomweb).chain(notified).collect()
     }
 
     /// Address of NATS for clients.
@@ -132,6 +136,7 @@ pub(crate) fn sample() -> StackState {
         postgres_port: 5432,
         dicom_port: None,
         notifications_url: None,
+        dicomweb_url: None,
         store_url: "file:///tmp/objects".to_owned(),
         model: "/tmp/model".into(),
         untrained: true,

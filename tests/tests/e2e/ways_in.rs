@@ -28,7 +28,7 @@ async fn up(operator: &Operator) -> Value {
     fs::write(folder.join("watches.toml"), watches).unwrap();
     fs::write(folder.join("token"), "a-token-of-some-length").unwrap();
     let up = ["up", "--detach", "--all-parts", "--quiet-time-s", "0.5", "--dicom-port", "0"];
-    let more = ["--watches", "watches.toml", "--watch-token-file", "token"];
+    let more = ["--dicomweb", "--watches", "watches.toml", "--watch-token-file", "token"];
     let lines = operator.json(&[&up[..], &more].concat()).await;
     lines.into_iter().find(|line| line["event"] == "ready").unwrap()
 }
@@ -90,6 +90,8 @@ async fn a_study_sent_by_dicom_and_a_file_put_into_a_watched_folder_are_reported
     let readings = log.all_under(&["evt.inference-completed.>"]).await.unwrap();
     assert_eq!(readings.len(), 2, "one of each content");
 
+    one_object_by_all_ways(&operator, &ready, &log).await;
+
     operator.json(&["doctor"]).await;
     notifications_need_the_token(ready["notifications_url"].as_str().unwrap()).await;
     let logs: String = fs::read_dir(operator.state().join("logs"))
@@ -98,6 +100,45 @@ async fn a_study_sent_by_dicom_and_a_file_put_into_a_watched_folder_are_reported
         .collect();
     assert!(!logs.contains("Doe Jane") && !logs.contains("Doe%20Jane"), "a key is in a log");
     operator.json(&["down"]).await;
+}
+
+/// The object that came by C-STORE, by each other way: four jobs, and not one forward pass more.
+async fn one_object_by_all_ways(operator: &Operator, ready: &Value, log: &Log) {
+    let before = stored(log).await.len();
+    let passes = forward_passes(operator).await;
+    let file = sample("chest_mhh_19073f37.dcm");
+    let http = hilum_runtime::http_client().no_proxy().build().unwrap();
+    let sent = http.post(ready["dicomweb_url"].as_str().unwrap()).header("content-type", "application/dicom");
+    let answer = sent.body(fs::read(&file).unwrap()).send().await.unwrap();
+    let (status, told) = (answer.status(), answer.text().await.unwrap());
+    assert!(status == 200 && told.contains("00081199"), "{status} {told}");
+    operator.json(&["submit", file.to_str().unwrap(), "--site", "north", "--wait"]).await;
+    put(&file, &operator.folder.path().join("drop").join("2.dcm"));
+    let all_there = async || stored(log).await.len() == before + 3;
+    assert!(wait_until(LIMIT, all_there).await);
+    let all = stored(log).await;
+    let ways: Vec<Way> = all[before..].iter().map(|image| image.source.as_ref().unwrap().way).collect();
+    assert_eq!(ways, [Way::Dicomweb, Way::Http, Way::S3]);
+    // As a file it is one content, whichever way it came.
+    let contents: Vec<_> = all[before..].iter().map(|image| image.image.blob.sha256).collect();
+    assert!(contents.iter().all(|content| *content == contents[0]), "{contents:?}");
+    for image in &all[before..] {
+        let job = operator.json(&["job", &image.job_id.to_string(), "--wait", "60s"]).await;
+        assert_eq!(job[0]["job"]["status"], "COMPLETED", "{}", job[0]);
+    }
+    assert_eq!(forward_passes(operator).await, passes, "one picture is computed once");
+}
+
+/// Pictures that went through the model.
+async fn forward_passes(operator: &Operator) -> f64 {
+    let state = StackState::read(&StateFolder::at(&operator.state()).unwrap()).unwrap().unwrap();
+    let infer = state.parts.iter().find(|part| part.name == "infer").unwrap().port;
+    let page = hilum_runtime::http_client().no_proxy().build().unwrap();
+    let page =
+        page.get(format!("http://127.0.0.1:{infer}/metrics")).send().await.unwrap().text().await.unwrap();
+    let count =
+        page.lines().find_map(|line| line.strip_prefix("hilum_stage_seconds_count{stage=\"forward\"} "));
+    count.map_or(0.0, |count| count.parse().unwrap())
 }
 
 /// Into place as a whole, as a careful sender does it.
@@ -123,9 +164,12 @@ async fn files_of_doors_that_cannot_be_used_are_said_before_anything_starts() {
     let loops = format!("[[watch]]\nname = 'own'\nurl = 'file://{}'\n", operator.state().display());
     fs::write(folder.join("aes.toml"), "[ae.WARD]\nsight = 'north'\n").unwrap();
     fs::write(folder.join("watches.toml"), loops).unwrap();
-    for (option, file, expected) in
-        [("--dicom-aes", "aes.toml", "line 2"), ("--watches", "watches.toml", "own")]
-    {
+    fs::write(folder.join("senders.toml"), "[[sender]]\nname = 'a'\ntoken = 'b'\n").unwrap();
+    for (option, file, expected) in [
+        ("--dicom-aes", "aes.toml", "line 2"),
+        ("--dicomweb-senders", "senders.toml", "line 3"),
+        ("--watches", "watches.toml", "own"),
+    ] {
         let refused = operator.run(&["up", "--detach", option, file]).await;
         let said = String::from_utf8_lossy(&refused.stderr).into_owned();
         assert!(!refused.status.success() && said.contains(file) && said.contains(expected), "{said}");

@@ -59,7 +59,7 @@ impl Sending {
     /// The receiver can't be reached or does not want these objects.
     pub(super) async fn begin(peer: &Peer) -> Result<Self, Error> {
         let options = ClientAssociationOptions::new()
-            .calling_ae_title("HILUM_BENCH")
+            .calling_ae_title("BENCH")
             .called_ae_title(peer.title.as_str())
             .read_timeout(PATIENCE)
             .write_timeout(PATIENCE)

@@ -56,6 +56,7 @@ fn say_up(folder: &StateFolder, up: &Up, output: Output) {
         "event": "ready",
         "base_url": state.base_url,
         "dicom_port": state.dicom_port,
+        "dicomweb_url": state.dicomweb_url,
         "notifications_url": state.notifications_url,
         "pid": state.pid,
         "state": folder.path().to_string_lossy(),
