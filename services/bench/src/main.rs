@@ -17,6 +17,7 @@ mod pipeline;
 mod poison;
 mod processes;
 mod result_writer;
+mod s3;
 mod simulated;
 mod statistics;
 mod study;
@@ -78,6 +79,9 @@ enum Benchmark {
     /// Images per second by C-STORE, beside another archive if one is named; exit code 1 if that is faster
     #[command(long_about = dicom::ABOUT)]
     Dicom(dicom::DicomArgs),
+    /// Notified objects per second, beside uploads by HTTP; exit code 1 if these are faster
+    #[command(long_about = s3::ABOUT)]
+    S3(s3::S3Args),
 }
 
 fn main() -> ExitCode {
@@ -97,6 +101,7 @@ async fn run(benchmark: Benchmark, writer: ResultWriter) -> Result<ExitCode, Err
         Benchmark::Fairness(args) => Box::pin(fairness::run(args, writer)).await,
         Benchmark::Logging(args) => Box::pin(logging::run(args, writer)).await,
         Benchmark::Dicom(args) => Box::pin(dicom::run(args, writer)).await,
+        Benchmark::S3(args) => Box::pin(s3::run(args, writer)).await,
     }
 }
 

@@ -48,6 +48,12 @@ impl TemporaryArgs {
         Self { settings, ..self.clone() }
     }
 
+    /// The same, with these watches, and a token for notifications.
+    pub(super) fn watching(&self, watches: PathBuf, token: PathBuf) -> Self {
+        let (watches, watch_token_file) = (Some(watches), Some(token));
+        Self { settings: UpSettings { watches, watch_token_file, ..self.settings.clone() }, ..self.clone() }
+    }
+
     /// The same, with a door for DICOM on any free port.
     pub(super) fn taking_dicom(&self) -> Self {
         let dicom_port = self.settings.dicom_port.or(Some(0));
