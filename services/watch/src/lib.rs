@@ -2,6 +2,7 @@
 //! worker fetches what they name and gives it to the intake, and lists find what was never notified. What is known of an object
 //! by its name stays out of the event log.
 
+mod at_once;
 mod body;
 mod config;
 mod identity;

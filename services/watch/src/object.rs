@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use futures::TryStreamExt as _;
@@ -39,16 +40,31 @@ pub(crate) struct Handed<'a> {
     pub notification: &'a Notification,
     /// How often it was handed out.
     pub deliveries: u64,
-    /// Its position in the queue.
-    pub position: u64,
+    /// Its position in the queue, or our id of the request it came with.
+    pub transfer: &'a str,
 }
 
 impl ObjectTaker {
-    /// Takes the object in; it is durable when this returns. Gives a word for the metrics.
+    /// Takes the object in, and counts how that ended; it is durable when this returns.
     ///
     /// # Errors
     /// Why it was not taken in.
-    pub(crate) async fn take(&self, watch: &Watch, handed: Handed<'_>) -> Result<&'static str, Setback> {
+    pub(crate) async fn take(&self, watch: &Watch, handed: Handed<'_>) -> Result<(), Setback> {
+        let begun = Instant::now();
+        let outcome = self.take_in(watch, handed).await;
+        let word = match &outcome {
+            Ok(word) => *word,
+            Err(setback) => setback.word(),
+        };
+        let name = watch.name.clone();
+        metrics::counter!("hilum_watch_objects_total", "watch" => name.clone(), "outcome" => word)
+            .increment(1);
+        metrics::histogram!("hilum_watch_object_seconds", "watch" => name).record(begun.elapsed());
+        outcome.map(drop)
+    }
+
+    /// Gives a word for the metrics.
+    async fn take_in(&self, watch: &Watch, handed: Handed<'_>) -> Result<&'static str, Setback> {
         let key = handed.notification.key.as_str();
         if key.ends_with('/') {
             return Ok("folder");
@@ -62,7 +78,7 @@ impl ObjectTaker {
         let Some(fetched) = self.fetch(watch, handed.notification).await? else {
             tracing::info!(
                 watch = watch.name,
-                notification = handed.position,
+                transfer = handed.transfer,
                 "the object is not there any more"
             );
             return Ok("gone");
@@ -104,7 +120,7 @@ impl ObjectTaker {
     ) -> Result<(Admitted, Meaning), Setback> {
         let source = ImageSource {
             sender: Some(watch.name.clone()),
-            transfer: Some(handed.position.to_string()),
+            transfer: Some(handed.transfer.to_owned()),
             ..ImageSource::by(Way::S3)
         };
         let admitted = self.intake.admit(source, meaning.priority, &meaning.site)?;

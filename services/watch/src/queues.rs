@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hilum_events::Priority;
 use hilum_log::{
@@ -168,7 +168,6 @@ impl Worker {
     }
 
     async fn settle_object(&self, queued: Queued) {
-        let begun = Instant::now();
         let Ok(notification) = ciborium::from_reader::<Notification, _>(queued.payload().as_ref()) else {
             // No release of ours wrote it.
             let kept = self.inlet.keep_unknown(UnknownBody::NoForm, queued.payload()).await;
@@ -177,22 +176,12 @@ impl Worker {
         let Watched::By(watch) = self.watches.watching(&notification.bucket, &notification.key) else {
             return queued.settle().await;
         };
-        let handed = Handed {
-            notification: &notification,
-            deliveries: queued.deliveries(),
-            position: queued.position(),
-        };
+        let transfer = queued.position().to_string();
+        let handed =
+            Handed { notification: &notification, deliveries: queued.deliveries(), transfer: &transfer };
         let outcome = queued.in_hand_during(self.taker.take(watch, handed)).await;
-        let word = match &outcome {
-            Ok(word) => *word,
-            Err(setback) => setback.word(),
-        };
-        let name = watch.name.clone();
-        metrics::counter!("hilum_watch_objects_total", "watch" => name.clone(), "outcome" => word)
-            .increment(1);
-        metrics::histogram!("hilum_watch_object_seconds", "watch" => name).record(begun.elapsed());
         match outcome {
-            Ok(_) => queued.settle().await,
+            Ok(()) => queued.settle().await,
             Err(setback) => self.after(&setback, watch, queued, notification).await,
         }
     }

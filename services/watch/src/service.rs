@@ -11,6 +11,7 @@ use hilum_log::{Log, NOTIFICATIONS, PARKED_NOTIFICATIONS};
 use hilum_runtime::Health;
 use tokio_util::sync::CancellationToken;
 
+use crate::at_once::AtOnce;
 use crate::config::Config;
 use crate::inlet::Inlet;
 use crate::memory::Memory;
@@ -71,10 +72,12 @@ impl WatchService {
         let sns_endpoint = watches.sns_endpoint.clone();
         let watches = Arc::new(watches);
         let inlet = Inlet::new(log.clone(), watches.clone());
-        let token = config.token_file.as_deref().map(Token::read).transpose()?;
-        let webhook = token.map(|token| Webhook::new(inlet.clone(), token, sns_endpoint)).transpose()?;
         let done = Memory::default();
         let taker = ObjectTaker { log: log.clone(), intake, buckets: Arc::new(buckets), done };
+        let at_once = AtOnce::new(taker.clone(), watches.clone(), config.at_once.into());
+        let token = config.token_file.as_deref().map(Token::read).transpose()?;
+        let page = |token| Webhook::new(inlet.clone(), at_once, token, sns_endpoint);
+        let webhook = token.map(page).transpose()?;
         let worker = Worker {
             taker: taker.clone(),
             inlet: inlet.clone(),

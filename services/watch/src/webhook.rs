@@ -1,4 +1,4 @@
-//! The page at which object stores tell of objects by HTTP. What it answers 200 is durable in the queue.
+//! The page at which object stores tell of objects by HTTP. What it answers 200 is taken in, or durable in the queue.
 
 use std::error::Error;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use hilum_intake::Token;
 use hilum_runtime::{BodyFault, linger};
 use reqwest::{Client, Url};
 
+use crate::at_once::AtOnce;
 use crate::body::{Body, Confirmation, Objects, read};
 use crate::inlet::Inlet;
 
@@ -29,6 +30,7 @@ const CONFIRM_LIMIT: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub(crate) struct Webhook {
     inlet: Inlet,
+    at_once: AtOnce,
     token: Token,
     client: Client,
     sns_endpoint: Option<Url>,
@@ -39,10 +41,15 @@ impl Webhook {
     ///
     /// # Errors
     /// When no client can be made that confirms subscriptions.
-    pub(crate) fn new(inlet: Inlet, token: Token, sns_endpoint: Option<Url>) -> Result<Self, reqwest::Error> {
+    pub(crate) fn new(
+        inlet: Inlet,
+        at_once: AtOnce,
+        token: Token,
+        sns_endpoint: Option<Url>,
+    ) -> Result<Self, reqwest::Error> {
         let client =
             hilum_runtime::http_client().timeout(CONFIRM_LIMIT).redirect(reqwest::redirect::Policy::none());
-        Ok(Self { inlet, token, client: client.build()?, sns_endpoint })
+        Ok(Self { inlet, at_once, token, client: client.build()?, sns_endpoint })
     }
 
     /// Its route.
@@ -65,6 +72,14 @@ impl Webhook {
                     // Nothing of it can be read: its sender has to know.
                     let detail = format!("{first}; send what the object store sends, as it is");
                     return Err(Problem::new(ProblemType::Malformed, detail).into_response());
+                }
+                // As object stores send them: one in each request.
+                if let Objects { came, broken, .. } = &objects
+                    && broken.is_empty()
+                    && let [only] = &came[..]
+                    && self.at_once.take(only).await
+                {
+                    return Ok("at-once");
                 }
                 self.inlet.take(objects, body).await.map_err(|error| {
                     tracing::debug!(error = &error as &dyn Error, "a notification could not be queued");

@@ -4,8 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hilum_blobs::{Bucket, ForeignObject, StoreConfig};
-use hilum_events::{Envelope, Event, ImageStored};
-use hilum_log::{Log, NOTIFICATIONS, PARKED_NOTIFICATIONS, ParkedNotification, apply_definitions};
+use hilum_events::{Envelope, Event, ImageStored, Priority};
+use hilum_log::{
+    Log, NOTIFICATIONS, Notification, PARKED_NOTIFICATIONS, ParkedNotification, apply_definitions,
+    notification_subject,
+};
 use hilum_servers::{NatsOptions, NatsServer, Process, TestFolder, free_port, http_status, wait_until};
 use nix::sys::signal::Signal;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
@@ -150,6 +153,20 @@ impl Bench {
     pub(crate) async fn notify(&self, object: &ForeignObject) {
         let answer = self.post(aws(object).to_string()).send().await.unwrap();
         assert_eq!(answer.status(), 200, "{:?}", answer.text().await);
+    }
+
+    /// Puts what is to be known of an object in the queue, as a page that was busy does.
+    pub(crate) async fn queue(&self, object: &ForeignObject) {
+        let notification = Notification {
+            bucket: BUCKET.to_owned(),
+            key: object.key.clone(),
+            e_tag: object.e_tag.clone(),
+            version: None,
+            size_bytes: None,
+            wanted_again: false,
+        };
+        let subject = notification_subject(Priority::Routine);
+        self.log.put(&subject, hilum_watch::encoded(&notification)).await.unwrap();
     }
 
     /// The images that the log says are stored.

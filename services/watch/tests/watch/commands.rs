@@ -44,7 +44,8 @@ async fn what_was_given_up_is_shown_and_taken_once_its_reason_is_gone() {
     let listed = bench.objects(&["parked", "--watch", "north"]).await;
     assert_eq!(listed.len(), 3);
     let of = |key: &str| listed.iter().find(|parked| parked["key"] == key).unwrap()["id"].as_str().unwrap();
-    assert!(listed[0]["reason"].as_str().unwrap().contains("1000"), "{}", listed[0]);
+    let too_long = listed.iter().find(|parked| parked["key"] == "in/a.dcm").unwrap();
+    assert!(too_long["reason"].as_str().unwrap().contains("1000"), "{too_long}");
     assert!(bench.objects(&["parked", "--watch", "south"]).await.is_empty());
 
     bench.stop().await;

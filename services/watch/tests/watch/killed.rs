@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hilum_servers::wait_until;
 
-use crate::bench::{Bench, OFTEN, SELDOM, WATCH, data};
+use crate::bench::{Bench, OFTEN, SELDOM, WATCH, aws, data};
 
 const FILE: &str = "encodings/grey8_explicit.dcm";
 
@@ -15,11 +15,26 @@ async fn killed_at(point: &str, then: (&str, &str)) -> Bench {
     let trap = format!("{point}=return");
     let mut bench = Bench::start(WATCH, &[SELDOM, ("FAILPOINTS", &trap)]).await;
     let object = bench.put("in/a.dcm", data(FILE)).await;
-    bench.notify(&object).await;
+    bench.queue(&object).await;
     bench.wait_until_killed().await;
     assert_eq!(bench.waiting().await, 1, "{point}");
     bench.run(&[then]).await;
     bench
+}
+
+#[tokio::test]
+async fn while_its_store_waits_for_an_answer_a_list_finds_the_object() {
+    for point in ["watch.after-fetch", "watch.after-store"] {
+        let trap = format!("{point}=return");
+        let mut bench = Bench::start(WATCH, &[SELDOM, ("FAILPOINTS", &trap)]).await;
+        let object = bench.put("in/a.dcm", data(FILE)).await;
+        // Nothing was promised.
+        assert!(bench.post(aws(&object).to_string()).send().await.is_err(), "{point}");
+        bench.wait_until_killed().await;
+        assert_eq!(bench.waiting().await, 0, "{point}");
+        bench.run(&[OFTEN]).await;
+        bench.wait_for(1).await;
+    }
 }
 
 #[tokio::test]
