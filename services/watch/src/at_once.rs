@@ -39,7 +39,7 @@ impl AtOnce {
                 return false;
             };
             let transfer = Uuid::now_v7().to_string();
-            let handed = Handed { notification: &notification, deliveries: 1, transfer: &transfer };
+            let handed = Handed { notification: &notification, deliveries: 0, transfer: &transfer };
             let taken = at_once.taker.take(watch, handed).await;
             drop(place);
             taken.is_ok()

@@ -38,7 +38,7 @@ pub(crate) struct ObjectTaker {
 pub(crate) struct Handed<'a> {
     /// What it says.
     pub notification: &'a Notification,
-    /// How often it was handed out.
+    /// How often it was handed out; never while its store waits.
     pub deliveries: u64,
     /// Its position in the queue, or our id of the request it came with.
     pub transfer: &'a str,
@@ -108,7 +108,13 @@ impl ObjectTaker {
         let repeated =
             self.store(fetched, admitted, upload).await.map_err(|setback| setback.of_job(job_id))?;
         reach("watch.after-store");
-        self.note_done(job_id).await?;
+        if handed.deliveries == 0 {
+            // Its store does not wait for this: without the note a list has it fetched once more.
+            let taker = self.clone();
+            tokio::spawn(async move { taker.note_done(job_id).await });
+        } else {
+            self.note_done(job_id).await?;
+        }
         Ok(if repeated { "repeated" } else { "stored" })
     }
 
@@ -158,13 +164,13 @@ impl ObjectTaker {
         if !wanted_again && self.done.has(job_id) {
             return Ok(true);
         }
-        if !wanted_again && is_seen(&self.log, job_id).await? {
+        // The first time it is hardly there: lists have looked before, and one job it is in any case.
+        let is_first = handed.deliveries < 2;
+        if !wanted_again && !is_first && is_seen(&self.log, job_id).await? {
             self.done.add(job_id);
             return Ok(true);
         }
-        if (wanted_again || handed.deliveries > 1)
-            && self.log.last(&job_image_filter(job_id)).await?.is_some()
-        {
+        if (wanted_again || !is_first) && self.log.last(&job_image_filter(job_id)).await?.is_some() {
             self.note_done(job_id).await?;
             return Ok(true);
         }
