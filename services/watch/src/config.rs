@@ -27,7 +27,7 @@ pub struct Config {
     #[arg(long, env = "HILUM_TARGETS", value_name = "FILE")]
     pub targets: Option<PathBuf>,
     /// Objects of each priority that are fetched at a time
-    #[arg(long, env = "HILUM_WATCH_AT_ONCE", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, env = "HILUM_WATCH_AT_ONCE", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub at_once: u16,
     /// Seconds between two lists of each watched bucket, which find what was never notified
     #[arg(long, env = "HILUM_WATCH_LIST_EVERY_S", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=86_400))]
