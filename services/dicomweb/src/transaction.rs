@@ -17,6 +17,8 @@ use crate::media::is_object;
 use crate::multipart::{Garbled, Parts, Piece};
 use crate::outcome::{Failure, NO_SUCH_CLASS, Outcome, PROCESSING_FAILURE};
 
+/// Bytes of parts that nobody wants that are read at most. They cost no memory.
+const UNWANTED_MAX: u64 = 4 << 30;
 /// Objects of one request that are made durable while the next comes.
 const BESIDE: usize = 4;
 
@@ -99,12 +101,22 @@ impl Door {
         settling: &mut Vec<JoinHandle<Outcome>>,
     ) -> Result<(), Refusal> {
         let places = Arc::new(Semaphore::new(BESIDE));
+        let mut unwanted = 0;
         let at_once = |failure| tokio::spawn(std::future::ready(Outcome::Failed(failure)));
         loop {
             let headers = match incoming.next().await {
                 Ok(Some(Piece::Begin(headers))) => headers,
                 // What is left of a part that was not wanted.
-                Ok(Some(Piece::Data(_) | Piece::End | Piece::Last)) => continue,
+                Ok(Some(Piece::Data(bytes))) => {
+                    unwanted += bytes.len() as u64;
+                    if unwanted > UNWANTED_MAX {
+                        let what =
+                            "the parts that are not taken have no end; send the others in another request";
+                        return Err(Refusal::Malformed(what.to_owned()));
+                    }
+                    continue;
+                }
+                Ok(Some(Piece::End | Piece::Last)) => continue,
                 Ok(None) if incoming.parts.is_done() => return Ok(()),
                 Ok(None) => return Err(Refusal::BrokenOff),
                 Err(error) => return Err(of_body(&*error)),

@@ -162,4 +162,11 @@ async fn a_body_that_breaks_off_keeps_what_came_whole() {
     let answer = Answer::of(short.send().await.unwrap()).await;
     assert_eq!((answer.status, answer.stored.len()), (202, 2), "{answer:?}");
     assert_eq!(bench.stored().await.len(), 4);
+    // So is one that ends behind a whole part: there was to be more.
+    let between = body(&[&small]);
+    let between = between[..between.len() - "--\r\n".len()].to_vec();
+    let parts = format!("multipart/related; boundary=\"{}\"", crate::bench::BOUNDARY);
+    let short = Bench::client().post(bench.url("")).header("content-type", parts).body(between);
+    let answer = Answer::of(short.send().await.unwrap()).await;
+    assert_eq!((answer.status, answer.stored.len(), answer.unnamed.len()), (202, 1, 1), "{answer:?}");
 }
