@@ -108,7 +108,7 @@ impl Door {
         let wishes = Wishes { site: site.clone(), priority: *priority, ..Wishes::default() };
         let stored = self.intake.store(staged, Upload { wishes, job_id: None }).await;
         match stored {
-            Ok(_) => Ok(Outcome::Stored { names, study }),
+            Ok(_) => Ok(Outcome::Stored { names }),
             Err(refusal) => Err(Refused { names: Some(names), refusal }),
         }
     }

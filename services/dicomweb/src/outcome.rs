@@ -16,8 +16,6 @@ pub(crate) enum Outcome {
     Stored {
         /// What identifies it.
         names: ObjectNames,
-        /// Study Instance UID.
-        study: String,
     },
     /// It was not taken.
     Failed(Failure),
@@ -83,7 +81,7 @@ mod tests {
     #[test]
     fn the_status_tells_whether_all_some_or_none_is_stored_and_whether_to_come_again() {
         let names = ObjectNames { sop_class: "1.2".to_owned(), sop_instance: "1.3".to_owned() };
-        let stored = || Outcome::Stored { names: names.clone(), study: "1.4".to_owned() };
+        let stored = || Outcome::Stored { names: names.clone() };
         let failed = |refusal: Refusal| Outcome::Failed(Failure::of_refusal(&refusal));
         let busy = || failed(Refusal::Full { retry_after_s: 7 });
         let broken = || failed(Refusal::Unreadable { code: "truncated".to_owned(), reason: String::new() });

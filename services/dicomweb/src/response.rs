@@ -40,6 +40,8 @@ struct Element {
 }
 
 enum ElementValue {
+    /// None.
+    Empty,
     Text(String),
     Number(u16),
     Items(Vec<Vec<Element>>),
@@ -54,7 +56,11 @@ fn data_set(outcomes: &[Outcome]) -> Vec<Element> {
     let (mut failed, mut stored, mut unnamed) = (Vec::new(), Vec::new(), Vec::new());
     for outcome in outcomes {
         match outcome {
-            Outcome::Stored { names, .. } => stored.push(named(names).into()),
+            Outcome::Stored { names } => {
+                let mut item: Vec<Element> = named(names).into();
+                item.push(retrieve_url());
+                stored.push(item);
+            }
             Outcome::Failed(Failure { names: Some(names), reason, .. }) => {
                 let mut item: Vec<Element> = named(names).into();
                 item.push(failure_reason(*reason));
@@ -72,7 +78,14 @@ fn data_set(outcomes: &[Outcome]) -> Vec<Element> {
         ("0008119A", "OtherFailuresSequence", unnamed),
     ];
     let filled = sequences.into_iter().filter(|(_, _, items)| !items.is_empty());
-    filled.map(|(tag, keyword, items)| element(tag, "SQ", keyword, ElementValue::Items(items))).collect()
+    let sequences =
+        filled.map(|(tag, keyword, items)| element(tag, "SQ", keyword, ElementValue::Items(items)));
+    std::iter::once(retrieve_url()).chain(sequences).collect()
+}
+
+/// Has to stand in the answer, and has no value (type 2) where nothing can be retrieved.
+fn retrieve_url() -> Element {
+    element("00081190", "UR", "RetrieveURL", ElementValue::Empty)
 }
 
 fn named(names: &ObjectNames) -> [Element; 2] {
@@ -90,6 +103,7 @@ fn failure_reason(reason: u16) -> Element {
 fn json_of(elements: &[Element]) -> Value {
     let of = |Element { tag, vr, value, .. }: &Element| {
         let values = match value {
+            ElementValue::Empty => return ((*tag).to_owned(), json!({ "vr": vr })),
             ElementValue::Text(text) => json!([text]),
             ElementValue::Number(number) => json!([number]),
             ElementValue::Items(items) => items.iter().map(|item| json_of(item)).collect(),
@@ -113,6 +127,7 @@ fn write_xml(xml: &mut String, elements: &[Element]) {
     for Element { tag, vr, keyword, value } in elements {
         let _ = write!(xml, "<DicomAttribute tag=\"{tag}\" vr=\"{vr}\" keyword=\"{keyword}\">");
         match value {
+            ElementValue::Empty => {}
             // Identifiers are digits and dots: whoever wrote another one gets it without what XML could take for its own.
             ElementValue::Text(text) => {
                 let text: String = text.chars().filter(|char| !"<>&\"'".contains(*char)).collect();
@@ -161,7 +176,7 @@ mod tests {
         };
         let broken = Failure::of(0xc000, "unreadable-image", "not readable: truncated");
         vec![
-            Outcome::Stored { names: names(1), study: "1.9".to_owned() },
+            Outcome::Stored { names: names(1) },
             Outcome::Failed(Failure { names: Some(names(2)), ..broken.clone() }),
             Outcome::Failed(broken),
         ]
@@ -173,6 +188,7 @@ mod tests {
         assert_eq!(
             answer,
             json!({
+                "00081190": { "vr": "UR" },
                 "00081198": { "vr": "SQ", "Value": [{
                     "00081150": { "vr": "UI", "Value": ["1.2.840.10008.5.1.4.1.1.1"] },
                     "00081155": { "vr": "UI", "Value": ["1.2.2"] },
@@ -181,6 +197,7 @@ mod tests {
                 "00081199": { "vr": "SQ", "Value": [{
                     "00081150": { "vr": "UI", "Value": ["1.2.840.10008.5.1.4.1.1.1"] },
                     "00081155": { "vr": "UI", "Value": ["1.2.1"] },
+                    "00081190": { "vr": "UR" },
                 }] },
                 "0008119A": { "vr": "SQ", "Value": [{ "00081197": { "vr": "US", "Value": [49152] } }] },
             })
@@ -193,13 +210,15 @@ mod tests {
     fn the_native_model_says_the_same_and_lets_nothing_be_taken_for_its_own() {
         let mut outcomes = outcomes();
         let names = ObjectNames { sop_class: "1.2".to_owned(), sop_instance: "1.<Item>&\"".to_owned() };
-        outcomes.push(Outcome::Stored { names, study: String::new() });
+        outcomes.push(Outcome::Stored { names });
         let xml = Answer::Xml.write(&outcomes);
         assert!(xml.contains(
             "<DicomAttribute tag=\"00081198\" vr=\"SQ\" keyword=\"FailedSOPSequence\"><Item number=\"1\">\
              <DicomAttribute tag=\"00081150\" vr=\"UI\" keyword=\"ReferencedSOPClassUID\">"
         ));
         assert!(xml.contains("keyword=\"FailureReason\"><Value number=\"1\">49152</Value>"));
+        let url = "<DicomAttribute tag=\"00081190\" vr=\"UR\" keyword=\"RetrieveURL\"></DicomAttribute>";
+        assert_eq!(xml.matches(url).count(), 3, "{xml}");
         assert!(xml.contains("<Item number=\"2\">") && xml.contains("1.Item</Value>"), "{xml}");
         assert_eq!(xml.matches("<Item ").count(), xml.matches("</Item>").count());
     }

@@ -28,6 +28,8 @@ type BoxError = Box<dyn Error + Send + Sync>;
 struct Incoming {
     body: BodyDataStream,
     parts: Parts,
+    /// No more can come, and the part that it broke in was told so.
+    is_broken: bool,
 }
 
 /// What was made of a request whose body did not come to its end: the objects before are told all the same.
@@ -54,19 +56,18 @@ impl Incoming {
 
     /// The bytes of the part that has begun. The stream can be dropped before its end.
     fn bytes(&mut self) -> impl Stream<Item = Result<Bytes, BoxError>> + Send {
-        stream::unfold((self, false), |(incoming, has_failed)| async move {
-            if has_failed {
+        stream::unfold(self, |incoming| async move {
+            if incoming.is_broken {
                 return None;
             }
-            match incoming.next().await {
-                Ok(Some(Piece::Data(bytes))) => Some((Ok(bytes), (incoming, false))),
-                Ok(Some(_)) => None,
-                Ok(None) => {
-                    let broken: BoxError = "the multipart body ends within a part".into();
-                    Some((Err(broken), (incoming, true)))
-                }
-                Err(error) => Some((Err(error), (incoming, true))),
-            }
+            let broken = match incoming.next().await {
+                Ok(Some(Piece::Data(bytes))) => return Some((Ok(bytes), incoming)),
+                Ok(Some(_)) => return None,
+                Ok(None) => "the multipart body ends within a part".into(),
+                Err(error) => error,
+            };
+            incoming.is_broken = true;
+            Some((Err(broken), incoming))
         })
     }
 }
@@ -88,7 +89,7 @@ impl Door {
         boundary: &str,
         body: BodyDataStream,
     ) -> Ended {
-        let mut incoming = Incoming { body, parts: Parts::of(boundary) };
+        let mut incoming = Incoming { body, parts: Parts::of(boundary), is_broken: false };
         let mut settling = Vec::new();
         let taken = self.take_all(&Arc::new(shared), &mut incoming, &mut settling).await;
         Ended { outcomes: all(settling).await, fault: taken.err() }
@@ -134,7 +135,12 @@ impl Door {
                 continue;
             }
             match self.receive(shared, incoming.bytes()).await {
-                Err(failure) => settling.push(at_once(failure)),
+                Err(failure) => {
+                    settling.push(at_once(failure));
+                    if incoming.is_broken {
+                        return Ok(());
+                    }
+                }
                 Ok(staged) => {
                     let place = places.clone().acquire_owned().await;
                     let (door, shared) = (self.clone(), shared.clone());

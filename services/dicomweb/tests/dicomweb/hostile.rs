@@ -46,6 +46,8 @@ async fn bodies_that_are_none_are_told_so_before_they_take_memory() {
     let before = bench.memory_bytes();
     let megabyte = || vec![b'x'; 1 << 20];
     for begin in ["", &format!("--{BOUNDARY}\r\nname: "), &format!("--{BOUNDARY}")] {
+        let told = bench.send_endless(begin, vec![b'x'; 64 << 10], 1).await.unwrap();
+        assert_eq!(told.status, 400, "{begin}: {told:?}");
         let answer = bench.send_endless(begin, megabyte(), 300).await;
         assert!(answer.is_none_or(|answer| answer.status == 400), "{begin}");
     }

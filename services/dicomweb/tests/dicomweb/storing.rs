@@ -161,6 +161,7 @@ async fn a_body_that_breaks_off_keeps_what_came_whole() {
     let short = Bench::client().post(bench.url("")).header("content-type", parts).body(whole[..cut].to_vec());
     let answer = Answer::of(short.send().await.unwrap()).await;
     assert_eq!((answer.status, answer.stored.len()), (202, 2), "{answer:?}");
+    assert!(answer.warning.contains("1 of 3 objects were not stored"), "{answer:?}");
     assert_eq!(bench.stored().await.len(), 4);
     // So is one that ends behind a whole part: there was to be more.
     let between = body(&[&small]);
