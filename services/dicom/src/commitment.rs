@@ -6,20 +6,9 @@ mod data_set;
 mod held;
 mod results;
 
-use bytes::Bytes;
-use serde::Serialize;
-
 pub(crate) use data_set::{CommitmentRequest, REQUEST_MAX, report};
 pub(crate) use held::Held;
 pub(crate) use results::Results;
-
-/// The CBOR bytes.
-fn encoded(what: &impl Serialize) -> Bytes {
-    let mut bytes = Vec::new();
-    ciborium::into_writer(what, &mut bytes)
-        .expect("writing to memory does not fail and the types have CBOR forms");
-    bytes.into()
-}
 
 /// A request that can't be used, or not now: statuses of PS3.7, C.
 pub(crate) const PROCESSING_FAILURE: u16 = 0x0110;

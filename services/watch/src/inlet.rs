@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use hilum_log::{Log, Notification, UnavailableError, notification_subject};
+use hilum_log::{Log, Notification, UnavailableError, encoded, notification_subject};
 
 use crate::body::{Objects, UnknownBody};
 use crate::identity::id_of_body;
-use crate::park::{GivenUp, encoded};
+use crate::park::GivenUp;
 use crate::watches::{Watch, Watched, Watches};
 
 /// Messages that are put in the queue at a time.

@@ -21,7 +21,6 @@ mod webhook;
 pub use body::{Body, BrokenRecord, Confirmation, Objects, UnknownBody, read};
 pub use config::Config;
 pub use identity::job_of;
-pub use park::encoded;
 pub use service::{StartError, WatchService};
 pub use watches::{Fault, Meaning, MeaningError, OwnPlaces, Rules, Watch, Watched, Watches, WatchesError};
 pub use webhook::PATH;

@@ -1,10 +1,10 @@
 //! Keeping what is given up, where an operator finds it.
 
-use bytes::Bytes;
 use hilum_events::JobId;
-use hilum_log::{Log, Notification, ParkedNotification, UnavailableError, parked_notification_subject};
+use hilum_log::{
+    Log, Notification, ParkedNotification, UnavailableError, encoded, parked_notification_subject,
+};
 use jiff::Timestamp;
-use serde::Serialize;
 
 /// Of a body in which no object can be found so much is kept, bytes.
 const BODY_MOST: usize = 16 << 10;
@@ -46,12 +46,4 @@ impl GivenUp {
         let parked = ParkedNotification { id, watch, notification, body, reason, tries, parked_at };
         log.put(&parked_notification_subject(id), encoded(&parked)).await
     }
-}
-
-/// The CBOR bytes.
-pub fn encoded(what: &impl Serialize) -> Bytes {
-    let mut bytes = Vec::new();
-    ciborium::into_writer(what, &mut bytes)
-        .expect("writing to memory does not fail and the types have CBOR forms");
-    bytes.into()
 }

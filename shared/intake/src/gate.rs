@@ -29,6 +29,8 @@ struct State {
     admission: Mutex<Admission>,
     /// Whether the last upload was refused because something is away.
     away: AtomicBool,
+    /// Whether it was said that nothing is taken, of whatever site and priority.
+    full: AtomicBool,
 }
 
 /// An upload that was let in; it counts among those that wait until it is dropped.
@@ -47,6 +49,7 @@ impl Gate {
             trusted: AtomicBool::new(false),
             admission: Mutex::new(Admission::new(bounds)),
             away: AtomicBool::new(false),
+            full: AtomicBool::new(false),
         }))
     }
 
@@ -56,7 +59,21 @@ impl Gate {
             let source = "it was not yet compared with its seal".into();
             return Err(Refusal::Unavailable("the event log is being checked", source));
         }
-        Ok(self.admission().check_any()?)
+        self.check_any()
+    }
+
+    /// Whether anything may come in; says so when nothing may, and when it may again.
+    fn check_any(&self) -> Result<(), Refusal> {
+        let (checked, waiting) = {
+            let admission = self.admission();
+            (admission.check_any(), admission.waiting())
+        };
+        match (checked.is_err(), self.0.full.swap(checked.is_err(), Ordering::Relaxed)) {
+            (true, false) => tracing::warn!(waiting, "too many images wait; refusing all uploads"),
+            (false, true) => tracing::info!(waiting, "not refusing all uploads any more"),
+            _ => {}
+        }
+        Ok(checked?)
     }
 
     /// Lets the image of an upload in, or not.
@@ -106,6 +123,9 @@ impl Gate {
             let Ok(depths) = log.queue_depths().await else { continue };
             let found = found(&depths, &log.waiting_by_site());
             self.decide(|admission| admission.end_look(look, begun.elapsed(), found));
+            if self.0.full.load(Ordering::Relaxed) {
+                _ = self.check_any();
+            }
             self.measure();
         }
     }

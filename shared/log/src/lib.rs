@@ -26,5 +26,5 @@ pub use port::{
 };
 pub use work::{
     Failure, Handle, Handout, Need, Queue, QueueConsumer, Queued, Reply, Unmet, WorkConfig, WorkError,
-    WorkItem, Worker, work,
+    WorkItem, Worker, encoded, work,
 };

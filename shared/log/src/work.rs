@@ -23,7 +23,7 @@ mod waits;
 pub use config::{WorkConfig, WorkError};
 pub use handle::{Failure, Handle, WorkItem};
 pub use need::{Need, Unmet};
-pub use queue::{Queue, QueueConsumer, Queued};
+pub use queue::{Queue, QueueConsumer, Queued, encoded};
 pub use settler::Handout;
 pub use single::{Reply, Worker};
 pub use take::work;

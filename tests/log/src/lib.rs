@@ -1,10 +1,11 @@
 //! What tests of the doors work with: a real nats-server with its streams, and readings that others made.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hilum_events::{
-    Envelope, Event, InferenceCompleted, InferenceRequested, ReadingId, Sha256Digest, samples,
+    Envelope, Event, ImageStored, InferenceCompleted, InferenceRequested, ReadingId, Sha256Digest, samples,
 };
 use hilum_log::{Appended, Log, apply_definitions};
 use hilum_servers::{NatsOptions, NatsServer, TestFolder};
@@ -39,6 +40,36 @@ impl TestLog {
         self.log.append(envelope).await.unwrap()
     }
 
+    /// The facts of all images that are there, in the order of the log.
+    pub async fn stored(&self) -> Vec<(Envelope, ImageStored)> {
+        let all = self.log.all_under(&["evt.image-stored.>"]).await.unwrap();
+        let fact = |envelope: Envelope| match envelope.event.clone() {
+            Event::ImageStored(stored) => (envelope, stored),
+            other => panic!("{other:?}"),
+        };
+        all.into_iter().map(|recorded| fact(recorded.content.unwrap())).collect()
+    }
+
+    /// Where the objects of a door are that uses this log.
+    pub fn objects(&self) -> PathBuf {
+        self.folder.path().join("objects")
+    }
+
+    /// The bytes of an image that is there.
+    pub fn object(&self, stored: &ImageStored) -> Vec<u8> {
+        std::fs::read(self.objects().join(&stored.image.blob.key)).unwrap()
+    }
+
+    /// What every door is told of it: it keeps objects beside the log and takes images however long they wait.
+    pub fn door_settings(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("HILUM_NATS_URL", self.nats.url()),
+            ("HILUM_STORE_URL", format!("file://{}", self.objects().display())),
+            ("HILUM_LEAST_FREE_MIB", "0".to_owned()),
+            ("HILUM_MAX_WAIT_S", "0".to_owned()),
+        ]
+    }
+
     /// A reading of `content` that job `number` asked for.
     pub async fn read(&self, number: u128, content: &[u8]) {
         let image = samples::image_stored(number, "any", 0);
@@ -49,6 +80,30 @@ impl TestLog {
             self.append(&envelope).await;
         }
     }
+}
+
+/// All files below a folder, those of a folder by their names.
+pub fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut entries: Vec<PathBuf> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    entries.into_iter().flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
+}
+
+/// Bytes of memory that a process holds.
+pub fn memory_bytes(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+}
+
+/// What a service on this port shows of a metric, named with its labels as its page has them; 0 when it is not there.
+pub async fn metric(port: u16, line: &str) -> f64 {
+    let url = format!("http://127.0.0.1:{port}/metrics");
+    let client = hilum_runtime::http_client().build().unwrap();
+    let page = client.get(url).send().await.unwrap().text().await.unwrap();
+    let found = page.lines().find_map(|found| found.strip_prefix(line)?.strip_prefix(' '));
+    found.map_or(0.0, |value| value.trim().parse().unwrap())
 }
 
 /// The reading of this content by that model.

@@ -5,11 +5,11 @@ use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use hilum_blobs::BlobStore;
 use hilum_events::{Event, JobId, Site, job_image_filter};
 use hilum_log::{
-    CommitmentResult, HELD_INSTANCES, HeldInstance, InstanceReference, Log, UnavailableError,
+    CommitmentResult, HELD_INSTANCES, HeldInstance, InstanceReference, Log, UnavailableError, encoded,
     held_instance_subject,
 };
 
-use super::{CLASS_CONFLICT, CommitmentRequest, NO_SUCH_INSTANCE, encoded};
+use super::{CLASS_CONFLICT, CommitmentRequest, NO_SUCH_INSTANCE};
 
 /// Instances that are looked up at a time, for each request.
 const AT_ONCE: usize = 16;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use hilum_log::{
     COMMITMENT_RESULTS, COMMITMENTS, Log, Queue, QueueConsumer, Queued, UnavailableError, WaitingResult,
+    encoded,
 };
 use jiff::SignedDuration;
 use tokio::sync::Semaphore;
@@ -15,7 +16,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::caller_back::tell;
-use super::encoded;
 
 /// Told at a time.
 const AT_ONCE: usize = 4;

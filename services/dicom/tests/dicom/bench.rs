@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hilum_events::{Envelope, Event, ImageStored};
+use hilum_events::{Envelope, ImageStored};
 use hilum_imaging::{DecoderConfig, DecoderPool};
 use hilum_servers::{Process, free_port, http_status, tail, wait_until};
-use hilum_test_log::{LIMIT, TestLog};
+use hilum_test_log::{LIMIT, TestLog, memory_bytes, metric};
 use nix::sys::signal::Signal;
 
 /// The door and what it needs.
@@ -28,14 +28,9 @@ impl Bench {
     pub(crate) async fn start_with(titles: &str, settings: &[(&'static str, &str)]) -> Self {
         let log = TestLog::start().await;
         let folder = log.folder.path().to_owned();
-        let mut own = vec![
-            ("HILUM_NATS_URL", log.nats.url()),
-            ("HILUM_STORE_URL", format!("file://{}", folder.join("objects").display())),
-            ("HILUM_LEAST_FREE_MIB", "0".to_owned()),
-            ("HILUM_MAX_WAIT_S", "0".to_owned()),
-            ("HILUM_DECODER", DecoderConfig::sibling().unwrap().program.display().to_string()),
-            ("HILUM_LOG", "info,hilum_dicom_door=debug".to_owned()),
-        ];
+        let mut own = log.door_settings();
+        own.push(("HILUM_DECODER", DecoderConfig::sibling().unwrap().program.display().to_string()));
+        own.push(("HILUM_LOG", "info,hilum_dicom_door=debug".to_owned()));
         if !titles.is_empty() {
             let file = folder.join("titles.toml");
             std::fs::write(&file, titles).unwrap();
@@ -76,26 +71,17 @@ impl Bench {
 
     /// Bytes that it holds in memory.
     pub(crate) fn memory_bytes(&self) -> u64 {
-        let status = format!("/proc/{}/status", self.process().pid().unwrap());
-        let status = std::fs::read_to_string(status).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+        memory_bytes(self.process().pid().unwrap())
     }
 
     /// The facts of all images that are there, in the order of the log.
     pub(crate) async fn stored(&self) -> Vec<(Envelope, ImageStored)> {
-        let all = self.log.log.all_under(&["evt.image-stored.>"]).await.unwrap();
-        let fact = |envelope: Envelope| match envelope.event.clone() {
-            Event::ImageStored(stored) => (envelope, stored),
-            other => panic!("{other:?}"),
-        };
-        all.into_iter().map(|recorded| fact(recorded.content.unwrap())).collect()
+        self.log.stored().await
     }
 
     /// Takes an object out of the storage.
     pub(crate) fn lose_object(&self, stored: &ImageStored) {
-        let folder = self.log.folder.path().join("objects");
-        std::fs::remove_file(folder.join(&stored.image.blob.key)).unwrap();
+        std::fs::remove_file(self.log.objects().join(&stored.image.blob.key)).unwrap();
     }
 
     /// Waits until a metric has this value.
@@ -106,17 +92,12 @@ impl Bench {
 
     /// The bytes of an image that is there.
     pub(crate) fn object(&self, stored: &ImageStored) -> Vec<u8> {
-        let folder = self.log.folder.path().join("objects");
-        std::fs::read(folder.join(&stored.image.blob.key)).unwrap()
+        self.log.object(stored)
     }
 
     /// What its page shows of a metric with this beginning.
     pub(crate) async fn metric(&self, line: &str) -> f64 {
-        let url = format!("http://127.0.0.1:{}/metrics", self.http_port);
-        let client = hilum_runtime::http_client().build().unwrap();
-        let page = client.get(url).send().await.unwrap().text().await.unwrap();
-        let found = page.lines().find_map(|found| found.strip_prefix(line)?.strip_prefix(' '));
-        found.map_or(0.0, |value| value.trim().parse().unwrap())
+        metric(self.http_port, line).await
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use hilum_imaging::{DecodeError, RefusalCode};
+use hilum_test_log::files_below;
 
 use crate::bench::{Bench, decoder};
 use crate::sender::{CR, Object, Sender};
@@ -33,20 +34,10 @@ async fn due(object: &Object) -> Due {
     }
 }
 
-fn files(folder: &Path, all: &mut Vec<PathBuf>) {
-    let mut entries: Vec<PathBuf> =
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    entries.sort();
-    for path in entries {
-        if path.is_dir() { files(&path, all) } else { all.push(path) }
-    }
-}
-
 /// Sends all files of these folders, an association each, and holds what becomes of them against what is due.
 async fn check(bench: &Bench, folders: &[PathBuf]) -> (usize, usize, usize) {
-    let (mut all, mut counts) = (Vec::new(), (0, 0, 0));
-    folders.iter().for_each(|folder| files(folder, &mut all));
-    for path in all {
+    let mut counts = (0, 0, 0);
+    for path in folders.iter().flat_map(|folder| files_below(folder)) {
         let file = std::fs::read(&path).unwrap();
         let mut object = Object::of(&file);
         let due = due(&object).await;

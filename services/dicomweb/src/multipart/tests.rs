@@ -1,3 +1,5 @@
+//! What parts are made of bodies, in whatever pieces they come.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hilum_events::{Envelope, Event, ImageStored};
+use hilum_events::{Envelope, ImageStored};
 use hilum_imaging::DecoderConfig;
 use hilum_servers::{Process, free_port, http_status, tail, wait_until};
-use hilum_test_log::{LIMIT, TestLog};
+use hilum_test_log::{LIMIT, TestLog, memory_bytes};
 use nix::sys::signal::Signal;
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::Value;
@@ -41,14 +41,8 @@ pub(crate) struct Answer {
 impl Bench {
     pub(crate) async fn start(settings: &[(&'static str, &str)]) -> Self {
         let log = TestLog::start().await;
-        let folder = log.folder.path().to_owned();
-        let mut own = vec![
-            ("HILUM_NATS_URL", log.nats.url()),
-            ("HILUM_STORE_URL", format!("file://{}", folder.join("objects").display())),
-            ("HILUM_LEAST_FREE_MIB", "0".to_owned()),
-            ("HILUM_MAX_WAIT_S", "0".to_owned()),
-            ("HILUM_DECODER", DecoderConfig::sibling().unwrap().program.display().to_string()),
-        ];
+        let mut own = log.door_settings();
+        own.push(("HILUM_DECODER", DecoderConfig::sibling().unwrap().program.display().to_string()));
         own.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let mut bench = Self { log, port: 0, door: None, settings: own };
         bench.open().await;
@@ -98,10 +92,7 @@ impl Bench {
 
     /// Bytes that it holds in memory.
     pub(crate) fn memory_bytes(&self) -> u64 {
-        let pid = self.door.as_ref().unwrap().pid().unwrap();
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+        memory_bytes(self.door.as_ref().unwrap().pid().unwrap())
     }
 
     pub(crate) fn client() -> Client {
@@ -125,23 +116,17 @@ impl Bench {
 
     /// The facts of all images that are there, in the order of the log.
     pub(crate) async fn stored(&self) -> Vec<(Envelope, ImageStored)> {
-        let all = self.log.log.all_under(&["evt.image-stored.>"]).await.unwrap();
-        let fact = |envelope: Envelope| match envelope.event.clone() {
-            Event::ImageStored(stored) => (envelope, stored),
-            other => panic!("{other:?}"),
-        };
-        all.into_iter().map(|recorded| fact(recorded.content.unwrap())).collect()
+        self.log.stored().await
     }
 
     /// The bytes of an image that is there.
     pub(crate) fn object(&self, stored: &ImageStored) -> Vec<u8> {
-        let folder = self.log.folder.path().join("objects");
-        std::fs::read(folder.join(&stored.image.blob.key)).unwrap()
+        self.log.object(stored)
     }
 
     /// Files that the store holds and no fact names.
     pub(crate) fn incoming(&self) -> usize {
-        std::fs::read_dir(self.log.folder.path().join("objects/incoming")).map_or(0, Iterator::count)
+        std::fs::read_dir(self.log.objects().join("incoming")).map_or(0, Iterator::count)
     }
 }
 

@@ -3,29 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use hilum_imaging::{DecoderConfig, DecoderPool};
+use hilum_test_log::files_below;
 
 use crate::bench::Bench;
-
-fn files(folder: &Path, all: &mut Vec<PathBuf>) {
-    let mut entries: Vec<PathBuf> =
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    entries.sort();
-    for path in entries {
-        if path.is_dir() {
-            files(&path, all);
-        } else {
-            all.push(path);
-        }
-    }
-}
 
 /// Sends all files of these folders, a request for each; how many were stored, and how many not.
 async fn check(bench: &Bench, folders: &[PathBuf]) -> (usize, usize) {
     let decoder = DecoderPool::new(DecoderConfig { size: 1, ..DecoderConfig::sibling().unwrap() });
-    let mut all = Vec::new();
-    folders.iter().for_each(|folder| files(folder, &mut all));
     let (mut taken, mut refused) = (0, 0);
-    for path in all {
+    for path in folders.iter().flat_map(|folder| files_below(folder)) {
         let file = std::fs::read(&path).unwrap();
         let before = bench.stored().await.len();
         let answer = bench.store(&[&file]).await;

@@ -9,7 +9,8 @@ use hilum_log::{
     Log, NOTIFICATIONS, Notification, PARKED_NOTIFICATIONS, ParkedNotification, apply_definitions,
     notification_subject,
 };
-use hilum_servers::{NatsOptions, NatsServer, Process, TestFolder, free_port, http_status, wait_until};
+use hilum_servers::{NatsOptions, NatsServer, Process, TestFolder, free_port, http_status, tail, wait_until};
+use hilum_test_log::metric;
 use nix::sys::signal::Signal;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path as Key;
@@ -166,7 +167,13 @@ impl Bench {
             wanted_again: false,
         };
         let subject = notification_subject(Priority::Routine);
-        self.log.put(&subject, hilum_watch::encoded(&notification)).await.unwrap();
+        self.log.put(&subject, hilum_log::encoded(&notification)).await.unwrap();
+    }
+
+    /// Waits until a metric of its page has this value.
+    pub(crate) async fn metric_reaches(&self, line: &str, value: f64) {
+        let is_reached = wait_until(LIMIT, || async { metric(self.port, line).await >= value }).await;
+        assert!(is_reached, "{line}: {}", tail(&self.log_file(), 0, 60));
     }
 
     /// The images that the log says are stored.

@@ -70,15 +70,22 @@ async fn a_store_that_fails_for_too_long_is_given_up_and_that_is_told() {
 async fn what_is_refused_for_now_waits_and_is_never_given_up() {
     let settings = [SELDOM, ("HILUM_WATCH_GIVE_UP_AFTER_S", "1")];
     let mut bench = Bench::new(WATCH).await;
+    let full = [settings[0], settings[1], ("HILUM_MAX_WAITING", "0")];
     // Nobody reads: the first image waits, and there is no room for more.
-    bench.run(&[settings[0], settings[1], ("HILUM_MAX_WAITING", "0")]).await;
-    for number in 0..3 {
+    bench.run(&full).await;
+    bench.notify(&bench.put("in/0.dcm", data(FILE)).await).await;
+    bench.wait_for(1).await;
+    // Started anew the door knows of it only what it sees in the queue, where no site is known yet.
+    bench.stop().await;
+    bench.run(&full).await;
+    bench.metric_reaches("hilum_images_waiting", 1.0).await;
+    for number in 1..3 {
         bench.notify(&bench.put(&format!("in/{number}.dcm"), data(FILE)).await).await;
     }
-    let log = || std::fs::read_to_string(bench.log_file()).unwrap();
-    assert!(wait_until(LIMIT, || async { log().contains("too many images wait") }).await);
-    let refused = || async { bench.waiting().await == 2 && bench.stored().await.len() == 1 };
-    assert!(wait_until(LIMIT, refused).await);
+    bench.metric_reaches("hilum_watch_objects_total{watch=\"north\",outcome=\"refused_for_now\"}", 2.0).await;
+    let log = std::fs::read_to_string(bench.log_file()).unwrap();
+    assert_eq!(log.matches("too many images wait").count(), 1, "{log}");
+    assert_eq!((bench.waiting().await, bench.stored().await.len()), (2, 1));
     assert_eq!(bench.log.held_in(hilum_log::PARKED_NOTIFICATIONS).await.unwrap(), 0);
     bench.stop().await;
     bench.run(&settings).await;

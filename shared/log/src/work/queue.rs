@@ -13,6 +13,7 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt as _, StreamExt as _};
 use jiff::Timestamp;
+use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::calm::{Calm, Counted};
@@ -52,6 +53,14 @@ pub struct Queue {
 pub struct Queued {
     message: Message,
     _counted: Counted,
+}
+
+/// The CBOR bytes of what is put where no fact stands.
+pub fn encoded(what: &impl Serialize) -> Bytes {
+    let mut bytes = Vec::new();
+    ciborium::into_writer(what, &mut bytes)
+        .expect("writing to memory does not fail and the types have CBOR forms");
+    bytes.into()
 }
 
 impl Log {

@@ -1,3 +1,5 @@
+//! What is read as a request for commitment, and what tells a result.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -5,12 +5,11 @@ use std::process::ExitCode;
 use clap::Args;
 use hilum_events::{JobId, Priority};
 use hilum_log::{
-    Log, Notification, PARKED_NOTIFICATIONS, ParkedNotification, notification_subject,
+    Log, Notification, PARKED_NOTIFICATIONS, ParkedNotification, encoded, notification_subject,
     parked_notification_subject,
 };
 use hilum_stack::StateFolder;
 use hilum_terminal::Output;
-use hilum_watch::encoded;
 use serde_json::json;
 use std::path::PathBuf;
 
