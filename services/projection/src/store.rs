@@ -14,7 +14,7 @@ use crate::position::Position;
 /// Key of the position row.
 const STREAM: &str = "EVENTS";
 /// What must be there when the migrations have run.
-const TABLES: [&str; 17] = [
+const TABLES: [&str; 18] = [
     "stream_position",
     "studies",
     "jobs",
@@ -29,13 +29,14 @@ const TABLES: [&str; 17] = [
     "deliveries",
     "losses",
     "taken_out",
+    "instances",
     "history",
     "unreadable",
     "job_states",
 ];
 const RESET: &str = "DROP VIEW IF EXISTS job_states;
     DROP TABLE IF EXISTS stream_position, studies, jobs, links, job_failures, readings, outcomes, reports,
-        dead_letters, resolutions, flags, deliveries, losses, taken_out, history, unreadable, _sqlx_migrations CASCADE";
+        dead_letters, resolutions, flags, deliveries, losses, taken_out, instances, history, unreadable, _sqlx_migrations CASCADE";
 /// Any number that nobody else uses as an advisory lock.
 const RESET_LOCK: i64 = 0x48_494c_554d;
 

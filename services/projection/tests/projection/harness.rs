@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 /// Long enough for a loaded machine; nothing waits for it to pass.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
-pub(crate) const TABLES: [&str; 16] = [
+pub(crate) const TABLES: [&str; 17] = [
     "stream_position",
     "studies",
     "jobs",
@@ -41,6 +41,7 @@ pub(crate) const TABLES: [&str; 16] = [
     "deliveries",
     "losses",
     "taken_out",
+    "instances",
     "history",
     "unreadable",
 ];
