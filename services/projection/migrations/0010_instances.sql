@@ -17,6 +17,6 @@ CREATE TABLE instances (
 );
 CREATE INDEX instances_by_study ON instances (study_instance_uid, stored_seq);
 CREATE INDEX instances_by_series ON instances (series_instance_uid);
-CREATE INDEX instances_by_instance ON instances (sop_instance_uid);
+CREATE INDEX instances_by_instance ON instances (sop_instance_uid, stored_seq);
 -- Jobs of before this table, whose facts are folded once more.
 CREATE INDEX jobs_of_dicom ON jobs (stored_seq) WHERE media_type = 'application/dicom';

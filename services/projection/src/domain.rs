@@ -19,8 +19,8 @@ use hilum_events::{
 
 use crate::progress::Changed;
 use crate::rows::{
-    DeadLetterRow, DeliveryRow, FlagRow, HistoryRow, InstanceRow, JobFailureRow, JobRow, LinkRow, LossRow, OutcomeRow,
-    OutcomeState, ReadingRow, ReportRow, ResolutionRow, StudyRow, TakenOutRow, UnreadableRow,
+    DeadLetterRow, DeliveryRow, FlagRow, HistoryRow, InstanceRow, JobFailureRow, JobRow, LinkRow, LossRow,
+    OutcomeRow, OutcomeState, ReadingRow, ReportRow, ResolutionRow, StudyRow, TakenOutRow, UnreadableRow,
 };
 
 /// What a batch of facts writes.

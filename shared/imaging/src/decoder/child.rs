@@ -114,9 +114,7 @@ fn handle(operation: &Operation, bytes: Vec<u8>, limits: &Limits) -> Result<(Rep
         Operation::Measure { media, ref preparation, repeats } => {
             Ok((Reply::Cost(bench::measure(media, &bytes, preparation, limits, repeats)?), Vec::new()))
         }
-        Operation::DataSet { max_bytes } => {
-            Ok((Reply::DataSet, codec::data_set(&bytes, limits, max_bytes)?))
-        }
+        Operation::DataSet { max_bytes } => Ok((Reply::DataSet, codec::data_set(&bytes, limits, max_bytes)?)),
         Operation::StoredFrame => {
             let StoredFrame { bytes, is_encapsulated } = codec::stored_frame(bytes, limits)?;
             Ok((Reply::StoredFrame { is_encapsulated }, bytes))

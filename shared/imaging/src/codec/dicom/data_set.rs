@@ -155,8 +155,7 @@ impl Context {
         if element.tag == tags::PIXEL_REPRESENTATION {
             self.signed = bytes.iter().any(|byte| *byte != 0);
         } else if element.tag == tags::SPECIFIC_CHARACTER_SET {
-            self.character_set =
-                String::from_utf8_lossy(bytes).trim_end_matches([' ', '\0']).to_owned();
+            self.character_set = String::from_utf8_lossy(bytes).trim_end_matches([' ', '\0']).to_owned();
         }
     }
 }

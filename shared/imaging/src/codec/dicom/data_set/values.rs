@@ -35,7 +35,9 @@ pub(super) fn of(bytes: &[u8], vr: VR, syntax: Syntax, character_set: &str) -> (
             let found = words(bytes, f32::from_le_bytes, f32::from_be_bytes, syntax);
             found.into_iter().map(|value| real(value.into())).collect()
         }
-        VR::FD => words(bytes, f64::from_le_bytes, f64::from_be_bytes, syntax).into_iter().map(real).collect(),
+        VR::FD => {
+            words(bytes, f64::from_le_bytes, f64::from_be_bytes, syntax).into_iter().map(real).collect()
+        }
         _ => texts(bytes, vr, character_set),
     };
     ("Value", (!values.is_empty()).then(|| values.into()))
@@ -77,7 +79,15 @@ fn numbers<T: Into<Number>, const N: usize>(
 
 /// JSON has no numbers that are none.
 fn real(value: f64) -> Value {
-    let word = || if value.is_nan() { "NaN" } else if value > 0.0 { "inf" } else { "-inf" };
+    let word = || {
+        if value.is_nan() {
+            "NaN"
+        } else if value > 0.0 {
+            "inf"
+        } else {
+            "-inf"
+        }
+    };
     Number::from_f64(value).map_or_else(|| json!(word()), Value::Number)
 }
 
