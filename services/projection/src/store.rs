@@ -192,6 +192,34 @@ impl Store {
         transaction.commit().await.map_err(failed("commit"))
     }
 
+    /// The positions of jobs behind `from` whose DICOM object has no row, `limit` at most.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn jobs_without_instance(&self, from: u64, limit: usize) -> Result<Vec<u64>, StoreError> {
+        let sql = "SELECT to_json(stored_seq) FROM jobs j
+            WHERE media_type = 'application/dicom' AND stored_seq > $1::text::bigint
+                AND NOT EXISTS (SELECT FROM instances i WHERE i.job_id = j.job_id)
+            ORDER BY stored_seq LIMIT $2";
+        let found: Vec<Json<u64>> = sqlx::query_scalar(sql)
+            .bind(from.to_string())
+            .bind(limit as i64)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(failed("look for jobs without a row of their object"))?;
+        Ok(found.into_iter().map(|seq| seq.0).collect())
+    }
+
+    /// Writes rows of DICOM objects. The position stays where it is.
+    ///
+    /// # Errors
+    /// When the database is away or refuses; then nothing is written, or all of it.
+    pub async fn write_instances(&self, rows: &Rows) -> Result<(), StoreError> {
+        let mut transaction = self.pool.begin().await.map_err(failed("begin a transaction"))?;
+        insert_all(&mut transaction, rows).await.map_err(failed("write rows"))?;
+        transaction.commit().await.map_err(failed("commit"))
+    }
+
     /// On a connection of its own: a migration that is cut off must not leave its lock in the pool.
     async fn migrate(&self) -> Result<(), MigrateError> {
         let mut connection = PgConnection::connect_with(&self.pool.connect_options()).await?;

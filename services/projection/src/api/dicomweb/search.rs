@@ -168,7 +168,9 @@ async fn searched(
             None if lost.contains(&entity.newest.sha256) => unread += 1,
             // Forgotten since it was read.
             None => {
-                return Err(too_broad("more headers would have to be looked through than are kept in memory"));
+                return Err(too_broad(
+                    "more headers would have to be looked through than are kept in memory",
+                ));
             }
         }
     }

@@ -20,6 +20,8 @@ const INLINE_MAX_BYTES: usize = 1024;
 const SEQUENCES_MAX: usize = 32;
 /// What an element takes besides its value, at most: tag, representation and brackets.
 const ELEMENT_BYTES: u64 = 48;
+/// The character set of what is answered.
+const UNICODE: &str = "ISO_IR 192";
 /// Group of pixel data in its three forms.
 const PIXELS: u16 = 0x7FE0;
 
@@ -95,6 +97,10 @@ impl Writer {
             }
             context.learn(&element);
             let Some(attribute) = self.attribute(element, &context, depth)? else { continue };
+            // Of the answer, not of the file (PS3.18, F.2.1.1).
+            let is_character_set = tag == tags::SPECIFIC_CHARACTER_SET && attribute.get("Value").is_some();
+            let attribute =
+                if is_character_set { json!({"vr": "CS", "Value": [UNICODE]}) } else { attribute };
             let Tag(group, number) = tag;
             let key = format!("{group:04X}{number:04X}");
             if found.get(&key).is_some_and(|other| *other != attribute) {

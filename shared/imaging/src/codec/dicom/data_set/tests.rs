@@ -47,7 +47,7 @@ fn each_representation_has_its_form() {
         (Tag(0x0029, 0x1001), "OB", &[1, 2]),
     ]);
     let expected = json!({
-        "00080005": {"vr": "CS", "Value": ["ISO_IR 100"]},
+        "00080005": {"vr": "CS", "Value": ["ISO_IR 192"]},
         "00080008": {"vr": "CS", "Value": ["ORIGINAL", null, "PRIMARY"]},
         "00080050": {"vr": "SH"},
         "00100010": {"vr": "PN", "Value": [{"Alphabetic": "Müller^Jörg", "Ideographic": "Ä"}]},
