@@ -218,6 +218,8 @@ impl Projection {
     /// Watches another copy fold, until it stops while there is something to fold.
     async fn stand_by(&self, goal: u64) -> Result<Position, FoldError> {
         tracing::info!("another projection folds; standing by");
+        // Its leader fills in.
+        self.progress.filled();
         let mut seen = self.begin().await?;
         self.tell(&seen, goal, Touched::Anything);
         let mut stuck_since: Option<Instant> = None;

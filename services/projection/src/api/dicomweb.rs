@@ -9,6 +9,7 @@ mod refusal;
 mod search;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::uri::Authority;
@@ -30,6 +31,8 @@ use crate::queries::Found;
 
 /// Retrievals of objects at a time: each has one in memory.
 const RETRIEVALS_MAX: usize = 4;
+/// A retrieval of which no piece is taken for so long is ended, for others to have its place.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// The most objects of one retrieval; a study has fewer, unless somebody takes its name for everything.
 const OBJECTS_MAX: u32 = 10_000;
 
@@ -38,12 +41,19 @@ pub struct Dicomweb {
     access: Access,
     headers: Headers,
     retrievals: Arc<Semaphore>,
+    patience: Duration,
 }
 
 impl Dicomweb {
     /// Hands out what `access` lets out.
     pub fn new(access: Access, headers: Headers) -> Self {
-        Self { access, headers, retrievals: Arc::new(Semaphore::new(RETRIEVALS_MAX)) }
+        Self { access, headers, retrievals: Arc::new(Semaphore::new(RETRIEVALS_MAX)), patience: PATIENCE }
+    }
+
+    /// The same, for clients that take no byte for so long.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 }
 
@@ -126,6 +136,19 @@ impl Api {
         self.dicomweb.as_deref().filter(|dicomweb| dicomweb.access.is_on()).ok_or_else(off)
     }
 
+    /// Waits a little until the tables hold all objects of the log.
+    ///
+    /// # Errors
+    /// 503 if they do not, or that can't be known.
+    async fn check_tables(&self) -> Result<(), Problem> {
+        if self.caught_up().await? && self.progress.has_filled() {
+            return Ok(());
+        }
+        Err(Problem::unavailable(
+            "the tables do not hold all objects of the log yet; nothing is lost, try again",
+        ))
+    }
+
     /// The objects that an address names: one at least, in the order in which they came. What was taken in a moment ago is
     /// waited for.
     ///
@@ -135,7 +158,8 @@ impl Api {
         let site = site.map(str::parse).transpose().map_err(|error| bad_request(format!("{error}")))?;
         let filter = IdentifierFilter::of(named.into(), site);
         let mut found = self.queries.held(&filter, OBJECTS_MAX + 1).await.map_err(database)?;
-        if found == Found::Nothing && self.caught_up().await? {
+        if found == Found::Nothing {
+            self.check_tables().await?;
             found = self.queries.held(&filter, OBJECTS_MAX + 1).await.map_err(database)?;
         }
         match found {

@@ -45,6 +45,9 @@ impl Projection {
             format!("DICOM objects of an earlier release are being listed for DICOMweb, up to position {seq} by now; later ones are")
         });
         self.health.note(OBJECTS, note);
+        if backfill.is_done() {
+            self.progress.filled();
+        }
         Ok(())
     }
 }

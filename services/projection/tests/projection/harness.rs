@@ -57,6 +57,8 @@ pub(crate) struct World {
     pub(crate) folder: TestFolder,
     /// What its copies hand out by DICOMweb.
     pub(crate) access: Access,
+    /// How long a client may take nothing.
+    pub(crate) patience: Duration,
 }
 
 impl World {
@@ -66,7 +68,7 @@ impl World {
             Postgres::start(&PostgresOptions::in_folder(folder.path().join("postgres"))).await.unwrap();
         let (nats, log) = new_log(&folder.path().join("nats")).await;
         let blobs = BlobStore::open(&StoreConfig::at(&format!("file://{}/objects", folder.path().display())));
-        Self { log, blobs: blobs.unwrap(), nats, postgres, folder, access: Access::Off }
+        Self { log, blobs: blobs.unwrap(), nats, postgres, folder, access: Access::Off, patience: DEADLINE }
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -176,7 +178,8 @@ impl Copy {
         let maker = Maker::new(world.blobs.clone(), DecoderPool::new(DecoderConfig::sibling().unwrap()));
         let (log, blobs) = (log.clone(), world.blobs.clone());
         let viewing = DecoderPool::new(DecoderConfig { size: 2, ..DecoderConfig::sibling().unwrap() });
-        let dicomweb = Dicomweb::new(world.access, Headers::new(world.blobs.clone(), viewing));
+        let dicomweb = Dicomweb::new(world.access, Headers::new(world.blobs.clone(), viewing))
+            .with_patience(world.patience);
         let api =
             Api::new(queries, log, blobs, maker, progress.clone(), shutdown.clone()).with_dicomweb(dicomweb);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::error::Error;
 use std::io;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
@@ -10,7 +11,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use hilum_api::Problem;
 use hilum_blobs::BlobStore;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::refusal::{not_acceptable, not_read, withheld};
 use super::{Named, OfSite, accept, boundary};
@@ -49,17 +50,12 @@ pub(super) async fn retrieve(
         Some(boundary) => format!("multipart/related; type=\"application/dicom\"; boundary={boundary}"),
         None => format!("application/dicom; transfer-syntax={}", first.transfer_syntax_uid),
     };
-    let mut sent = Sent {
-        blobs: api.blobs.clone(),
-        left: others.to_vec().into(),
-        boundary,
-        chunks: VecDeque::new(),
-        _place: place,
-    };
+    let mut sent =
+        Sent { blobs: api.blobs.clone(), left: others.to_vec().into(), boundary, pieces: VecDeque::new() };
     sent.add(first, bytes);
-    let body = Body::from_stream(futures::stream::try_unfold(sent, |mut sent| async {
-        Ok::<_, io::Error>(sent.next().await?.map(|chunk| (chunk, sent)))
-    }));
+    let (to, mut from) = mpsc::channel(1);
+    tokio::spawn(hand_over(sent, to, dicomweb.patience, place));
+    let body = Body::from_stream(futures::stream::poll_fn(move |context| from.poll_recv(context)));
     let fixed = [(header::CACHE_CONTROL, "private, no-store"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
     Ok((fixed, [(header::CONTENT_TYPE, media_type)], body).into_response())
 }
@@ -71,30 +67,62 @@ async fn fetched(blobs: &BlobStore, held: &Held) -> Result<Bytes, HeaderError> {
     })
 }
 
-/// A body, one object after the other while it is read.
+/// Hands over piece by piece, with `place`, until the end, or until no piece is taken for as long as `patience`.
+async fn hand_over(
+    mut sent: Sent,
+    to: mpsc::Sender<io::Result<Bytes>>,
+    patience: Duration,
+    place: OwnedSemaphorePermit,
+) {
+    loop {
+        let piece = match sent.next().await {
+            Ok(Some(piece)) => Ok(piece),
+            Ok(None) => break,
+            Err(error) => Err(error),
+        };
+        let is_over = piece.is_err();
+        let taken = tokio::time::timeout(patience, to.send(piece)).await;
+        if is_over || !matches!(taken, Ok(Ok(()))) {
+            drop((sent, place));
+            // An end without this would look like that of a whole answer.
+            let _nobody_may_read_it = to.send(Err(io::ErrorKind::TimedOut.into())).await;
+            return;
+        }
+    }
+}
+
+/// Bytes of a piece: a slow client takes one in time.
+const PIECE_BYTES: usize = 256 * 1024;
+
+/// An answer, of which one object is in memory.
 struct Sent {
     blobs: BlobStore,
     left: VecDeque<Held>,
     /// What separates parts; `None` for an object without any.
     boundary: Option<String>,
-    chunks: VecDeque<Bytes>,
-    _place: OwnedSemaphorePermit,
+    pieces: VecDeque<Bytes>,
 }
 
 impl Sent {
-    fn add(&mut self, held: &Held, bytes: Bytes) {
-        let Some(boundary) = &self.boundary else { return self.chunks.push_back(bytes) };
-        let head = format!(
-            "--{boundary}\r\nContent-Type: application/dicom; transfer-syntax={}\r\nContent-Length: {}\r\n\r\n",
-            held.transfer_syntax_uid,
-            bytes.len()
-        );
-        let end = if self.left.is_empty() { format!("\r\n--{boundary}--\r\n") } else { "\r\n".to_owned() };
-        self.chunks.extend([head.into(), bytes, end.into()]);
+    fn add(&mut self, held: &Held, mut bytes: Bytes) {
+        let part = self.boundary.as_ref().map(|boundary| {
+            let end = if self.left.is_empty() { format!("\r\n--{boundary}--\r\n") } else { "\r\n".to_owned() };
+            let (syntax, len) = (&held.transfer_syntax_uid, bytes.len());
+            let head = format!(
+                "--{boundary}\r\nContent-Type: application/dicom; transfer-syntax={syntax}\r\nContent-Length: {len}\r\n\r\n"
+            );
+            (head, end)
+        });
+        let (head, end) = part.unzip();
+        self.pieces.extend(head.map(Bytes::from));
+        while !bytes.is_empty() {
+            self.pieces.push_back(bytes.split_to(bytes.len().min(PIECE_BYTES)));
+        }
+        self.pieces.extend(end.map(Bytes::from));
     }
 
     async fn next(&mut self) -> io::Result<Option<Bytes>> {
-        if self.chunks.is_empty()
+        if self.pieces.is_empty()
             && let Some(held) = self.left.pop_front()
         {
             // The answer breaks off, which tells whoever reads it that it is not whole.
@@ -104,6 +132,6 @@ impl Sent {
             })?;
             self.add(&held, bytes);
         }
-        Ok(self.chunks.pop_front())
+        Ok(self.pieces.pop_front())
     }
 }

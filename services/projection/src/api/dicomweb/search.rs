@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -13,6 +13,7 @@ use super::refusal::{not_acceptable, not_read, withheld};
 use super::{Dicomweb, Named, accept, base};
 use crate::api::Api;
 use crate::api::error::{bad_request, database};
+use crate::api::params::Params;
 use crate::dicomweb::access::SEARCH_WITHHELD;
 use crate::dicomweb::answer::{Wanted, entry};
 use crate::dicomweb::question::{LIMIT_MAX, Refused, Scope, Search};
@@ -26,14 +27,14 @@ const READ_MAX: usize = LIMIT_MAX as usize;
 /// Headers read at a time.
 const READ_AT_ONCE: usize = 2;
 
-type Parameters = Query<Vec<(String, String)>>;
+type Parameters = Params<Vec<(String, String)>>;
 
 pub(super) async fn studies(
     State(api): State<Api>,
     parameters: Parameters,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    answered(&api, Level::Study, Scope::default(), &parameters, &headers).await
+    answered(&api, Level::Study, Scope::default(), &parameters.0, &headers).await
 }
 
 pub(super) async fn series(
@@ -41,7 +42,7 @@ pub(super) async fn series(
     parameters: Parameters,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    answered(&api, Level::Series, Scope::default(), &parameters, &headers).await
+    answered(&api, Level::Series, Scope::default(), &parameters.0, &headers).await
 }
 
 pub(super) async fn instances(
@@ -49,7 +50,7 @@ pub(super) async fn instances(
     parameters: Parameters,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    answered(&api, Level::Instance, Scope::default(), &parameters, &headers).await
+    answered(&api, Level::Instance, Scope::default(), &parameters.0, &headers).await
 }
 
 pub(super) async fn series_within(
@@ -58,7 +59,7 @@ pub(super) async fn series_within(
     parameters: Parameters,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    answered(&api, Level::Series, named.into(), &parameters, &headers).await
+    answered(&api, Level::Series, named.into(), &parameters.0, &headers).await
 }
 
 pub(super) async fn instances_within(
@@ -67,7 +68,7 @@ pub(super) async fn instances_within(
     parameters: Parameters,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    answered(&api, Level::Instance, named.into(), &parameters, &headers).await
+    answered(&api, Level::Instance, named.into(), &parameters.0, &headers).await
 }
 
 async fn answered(
@@ -97,6 +98,9 @@ async fn answered(
             warnings.push("there are additional results that can be requested with offset".to_owned());
         }
     }
+    if !api.progress.has_filled() {
+        warnings.push("objects of an earlier release are still being listed".to_owned());
+    }
     let wanted = Wanted::by(&search, dicomweb.access);
     let told = told(dicomweb, &search, &found, &wanted, &base(headers)).await?;
     let unread = told.iter().filter(|(_, is_whole)| !is_whole).count();
@@ -122,7 +126,8 @@ async fn found(
     let ask = || api.queries.entities(search.level, &search.identifiers, search.limit + 1, search.offset);
     let found = ask().await.map_err(database)?;
     // What was taken in a moment ago may be what is looked for.
-    if found.is_empty() && search.offset == 0 && api.caught_up().await? {
+    if found.is_empty() && search.offset == 0 {
+        api.check_tables().await?;
         return ask().await.map_err(database);
     }
     Ok(found)
@@ -136,6 +141,7 @@ async fn searched(
     search: &Search,
     warnings: &mut Vec<String>,
 ) -> Result<Vec<Entity>, Problem> {
+    api.check_tables().await?;
     let candidates = api.queries.entities(search.level, &search.identifiers, CANDIDATES_MAX + 1, 0).await;
     let candidates = candidates.map_err(database)?;
     if candidates.len() > CANDIDATES_MAX as usize {

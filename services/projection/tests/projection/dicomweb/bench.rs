@@ -107,7 +107,10 @@ fn put_bytes(file: &mut Vec<u8>, tag: u32, vr: &str, value: &[u8]) {
 
 impl Bench {
     pub(super) async fn start(access: Access) -> Self {
-        let world = World { access, ..World::start().await };
+        Self::of(World { access, ..World::start().await }).await
+    }
+
+    pub(super) async fn of(world: World) -> Self {
         let copy = world.projection().await;
         copy.ready().await;
         let decoder = DecoderPool::new(DecoderConfig { size: 1, ..DecoderConfig::sibling().unwrap() });

@@ -2,7 +2,11 @@
 
 use hilum_projection::dicomweb::access::Access;
 
+use hilum_servers::{Process, free_port, http_status};
+use tokio::process::Command;
+
 use super::bench::{Bench, CANARY, CANARY_ID, OBJECT, Object};
+use crate::harness::DEADLINE;
 
 const INSTANCE: &str = "/studies/1.1/series/1.1.1/instances/1.1.1.1";
 
@@ -77,6 +81,43 @@ async fn a_picture_with_text_in_it_is_let_out_with_patients_only() {
         for what in ["rendered", "thumbnail", "frames/1/rendered"] {
             assert_eq!(bench.ask(&format!("{INSTANCE}/{what}"), "*/*").await.status(), expected, "{what}");
         }
+    }
+}
+
+#[tokio::test]
+async fn logs_and_metrics_have_nothing_of_a_patient_under_any_setting() {
+    for access in ["identifiers", "full"] {
+        let mut bench = Bench::start(Access::Full).await;
+        let broken = Object { instance: "1.1.1.2", grey: 8, ..OBJECT };
+        bench.hold(&[OBJECT, broken.clone()]).await;
+        // One that can't be had, about which something is said.
+        let key = bench.world.blobs.put(broken.bytes()).await.unwrap().key;
+        std::fs::remove_file(bench.world.folder().join("objects").join(key)).unwrap();
+        let port = free_port().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hilum-projection"));
+        command
+            .env("HILUM_LISTEN", format!("127.0.0.1:{port}"))
+            .env("HILUM_NATS_URL", bench.world.nats.url())
+            .env("HILUM_DATABASE_URL", bench.world.database_url())
+            .env("HILUM_STORE_URL", format!("file://{}/objects", bench.world.folder().display()))
+            .env("HILUM_DICOMWEB_READ", access)
+            .env("HILUM_LOG", "trace");
+        let log = bench.world.folder().join("projection.log");
+        let mut program = Process::start("hilum-projection", command, &log).unwrap();
+        let ready = || async move { http_status(port, "/readyz").await == Some(200) };
+        program.wait_ready(DEADLINE, ready).await.unwrap();
+        let http = hilum_runtime::http_client().build().unwrap();
+        let url = |path: &str| format!("http://127.0.0.1:{port}{path}");
+        let searches = ["PatientID", "PatientName"].map(|name| format!("/studies?{name}=CANARYNAME*"));
+        for path in addresses().into_iter().chain(searches) {
+            http.get(url(&format!("/dicom-web{path}"))).send().await.unwrap().bytes().await.unwrap();
+        }
+        let metrics = http.get(url("/metrics")).send().await.unwrap().text().await.unwrap();
+        assert!(metrics.contains("/dicom-web/studies/{study}") && !metrics.contains("CANARY"));
+        let said = std::fs::read_to_string(&log).unwrap();
+        let leak = said.lines().find(|line| line.contains("CANARY"));
+        assert_eq!(leak, None, "{access}");
+        assert!(said.contains("an object is not what was stored"), "it would be seen");
     }
 }
 

@@ -1,10 +1,13 @@
 //! WADO-RS: objects as they were stored, what they say, and their frames.
 
+use std::time::Duration;
+
 use hilum_projection::dicomweb::access::Access;
 use reqwest::StatusCode;
 use serde_json::json;
 
 use super::bench::{Bench, OBJECT, Object, parts};
+use crate::harness::{DEADLINE, World};
 
 const INSTANCE: &str = "/studies/1.1/series/1.1.1/instances/1.1.1.1";
 const ANY: &str = "multipart/related; type=\"application/dicom\"; transfer-syntax=*";
@@ -51,26 +54,26 @@ async fn what_is_not_held_as_it_is_wanted_is_refused() {
     assert_eq!(parts(bench.ask("/studies/1.1", ANY).await).await.len(), 1);
 }
 
+/// An object longer than what connections hold.
+fn long() -> bytes::Bytes {
+    let file = OBJECT.bytes();
+    let (header, pixels) = file.split_at(file.len() - 32 - 12);
+    let mut long = header.to_vec();
+    for number in 0x2000..0x2190_u16 {
+        long.extend([0x29, 0x00]);
+        long.extend(number.to_le_bytes());
+        long.extend(*b"UN\0\0");
+        long.extend(60_000_u32.to_le_bytes());
+        long.extend([0; 60_000]);
+    }
+    long.extend(pixels);
+    long.into()
+}
+
 #[tokio::test]
 async fn only_so_many_retrievals_are_under_way() {
     let mut bench = Bench::start(Access::Full).await;
-    // Longer than what connections hold.
-    let mut long = OBJECT.bytes().to_vec();
-    let end = long.len() - 32 - 12;
-    let padding = vec![0; 60_000];
-    for number in 0..400_u16 {
-        let mut element = vec![0x29, 0x00, 0, 0x20];
-        element[2..4].copy_from_slice(&(0x2000 + number).to_le_bytes());
-        element.extend(*b"UN\0\0");
-        element.extend((padding.len() as u32).to_le_bytes());
-        element.extend(&padding);
-        long.splice(
-            end + usize::from(number) * (padding.len() + 12)
-                ..end + usize::from(number) * (padding.len() + 12),
-            element,
-        );
-    }
-    bench.take(long.into(), "").await.unwrap();
+    bench.take(long(), "").await.unwrap();
     let mut under_way = Vec::new();
     for _ in 0..4 {
         let response = bench.ask("/studies/1.1", ANY).await;
@@ -80,9 +83,32 @@ async fn only_so_many_retrievals_are_under_way() {
     let refused = bench.ask("/studies/1.1", ANY).await;
     assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(refused.headers().contains_key("retry-after"));
-    assert_eq!(parts(under_way.pop().unwrap()).await.len(), 1);
-    let again = || async { bench.ask("/studies/1.1", ANY).await.status() == StatusCode::OK };
-    assert!(hilum_servers::wait_until(crate::harness::DEADLINE, again).await);
+    assert_eq!(parts(under_way.pop().unwrap()).await[0].1, long());
+    assert!(can_be_retrieved(&bench).await);
+}
+
+#[tokio::test]
+async fn who_takes_nothing_loses_its_place_and_learns_that_the_answer_is_not_whole() {
+    let world = World { access: Access::Full, patience: Duration::from_millis(200), ..World::start().await };
+    let mut bench = Bench::of(world).await;
+    bench.take(long(), "").await.unwrap();
+    let mut under_way = Vec::new();
+    for _ in 0..4 {
+        under_way.push(bench.ask("/studies/1.1/series/1.1.1/instances/1.1.1.1", "application/dicom").await);
+    }
+    assert!(can_be_retrieved(&bench).await, "though the others still have theirs");
+    for response in under_way {
+        assert!(response.bytes().await.is_err());
+    }
+}
+
+/// Whether there comes to be a place again.
+async fn can_be_retrieved(bench: &Bench) -> bool {
+    let again = || async {
+        let response = bench.ask("/studies/1.1", ANY).await;
+        response.status() == StatusCode::OK && response.bytes().await.is_ok()
+    };
+    hilum_servers::wait_until(DEADLINE, again).await
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ pub(super) fn of(bytes: &[u8], vr: VR, syntax: Syntax, character_set: &str) -> (
         return ("InlineBinary", bytes.map(|bytes| json!(BASE64_STANDARD.encode(bytes))));
     }
     let values = match vr {
-        VR::AT => words(bytes, |pair| u16::from_le_bytes(pair), |pair| u16::from_be_bytes(pair), syntax)
+        VR::AT => words(bytes, u16::from_le_bytes, u16::from_be_bytes, syntax)
             .chunks_exact(2)
             .map(|tag| json!(format!("{:04X}{:04X}", tag[0], tag[1])))
             .collect(),
