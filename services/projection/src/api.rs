@@ -2,6 +2,7 @@
 //! the tables may lag behind it.
 
 mod dead_letters;
+pub mod dicomweb;
 mod error;
 mod jobs;
 mod live;
@@ -39,6 +40,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
+use self::dicomweb::Dicomweb;
 use self::throttle::Throttle;
 use self::unserved::Unserved;
 use crate::progress::Progress;
@@ -62,6 +64,7 @@ pub struct Api {
     decisions: Arc<Throttle>,
     unserved: Arc<Unserved>,
     maker: Maker,
+    dicomweb: Option<Arc<Dicomweb>>,
 }
 
 impl Api {
@@ -76,7 +79,25 @@ impl Api {
     ) -> Self {
         let (waiting_max, waiting) = (WAITING_MAX, Arc::new(Semaphore::new(WAITING_MAX)));
         let (decisions, unserved) = (Arc::default(), Arc::default());
-        Self { queries, log, blobs, progress, shutdown, waiting_max, waiting, decisions, unserved, maker }
+        Self {
+            queries,
+            log,
+            blobs,
+            progress,
+            shutdown,
+            waiting_max,
+            waiting,
+            decisions,
+            unserved,
+            maker,
+            dicomweb: None,
+        }
+    }
+
+    /// The same, answering DICOMweb as well.
+    #[must_use]
+    pub fn with_dicomweb(self, dicomweb: Dicomweb) -> Self {
+        Self { dicomweb: Some(Arc::new(dicomweb)), ..self }
     }
 
     /// The same in a process that may have `open_files` files and connections open: fewer requests wait if that is little.
@@ -91,6 +112,8 @@ impl Api {
 pub fn router(api: Api) -> Router {
     let (router, _) = described();
     router
+        // PS3.18 describes these, and docs/dicomweb.md what of them is answered.
+        .merge(dicomweb::router())
         .route_layer(middleware::from_fn(measure))
         .method_not_allowed_fallback(|| async {
             let detail = "this page is not called this way; /openapi.json lists all calls";

@@ -3,6 +3,8 @@
 use clap::Parser;
 use hilum_runtime::ServiceSettings;
 
+use crate::dicomweb::access::Access;
+
 /// Folds all events into Postgres and answers queries
 #[derive(Clone, Parser)]
 #[command(name = "hilum-projection", version)]
@@ -17,6 +19,10 @@ pub struct Config {
     /// Where objects are kept: file:///folder or s3://bucket
     #[arg(long, env = "HILUM_STORE_URL")]
     pub store_url: String,
+    /// What DICOMweb hands out below /dicom-web to anybody who reaches the API: off; identifiers, with attributes that say nothing
+    /// of the patient and rendered pictures; or full, with whole objects and patients' names
+    #[arg(long, env = "HILUM_DICOMWEB_READ", default_value = "off", hide_possible_values = true)]
+    pub dicomweb_read: Access,
 }
 
 #[cfg(test)]

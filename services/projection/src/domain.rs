@@ -5,6 +5,7 @@
 //! batch ends, nor whether it is folded twice.
 
 mod deliveries;
+mod instances;
 mod losses;
 
 use std::cmp::Reverse;
@@ -18,8 +19,8 @@ use hilum_events::{
 
 use crate::progress::Changed;
 use crate::rows::{
-    DeadLetterRow, DeliveryRow, FlagRow, HistoryRow, JobFailureRow, JobRow, LinkRow, LossRow, OutcomeRow,
-    OutcomeState, ReadingRow, ReportRow, ResolutionRow, StudyRow, TakenOutRow, UnreadableRow,
+    DeadLetterRow, DeliveryRow, FlagRow, HistoryRow, InstanceRow, JobFailureRow, JobRow, LinkRow, LossRow,
+    OutcomeRow, OutcomeState, ReadingRow, ReportRow, ResolutionRow, StudyRow, TakenOutRow, UnreadableRow,
 };
 
 /// What a batch of facts writes.
@@ -39,6 +40,7 @@ pub struct Rows {
     pub deliveries: BTreeMap<u64, DeliveryRow>,
     pub losses: BTreeMap<u64, LossRow>,
     pub taken_out: BTreeMap<JobId, TakenOutRow>,
+    pub instances: BTreeMap<JobId, InstanceRow>,
     pub history: BTreeMap<u64, HistoryRow>,
     pub unreadable: BTreeMap<u64, UnreadableRow>,
 }
@@ -125,6 +127,9 @@ impl Rows {
             created_at: at,
             trace_id,
         });
+        if let Some(row) = InstanceRow::of(fact, event) {
+            self.instances.entry(event.job_id).or_insert(row);
+        }
     }
 
     fn inference_requested(&mut self, fact: &Fact<'_>, event: &InferenceRequested) {

@@ -1,6 +1,8 @@
 //! The loop: follow the log, fold batches into the tables, notify the requests that wait. Several copies may run: the
 //! position in the database lets one of them through, the others stand by.
 
+mod backfill;
+
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,6 +12,7 @@ use hilum_retry::Attempts;
 use hilum_runtime::{Health, with_causes};
 use tokio_util::sync::CancellationToken;
 
+use self::backfill::Backfill;
 use crate::batch::{park, project_span, rows_of};
 use crate::domain::Rows;
 use crate::pace::Pace;
@@ -166,9 +169,11 @@ impl Projection {
     /// Folds batch after batch until another copy moves the position.
     async fn lead(&self, mut position: Position, goal: u64) -> Result<(), FoldError> {
         let mut follower = self.log.follow(position.last_seq, &[]).behind(position.last_event_id);
-        let mut pace = Pace::new(Instant::now());
+        let (mut pace, mut backfill) = (Pace::new(Instant::now()), Backfill::start());
         loop {
-            let batch = tokio::time::timeout(IDLE_CHECK, follower.next_batch(BATCH_MAX)).await;
+            self.fill(&mut backfill).await?;
+            let patience = if backfill.is_done() { IDLE_CHECK } else { Duration::ZERO };
+            let batch = tokio::time::timeout(patience, follower.next_batch(BATCH_MAX)).await;
             let log = self.log.position().await?;
             position.check_log(&log)?;
             self.tell_hole();
@@ -213,6 +218,8 @@ impl Projection {
     /// Watches another copy fold, until it stops while there is something to fold.
     async fn stand_by(&self, goal: u64) -> Result<Position, FoldError> {
         tracing::info!("another projection folds; standing by");
+        // Its leader fills in.
+        self.progress.filled();
         let mut seen = self.begin().await?;
         self.tell(&seen, goal, Touched::Anything);
         let mut stuck_since: Option<Instant> = None;

@@ -53,6 +53,7 @@ pub(crate) async fn insert_all(
     insert(to, "deliveries", FIRST_STANDS, rows.deliveries.values()).await?;
     insert(to, "losses", FIRST_STANDS, rows.losses.values()).await?;
     insert(to, "taken_out", FIRST_STANDS, rows.taken_out.values()).await?;
+    insert(to, "instances", FIRST_STANDS, rows.instances.values()).await?;
     insert(to, "history", FIRST_STANDS, rows.history.values()).await?;
     insert(to, "unreadable", FIRST_STANDS, rows.unreadable.values()).await
 }

@@ -4,8 +4,10 @@
 pub mod api;
 mod batch;
 pub mod config;
+pub mod dicomweb;
 pub mod domain;
 pub mod fold;
+pub mod headers;
 mod insert;
 pub mod job;
 mod migrations;

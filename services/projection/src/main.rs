@@ -8,9 +8,11 @@ use hilum_blobs::{BlobStore, StoreConfig};
 use hilum_forms::Maker;
 use hilum_imaging::{DecoderConfig, DecoderPool};
 use hilum_log::{CLOCK_NOTE, Log};
+use hilum_projection::api::dicomweb::Dicomweb;
 use hilum_projection::api::{self, Api};
 use hilum_projection::config::Config;
 use hilum_projection::fold::Projection;
+use hilum_projection::headers::Headers;
 use hilum_projection::pool;
 use hilum_projection::progress::Progress;
 use hilum_projection::queries::Queries;
@@ -23,6 +25,8 @@ const WRITING: u32 = 2;
 const READING: u32 = 8;
 /// Processes that read from headers which patient images are of, for DICOM forms of reports; none runs before one is asked for.
 const DECODERS: usize = 1;
+/// Processes that read headers and pictures for DICOMweb; none runs before something is asked for.
+const VIEWING_DECODERS: usize = 2;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -46,9 +50,13 @@ async fn run(config: Config) -> anyhow::Result<()> {
         health: service.health.clone(),
     };
     let decoder = DecoderPool::new(DecoderConfig { size: DECODERS, ..DecoderConfig::sibling()? });
+    // Whoever asks for many pictures does not keep reports waiting.
+    let viewing = DecoderPool::new(DecoderConfig { size: VIEWING_DECODERS, ..DecoderConfig::sibling()? });
+    let headers = Headers::new(blobs.clone(), viewing);
     let maker = Maker::new(blobs.clone(), decoder);
     let queries = Queries::new(reading.clone());
     let api = Api::new(queries, log.clone(), blobs, maker, progress, service.shutdown.clone())
+        .with_dicomweb(Dicomweb::new(config.dicomweb_read, headers))
         .within(service.open_files);
     let fold = async {
         // How much waits at each consumer, for the figures of the API.

@@ -5,7 +5,7 @@ use sqlx::SqlSafeStr as _;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 /// Version, name and statements of each. What stands in `migrations/` stands here, which a test holds.
-const MIGRATIONS: [(i64, &str, &str); 9] = [
+const MIGRATIONS: [(i64, &str, &str); 10] = [
     (1, "tables", include_str!("../migrations/0001_tables.sql")),
     (2, "resolutions", include_str!("../migrations/0002_resolutions.sql")),
     (3, "reports without page", include_str!("../migrations/0003_reports_without_page.sql")),
@@ -15,6 +15,7 @@ const MIGRATIONS: [(i64, &str, &str); 9] = [
     (7, "failed readings", include_str!("../migrations/0007_failed_readings.sql")),
     (8, "report doubts", include_str!("../migrations/0008_report_doubts.sql")),
     (9, "taken out", include_str!("../migrations/0009_taken_out.sql")),
+    (10, "instances", include_str!("../migrations/0010_instances.sql")),
 ];
 
 /// Runs those that a database has not seen yet, and refuses one in which another text stands under a version. What a later

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::broadcast::error::RecvError;
@@ -35,11 +36,17 @@ pub enum Touched {
 pub struct Progress {
     position: Arc<watch::Sender<u64>>,
     touched: broadcast::Sender<Touched>,
+    has_filled: Arc<AtomicBool>,
 }
 
 impl Default for Progress {
     fn default() -> Self {
-        Self { position: Arc::new(watch::Sender::new(0)), touched: broadcast::Sender::new(BACKLOG) }
+        let has_filled = Arc::new(AtomicBool::new(true));
+        Self {
+            position: Arc::new(watch::Sender::new(0)),
+            touched: broadcast::Sender::new(BACKLOG),
+            has_filled,
+        }
     }
 }
 
@@ -59,6 +66,17 @@ impl Progress {
     /// The database is read anew: nothing is known of how far it goes.
     pub fn restart(&self) {
         self.position.send_replace(0);
+        self.has_filled.store(false, Ordering::Relaxed);
+    }
+
+    /// Nothing of an earlier release is left to be filled in, as far as this copy knows.
+    pub fn filled(&self) {
+        self.has_filled.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether what an earlier release left out has been filled in.
+    pub fn has_filled(&self) -> bool {
+        self.has_filled.load(Ordering::Relaxed)
     }
 
     /// Waits until the fold has come to `seq`; `false` after `limit`.

@@ -14,11 +14,13 @@ use sqlx::types::Json;
 mod dead_letters;
 mod deliveries;
 mod flags;
+mod instances;
 mod losses;
 mod taken_out;
 
 pub use dead_letters::DeadLetterFilter;
 pub use flags::{FlaggedFilter, FlaggedRow};
+pub use instances::Found;
 
 /// The most jobs that a study is returned with, where no other number is asked for.
 pub const STUDY_JOBS_MAX: u32 = 1000;

@@ -37,6 +37,25 @@ pub struct JobRow {
     pub trace_id: Option<String>,
 }
 
+/// A DICOM object.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "the columns are described in the migration")]
+pub struct InstanceRow {
+    pub job_id: JobId,
+    pub stored_seq: u64,
+    pub site: Site,
+    pub study_instance_uid: String,
+    pub series_instance_uid: String,
+    pub sop_instance_uid: String,
+    pub modality: Option<String>,
+    pub transfer_syntax_uid: String,
+    pub rows_px: u32,
+    pub columns_px: u32,
+    pub sha256: Sha256Digest,
+    pub object_key: String,
+    pub size_bytes: u64,
+}
+
 /// A job waits for a reading.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[expect(missing_docs, reason = "the columns are described in the migration")]

@@ -14,7 +14,7 @@ use crate::position::Position;
 /// Key of the position row.
 const STREAM: &str = "EVENTS";
 /// What must be there when the migrations have run.
-const TABLES: [&str; 17] = [
+const TABLES: [&str; 18] = [
     "stream_position",
     "studies",
     "jobs",
@@ -29,13 +29,14 @@ const TABLES: [&str; 17] = [
     "deliveries",
     "losses",
     "taken_out",
+    "instances",
     "history",
     "unreadable",
     "job_states",
 ];
 const RESET: &str = "DROP VIEW IF EXISTS job_states;
     DROP TABLE IF EXISTS stream_position, studies, jobs, links, job_failures, readings, outcomes, reports,
-        dead_letters, resolutions, flags, deliveries, losses, taken_out, history, unreadable, _sqlx_migrations CASCADE";
+        dead_letters, resolutions, flags, deliveries, losses, taken_out, instances, history, unreadable, _sqlx_migrations CASCADE";
 /// Any number that nobody else uses as an advisory lock.
 const RESET_LOCK: i64 = 0x48_494c_554d;
 
@@ -188,6 +189,34 @@ impl Store {
         let sql = "DELETE FROM unreadable WHERE seq = $1::text::bigint";
         let deleted = sqlx::query(sql).bind(seq.to_string()).execute(&mut *transaction).await;
         deleted.map_err(failed("note what was folded"))?;
+        transaction.commit().await.map_err(failed("commit"))
+    }
+
+    /// The positions of jobs behind `from` whose DICOM object has no row, `limit` at most.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn jobs_without_instance(&self, from: u64, limit: usize) -> Result<Vec<u64>, StoreError> {
+        let sql = "SELECT to_json(stored_seq) FROM jobs j
+            WHERE media_type = 'application/dicom' AND stored_seq > $1::text::bigint
+                AND NOT EXISTS (SELECT FROM instances i WHERE i.job_id = j.job_id)
+            ORDER BY stored_seq LIMIT $2";
+        let found: Vec<Json<u64>> = sqlx::query_scalar(sql)
+            .bind(from.to_string())
+            .bind(limit as i64)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(failed("look for jobs without a row of their object"))?;
+        Ok(found.into_iter().map(|seq| seq.0).collect())
+    }
+
+    /// Writes rows of DICOM objects. The position stays where it is.
+    ///
+    /// # Errors
+    /// When the database is away or refuses; then nothing is written, or all of it.
+    pub async fn write_instances(&self, rows: &Rows) -> Result<(), StoreError> {
+        let mut transaction = self.pool.begin().await.map_err(failed("begin a transaction"))?;
+        insert_all(&mut transaction, rows).await.map_err(failed("write rows"))?;
         transaction.commit().await.map_err(failed("commit"))
     }
 

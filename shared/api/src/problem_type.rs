@@ -60,8 +60,17 @@ problem_types! {
         "The page is not called by this method.",
         "Look the call up in `/openapi.json`.";
     NotAcceptable "not-acceptable" [406] "not acceptable":
-        "The report does not come in any form that the Accept header names.",
-        "Ask for one of the forms in the detail, or name it with `?format=`.";
+        "The report or object does not come in any form that the Accept header names.",
+        "Ask for one of the forms in the detail; that of a report can be named with `?format=`.";
+    Withheld "withheld" [403] "not handed out":
+        "DICOMweb is asked for what names patients, and the operator lets out less.",
+        "Ask for what the detail says, or have the operator let out more.";
+    TakenOut "taken-out" [410] "taken out":
+        "The object was held, and an operator took it out of its study.",
+        "Forget it; it may be of another patient.";
+    TooBroad "too-broad" [413] "too much is asked for":
+        "More objects would have to be looked through or told of than one request may.",
+        "Narrow the question as the detail says.";
     Lost "lost" [410] "the log has lost this job":
         "The job was taken in, and the event log has lost what it knew of it; an operator accepted that.",
         "Send the image again.";

@@ -8,7 +8,7 @@
 //! | `POST /v1/studies/{id}/close`, `POST /v1/studies/{id}/manifest` | ingest |
 //! | `POST /dicom-web/studies`, `POST /dicom-web/studies/{study}` | dicomweb, where it runs |
 //! | `/notifications` | watch, where it runs |
-//! | any other `/v1/…`, `/openapi.json` and whatever else | projection |
+//! | any other `/v1/…`, `GET` below `/dicom-web`, `/openapi.json` and whatever else | projection |
 //! | `GET /` | a page for people |
 //! | `GET /livez` | `ok` while the gateway runs |
 //! | `GET /readyz` | how all parts are; 503 unless all are ready |

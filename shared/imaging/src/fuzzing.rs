@@ -12,6 +12,8 @@ use crate::preprocess::Preprocessing;
 
 /// Small limits, so that a try takes no time: larger files are refused by the same checks.
 const LIMITS: Limits = Limits { max_file_bytes: 1 << 20, max_pixels: 1 << 16, max_side_px: 4096 };
+/// Of what is answered of a data set.
+const DATA_SET_MAX_BYTES: u64 = 1 << 20;
 /// Of what models and people see.
 const SIDE_PX: u32 = 32;
 
@@ -32,6 +34,12 @@ pub fn all_roads(media: MediaType, bytes: &[u8]) {
         }
         let _ = codec::inspect_head(bytes, &LIMITS);
         let _ = codec::study_header(bytes, &LIMITS);
+        if let Ok(json) = codec::data_set(bytes, &LIMITS, DATA_SET_MAX_BYTES) {
+            let read = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&json);
+            assert!(read.is_ok(), "a data set can't be read by whoever asked for it");
+        }
+        let frame = codec::stored_frame(bytes.to_vec(), &LIMITS);
+        assert!(prepared.is_err() || frame.is_ok(), "what a model can see has no frame");
         let inspected = codec::inspect(bytes.to_vec(), &LIMITS).map(|_| ());
         let passes =
             inspected.as_ref().err().is_none_or(|refusal| refusal.code == RefusalCode::MissingIdentifier);

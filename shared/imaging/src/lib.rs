@@ -7,7 +7,8 @@
 //! - `infer` asks [`DecoderPool::prepare`] for the numbers that its model takes;
 //! - `report` asks [`DecoderPool::preview`] for a small PNG;
 //! - whatever makes DICOM objects of a report asks [`DecoderPool::study_header`] for the patient of each image, and
-//!   [`contradictions`] whether that is one patient.
+//!   [`contradictions`] whether that is one patient;
+//! - `projection` asks [`DecoderPool::data_set`] and [`DecoderPool::stored_frame`] for what DICOMweb answers.
 
 pub mod bench;
 mod character_set;
@@ -34,7 +35,7 @@ pub use error::{CrashCause, DecodeError, Refusal, RefusalCode};
 pub use hilum_headers::{Concept, HeaderValue, ImageHeader};
 pub use limits::Limits;
 pub use patient::{Patient, PatientField, contradictions};
-pub use picture::{Picture, PictureError, Preview, Samples};
+pub use picture::{Picture, PictureError, Preview, Samples, StoredFrame};
 pub use plain::PlainFacts;
 pub use preparation::{Preparation, Prepared};
 pub use preprocess::{ModelInput, Preprocessing, ResizeMethod, preprocess};

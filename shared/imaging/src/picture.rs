@@ -236,6 +236,15 @@ pub struct Preview {
     pub png: Vec<u8>,
 }
 
+/// The only frame of a DICOM object as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredFrame {
+    /// A codestream, or samples in little endian, row by row without padding.
+    pub bytes: Vec<u8>,
+    /// Whether it is a codestream of the object's transfer syntax.
+    pub is_encapsulated: bool,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

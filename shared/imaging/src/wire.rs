@@ -45,6 +45,10 @@ pub(crate) enum Operation {
     Prepare { media: MediaType, preparation: Preparation, preview_side_px: Option<u32> },
     /// Answered by [`Reply::Cost`].
     Measure { media: MediaType, preparation: Preparation, repeats: u32 },
+    /// Answered by [`Reply::DataSet`].
+    DataSet { max_bytes: u64 },
+    /// Answered by [`Reply::StoredFrame`].
+    StoredFrame,
     /// Answered by [`Reply::Preview`].
     Preview { media: MediaType, max_side_px: u32 },
 }
@@ -57,6 +61,9 @@ impl Operation {
         let preview = |side: u64| side.saturating_mul(side).saturating_add(PNG_OVERHEAD_BYTES);
         match self {
             Self::Inspect | Self::InspectHead | Self::StudyHeader | Self::Measure { .. } => 0,
+            Self::DataSet { max_bytes } => *max_bytes,
+            // A deflated file may become as long as a file may be.
+            Self::StoredFrame => limits.max_file_bytes,
             Self::Decode { .. } => limits.max_pixels.saturating_mul(4),
             Self::Preview { .. } => limits.max_pixels.saturating_add(PNG_OVERHEAD_BYTES),
             Self::Prepare { preparation, preview_side_px, .. } => {
@@ -68,7 +75,7 @@ impl Operation {
     }
 }
 
-/// The child's answer. Bytes follow it for pictures, model inputs and previews.
+/// The child's answer. Bytes follow it for pictures, model inputs, previews, data sets and frames.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Reply {
     Inspected(Inspected),
@@ -76,6 +83,8 @@ pub(crate) enum Reply {
     Picture(PictureHeader),
     Prepared(PreparedHeader),
     Cost(FileCost),
+    DataSet,
+    StoredFrame { is_encapsulated: bool },
     Preview { width: u32, height: u32, original_width: u32, original_height: u32 },
     Refused(Refusal),
 }

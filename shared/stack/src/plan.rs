@@ -118,6 +118,7 @@ pub(crate) fn environment(
     environment
         .extend(settings.quiet_time_s.map(|quiet| ("HILUM_QUIET_TIME_S", quiet.as_secs_f64().to_string())));
     environment.extend(state.dicom_port.map(|port| ("HILUM_DICOM_LISTEN", format!("127.0.0.1:{port}"))));
+    environment.extend(settings.dicomweb_read.clone().map(|what| ("HILUM_DICOMWEB_READ", what)));
     let files = [
         ("HILUM_SITES", &settings.sites),
         ("HILUM_TARGETS", &settings.targets),

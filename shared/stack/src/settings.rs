@@ -45,6 +45,11 @@ pub struct UpSettings {
     /// anybody who reaches the port may send
     #[arg(long, value_name = "FILE", env = "HILUM_DICOMWEB_SENDERS", value_parser = absolute)]
     pub dicomweb_senders: Option<PathBuf>,
+    /// What DICOMweb hands out below /dicom-web to anybody who reaches the port (docs/dicomweb.md): off, which it is by default;
+    /// identifiers; or full, with whole objects and patients' names
+    #[arg(long, value_name = "WHAT", env = "HILUM_DICOMWEB_READ", value_parser = ["off", "identifiers", "full"],
+        hide_possible_values = true)]
+    pub dicomweb_read: Option<String>,
     /// TOML file of watched buckets and folders (docs/ways-in.md): images that are put there are read. Nothing is watched
     /// without it
     #[arg(long, value_name = "FILE", env = "HILUM_WATCHES", value_parser = absolute)]
@@ -121,6 +126,7 @@ impl UpSettings {
         add("--dicom-port", self.dicom_port.map(|port| port.to_string().into()));
         add("--dicom-aes", self.dicom_aes.clone().map(PathBuf::into_os_string));
         add("--dicomweb-senders", self.dicomweb_senders.clone().map(PathBuf::into_os_string));
+        add("--dicomweb-read", self.dicomweb_read.clone().map(OsString::from));
         add("--watches", self.watches.clone().map(PathBuf::into_os_string));
         add("--watch-token-file", self.watch_token_file.clone().map(PathBuf::into_os_string));
         add("--otlp-endpoint", self.otlp_endpoint.clone().map(OsString::from));
@@ -168,6 +174,8 @@ mod tests {
             "--dicomweb",
             "--dicomweb-senders",
             "senders.toml",
+            "--dicomweb-read",
+            "identifiers",
             "--watches",
             "watches.toml",
             "--watch-token-file",
@@ -190,6 +198,8 @@ mod tests {
         assert_eq!(quiet("0").ok().and_then(|typed| typed.settings.quiet_time_s), Some(Duration::ZERO));
         // Said here rather than by a service that ends again and again.
         assert!(quiet("-1").is_err() && quiet("86401").is_err());
+        assert_eq!(second.dicomweb_read.as_deref(), Some("identifiers"));
+        assert!(Typed::try_parse_from(["up", "--dicomweb-read", "all"]).is_err());
         assert_eq!(second.sites, Some("/s".into()));
         assert!(second.targets.unwrap().is_absolute());
     }

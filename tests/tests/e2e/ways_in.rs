@@ -28,7 +28,8 @@ async fn up(operator: &Operator) -> Value {
     fs::write(folder.join("watches.toml"), watches).unwrap();
     fs::write(folder.join("token"), "a-token-of-some-length").unwrap();
     let up = ["up", "--detach", "--all-parts", "--quiet-time-s", "0.5", "--dicom-port", "0"];
-    let more = ["--dicomweb", "--watches", "watches.toml", "--watch-token-file", "token"];
+    let more =
+        ["--dicomweb", "--dicomweb-read", "full", "--watches", "watches.toml", "--watch-token-file", "token"];
     let lines = operator.json(&[&up[..], &more].concat()).await;
     lines.into_iter().find(|line| line["event"] == "ready").unwrap()
 }
@@ -112,6 +113,7 @@ async fn one_object_by_all_ways(operator: &Operator, ready: &Value, log: &Log) {
     let answer = sent.body(fs::read(&file).unwrap()).send().await.unwrap();
     let (status, told) = (answer.status(), answer.text().await.unwrap());
     assert!(status == 200 && told.contains("00081199"), "{status} {told}");
+    is_found_and_retrieved(&http, ready["dicomweb_url"].as_str().unwrap(), &fs::read(&file).unwrap()).await;
     operator.json(&["submit", file.to_str().unwrap(), "--site", "north", "--wait"]).await;
     put(&file, &operator.folder.path().join("drop").join("2.dcm"));
     let all_there = async || stored(log).await.len() == before + 3;
@@ -127,6 +129,16 @@ async fn one_object_by_all_ways(operator: &Operator, ready: &Value, log: &Log) {
         assert_eq!(job[0]["job"]["status"], "COMPLETED", "{}", job[0]);
     }
     assert_eq!(forward_passes(operator).await, passes, "one picture is computed once");
+}
+
+/// The object that came last, by the same address.
+async fn is_found_and_retrieved(http: &reqwest::Client, studies: &str, file: &[u8]) {
+    let found = http.get(format!("{studies}?limit=1")).send().await.unwrap();
+    let found: Value = serde_json::from_slice(&found.bytes().await.unwrap()).unwrap();
+    let address = found[0]["00081190"]["Value"][0].as_str().unwrap().to_owned();
+    assert!(address.starts_with(studies), "{address}");
+    let retrieved = http.get(address).header("accept", "application/dicom").send().await.unwrap();
+    assert_eq!(retrieved.bytes().await.unwrap(), file);
 }
 
 /// Pictures that went through the model.

@@ -10,8 +10,11 @@ use hilum_events::Envelope;
 use hilum_forms::Maker;
 use hilum_imaging::{DecoderConfig, DecoderPool};
 use hilum_log::{Log, apply_definitions};
+use hilum_projection::api::dicomweb::Dicomweb;
 use hilum_projection::api::{self, Api};
+use hilum_projection::dicomweb::access::Access;
 use hilum_projection::fold::Projection;
+use hilum_projection::headers::Headers;
 use hilum_projection::pool;
 use hilum_projection::progress::Progress;
 use hilum_projection::queries::Queries;
@@ -26,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 /// Long enough for a loaded machine; nothing waits for it to pass.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
-pub(crate) const TABLES: [&str; 16] = [
+pub(crate) const TABLES: [&str; 17] = [
     "stream_position",
     "studies",
     "jobs",
@@ -41,6 +44,7 @@ pub(crate) const TABLES: [&str; 16] = [
     "deliveries",
     "losses",
     "taken_out",
+    "instances",
     "history",
     "unreadable",
 ];
@@ -51,6 +55,10 @@ pub(crate) struct World {
     pub(crate) nats: NatsServer,
     pub(crate) postgres: Postgres,
     pub(crate) folder: TestFolder,
+    /// What its copies hand out by DICOMweb.
+    pub(crate) access: Access,
+    /// How long a client may take nothing.
+    pub(crate) patience: Duration,
 }
 
 impl World {
@@ -60,7 +68,7 @@ impl World {
             Postgres::start(&PostgresOptions::in_folder(folder.path().join("postgres"))).await.unwrap();
         let (nats, log) = new_log(&folder.path().join("nats")).await;
         let blobs = BlobStore::open(&StoreConfig::at(&format!("file://{}/objects", folder.path().display())));
-        Self { log, blobs: blobs.unwrap(), nats, postgres, folder }
+        Self { log, blobs: blobs.unwrap(), nats, postgres, folder, access: Access::Off, patience: DEADLINE }
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -169,7 +177,11 @@ impl Copy {
         let queries = Queries::new(pool.clone());
         let maker = Maker::new(world.blobs.clone(), DecoderPool::new(DecoderConfig::sibling().unwrap()));
         let (log, blobs) = (log.clone(), world.blobs.clone());
-        let api = Api::new(queries, log, blobs, maker, progress.clone(), shutdown.clone());
+        let viewing = DecoderPool::new(DecoderConfig { size: 2, ..DecoderConfig::sibling().unwrap() });
+        let dicomweb = Dicomweb::new(world.access, Headers::new(world.blobs.clone(), viewing))
+            .with_patience(world.patience);
+        let api =
+            Api::new(queries, log, blobs, maker, progress.clone(), shutdown.clone()).with_dicomweb(dicomweb);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, api::router(api)).await });

@@ -5,6 +5,7 @@ mod answers;
 mod dead_letters;
 mod decisions;
 mod deliveries;
+mod dicomweb;
 mod folding;
 mod harness;
 mod losses;

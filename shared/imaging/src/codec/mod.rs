@@ -16,7 +16,7 @@ use image::metadata::Orientation;
 use crate::dicom_values::{DicomValues, Inspected};
 use crate::error::{Refusal, RefusalCode};
 use crate::limits::Limits;
-use crate::picture::{Picture, Preview};
+use crate::picture::{Picture, Preview, StoredFrame};
 use crate::plain::PlainFacts;
 use crate::study_header::StudyHeader;
 
@@ -36,6 +36,18 @@ pub(crate) fn inspect_head(bytes: &[u8], limits: &Limits) -> Result<Inspected, R
 pub(crate) fn study_header(bytes: &[u8], limits: &Limits) -> Result<StudyHeader, Refusal> {
     check_type(bytes, MediaType::Dicom)?;
     dicom::study_header(bytes, limits)
+}
+
+/// The data set of a DICOM object in the DICOM JSON model, without bulk data.
+pub(crate) fn data_set(bytes: &[u8], limits: &Limits, max_bytes: u64) -> Result<Vec<u8>, Refusal> {
+    check_type(bytes, MediaType::Dicom)?;
+    dicom::data_set(bytes, limits, max_bytes)
+}
+
+/// The only frame of a DICOM object as it is stored.
+pub(crate) fn stored_frame(bytes: Vec<u8>, limits: &Limits) -> Result<StoredFrame, Refusal> {
+    check_type(&bytes, MediaType::Dicom)?;
+    dicom::Instance::read(bytes, limits)?.stored_frame()
 }
 
 /// What a file shows.

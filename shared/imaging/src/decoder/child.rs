@@ -15,6 +15,7 @@ use crate::bench;
 use crate::codec;
 use crate::error::{Refusal, RefusalCode};
 use crate::limits::Limits;
+use crate::picture::StoredFrame;
 use crate::preparation::prepare;
 use crate::wire::{self, Operation, PictureHeader, PreparedHeader, Reply, Request};
 
@@ -112,6 +113,11 @@ fn handle(operation: &Operation, bytes: Vec<u8>, limits: &Limits) -> Result<(Rep
         }
         Operation::Measure { media, ref preparation, repeats } => {
             Ok((Reply::Cost(bench::measure(media, &bytes, preparation, limits, repeats)?), Vec::new()))
+        }
+        Operation::DataSet { max_bytes } => Ok((Reply::DataSet, codec::data_set(&bytes, limits, max_bytes)?)),
+        Operation::StoredFrame => {
+            let StoredFrame { bytes, is_encapsulated } = codec::stored_frame(bytes, limits)?;
+            Ok((Reply::StoredFrame { is_encapsulated }, bytes))
         }
         Operation::Preview { media, max_side_px } => {
             let preview = codec::preview(media, bytes, limits, max_side_px)?;

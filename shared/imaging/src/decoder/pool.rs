@@ -13,7 +13,7 @@ use super::turns::Turns;
 use crate::bench::FileCost;
 use crate::dicom_values::{DicomValues, Inspected};
 use crate::error::{CrashCause, DecodeError, RefusalCode};
-use crate::picture::{Picture, Preview};
+use crate::picture::{Picture, Preview, StoredFrame};
 use crate::preparation::{Preparation, Prepared};
 use crate::study_header::StudyHeader;
 use crate::wire::{Operation, Reply, Request, bounded_series};
@@ -194,6 +194,37 @@ impl DecoderPool {
                 (Reply::Preview { width, height, original_width, original_height }, png) => {
                     Ok(Preview { width, height, original_width, original_height, png })
                 }
+                _ => Err(unexpected()),
+            }
+        })
+    }
+
+    /// The data set of a DICOM object in the DICOM JSON model (PS3.18, F.2), in UTF-8. Pixel data, group lengths and binary values
+    /// longer than 1 KiB are left out. What comes back names a person.
+    ///
+    /// # Errors
+    /// As [`Self::inspect`], and when it would be longer than `max_bytes`.
+    pub fn data_set<'a>(
+        &'a self,
+        bytes: &'a [u8],
+        max_bytes: u64,
+    ) -> BoxFuture<'a, Result<Vec<u8>, DecodeError>> {
+        Box::pin(async move {
+            match self.call(Operation::DataSet { max_bytes }, bytes).await? {
+                (Reply::DataSet, json) => Ok(json),
+                _ => Err(unexpected()),
+            }
+        })
+    }
+
+    /// The only frame of a DICOM object as it is stored: a codestream, or samples in little endian.
+    ///
+    /// # Errors
+    /// As [`Self::inspect`].
+    pub fn stored_frame<'a>(&'a self, bytes: &'a [u8]) -> BoxFuture<'a, Result<StoredFrame, DecodeError>> {
+        Box::pin(async move {
+            match self.call(Operation::StoredFrame, bytes).await? {
+                (Reply::StoredFrame { is_encapsulated }, bytes) => Ok(StoredFrame { bytes, is_encapsulated }),
                 _ => Err(unexpected()),
             }
         })

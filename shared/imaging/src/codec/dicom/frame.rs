@@ -253,7 +253,7 @@ fn native(object: &mut InMemDicomObject, header: &Header) -> Result<Samples, Ref
 }
 
 /// The whole codestream of the only frame, in however many fragments.
-fn codestream(object: &InMemDicomObject) -> Result<Cow<'_, [u8]>, Refusal> {
+pub(super) fn codestream(object: &InMemDicomObject) -> Result<Cow<'_, [u8]>, Refusal> {
     let fragments = match object.get(tags::PIXEL_DATA).map(|element| element.value()) {
         Some(Value::PixelSequence(sequence)) => sequence.fragments(),
         _ => return Err(RefusalCode::Damaged.with("the pixel data is not encapsulated".into())),

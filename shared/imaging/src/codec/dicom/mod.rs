@@ -1,9 +1,10 @@
 //! DICOM file to identifiers, header values or pixel values. Only the file meta group, the identifiers, what tells what the
-//! image shows, the series description and what makes pixels visible are looked at; patient attributes are read in one
-//! place, [`study_header`], and no text of the file enters a refusal.
+//! image shows, the series description and what makes pixels visible are looked at; patient attributes are read in two
+//! places, [`study_header`] and [`data_set`], and no text of the file enters a refusal.
 
 mod amount;
 mod codestream;
+mod data_set;
 mod elements;
 mod file;
 mod frame;
@@ -14,6 +15,7 @@ mod object;
 mod only_frame;
 mod rle;
 mod shading;
+mod stored_frame;
 mod study_header;
 mod syntax;
 mod text;
@@ -24,6 +26,7 @@ use dicom_object::InMemDicomObject;
 use hilum_events::DicomIdentity;
 use hilum_headers::ImageHeader;
 
+pub(in crate::codec) use self::data_set::data_set;
 use self::file::{File, Part};
 pub(in crate::codec) use self::frame::Frame;
 use self::header::Header;
@@ -32,6 +35,7 @@ use self::text::{is_code, is_uid, text};
 use crate::dicom_values::{Inspected, SeriesHeader};
 use crate::error::{Refusal, RefusalCode};
 use crate::limits::Limits;
+use crate::picture::StoredFrame;
 
 /// A parsed DICOM file with an image whose headers promise that it can be decoded.
 pub(super) struct Instance {
@@ -68,6 +72,11 @@ impl Instance {
     /// What the header says the image shows.
     pub(super) fn image_header(&self) -> ImageHeader {
         image_header::image_header(&self.object)
+    }
+
+    /// Its only frame, as it is stored.
+    pub(super) fn stored_frame(self) -> Result<StoredFrame, Refusal> {
+        stored_frame::stored_frame(self.object, &self.header)
     }
 
     /// The values of its only frame.
