@@ -110,7 +110,10 @@ async fn logs_and_metrics_have_nothing_of_a_patient_under_any_setting() {
         let url = |path: &str| format!("http://127.0.0.1:{port}{path}");
         let searches = ["PatientID", "PatientName"].map(|name| format!("/studies?{name}=CANARYNAME*"));
         for path in addresses().into_iter().chain(searches) {
-            http.get(url(&format!("/dicom-web{path}"))).send().await.unwrap().bytes().await.unwrap();
+            let answer = http.get(url(&format!("/dicom-web{path}"))).send().await.unwrap();
+            // A study with an object that can't be had breaks off.
+            let is_whole = answer.bytes().await.is_ok();
+            assert!(is_whole || path == "/studies/1.1" || path == "/studies/1.1/series/1.1.1", "{path}");
         }
         let metrics = http.get(url("/metrics")).send().await.unwrap().text().await.unwrap();
         assert!(metrics.contains("/dicom-web/studies/{study}") && !metrics.contains("CANARY"));
