@@ -19,6 +19,7 @@ use hilum_events::{Envelope, JobId, Sha256Digest, Site, StudyId};
 
 use crate::journal::Attempt;
 
+pub use accepted::not_there_yet;
 pub use ends::unfinished;
 pub use kept::{drain_limit, drained, rebuilt_equal, still_there};
 pub use told::untold;
@@ -140,6 +141,7 @@ impl fmt::Display for Violation {
 pub fn violations(evidence: &Evidence) -> Vec<Violation> {
     [
         accepted::every_202_is_kept,
+        accepted::all_that_was_taken_is_kept,
         accepted::nothing_is_there_in_part,
         ends::every_job_ends_once,
         ends::dead_letters_have_their_story,

@@ -6,17 +6,19 @@ use std::io::Write as _;
 use std::path::Path;
 use std::sync::Mutex;
 
-use hilum_events::{JobId, Sha256Digest, Site, StudyId};
+use hilum_events::{JobId, Sha256Digest, Site, StudyId, Way};
 use serde::Serialize;
 
-/// One upload and its answer.
+/// One image that was sent, and the answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Attempt {
+    /// How it was sent.
+    pub way: Way,
     /// Where the image came from.
     pub site: Site,
     /// The study that it belongs to.
     pub study_id: StudyId,
-    /// Of the bytes that were sent.
+    /// Of the bytes that are to be kept.
     pub sha256: Sha256Digest,
     /// How it ended.
     pub answer: Answer,
@@ -28,6 +30,8 @@ pub struct Attempt {
 pub enum Answer {
     /// 202.
     Accepted(JobId),
+    /// It was told durable, or lies where it is taken in from; which job it is was not told.
+    Taken,
     /// Another status: the sender may send it again.
     Refused(u16),
     /// The connection broke before an answer came: it may have been taken or not.
@@ -68,9 +72,9 @@ impl Journal {
 }
 
 impl Answer {
-    /// Whether it is a 202.
+    /// Whether the sender need not send it again.
     pub fn is_accepted(&self) -> bool {
-        matches!(self, Self::Accepted(_))
+        matches!(self, Self::Accepted(_) | Self::Taken)
     }
 
     /// Whether the sender was told that the image was not taken, or was told nothing: it may stand in the log

@@ -20,7 +20,7 @@ pub use checked_http::{Http, Request};
 pub use desk::{Desk, Got};
 pub use dicom::with_elements;
 pub use journal::{Answer, Attempt, Journal};
-pub use load::{Load, LoadPlan, Sender, Shipment};
+pub use load::{Doors, Load, LoadPlan, Sender, Shipment};
 pub use otlp::{OtlpReceiver, Span};
 pub use proxy::{Proxy, Weather};
 pub use s3::{S3Mood, S3Server};

@@ -1,30 +1,27 @@
-//! A sender under load: several sites, studies and priorities, the same content at the same time, and patience.
-//! Each upload is sent again until it is accepted, never after that.
+//! A sender under load: several ways in, sites, studies and priorities, the same content at the same time, and patience.
+//! Each image is sent again until it is taken in, never after that.
 
+mod c_store;
 mod contents;
+mod ways;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use hilum_events::{JobId, Sha256Digest, Site, StudyId};
+use hilum_events::{JobId, Sha256Digest, Site, StudyId, Way};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
-use reqwest::StatusCode;
-use reqwest::multipart::{Form, Part};
-use serde_json::Value;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::checked_http::Http;
 use crate::journal::{Answer, Attempt, Journal};
+use contents::Content;
+pub use ways::Doors;
 
 const SITES: [&str; 3] = ["north", "south", "west"];
 /// Of all images, how many bring the content of one before.
 const DUPLICATES: f64 = 0.3;
-/// An upload takes no longer, or its answer is unknown.
-const PATIENCE: Duration = Duration::from_secs(20);
 const BEFORE_NEXT_TRY: Duration = Duration::from_millis(400);
 
 /// What is sent.
@@ -42,16 +39,20 @@ pub struct LoadPlan {
     pub studies: usize,
     /// Time from one image to the next.
     pub pace: Duration,
+    /// How they are sent, each as often as it stands here.
+    pub ways: Vec<Way>,
 }
 
-/// An upload to be made.
+/// An image to be sent.
 #[derive(Clone)]
 pub struct Shipment {
-    bytes: Arc<Vec<u8>>,
-    sha256: Sha256Digest,
+    content: Content,
+    way: Way,
     site: Site,
     study: String,
     priority: &'static str,
+    /// Among all of its load.
+    number: usize,
 }
 
 /// A load under way.
@@ -61,7 +62,7 @@ pub struct Load {
 }
 
 impl Load {
-    /// Begins to send to `doors` by turns.
+    /// Begins to send.
     pub fn start(plan: LoadPlan, sender: Sender) -> Self {
         let enough = CancellationToken::new();
         let sending = tokio::spawn(send_all(plan, sender, enough.clone()));
@@ -78,26 +79,23 @@ impl Load {
 /// Sends shipments and notes the answers.
 #[derive(Clone)]
 pub struct Sender {
-    /// Addresses of the doors.
-    pub doors: Vec<String>,
     /// Where answers are noted.
     pub journal: Arc<Journal>,
-    http: Http,
-    turns: Arc<AtomicUsize>,
+    doors: Arc<Doors>,
 }
 
 impl Sender {
     /// Sends to `doors`, notes in `journal`.
-    pub fn new(doors: Vec<String>, journal: Arc<Journal>) -> Self {
-        let http = Http::through(hilum_runtime::http_client().timeout(PATIENCE).build().unwrap());
-        Self { doors, journal, http, turns: Arc::default() }
+    pub fn new(doors: Doors, journal: Arc<Journal>) -> Self {
+        Self { journal, doors: Arc::new(doors) }
     }
 
-    /// Sends it until it is accepted.
-    pub async fn deliver(&self, shipment: &Shipment) -> JobId {
+    /// Sends it until it is taken in; gives its job, if its way tells that.
+    pub async fn deliver(&self, shipment: &Shipment) -> Option<JobId> {
         loop {
             match self.offer(shipment).await {
-                Answer::Accepted(job_id) => return job_id,
+                Answer::Accepted(job_id) => return Some(job_id),
+                Answer::Taken => return None,
                 // As a sender does that was told to try again later.
                 _ => tokio::time::sleep(BEFORE_NEXT_TRY).await,
             }
@@ -106,36 +104,15 @@ impl Sender {
 
     /// Sends it once.
     pub async fn offer(&self, shipment: &Shipment) -> Answer {
-        let answer = self.send(shipment).await;
+        let answer = self.doors.send(shipment).await;
         self.journal.note(Attempt {
+            way: shipment.way,
             site: shipment.site.clone(),
-            study_id: StudyId::named(&shipment.site, &shipment.study),
-            sha256: shipment.sha256,
+            study_id: StudyId::named(&shipment.site, shipment.study_name()),
+            sha256: shipment.sha256(),
             answer,
         });
         answer
-    }
-
-    async fn send(&self, shipment: &Shipment) -> Answer {
-        let turn = self.turns.fetch_add(1, Ordering::Relaxed);
-        let url = format!("{}/v1/jobs", self.doors[turn % self.doors.len()]);
-        let form = Form::new()
-            .text("site", shipment.site.to_string())
-            .text("study", shipment.study.clone())
-            .text("priority", shipment.priority)
-            .part("image", Part::bytes(shipment.bytes.to_vec()).file_name("image"));
-        let answer = match self.http.post(url).multipart(form).send().await {
-            Ok(answer) => answer,
-            Err(error) if error.is_connect() => return Answer::Unreachable,
-            Err(_) => return Answer::Unknown,
-        };
-        let status = answer.status();
-        if status != StatusCode::ACCEPTED {
-            return Answer::Refused(status.as_u16());
-        }
-        let accepted: Option<Value> = answer.json().await.ok();
-        let job_id = accepted.and_then(|answer| answer["job_id"].as_str()?.parse().ok());
-        job_id.map_or(Answer::Unknown, Answer::Accepted)
     }
 }
 
@@ -165,20 +142,38 @@ impl LoadPlan {
         let study = format!("{}-{study_number}", self.name);
         let site: Site = SITES[study_number % SITES.len()].parse().unwrap();
         let priority = if random.random_bool(0.25) { "stat" } else { "routine" };
+        let way = *self.ways.choose(random).unwrap();
+        let needs_dicom = matches!(way, Way::Dicom | Way::Dicomweb);
         let recent = &before[number.saturating_sub(3)..];
-        if random.random_bool(DUPLICATES)
-            && let Some(other) = recent.choose(random)
-        {
-            return Shipment { site, study, priority, ..other.clone() };
-        }
-        let bytes = contents::new(random, &format!("{}/{number}", self.name));
-        Shipment { sha256: Sha256Digest::of(&bytes), bytes: Arc::new(bytes), site, study, priority }
+        let content = match recent.choose(random) {
+            Some(other) if random.random_bool(DUPLICATES) && (other.content.is_dicom() || !needs_dicom) => {
+                other.content.clone()
+            }
+            _ => Content::new(random, &format!("{}/{number}", self.name), &study, needs_dicom),
+        };
+        Shipment { content, way, site, study, priority, number }
     }
 }
 
 impl Shipment {
-    /// Of its bytes.
+    /// Whether a model can read it.
+    pub fn is_readable(&self) -> bool {
+        !self.content.is_broken
+    }
+
+    /// Of the bytes that are kept of it.
     pub fn sha256(&self) -> Sha256Digest {
-        self.sha256
+        match self.way {
+            Way::Dicom => self.content.sha256_by_c_store(),
+            Way::Http | Way::Dicomweb | Way::S3 => self.content.sha256,
+        }
+    }
+
+    /// What its way calls its study.
+    fn study_name(&self) -> &str {
+        match (self.way, &self.content.study_uid) {
+            (Way::Dicom | Way::Dicomweb, Some(uid)) => uid,
+            _ => &self.study,
+        }
     }
 }

@@ -8,6 +8,8 @@ use hyper::service::{Service, service_fn};
 use hyper::{Method, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
+use object_store::RetryConfig;
+use object_store::aws::{AmazonS3, AmazonS3Builder};
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use s3s_fs::FileSystem;
@@ -18,6 +20,8 @@ use tokio::task::{JoinHandle, JoinSet};
 const KEY: &str = "hilum-test";
 const SECRET: &str = "hilum-test-secret";
 const BUCKET: &str = "images";
+/// Hilum does not write there.
+const OTHER_BUCKET: &str = "drop";
 const FAILED: &[u8] = b"<Error><Code>Failed</Code><Message>a test makes this fail</Message></Error>";
 
 /// What the server can do.
@@ -31,7 +35,7 @@ pub enum S3Mood {
     Unreadable,
 }
 
-/// Serves the bucket `images` until dropped.
+/// Serves the buckets `images` and `drop` until dropped.
 pub struct S3Server {
     port: u16,
     mood: watch::Sender<S3Mood>,
@@ -46,7 +50,9 @@ impl S3Server {
 
     /// Starts to serve `folder` on `port`.
     pub async fn start_on(port: u16, folder: &Path) -> Self {
-        std::fs::create_dir_all(folder.join(BUCKET)).unwrap();
+        for bucket in [BUCKET, OTHER_BUCKET] {
+            std::fs::create_dir_all(folder.join(bucket)).unwrap();
+        }
         let mut builder = S3ServiceBuilder::new(FileSystem::new(folder).unwrap());
         builder.set_auth(SimpleAuth::from_single(KEY, SECRET));
         let service = builder.build();
@@ -97,6 +103,18 @@ impl S3Server {
     /// Address for the services.
     pub fn url() -> String {
         format!("s3://{BUCKET}")
+    }
+
+    /// A client of the bucket `drop` that sends each request once.
+    pub fn other_bucket(&self) -> AmazonS3 {
+        let mut builder = AmazonS3Builder::new()
+            .with_bucket_name(OTHER_BUCKET)
+            .with_allow_http(true)
+            .with_retry(RetryConfig { max_retries: 0, ..RetryConfig::default() });
+        for (name, value) in self.environment() {
+            builder = builder.with_config(name.to_lowercase().parse().unwrap(), value);
+        }
+        builder.build().unwrap()
     }
 
     /// Settings for the services' environment.

@@ -15,7 +15,7 @@ use hilum_events::Envelope;
 use hilum_log::{Log, apply};
 use hilum_models::demo;
 use hilum_servers::{Process, TestFolder, free_port, http_status, wait_until};
-use hilum_stack::{DELIVER, DICOM, WATCH, services};
+use hilum_stack::{DELIVER, DICOM, DICOMWEB, WATCH, services};
 use nix::sys::signal::Signal;
 use tokio::process::Command;
 
@@ -51,6 +51,8 @@ pub struct Stack {
 struct Service {
     program: &'static str,
     port: u16,
+    /// On which a door for DICOM listens.
+    dicom_port: u16,
     process: Option<Process>,
 }
 
@@ -100,7 +102,12 @@ impl Stack {
             folder,
         };
         let set = |variable: &str| stack.options.environment.iter().any(|(name, _)| *name == variable);
-        let settings = [(DELIVER, "HILUM_TARGETS"), (DICOM, "HILUM_DICOM_LISTEN"), (WATCH, "HILUM_WATCHES")];
+        let settings = [
+            (DELIVER, "HILUM_TARGETS"),
+            (DICOM, "HILUM_DICOM_AES"),
+            (DICOMWEB, "HILUM_DICOMWEB_SENDERS"),
+            (WATCH, "HILUM_WATCHES"),
+        ];
         let optional: Vec<_> =
             settings.into_iter().filter(|(_, variable)| set(variable)).map(|(service, _)| service).collect();
         for program in services(&optional).filter(|name| path_of(&format!("hilum-{name}")).exists()) {
@@ -119,15 +126,18 @@ impl Stack {
         program_name: &'static str,
         environment: &[(&str, String)],
     ) {
-        let port = self.services.get(name).map_or_else(|| free_port().unwrap(), |service| service.port);
+        let before = self.services.get(name).map(|service| (service.port, service.dicom_port));
+        let (port, dicom_port) = before.unwrap_or_else(|| (free_port().unwrap(), free_port().unwrap()));
         let mut command = Command::new(program_of(name, program_name));
-        command.envs(self.environment.iter().cloned()).env("HILUM_LISTEN", format!("127.0.0.1:{port}"));
+        command.envs(self.environment.iter().cloned());
+        command.env("HILUM_LISTEN", format!("127.0.0.1:{port}"));
+        command.env("HILUM_DICOM_LISTEN", format!("127.0.0.1:{dicom_port}"));
         for (setting, value) in self.addresses(name).await {
             command.env(setting, value);
         }
         command.envs(environment.iter().cloned());
         let process = Process::start(name, command, &self.log_file(name)).unwrap();
-        let service = Service { program: program_name, port, process: Some(process) };
+        let service = Service { program: program_name, port, dicom_port, process: Some(process) };
         self.services.insert(name.to_owned(), service);
     }
 
@@ -207,6 +217,11 @@ impl Stack {
     /// Base address of a service's pages.
     pub fn url_of(&self, name: &str) -> String {
         format!("http://127.0.0.1:{}", self.services[name].port)
+    }
+
+    /// Where a door for DICOM listens.
+    pub fn dicom_address_of(&self, name: &str) -> String {
+        format!("127.0.0.1:{}", self.services[name].dicom_port)
     }
 
     /// The names of the services.

@@ -10,8 +10,9 @@ use crate::watches::MeaningError;
 
 /// The longest wait between two tries.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
-/// What is refused for now is asked for again within this time, whatever is said.
-const LONGEST_REFUSAL: Duration = Duration::from_secs(60);
+/// What is refused for now is asked for again within this time, whatever is said: the door may open sooner than it guessed, and to
+/// ask costs no fetch.
+const LONGEST_REFUSAL: Duration = Duration::from_secs(10);
 
 /// Why an object was not taken in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,7 +124,7 @@ mod tests {
 
     #[test]
     fn what_hilum_refuses_for_now_waits_as_long_as_it_says_and_is_never_given_up() {
-        for (said, waits) in [(0, 1), (2, 2), (10, 10), (3600, 60)] {
+        for (said, waits) in [(0, 1), (2, 2), (10, 10), (3600, 10)] {
             let refused = Setback::ForNow { retry_after_s: said };
             assert_eq!(seconds(refused.next(story(5000, 999_999), DAY)), waits);
         }

@@ -4,7 +4,7 @@ use hilum_events::samples::{
     duplicate_linked, image_stored, inference_completed, inference_failed, inference_requested,
     job_dead_lettered, job_id, report_delivered, report_issued, site, study_id,
 };
-use hilum_events::{Envelope, Event, ReportIssued};
+use hilum_events::{Envelope, Event, ReportIssued, Way};
 
 use crate::invariants::{DeadLetterSeen, DeskSeen, Evidence, Fact, JobAnswer, violations};
 use crate::journal::{Answer, Attempt};
@@ -16,6 +16,7 @@ pub(super) fn healthy() -> Evidence {
         let stored = image_stored(number, content, 0);
         let Event::ImageStored(image) = &stored.event else { panic!() };
         evidence.attempts.push(Attempt {
+            way: Way::Http,
             site: stored.site.clone(),
             study_id: image.study_id,
             sha256: image.image.blob.sha256,

@@ -10,6 +10,7 @@ use hilum_events::Sha256Digest;
 use hilum_log::{FLOORS_RECORD, Floors, apply_knowing};
 use hilum_servers::http_status;
 use nix::sys::signal::Signal;
+use object_store::aws::AmazonS3;
 use serde_json::Value;
 
 use crate::LIMIT;
@@ -118,6 +119,11 @@ impl Stack {
     /// Starts the S3 server again.
     pub async fn start_s3_again(&mut self, port: u16) {
         self.servers.start_s3(port).await;
+    }
+
+    /// The bucket that its watches look into.
+    pub fn watched_bucket(&self) -> AmazonS3 {
+        self.servers.s3.as_ref().expect("a stack with S3").other_bucket()
     }
 
     /// Changes what the S3 server can do from now on.

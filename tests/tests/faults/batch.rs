@@ -35,9 +35,17 @@ pub(crate) fn options() -> StackOptions {
         ("HILUM_SWEEP_AFTER_S", "15"),
         ("HILUM_SWEEP_EVERY_S", "3"),
         ("HILUM_SWEEP_DEEP_EVERY_S", "60"),
+        ("HILUM_WATCH_LIST_EVERY_S", "2"),
     ];
-    let sites = hilum_tests::workspace().join("tests/data/pictures-join.toml");
-    let sites = ("HILUM_SITES", sites.display().to_string());
+    let files = [
+        ("HILUM_SITES", "pictures-join.toml"),
+        ("HILUM_DICOM_AES", "ways/aes.toml"),
+        ("HILUM_DICOMWEB_SENDERS", "ways/senders.toml"),
+        ("HILUM_WATCHES", "ways/watches.toml"),
+        ("HILUM_WATCH_TOKEN_FILE", "ways/store.token"),
+    ];
+    let data = hilum_tests::workspace().join("tests/data");
+    let files = files.map(|(name, file)| (name, data.join(file).display().to_string()));
     StackOptions {
         store: StoreKind::S3,
         quiet_time_s: 0.3,
@@ -48,7 +56,7 @@ pub(crate) fn options() -> StackOptions {
         environment: environment
             .map(|(name, value)| (name, value.to_owned()))
             .into_iter()
-            .chain([sites])
+            .chain(files)
             .collect(),
         ..StackOptions::default()
     }
@@ -96,6 +104,12 @@ async fn nothing_is_lost_doubled_or_silent_whatever_fails() {
     let again = "repeat one with HILUM_FAULT_RUNS=1 HILUM_FAULT_SEED=<seed>";
     assert!(table.failures.is_empty(), "{:#?}\n{again}", table.failures);
     assert!(table.read() > 0, "no image went through the model");
+    let runs_of_each_way = 10;
+    assert!(
+        table.ways.len() == 4 || seeds().len() < runs_of_each_way,
+        "images came by {:?} only",
+        table.ways
+    );
 }
 
 /// A stack that delivers to a desk, which remembers.
@@ -109,7 +123,7 @@ async fn begin() -> Course {
 
 async fn run(course: &mut Course, seed: u64) -> Outcome {
     let mut random = StdRng::seed_from_u64(seed);
-    let mut under_load = course.load(seed);
+    let mut under_load = course.load(seed, Fault::of(seed).way());
     let mut striker = Striker {
         fault: Fault::of(seed),
         second: Fault::second_of(seed),

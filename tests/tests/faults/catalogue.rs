@@ -4,24 +4,29 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-use hilum_stack::SERVICES;
+use hilum_events::Way;
+use hilum_stack::{DICOM, DICOMWEB, SERVICES, WATCH};
 use hilum_tests::{Dependency, Weather};
 use nix::sys::signal::Signal;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 
-const FAILPOINTS: [(&str, &[&str]); 14] = [
+/// The doors beside ingest.
+const DOORS: [&str; 3] = [DICOM, DICOMWEB, WATCH];
+const FAILPOINTS: [(&str, &[&str]); 16] = [
     ("work.after-receive", &["dedupe", "infer"]),
     ("work.after-effect", &["dedupe", "infer"]),
     ("work.before-ack", &["dedupe", "infer"]),
-    ("append.before", &["ingest", "dedupe", "infer", "report", "deliver"]),
-    ("append.after", &["ingest", "dedupe", "infer", "report", "deliver"]),
+    ("append.before", &["ingest", DICOM, DICOMWEB, WATCH, "dedupe", "infer", "report", "deliver"]),
+    ("append.after", &["ingest", DICOM, DICOMWEB, WATCH, "dedupe", "infer", "report", "deliver"]),
     ("retry.after-schedule", &["infer"]),
     ("dlq.after-write", &["infer"]),
     ("dlq.after-event", &["infer"]),
-    ("ingest.after-store", &["ingest"]),
-    ("ingest.after-publish", &["ingest"]),
+    ("ingest.after-store", &["ingest", DICOM, DICOMWEB, WATCH]),
+    ("ingest.after-publish", &["ingest", DICOM, DICOMWEB, WATCH]),
+    ("watch.after-fetch", &[WATCH]),
+    ("watch.after-store", &[WATCH]),
     ("report.after-store", &["report"]),
     ("deliver.after-send", &["deliver"]),
     ("projection.before-commit", &["projection"]),
@@ -106,12 +111,12 @@ pub(crate) fn all() -> Vec<Fault> {
     });
     let ended = [Signal::SIGKILL, Signal::SIGTERM]
         .into_iter()
-        .flat_map(|signal| SERVICES.map(|service| Fault::Ended { service, signal }));
+        .flat_map(|signal| services().map(move |service| Fault::Ended { service, signal }));
     let flips = [Signal::SIGTERM, Signal::SIGKILL].into_iter().flat_map(|signal| {
         [Place::Head, Place::Subject, Place::Content].map(|place| Fault::LogBitFlip { signal, place })
     });
-    let zombies =
-        ["infer", "dedupe", "report", "deliver", "projection"].map(|service| Fault::Zombie { service });
+    let zombies = ["infer", "dedupe", "report", "deliver", "projection", WATCH]
+        .map(|service| Fault::Zombie { service });
     let network = DEPENDENCIES
         .into_iter()
         .flat_map(|dependency| WEATHERS.map(|weather| Fault::Network(dependency, weather)));
@@ -145,7 +150,27 @@ pub(crate) fn all() -> Vec<Fault> {
         .collect()
 }
 
+/// All that can be ended.
+fn services() -> impl Iterator<Item = &'static str> {
+    SERVICES.into_iter().chain(DOORS)
+}
+
 impl Fault {
+    /// The way whose door suffers it.
+    pub(crate) fn way(&self) -> Option<Way> {
+        let (Self::Failpoint { service, .. } | Self::Ended { service, .. } | Self::Zombie { service }) = self
+        else {
+            return None;
+        };
+        match *service {
+            "ingest" => Some(Way::Http),
+            DICOM => Some(Way::Dicom),
+            DICOMWEB => Some(Way::Dicomweb),
+            WATCH => Some(Way::S3),
+            _ => None,
+        }
+    }
+
     /// The fault of a seed.
     pub(crate) fn of(seed: u64) -> Self {
         let all = all();
@@ -162,7 +187,7 @@ impl Fault {
         }
         let ended = [Signal::SIGKILL, Signal::SIGTERM]
             .into_iter()
-            .flat_map(|signal| SERVICES.map(|service| Self::Ended { service, signal }));
+            .flat_map(|signal| services().map(move |service| Self::Ended { service, signal }));
         let seconds: Vec<Self> =
             ended.chain(DEPENDENCIES.map(Self::Killed)).filter(|second| first.bears(second)).collect();
         seconds.choose(&mut random).copied()

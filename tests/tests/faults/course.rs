@@ -4,19 +4,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hilum_events::{Event, Sha256Digest, StudyId};
+use hilum_events::{Event, Sha256Digest, StudyId, Way};
 use hilum_tests::invariants::{
-    DeskSeen, Fact, Harm, Violation, drain_limit, drained, still_there, unfinished, untold, violations,
+    DeskSeen, Fact, Harm, Violation, drain_limit, drained, not_there_yet, still_there, unfinished, untold,
+    violations,
 };
-use hilum_tests::{Answer, Desk, Journal, Load, LoadPlan, Sender, Stack};
+use hilum_tests::{Answer, Desk, Doors, Journal, Load, LoadPlan, Sender, Stack};
 
 use crate::batch::RULED;
 use crate::chronicle::{Chronicle, facts, folded_to};
+
+/// What takes longer to drain is worth a line.
+const SLOW: Duration = Duration::from_secs(20);
 
 /// How a run went.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) accepted: usize,
+    /// The same by their way.
+    pub(crate) ways: BTreeMap<&'static str, usize>,
     pub(crate) completed: usize,
     /// Contents that went through the model.
     pub(crate) read: usize,
@@ -62,11 +68,14 @@ impl Course {
         Self { stack, chronicle: Chronicle::default(), desk }
     }
 
-    /// A load that is ready to begin.
-    pub(crate) fn load(&self, seed: u64) -> UnderLoad {
+    /// A load that is ready to begin; most of it goes by the way that is `favoured`.
+    pub(crate) fn load(&self, seed: u64, favoured: Option<Way>) -> UnderLoad {
         let name = format!("run-{seed}");
         let journal = self.stack.folder().join("journals").join(format!("{name}.jsonl"));
-        let doors = self.stack.copies_of("ingest").iter().map(|copy| self.stack.url_of(copy)).collect();
+        let doors = Doors::of(&self.stack);
+        // Half of all by HTTP, else.
+        let ways =
+            [doors.ways(), vec![Way::Http; 2], favoured.map_or(Vec::new(), |way| vec![way; 6])].concat();
         let plan = LoadPlan {
             name,
             seed,
@@ -74,6 +83,7 @@ impl Course {
             most_images: 60,
             studies: 3,
             pace: Duration::from_millis(120),
+            ways,
         };
         UnderLoad {
             after: self.chronicle.last_seq(),
@@ -91,10 +101,14 @@ impl Course {
         let backlog = journal.count(Answer::is_accepted);
         let limit = drain_limit(backlog);
         let mut looks = tokio::time::interval(Duration::from_millis(100));
-        let mut left = String::new();
+        let (mut left, mut said) = (String::new(), false);
         while begun.elapsed() < limit {
             looks.tick().await;
-            left = self.what_is_left(under_load.after).await;
+            left = self.what_is_left(under_load).await;
+            if begun.elapsed() > SLOW && !said {
+                eprintln!("drains slowly: {left}");
+                said = true;
+            }
             if left.is_empty() {
                 return drained(Some(begun.elapsed()), backlog, "");
             }
@@ -102,9 +116,14 @@ impl Course {
         drained(None, backlog, &left)
     }
 
-    async fn what_is_left(&mut self, after: u64) -> String {
+    async fn what_is_left(&mut self, under_load: &UnderLoad) -> String {
+        let after = under_load.after;
         if !self.chronicle.read_on(&self.stack).await {
             return "the log does not answer".to_owned();
+        }
+        let lying = not_there_yet(&under_load.sender.journal.attempts(), self.chronicle.after(after));
+        if lying > 0 {
+            return format!("{lying} images that lie in a bucket or were taken are not in the log");
         }
         let open = unfinished(self.chronicle.after(after));
         if open > 0 {
@@ -154,8 +173,13 @@ impl Course {
         let count = |wanted: fn(&Event) -> bool| {
             evidence.facts.iter().filter(|fact| wanted(&fact.envelope.event)).count()
         };
+        let mut ways = BTreeMap::new();
+        for attempt in attempts.iter().filter(|attempt| attempt.answer.is_accepted()) {
+            *ways.entry(attempt.way.as_str()).or_default() += 1;
+        }
         Outcome {
-            accepted: under_load.sender.journal.count(Answer::is_accepted),
+            accepted: ways.values().sum(),
+            ways,
             completed: evidence.answers.values().filter(|answer| answer.status == "COMPLETED").count(),
             read: count(|event| matches!(event, Event::InferenceCompleted(it) if it.reused_from.is_none())),
             reused: count(|event| matches!(event, Event::InferenceCompleted(it) if it.reused_from.is_some())),

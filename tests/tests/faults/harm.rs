@@ -7,9 +7,9 @@ use async_nats::jetstream::consumer::Info;
 use async_nats::jetstream::stream::Stream;
 use futures::TryStreamExt as _;
 use futures::future::ready;
-use hilum_events::{Event, Sha256Digest};
+use hilum_events::{Event, Sha256Digest, Way};
 use hilum_servers::wait_until;
-use hilum_tests::{Answer, Dependency, LIMIT, LoadPlan, S3Mood};
+use hilum_tests::{Answer, Dependency, LIMIT, LoadPlan, S3Mood, Shipment};
 use nix::sys::signal::Signal;
 use rand::seq::IndexedRandom as _;
 use serde_json::json;
@@ -31,13 +31,24 @@ impl Striker<'_> {
         for worker in &workers {
             self.stack.freeze(worker);
         }
-        let plan = LoadPlan { name: format!("{}-victim", self.plan.name), ..self.plan.clone() };
-        let shipment = plan.shipment(&[], self.random);
-        let victim = self.sender.deliver(&shipment).await;
+        let shipment = self.victim();
+        let victim = self.sender.deliver(&shipment).await.unwrap();
         self.victims.push(victim);
         self.change_object(shipment.sha256(), harm);
         for worker in &workers {
             self.stack.signal(worker, Signal::SIGCONT);
+        }
+    }
+
+    /// By a way that tells its job, and nothing else is wrong with it: mended it is read.
+    fn victim(&mut self) -> Shipment {
+        let name = format!("{}-victim", self.plan.name);
+        let plan = LoadPlan { name, ways: vec![Way::Http], ..self.plan.clone() };
+        loop {
+            let shipment = plan.shipment(&[], self.random);
+            if shipment.is_readable() {
+                return shipment;
+            }
         }
     }
 
@@ -76,8 +87,7 @@ impl Striker<'_> {
     }
 
     async fn damage_while_nobody_reads(&mut self) {
-        let plan = LoadPlan { name: format!("{}-victim", self.plan.name), ..self.plan.clone() };
-        let shipment = plan.shipment(&[], self.random);
+        let shipment = self.victim();
         self.sender.deliver(&shipment).await;
         self.change_object(shipment.sha256(), |bytes| bytes.truncate(12));
     }

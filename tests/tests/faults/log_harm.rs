@@ -5,9 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use hilum_events::Way;
 use hilum_log::SEAL_RECORD;
 use hilum_servers::copy_folder;
-use hilum_tests::{Answer, LIMIT, LoadPlan, Stack};
+use hilum_tests::{LIMIT, LoadPlan, Stack};
 use nix::sys::signal::Signal;
 use rand::Rng as _;
 use rand::rngs::StdRng;
@@ -78,7 +79,9 @@ async fn old_log(
     let old = Backup::of(stack);
     stack.start_nats_again().await;
     let name = format!("{}-late", under_load.plan.name);
-    let plan = LoadPlan { name, ..under_load.plan.clone() };
+    let mut plan = LoadPlan { name, ..under_load.plan.clone() };
+    // What lies in a bucket is taken in at any later time.
+    plan.ways.retain(|way| *way != Way::S3);
     under_load.sender.deliver(&plan.shipment(&[], random)).await;
     // Sealed at once, not when its turn comes: what is newer than the seal is not under it (docs/adr/0013). The moment is
     // any, also one at which what was sent is still in many hands.
@@ -103,7 +106,7 @@ async fn old_log(
     newest.restore().unwrap();
     stack.start_nats_again().await;
     match answer {
-        Answer::Accepted(_) => Err("an image was taken in while an older log was in place"),
+        answer if answer.is_accepted() => Err("an image was taken in while an older log was in place"),
         _ => Ok(named),
     }
 }

@@ -10,6 +10,8 @@ use crate::course::Outcome;
 #[derive(Default)]
 pub(crate) struct Table {
     rows: BTreeMap<String, Row>,
+    /// Images that were taken in, by their way.
+    pub(crate) ways: BTreeMap<&'static str, usize>,
     pub(crate) failures: Vec<String>,
 }
 
@@ -33,6 +35,9 @@ impl Table {
     pub(crate) fn note(&mut self, seed: u64, fault: &str, kind: String, outcome: &Outcome) {
         let row = self.rows.entry(kind).or_default();
         row.runs += 1;
+        for (way, taken) in &outcome.ways {
+            *self.ways.entry(way).or_default() += taken;
+        }
         row.accepted += outcome.accepted;
         row.read += outcome.read;
         row.reused += outcome.reused;
@@ -105,6 +110,7 @@ impl Table {
                 row.slowest_drain_s
             );
         }
+        eprintln!("images by way: {:?}", self.ways);
     }
 
     /// Writes the table into a file of `target/`.
@@ -126,7 +132,7 @@ impl Table {
             })
         };
         let rows: Vec<Value> = self.rows.iter().map(row).collect();
-        let document = json!({ "faults": rows, "failures": self.failures });
+        let document = json!({ "faults": rows, "ways": self.ways, "failures": self.failures });
         let file = hilum_tests::workspace().join("target").join(name);
         std::fs::write(file, format!("{document:#}\n")).unwrap();
     }
