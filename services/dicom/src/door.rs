@@ -177,7 +177,19 @@ impl Door {
     /// Looks whether its header says what its sender said, and whether it is for the model. `None`: it is to be stored.
     async fn look(&self, sent: &Sent<'_>, staged: &mut StagedImage) -> Result<Option<StoreOutcome>, Refusal> {
         let Sent { from, command, .. } = sent;
-        let Some(inspected) = self.intake.inspect(staged).await? else { return Ok(None) };
+        let is_kept =
+            |refusal: &Refusal| from.entity.other == Other::Keep && refusal.not_for_models().is_some();
+        let refused = self.intake.inspect(staged).await.err();
+        let inspected = match refused {
+            Some(refusal) if is_kept(&refusal) => {
+                self.intake.identify_unread(staged).await.map_err(|_| refusal)?
+            }
+            Some(refusal) => return Err(refusal),
+            None => match self.intake.inspect(staged).await? {
+                Some(inspected) => inspected,
+                None => return Ok(None),
+            },
+        };
         let header = &inspected.series.image;
         if unpadded(&inspected.identity.sop_instance_uid) != command.sop_instance {
             let comment = "the data set has another SOP instance UID";

@@ -4,13 +4,13 @@
 use std::collections::BTreeSet;
 
 use hilum_events::{Event, MediaType, StudyRef};
-use hilum_imaging::PatientField;
 use hilum_reports::{
     ChangeEntry, ChangeKind, Comparison, Completeness, DISCLAIMER, FORMAT, FlagEntry, ImageEntry, Missing,
     ModelEntry, ObjectEntry, Provenance, Report,
 };
 
 use crate::domain::{Awaited, Brief, BriefImage, Change};
+use crate::patient_headers::Compared;
 use entries::{bare_entry, event_entry, image_entry, kept_out, made_preview, summary};
 use story::{arrival, kept_preview, pictures_join, report_at};
 
@@ -24,13 +24,13 @@ pub(crate) use entries::{Preview, Previews};
 pub use story::ComposeError;
 pub(crate) use story::{StoredFact, Story, dicom_contents, fact, needed, prior_report, without_preview};
 
-/// Makes the document. `previews` are the pictures of the images [`without_preview`], `differ` is in what the headers of
-/// the [`dicom_contents`] contradict each other, `earlier` is the document of the [`prior_report`], if it can be had.
+/// Makes the document. `previews` are the pictures of the images [`without_preview`], `compared` is what the
+/// headers of the [`dicom_contents`] say together, `earlier` is the document of the [`prior_report`], if it can be had.
 pub(crate) fn compose(
     brief: &Brief,
     story: &Story,
     previews: &Previews,
-    differ: &BTreeSet<PatientField>,
+    compared: &Compared,
     earlier: Option<&Report>,
 ) -> Result<Report, ComposeError> {
     let cause = fact(story, brief.cause_seq)?;
@@ -56,7 +56,7 @@ pub(crate) fn compose(
         cause: brief.why,
         summary: summary(&images),
         completeness: completeness(brief),
-        doubts: doubts::of(differ, &images, &brief.taken_out),
+        doubts: doubts::of(compared, &images, &brief.taken_out),
         flags: flags(brief, story, &images)?,
         changes: brief.images.iter().filter_map(change).collect(),
         comparison: None,

@@ -62,10 +62,9 @@ impl Issuer {
         let story = self.gather_story(brief).await?;
         let previews = self.previews(brief, &story, try_number).await?;
         let dicom = compose::dicom_contents(brief, &story)?;
-        let differ =
-            self.patient_headers.contradictions(&self.blobs, &self.previewer, dicom, try_number).await?;
+        let compared = self.patient_headers.compare(&self.blobs, &self.previewer, dicom, try_number).await?;
         let earlier = self.earlier(brief, &story).await?;
-        let report = compose(brief, &story, &previews, &differ, earlier.as_ref())?;
+        let report = compose(brief, &story, &previews, &compared, earlier.as_ref())?;
         check(&report)?;
         let json = self.blobs.put(report.to_json()?.into()).await?;
         let cause = compose::fact(&story, brief.cause_seq)?;

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use crate::compose::{self, ComposeError, Previews, StoredFact, Story, compose};
 use crate::domain::{Brief, Rules, State, decide};
 use crate::issue::{Objects, report_issued};
+use crate::patient_headers::Compared;
 
 /// All studies as they follow from the log, and when their sites want them reported.
 #[derive(Debug, Clone)]
@@ -80,7 +81,7 @@ impl DueReport {
             Some((seq, Arc::new(StoredFact { seq, stored_at, envelope: content.ok()? })))
         };
         let story: Story = facts.into_iter().filter_map(stored).collect();
-        let report = compose(&self.0, &story, &Previews::new(), &BTreeSet::new(), None)?;
+        let report = compose(&self.0, &story, &Previews::new(), &Compared::default(), None)?;
         let objects = Objects { json: store(&report), previews: Vec::new() };
         let cause = compose::fact(&story, self.0.cause_seq)?;
         let told = report_issued(&cause.envelope, &self.0, &report, objects);

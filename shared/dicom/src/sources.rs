@@ -61,10 +61,14 @@ impl Sources {
         Ok(headers.into_iter().rev().max_by_key(|header| says(header)))
     }
 
-    /// Whether another content has this instance UID too, so that a reference could mean either.
+    /// Whether another object has this instance UID too, so that a reference could mean either. The same object in two files is
+    /// one.
     pub(crate) fn is_ambiguous(&self, header: &StudyHeader) -> bool {
-        let same = self.headers.values().filter(|other| other.sop_instance_uid == header.sop_instance_uid);
-        same.count() > 1
+        let mut same =
+            self.headers.iter().filter(|(_, other)| other.sop_instance_uid == header.sop_instance_uid);
+        let object = |(file, header): (&Sha256Digest, &StudyHeader)| header.data_set_sha256.unwrap_or(*file);
+        let first = same.next().map(object);
+        same.any(|other| Some(object(other)) != first)
     }
 }
 

@@ -32,7 +32,9 @@ pub fn all_roads(media: MediaType, bytes: &[u8]) {
         if windowed.is_ok() {
             assert!(preview.is_ok(), "what a model can see can't be shown to people");
         }
-        let _ = codec::inspect_head(bytes, &LIMITS);
+        let head = codec::inspect_head(bytes, &LIMITS);
+        let identified = codec::identify(bytes, &LIMITS);
+        assert!(head.is_err() || head == identified, "an object has two identities");
         let _ = codec::study_header(bytes, &LIMITS);
         if let Ok(json) = codec::data_set(bytes, &LIMITS, DATA_SET_MAX_BYTES) {
             let read = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&json);

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use hilum_events::Sha256Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::character_set::read;
@@ -13,6 +14,9 @@ const TEXT_MAX_BYTES: usize = 1024;
 /// What is copied from an image to an object that is derived from it. Absent values are empty.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StudyHeader {
+    /// Of the data set and its transfer syntax, without what stands in front of it in a file: two files of which it is the same
+    /// are one object that came in two ways.
+    pub data_set_sha256: Option<Sha256Digest>,
     /// Specific Character Set (0008,0005): how the [`HeaderText`]s are to be read.
     pub specific_character_set: String,
     /// SOP Class UID (0008,0016).

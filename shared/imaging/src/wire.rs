@@ -37,6 +37,8 @@ pub(crate) enum Operation {
     Inspect,
     /// Answered by [`Reply::Inspected`].
     InspectHead,
+    /// Answered by [`Reply::Inspected`].
+    Identify,
     /// Answered by [`Reply::StudyHeader`].
     StudyHeader,
     /// Answered by [`Reply::Picture`].
@@ -60,7 +62,9 @@ impl Operation {
         const PNG_OVERHEAD_BYTES: u64 = 64 * 1024;
         let preview = |side: u64| side.saturating_mul(side).saturating_add(PNG_OVERHEAD_BYTES);
         match self {
-            Self::Inspect | Self::InspectHead | Self::StudyHeader | Self::Measure { .. } => 0,
+            Self::Inspect | Self::InspectHead | Self::Identify | Self::StudyHeader | Self::Measure { .. } => {
+                0
+            }
             Self::DataSet { max_bytes } => *max_bytes,
             // A deflated file may become as long as a file may be.
             Self::StoredFrame => limits.max_file_bytes,

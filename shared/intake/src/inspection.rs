@@ -47,6 +47,11 @@ impl Inspector {
         }
     }
 
+    /// What the head of an object says though no model reads its picture.
+    pub(crate) async fn identify(&self, received: &Received) -> Result<Inspected, Refusal> {
+        Ok(self.decoders.identify(received.head()).await?)
+    }
+
     /// What identifies an object, as far as its head tells.
     pub(crate) async fn names(&self, received: &Received) -> Option<ObjectNames> {
         let header = self.decoders.study_header(received.head()).await.ok()?;

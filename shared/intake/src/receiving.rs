@@ -118,6 +118,21 @@ impl Intake {
         })
     }
 
+    /// As [`Self::inspect`], for an object whose picture no model reads and that is to be kept all the same: its reading will fail,
+    /// and say why.
+    ///
+    /// # Errors
+    /// When its header can't be read, or does not identify it.
+    pub fn identify_unread<'i>(
+        &'i self,
+        staged: &'i mut StagedImage,
+    ) -> BoxFuture<'i, Result<&'i Inspected, Refusal>> {
+        Box::pin(async move {
+            let inspected = self.inspector.identify(&staged.received).await?;
+            Ok(&*staged.inspected.insert(inspected))
+        })
+    }
+
     /// What identifies a DICOM object that can't be inspected, if its header can be read that far.
     pub fn names<'i>(&'i self, staged: &'i StagedImage) -> BoxFuture<'i, Option<ObjectNames>> {
         Box::pin(self.inspector.names(&staged.received))

@@ -22,15 +22,23 @@ async fn due(object: &Object) -> Due {
         Ok(inspected) => Due::Stored { sop_instance: inspected.identity.sop_instance_uid },
         Err(DecodeError::Refused(refusal)) => match refusal.code {
             RefusalCode::NoPixelData if object.sop_class == CR => Due::Refused,
-            RefusalCode::NoPixelData
-            | RefusalCode::PaletteColor
+            RefusalCode::NoPixelData => Due::Ignored,
+            RefusalCode::PaletteColor
             | RefusalCode::NotMonochrome
             | RefusalCode::MultiFrame
             | RefusalCode::UnsupportedBitDepth
-            | RefusalCode::TooManyPixels => Due::Ignored,
+            | RefusalCode::TooManyPixels => kept_unread(object).await,
             _ => Due::Refused,
         },
         Err(_) => Due::Refused,
+    }
+}
+
+/// A picture that no model reads is kept, if it can be told whose it is.
+async fn kept_unread(object: &Object) -> Due {
+    match decoder().identify(&object.file()).await {
+        Ok(identified) => Due::Stored { sop_instance: identified.identity.sop_instance_uid },
+        Err(_) => Due::Ignored,
     }
 }
 

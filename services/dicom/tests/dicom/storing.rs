@@ -173,7 +173,7 @@ async fn what_is_whole_and_not_for_the_model_never_stops_a_sender() {
     let plan = Object::of(&sample("images/rtplan.dcm"));
     let colour = Object::of(&sample("images/SC_rgb_rle.dcm"));
     let objects = [slice.clone(), plan.clone(), colour.clone(), chest()];
-    for (title, stored) in [("KEEPS", 2), ("IGNORES", 3)] {
+    for (title, stored) in [("KEEPS", 3), ("IGNORES", 4)] {
         let mut sender = Sender::associated_with(bench.port, title, &objects).await;
         for object in &objects {
             assert_eq!(sender.store(object).await.status, 0, "{title} {}", object.sop_class);
@@ -181,8 +181,12 @@ async fn what_is_whole_and_not_for_the_model_never_stops_a_sender() {
         sender.release().await;
         assert_eq!(bench.stored().await.len(), stored, "{title}");
     }
-    // The plan and the colours have no picture that is read here, so they can't be kept.
-    assert_eq!(bench.metric("hilum_dicom_objects_total{outcome=\"ignored\"}").await, 5.0);
+    // The plan has no picture: there is nothing of it to read.
+    assert_eq!(bench.metric("hilum_dicom_objects_total{outcome=\"ignored\"}").await, 4.0);
+    let kept = bench.stored().await;
+    let identity = kept[1].1.image.dicom.as_ref().unwrap();
+    assert_eq!(identity.sop_instance_uid, colour.sop_instance, "what no model reads counts in its study");
+    assert!(identity.rows > 0 && Object::of(&bench.object(&kept[1].1)).data_set == colour.data_set);
 }
 
 #[tokio::test]

@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hilum_events::{JobId, MediaType};
+use hilum_events::{JobId, MediaType, Sha256Digest};
 use hilum_imaging::PatientField;
 use hilum_reports::{Doubt, HeaderField, ImageEntry};
 
 use crate::domain::TakenOut;
+use crate::patient_headers::Compared;
 
-/// The doubts of a report with these images, whose headers contradict each other in `differ`.
+/// The doubts of a report with these images, whose headers were compared.
 pub(super) fn of(
-    differ: &BTreeSet<PatientField>,
+    Compared { differ, data_sets }: &Compared,
     images: &[ImageEntry],
     taken_out: &[TakenOut],
 ) -> Vec<Doubt> {
@@ -18,7 +19,7 @@ pub(super) fn of(
     let differ = (!fields.is_empty()).then(|| Doubt::headers_differ(fields));
     let taken_out: Vec<_> = taken_out.iter().map(|image| image.job_id).collect();
     let taken_out = (!taken_out.is_empty()).then(|| Doubt::taken_out(taken_out));
-    let of_images = without_patient(images).into_iter().chain(instances_twice(images));
+    let of_images = without_patient(images).into_iter().chain(instances_twice(images, data_sets));
     differ.into_iter().chain(of_images).chain(taken_out).collect()
 }
 
@@ -42,8 +43,9 @@ fn without_patient(images: &[ImageEntry]) -> Option<Doubt> {
     (!pictures.is_empty() && pictures.len() < images.len()).then(|| Doubt::without_patient(&pictures))
 }
 
-/// Instances that were sent with several contents.
-fn instances_twice(images: &[ImageEntry]) -> Option<Doubt> {
+/// Instances that were sent with several contents. The same data set in two files, as one object that came in two ways, is one.
+fn instances_twice(images: &[ImageEntry], data_sets: &BTreeMap<Sha256Digest, Sha256Digest>) -> Option<Doubt> {
+    let object = |image: &ImageEntry| *data_sets.get(&image.sha256).unwrap_or(&image.sha256);
     let mut instances: BTreeMap<&str, Vec<(usize, &ImageEntry)>> = BTreeMap::new();
     for (number, image) in numbered(images) {
         let uid = image.dicom.as_ref().map_or("", |dicom| dicom.sop_instance_uid.as_str());
@@ -52,7 +54,7 @@ fn instances_twice(images: &[ImageEntry]) -> Option<Doubt> {
         }
     }
     let shared = |same: &Vec<(usize, &ImageEntry)>| {
-        same.iter().map(|(_, image)| image.sha256).collect::<BTreeSet<_>>().len() > 1
+        same.iter().map(|(_, image)| object(image)).collect::<BTreeSet<_>>().len() > 1
     };
     let mut twice: Vec<_> = instances.into_values().filter(shared).flatten().collect();
     twice.sort_by_key(|(number, _)| *number);

@@ -1,9 +1,11 @@
 //! Documents of small stories.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hilum_events::{Envelope, Event, Fact, JobId, ReportCause, samples};
+use hilum_events::{Envelope, Event, Fact, JobId, ReportCause, Sha256Digest, samples};
+use hilum_imaging::PatientField;
 use hilum_reports::samples::{
     NOT_SHOWN, facts_of_one_of_each as one_of_each, facts_of_revised as revised, made_preview,
 };
@@ -16,7 +18,7 @@ use crate::domain::{Rules, State, decide, evolve};
 /// The report that is due once all of `facts` are known and quiet.
 fn report_of(facts: &[Envelope]) -> Report {
     let (brief, story) = brief_of(facts);
-    compose(&brief, &story, &previews(), &BTreeSet::new(), None).expect("the story is whole")
+    compose(&brief, &story, &previews(), &Compared::default(), None).expect("the story is whole")
 }
 
 /// Of the images without a reading one can be shown.
@@ -63,7 +65,7 @@ fn what_a_rule_pointed_out_stands_in_the_report_that_comes_after_it() {
 fn a_report_has_the_time_zone_that_its_site_has_when_it_is_made() {
     let zone_by = |sites: &str| {
         let (brief, story) = brief_by(sites, &one_of_each());
-        let made = || compose(&brief, &story, &previews(), &BTreeSet::new(), None).unwrap();
+        let made = || compose(&brief, &story, &previews(), &Compared::default(), None).unwrap();
         let report = made();
         // A copy with the same file makes the same bytes.
         assert_eq!(report.to_json().unwrap(), made().to_json().unwrap());
@@ -182,13 +184,13 @@ fn a_log_that_does_not_say_what_was_folded_makes_no_report() {
     let mut gap = story.clone();
     gap.remove(&5);
     assert_eq!(
-        compose(&brief, &gap, &previews(), &BTreeSet::new(), None),
+        compose(&brief, &gap, &previews(), &Compared::default(), None),
         Err(ComposeError::Missing { seq: 5 })
     );
     let mut other = story;
     other.insert(8, other[&1].clone());
     assert_eq!(
-        compose(&brief, &other, &previews(), &BTreeSet::new(), None),
+        compose(&brief, &other, &previews(), &Compared::default(), None),
         Err(ComposeError::Unexpected { seq: 8, found: "image-stored" })
     );
 }
@@ -198,7 +200,7 @@ fn a_word_in_the_log_of_another_reading_is_not_taken_for_this_one() {
     let (mut brief, story) = brief_of(&one_of_each());
     brief.images[0].reading_id = Some(samples::reading_id("b"));
     assert!(matches!(story[&5].envelope.event, Event::InferenceCompleted(_)));
-    let found = compose(&brief, &story, &previews(), &BTreeSet::new(), None);
+    let found = compose(&brief, &story, &previews(), &Compared::default(), None);
     assert_eq!(found, Err(ComposeError::Unexpected { seq: 5, found: "inference-completed" }));
 }
 
@@ -220,7 +222,8 @@ fn at_the_time_limit_the_report_says_what_is_missing() {
     let Event::ImageStored(e) = &mut facts[0].event else { unreachable!() };
     e.expected_images = Some(5);
     let (brief, story) = brief_by(STRICT, &facts);
-    let report = compose(&brief, &story, &previews(), &BTreeSet::new(), None).expect("the story is whole");
+    let report =
+        compose(&brief, &story, &previews(), &Compared::default(), None).expect("the story is whole");
     let pending: Vec<_> = report
         .images
         .iter()
@@ -280,14 +283,17 @@ fn an_earlier_report_is_compared_with_and_its_fact_is_named() {
     assert_eq!(told.revision, 1);
     story.retain(|seq, _| needed(&brief).contains(seq));
     let document = hilum_reports::samples::one_of_each();
-    let report =
-        compose(&brief, &story, &previews(), &BTreeSet::new(), Some(&document)).expect("the story is whole");
+    let report = compose(&brief, &story, &previews(), &Compared::default(), Some(&document))
+        .expect("the story is whole");
     let comparison = report.comparison.expect("compared");
     assert_eq!((comparison.revision, comparison.same_model), (document.revision, true));
     assert!(
         report.provenance.events.iter().any(|event| event.stream_seq == 2 && event.name == "report-issued")
     );
-    assert_eq!(compose(&brief, &story, &previews(), &BTreeSet::new(), None).expect("whole").comparison, None);
+    assert_eq!(
+        compose(&brief, &story, &previews(), &Compared::default(), None).expect("whole").comparison,
+        None
+    );
 }
 
 /// The story, whose images 1 and 2 are a PNG.
@@ -313,7 +319,8 @@ fn a_picture_joins_a_patients_study_only_where_the_site_lets_it_and_is_marked() 
     let (brief, story) = brief_of(&with_pictures());
     let without = without_preview(&brief, &story).expect("the story is whole");
     assert!(without.iter().all(|image| image.media_type == MediaType::Dicom));
-    let report = compose(&brief, &story, &previews(), &BTreeSet::new(), None).expect("the story is whole");
+    let report =
+        compose(&brief, &story, &previews(), &Compared::default(), None).expect("the story is whole");
     for image in &report.images[..2] {
         assert_eq!((image.status, image.reading.is_some()), (ImageStatus::Failed, false));
         assert_eq!(image.reason_code.as_deref(), Some("no_patient_of_its_own"));
@@ -325,7 +332,8 @@ fn a_picture_joins_a_patients_study_only_where_the_site_lets_it_and_is_marked() 
     hilum_reports::check(&report).unwrap();
 
     let (brief, story) = brief_by("[default]\npictures_join_patients = true\n", &with_pictures());
-    let report = compose(&brief, &story, &previews(), &BTreeSet::new(), None).expect("the story is whole");
+    let report =
+        compose(&brief, &story, &previews(), &Compared::default(), None).expect("the story is whole");
     assert!(report.images[..2].iter().all(|image| image.reading.is_some() && image.preview.is_some()));
     assert_eq!(doubts_of(&report)[0], (pictures, vec![first, second]));
     hilum_reports::check(&report).unwrap();
@@ -341,7 +349,8 @@ fn a_picture_joins_a_patients_study_only_where_the_site_lets_it_and_is_marked() 
 fn where_headers_differ_is_told_and_what_they_say_is_not() {
     let (brief, story) = brief_of(&one_of_each());
     let differ = BTreeSet::from([PatientField::Name, PatientField::Sex]);
-    let report = compose(&brief, &story, &previews(), &differ, None).expect("the story is whole");
+    let compared = Compared { differ, ..Compared::default() };
+    let report = compose(&brief, &story, &previews(), &compared, None).expect("the story is whole");
     assert!(report.may_be_of_several_patients());
     assert!(report.doubts[0].text.contains("(name, sex)"), "{}", report.doubts[0].text);
     hilum_reports::check(&report).unwrap();
@@ -354,6 +363,22 @@ fn one_instance_with_two_contents_is_named_and_one_that_came_twice_is_not() {
     assert_eq!(doubts_of(&report), [(DoubtCode::InstanceTwice, all)]);
     // Images 1 and 2 have one content.
     assert_eq!(doubts_of(&report_of(&one_of_each()[..5])), []);
+}
+
+#[test]
+fn one_object_in_two_files_is_one_instance_and_another_object_in_a_third_is_not() {
+    let (brief, story) = brief_of(&one_of_each());
+    let data_sets = |objects: [&str; 3]| {
+        let files = ["a", "b", "c"].map(|content| samples::image(content).blob.sha256);
+        let objects = objects.map(|object| Sha256Digest::of(object.as_bytes()));
+        let compared =
+            Compared { data_sets: files.into_iter().zip(objects).collect(), ..Compared::default() };
+        let report = compose(&brief, &story, &previews(), &compared, None).expect("the story is whole");
+        doubts_of(&report)
+    };
+    assert_eq!(data_sets(["one", "one", "one"]), []);
+    let all = [1, 2, 3, 4].map(samples::job_id).to_vec();
+    assert_eq!(data_sets(["one", "one", "another"]), [(DoubtCode::InstanceTwice, all)]);
 }
 
 #[test]

@@ -20,6 +20,7 @@ pub(crate) const PDF: &[u8] = b"%PDF-1.7\nnot a whole one, but an odd number of 
 pub(crate) fn header(number: u32) -> StudyHeader {
     let text = |text: &str| HeaderText::new(text.as_bytes());
     StudyHeader {
+        data_set_sha256: Some(Sha256Digest::of(format!("object {number}").as_bytes())),
         specific_character_set: "ISO_IR 100".to_owned(),
         sop_class_uid: "1.2.840.10008.5.1.4.1.1.1".to_owned(),
         sop_instance_uid: format!("2.25.3{number}"),

@@ -171,6 +171,18 @@ fn one_instance_with_two_contents_is_referred_to_by_nothing() {
         [(content(0), header_of(0, said[0])), (content(1), same), (content(2), header_of(2, said[2]))]
             .into_iter()
             .collect();
+    let one_object = |header: StudyHeader| StudyHeader {
+        data_set_sha256: Some(Sha256Digest::of(b"one object")),
+        ..header
+    };
+    let two_contents = story.sources;
+    let in_two_files = [0, 1, 2].map(|number| {
+        let header = two_contents.of(&content(number)).unwrap().clone();
+        (content(number), if number == 2 { header } else { one_object(header) })
+    });
+    story.sources = in_two_files.into_iter().collect();
+    assert_eq!(refers(&story, &uid(0)), 4, "one object in two files is one instance, and has two pictures");
+    story.sources = two_contents;
     story.report.doubts = vec![Doubt::instance_twice(&[(1, job_id(1)), (2, job_id(2))])];
     assert_eq!(refers(&story, &uid(0)), 0);
     assert_eq!(refers(&story, &uid(2)), 3, "the others are");

@@ -32,6 +32,12 @@ pub(crate) fn inspect_head(bytes: &[u8], limits: &Limits) -> Result<Inspected, R
     dicom::inspected(&dicom::Instance::read_head(bytes, limits)?)
 }
 
+/// As [`inspect_head`], whatever is wrong with the picture.
+pub(crate) fn identify(bytes: &[u8], limits: &Limits) -> Result<Inspected, Refusal> {
+    check_type(bytes, MediaType::Dicom)?;
+    dicom::identified(bytes, limits)
+}
+
 /// Which patient and study a DICOM object belongs to, whether its pixels can be read or not.
 pub(crate) fn study_header(bytes: &[u8], limits: &Limits) -> Result<StudyHeader, Refusal> {
     check_type(bytes, MediaType::Dicom)?;

@@ -101,6 +101,7 @@ fn handle(operation: &Operation, bytes: Vec<u8>, limits: &Limits) -> Result<(Rep
         }
         Operation::Inspect => Ok((Reply::Inspected(codec::inspect(bytes, limits)?), Vec::new())),
         Operation::InspectHead => Ok((Reply::Inspected(codec::inspect_head(&bytes, limits)?), Vec::new())),
+        Operation::Identify => Ok((Reply::Inspected(codec::identify(&bytes, limits)?), Vec::new())),
         Operation::Decode { media, values } => {
             let (header, samples) =
                 PictureHeader::split(codec::decode(media, bytes, values, limits)?.picture);

@@ -77,6 +77,15 @@ impl DecoderPool {
         Box::pin(async move { self.inspected(Operation::InspectHead, bytes).await })
     }
 
+    /// What the header of a DICOM object says, from its first bytes, whether its picture can be read or not: for one that is
+    /// kept though no model reads it.
+    ///
+    /// # Errors
+    /// As [`Self::inspect`], but for what is wrong with the picture.
+    pub fn identify<'a>(&'a self, bytes: &'a [u8]) -> BoxFuture<'a, Result<Inspected, DecodeError>> {
+        Box::pin(async move { self.inspected(Operation::Identify, bytes).await })
+    }
+
     /// Which patient and study a DICOM object belongs to, for an object that is to stand beside it in an archive. Its
     /// pixels are not looked at: an image that can't be read has a header too. What comes back names a person.
     ///

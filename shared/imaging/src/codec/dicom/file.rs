@@ -8,6 +8,7 @@ use dicom_core::VR;
 use dicom_dictionary_std::{tags, uids};
 use dicom_encoding::transfer_syntax::{Codec, Endianness, TransferSyntaxIndex};
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
+use hilum_events::Sha256Digest;
 
 use super::elements::{Content, Element, Elements, Fault};
 use super::syntax::Syntax;
@@ -60,6 +61,13 @@ impl<'a> File<'a> {
     /// The refusal that a fault in the data set leads to.
     pub(super) fn refusal(&self, fault: Fault<'_>) -> Refusal {
         refusal(fault, self.part)
+    }
+
+    /// Of the data set as its transfer syntax writes it, and of that: the same whatever stands in front of it in the file.
+    pub(super) fn data_set_sha256(&self) -> Sha256Digest {
+        let syntax = Sha256Digest::of(self.transfer_syntax_uid.as_bytes());
+        let data_set = Sha256Digest::of(&self.data_set);
+        Sha256Digest::of(&[*syntax.as_bytes(), *data_set.as_bytes()].concat())
     }
 
     pub(super) fn part(&self) -> Part {

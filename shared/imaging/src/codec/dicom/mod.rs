@@ -87,22 +87,41 @@ impl Instance {
 
 /// The identifiers that Hilum keeps, and what tells the series.
 pub(super) fn inspected(instance: &Instance) -> Result<Inspected, Refusal> {
-    let first_chars = |text: String| text.chars().take(SeriesHeader::DESCRIPTION_MAX_CHARS).collect();
-    let description = text(&instance.object, tags::SERIES_DESCRIPTION).map(first_chars);
-    let series = SeriesHeader { image: instance.image_header(), description };
-    Ok(Inspected { identity: identity(instance)?, series })
+    let Instance { object, header } = instance;
+    Ok(Inspected {
+        identity: identity(object, &header.transfer_syntax_uid, (header.rows, header.columns))?,
+        series: series(object),
+    })
 }
 
-fn identity(instance: &Instance) -> Result<DicomIdentity, Refusal> {
-    let object = &instance.object;
+/// The same of an object whose picture need not be one that is read. A size that it does not tell is 0.
+pub(super) fn identified(bytes: &[u8], limits: &Limits) -> Result<Inspected, Refusal> {
+    let file = File::open(bytes, Part::Head, limits)?;
+    let object = object::object(&file)?;
+    let px = |tag| object.get(tag).and_then(|element| element.to_int::<u16>().ok()).map_or(0, u32::from);
+    let size = (px(tags::ROWS), px(tags::COLUMNS));
+    Ok(Inspected { identity: identity(&object, &file.transfer_syntax_uid, size)?, series: series(&object) })
+}
+
+fn series(object: &InMemDicomObject) -> SeriesHeader {
+    let first_chars = |text: String| text.chars().take(SeriesHeader::DESCRIPTION_MAX_CHARS).collect();
+    let description = text(object, tags::SERIES_DESCRIPTION).map(first_chars);
+    SeriesHeader { image: image_header::image_header(object), description }
+}
+
+fn identity(
+    object: &InMemDicomObject,
+    transfer_syntax_uid: &str,
+    (rows, columns): (u32, u32),
+) -> Result<DicomIdentity, Refusal> {
     let uid = |tag| text(object, tag).filter(|uid| is_uid(uid)).ok_or(RefusalCode::MissingIdentifier);
     Ok(DicomIdentity {
         study_instance_uid: uid(tags::STUDY_INSTANCE_UID)?,
         series_instance_uid: uid(tags::SERIES_INSTANCE_UID)?,
         sop_instance_uid: uid(tags::SOP_INSTANCE_UID)?,
         modality: text(object, tags::MODALITY).filter(|modality| is_code(modality)),
-        transfer_syntax_uid: instance.header.transfer_syntax_uid.clone(),
-        rows: instance.header.rows,
-        columns: instance.header.columns,
+        transfer_syntax_uid: transfer_syntax_uid.to_owned(),
+        rows,
+        columns,
     })
 }

@@ -43,6 +43,7 @@ pub(in crate::codec) fn study_header(bytes: &[u8], limits: &Limits) -> Result<St
     let character_set = String::from_utf8_lossy(bytes(tags::SPECIFIC_CHARACTER_SET));
     let text = |tag| HeaderText::new(bytes(tag));
     let header = StudyHeader {
+        data_set_sha256: Some(file.data_set_sha256()),
         specific_character_set: character_set.trim_end_matches([' ', '\0']).to_owned(),
         sop_class_uid: plain(tags::SOP_CLASS_UID),
         sop_instance_uid: plain(tags::SOP_INSTANCE_UID),
