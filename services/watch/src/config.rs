@@ -1,11 +1,15 @@
 //! Settings of the watch service.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
 use hilum_intake::IntakeSettings;
 use hilum_runtime::ServiceSettings;
+use tokio::sync::Semaphore;
+
+use crate::object::Unpacker;
 
 /// Takes in the images that are put into watched buckets and folders
 #[derive(Debug, Parser)]
@@ -39,6 +43,12 @@ pub struct Config {
     /// Seconds for which an object is tried again while its store fails; then it is parked
     #[arg(long, env = "HILUM_WATCH_GIVE_UP_AFTER_S", default_value_t = 86_400)]
     pub give_up_after_s: u64,
+    /// Longest zip archive that is unpacked, bytes
+    #[arg(long, env = "HILUM_WATCH_ARCHIVE_MAX_BYTES", default_value_t = 2 << 30)]
+    pub archive_max_bytes: u64,
+    /// Folder in which an archive lies while it is unpacked; by default that for temporary files
+    #[arg(long, env = "HILUM_WATCH_UNPACK_FOLDER", value_name = "FOLDER")]
+    pub unpack_folder: Option<PathBuf>,
     /// Only check the file of watches and end
     #[arg(long)]
     pub check: bool,
@@ -51,6 +61,15 @@ impl Config {
 
     pub(crate) fn overlap(&self) -> Duration {
         Duration::from_secs(self.overlap_s)
+    }
+
+    pub(crate) fn unpacker(&self) -> Unpacker {
+        let folder = self.unpack_folder.clone().unwrap_or_else(std::env::temp_dir);
+        Unpacker {
+            folder: folder.into(),
+            max_bytes: self.archive_max_bytes,
+            turn: Arc::new(Semaphore::new(1)),
+        }
     }
 
     pub(crate) fn give_up_after(&self) -> Duration {

@@ -24,6 +24,17 @@ pub fn job_of(bucket: &str, object: &ForeignObject) -> Option<JobId> {
     Some(JobId::from_uuid(Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid()))
 }
 
+/// The job that a file in an archive is, by its place in it: what is in an archive never changes under its job.
+pub(crate) fn job_of_entry(archive: JobId, number: usize) -> JobId {
+    let identity = format!("hilum entry 1/{archive}/{number}");
+    let digest = Sha256Digest::of(identity.as_bytes());
+    let mut bytes = *archive.as_uuid().as_bytes();
+    // The second and the version stay.
+    bytes[7] = digest.as_bytes()[0];
+    bytes[9..].copy_from_slice(&digest.as_bytes()[1..8]);
+    JobId::from_uuid(Uuid::from_bytes(bytes))
+}
+
 /// An id for an object that is given up before it was seen, the same each time that it comes.
 pub(crate) fn id_of_name(notification: &Notification) -> JobId {
     let Notification { bucket, key, e_tag, .. } = notification;
@@ -69,6 +80,23 @@ mod tests {
         ids.dedup();
         assert_eq!(ids.len(), 6);
         assert_eq!(job_of("drop", &ForeignObject { e_tag: None, ..first }), None);
+    }
+
+    #[test]
+    fn each_file_in_an_archive_is_a_job_of_its_own_in_the_second_of_the_archive() {
+        let archive = job_of("drop", &object("in/a.zip", "e", 7, 1_700_000_000)).unwrap();
+        let mut ids: Vec<_> = (1..=1000).map(|number| job_of_entry(archive, number)).collect();
+        assert_eq!(
+            ids[0].to_string(),
+            "018bcfe5-6800-7f55-a803-22eae8cad122",
+            "released once, never changed"
+        );
+        assert!(ids.iter().all(|id| id.as_uuid().get_version_num() == 7));
+        assert!(ids.iter().all(|id| id.as_uuid().get_timestamp().unwrap().to_unix().0 == 1_700_000_000));
+        ids.push(archive);
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), 1001);
     }
 
     #[test]

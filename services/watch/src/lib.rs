@@ -2,6 +2,7 @@
 //! worker fetches what they name and gives it to the intake, and lists find what was never notified. What is known of an object
 //! by its name stays out of the event log.
 
+mod archive;
 mod at_once;
 mod body;
 mod config;
@@ -12,9 +13,11 @@ mod memory;
 mod object;
 mod park;
 mod queues;
+mod results;
 mod service;
 mod setback;
 mod sweep;
+mod unpack;
 mod watches;
 mod webhook;
 
@@ -22,5 +25,8 @@ pub use body::{Body, BrokenRecord, Confirmation, Objects, UnknownBody, read};
 pub use config::Config;
 pub use identity::job_of;
 pub use service::{StartError, WatchService};
-pub use watches::{Fault, Meaning, MeaningError, OwnPlaces, Rules, Watch, Watched, Watches, WatchesError};
+pub use watches::{
+    Fault, Meaning, MeaningError, OwnPlaces, RESULT_SUFFIX, ResultsPlace, Rules, Watch, Watched, Watches,
+    WatchesError,
+};
 pub use webhook::PATH;

@@ -1,24 +1,37 @@
 //! Takes in one object: fetched in the state that was notified, given to the intake, durable before anything is settled.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use futures::TryStreamExt as _;
+use futures::stream::BoxStream;
+use futures::{Stream, TryStreamExt as _};
 use hilum_api::ProblemType;
 use hilum_blobs::{Bucket, BucketError, FetchedObject, WantedState};
 use hilum_events::{ImageSource, JobId, Way, job_image_filter};
 use hilum_faults::reach;
-use hilum_intake::{Admitted, Intake, Refusal, Upload, Wishes};
-use hilum_log::{Log, Notification, SEEN_OBJECTS, UnavailableError, seen_object_subject};
+use hilum_intake::{Admitted, Intake, Refusal, Upload};
+use hilum_log::{
+    Log, Notification, SEEN_OBJECTS, UnavailableError, UploadedObject, encoded, seen_object_subject,
+    uploaded_object_subject,
+};
 use hilum_runtime::BodyFault;
+use tokio::sync::Semaphore;
 
 use crate::identity::job_of;
 use crate::look::is_content;
 use crate::memory::Memory;
 use crate::setback::Setback;
+use crate::unpack::{Unpacking, begins_as_zip};
 use crate::watches::{Meaning, Watch};
+
+/// What becomes of an object that holds no picture.
+const IGNORED: &str = "ignored";
+
+/// The bytes of an object.
+pub(crate) type Pieces = BoxStream<'static, Result<Bytes, BucketError>>;
 
 /// Takes objects in. Cheap to clone.
 #[derive(Clone)]
@@ -31,6 +44,19 @@ pub(crate) struct ObjectTaker {
     pub buckets: Arc<HashMap<String, Bucket>>,
     /// What is done with.
     pub done: Memory,
+    /// How archives are unpacked.
+    pub unpacker: Unpacker,
+}
+
+/// Where and how archives are unpacked. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Unpacker {
+    /// Where an archive lies meanwhile.
+    pub folder: Arc<Path>,
+    /// The longest one.
+    pub max_bytes: u64,
+    /// One at a time.
+    pub turn: Arc<Semaphore>,
 }
 
 /// A notification that was handed out.
@@ -96,17 +122,26 @@ impl ObjectTaker {
             Some(early) => early,
             None => self.admit(handed, watch, watch.rules.meaning(key, &fetched.metadata)?)?,
         };
-        let upload = Upload {
-            wishes: Wishes {
-                site: meaning.site,
-                study: meaning.study,
-                priority: meaning.priority,
-                ..Wishes::default()
-            },
-            job_id: Some(job_id),
+        let (is_archive, bytes) = match watch.archives {
+            true => begins_as_zip(fetched.bytes).await?,
+            false => (false, fetched.bytes),
         };
-        let repeated =
-            self.store(fetched, admitted, upload).await.map_err(|setback| setback.of_job(job_id))?;
+        let outcome = if is_archive {
+            // Each image in it is let in for itself.
+            drop(admitted);
+            self.unpack(Unpacking { watch, handed, archive_job: job_id, meaning }, bytes).await
+        } else {
+            if watch.results.is_some() {
+                self.note_name(job_id, watch, key).await?;
+            }
+            let broken_off = |error: BucketError| BodyFault::BrokenOff(axum::Error::new(error));
+            let upload = Upload { wishes: meaning.into(), job_id: Some(job_id) };
+            self.store(bytes.map_err(broken_off), admitted, upload).await
+        };
+        let word = outcome.map_err(|setback| setback.of_job(job_id))?;
+        if word == IGNORED {
+            tracing::info!(watch = watch.name, transfer = handed.transfer, "ignored: it holds no picture");
+        }
         reach("watch.after-store");
         if handed.deliveries == 0 {
             // Its store does not wait for this: without the note a list has it fetched once more.
@@ -115,7 +150,7 @@ impl ObjectTaker {
         } else {
             self.note_done(job_id).await?;
         }
-        Ok(if repeated { "repeated" } else { "stored" })
+        Ok(word)
     }
 
     fn admit(
@@ -124,13 +159,23 @@ impl ObjectTaker {
         watch: &Watch,
         meaning: Meaning,
     ) -> Result<(Admitted, Meaning), Setback> {
+        let admitted = self.admit_as(watch, handed.transfer, &meaning)?;
+        Ok((admitted, meaning))
+    }
+
+    /// Lets in an image that means this.
+    pub(crate) fn admit_as(
+        &self,
+        watch: &Watch,
+        transfer: &str,
+        meaning: &Meaning,
+    ) -> Result<Admitted, Setback> {
         let source = ImageSource {
             sender: Some(watch.name.clone()),
-            transfer: Some(handed.transfer.to_owned()),
+            transfer: Some(transfer.to_owned()),
             ..ImageSource::by(Way::S3)
         };
-        let admitted = self.intake.admit(source, meaning.priority, &meaning.site)?;
-        Ok((admitted, meaning))
+        Ok(self.intake.admit(source, meaning.priority, &meaning.site)?)
     }
 
     /// The object as it was notified, else as it is now; `None` when there is none.
@@ -184,19 +229,28 @@ impl ObjectTaker {
         Ok(())
     }
 
-    /// Gives the object to the intake; whether it was there before.
-    async fn store(
+    /// Notes what it is called, for its results: before anybody can read it.
+    pub(crate) async fn note_name(&self, job_id: JobId, watch: &Watch, key: &str) -> Result<(), Setback> {
+        let named = UploadedObject { watch: watch.name.clone(), key: key.to_owned() };
+        Ok(self.log.put(&uploaded_object_subject(job_id), encoded(&named)).await?)
+    }
+
+    /// Gives the object to the intake; what became of it, in a word.
+    pub(crate) async fn store(
         &self,
-        fetched: FetchedObject,
+        bytes: impl Stream<Item = Result<Bytes, BodyFault>> + Send,
         admitted: Admitted,
         upload: Upload,
-    ) -> Result<bool, Setback> {
-        let broken_off = |error: BucketError| BodyFault::BrokenOff(axum::Error::new(error));
-        let bytes = fetched.bytes.map_err(broken_off);
+    ) -> Result<&'static str, Setback> {
         let staged = self.intake.receive(admitted, bytes).await?;
         reach("watch.after-fetch");
-        let durable = self.intake.store(staged, upload).await?;
-        Ok(durable.repeated)
+        match self.intake.store(staged, upload).await {
+            Ok(durable) if durable.repeated => Ok("repeated"),
+            Ok(_) => Ok("stored"),
+            // A directory of a medium, a report, a presentation state: whole, and nothing to be read.
+            Err(refusal) if refusal.lacks_picture() => Ok(IGNORED),
+            Err(refusal) => Err(refusal.into()),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use futures::future::join_all;
 use hilum_blobs::{Bucket, OpenError};
 use hilum_intake::{Intake, Token, TokenError};
 use hilum_log::{Log, NOTIFICATIONS, PARKED_NOTIFICATIONS};
@@ -17,6 +18,7 @@ use crate::inlet::Inlet;
 use crate::memory::Memory;
 use crate::object::ObjectTaker;
 use crate::queues::Worker;
+use crate::results::ResultWriter;
 use crate::sweep::Sweep;
 use crate::watches::Watches;
 use crate::webhook::Webhook;
@@ -49,6 +51,7 @@ pub struct WatchService {
     webhook: Option<Webhook>,
     worker: Worker,
     sweep: Sweep,
+    results: Vec<ResultWriter>,
 }
 
 impl WatchService {
@@ -71,9 +74,12 @@ impl WatchService {
         let buckets = watches.watches.iter().map(open).collect::<Result<HashMap<_, _>, StartError>>()?;
         let sns_endpoint = watches.sns_endpoint.clone();
         let watches = Arc::new(watches);
+        let writer = |watch| ResultWriter::of(watch, &log, &store, buckets.get(&watch.name)?);
+        let results = watches.watches.iter().filter_map(writer).collect();
         let inlet = Inlet::new(log.clone(), watches.clone());
         let done = Memory::default();
-        let taker = ObjectTaker { log: log.clone(), intake, buckets: Arc::new(buckets), done };
+        let (log_of_taker, buckets) = (log.clone(), Arc::new(buckets));
+        let taker = ObjectTaker { log: log_of_taker, intake, buckets, done, unpacker: config.unpacker() };
         let at_once = AtOnce::new(taker.clone(), watches.clone(), config.at_once.into());
         let token = config.token_file.as_deref().map(Token::read).transpose()?;
         let page = |token| Webhook::new(inlet.clone(), at_once, token, sns_endpoint);
@@ -95,7 +101,7 @@ impl WatchService {
             overlap: config.overlap(),
             queued: Memory::default(),
         };
-        Ok(Self { log, webhook, worker, sweep })
+        Ok(Self { log, webhook, worker, sweep, results })
     }
 
     /// The page for notifications by HTTP, if there is a token.
@@ -105,11 +111,17 @@ impl WatchService {
 
     /// Works until `shutdown`, then finishes what is in hand, for `drain_limit` at most.
     pub async fn run(self, shutdown: &CancellationToken, drain_limit: Duration) {
-        let Self { log, worker, sweep, .. } = self;
+        let Self { log, worker, sweep, results, .. } = self;
         if !log.wait_until_usable(shutdown).await {
             return;
         }
-        tokio::join!(worker.run(shutdown, drain_limit), sweep.run(shutdown), measure(&log, shutdown));
+        let results = join_all(results.into_iter().map(|writer| writer.run(shutdown.clone())));
+        tokio::join!(
+            worker.run(shutdown, drain_limit),
+            sweep.run(shutdown),
+            results,
+            measure(&log, shutdown)
+        );
     }
 }
 

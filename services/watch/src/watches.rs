@@ -47,7 +47,24 @@ pub struct Watch {
     pub store: StoreConfig,
     /// Where it lies, to be compared with other places.
     pub place: WatchedPlace,
+    /// Whether zip archives are unpacked.
+    pub archives: bool,
+    /// Where its results are written, if they are.
+    pub results: Option<ResultsPlace>,
 }
+
+/// Where the results of a watch's objects are written: in the same bucket, each under this, the object's key, and
+/// [`RESULT_SUFFIX`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResultsPlace {
+    /// What their keys begin with; may be empty.
+    pub prefix: String,
+    /// Where that lies, to be compared with what is watched.
+    pub place: WatchedPlace,
+}
+
+/// What the key of a result ends with.
+pub const RESULT_SUFFIX: &str = ".hilum.json";
 
 /// Whether an object is watched.
 #[derive(Debug)]
@@ -103,9 +120,23 @@ impl Watch {
         self.suffixes.is_empty() || self.suffixes.iter().any(|suffix| key.ends_with(suffix))
     }
 
+    /// Whether it would find the results that are written at `results`.
+    fn finds(&self, results: &ResultsPlace) -> bool {
+        let can_end_so = |suffix: &String| RESULT_SUFFIX.ends_with(suffix) || suffix.ends_with(RESULT_SUFFIX);
+        self.place.overlaps(&results.place)
+            && (self.suffixes.is_empty() || self.suffixes.iter().any(can_end_so))
+    }
+
     /// How soon the reading of an object is wanted, as far as its key tells.
     pub fn priority_by_key(&self, key: &str) -> Priority {
         self.rules.by_key(key).map_or(self.rules.priority, |meaning| meaning.priority)
+    }
+}
+
+impl ResultsPlace {
+    /// The key of an object's result.
+    pub fn key_of(&self, object: &str) -> String {
+        format!("{}{object}{RESULT_SUFFIX}", self.prefix)
     }
 }
 

@@ -1,5 +1,5 @@
-//! A bucket or folder of somebody else's, under keys that others chose: it is listed and read, never written. No error here names a
-//! key, which may be a patient's name.
+//! A bucket or folder of somebody else's, under keys that others chose: it is listed and read, and only what they ask for is written.
+//! No error here names a key, which may be a patient's name.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use object_store::aws::AmazonS3;
 use object_store::path::Path;
-use object_store::{Attribute, GetOptions, ObjectMeta, ObjectStore};
+use object_store::{Attribute, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt as _};
 
 use crate::bucket_error::BucketError;
 use crate::pages::{KEYS_A_PAGE, Pages};
@@ -120,6 +120,17 @@ impl Bucket {
             let options = GetOptions { head: true, ..GetOptions::default() };
             let found = self.objects.get_opts(&path_of(key)?, options).await.map_err(BucketError::of)?;
             Ok(foreign(&found.meta, key.to_owned()))
+        })
+    }
+
+    /// Writes an object, in place of what may lie there.
+    ///
+    /// # Errors
+    /// When the store does not take it.
+    pub fn write<'a>(&'a self, key: &'a str, bytes: Bytes) -> BoxFuture<'a, Result<(), BucketError>> {
+        Box::pin(async move {
+            let put = self.objects.put(&path_of(key)?, bytes.into()).await;
+            put.map(drop).map_err(BucketError::of)
         })
     }
 

@@ -18,7 +18,8 @@ pub enum BucketError {
     Unaddressable,
     /// The store does not let us.
     #[error(
-        "the bucket refuses to be read with these credentials (status {status}); allow s3:GetObject and s3:ListBucket"
+        "the bucket refuses these credentials (status {status}); allow s3:GetObject and s3:ListBucket, and s3:PutObject where results are \
+         written"
     )]
     Refused {
         /// 401 or 403.

@@ -65,6 +65,11 @@ pub fn report_filter(study_id: StudyId, revision: u32) -> String {
     format!("evt.report-issued.*.{study_id}.{revision}")
 }
 
+/// Filter that finds all revisions of a study's report.
+pub fn study_reports_filter(study_id: StudyId) -> String {
+    format!("evt.report-issued.*.{study_id}.*")
+}
+
 /// Filter that finds the flag of a rule on a study.
 pub fn flag_filter(study_id: StudyId, rule: &RuleName) -> String {
     format!("evt.study-flagged.*.{study_id}.{rule}")

@@ -29,7 +29,7 @@ pub use filter::{
     claim_filter, completed_filter, dead_letter_filter, delivered_filter, delivery_resolutions_filter,
     failed_filter, finds, flag_filter, job_dead_letters_filter, job_decisions_filter, job_image_filter,
     job_link_filter, like_pattern, links_filter, losses_filter, report_filter, study_flags_filter,
-    study_images_filter, study_manifests_filter,
+    study_images_filter, study_manifests_filter, study_reports_filter,
 };
 pub use flaw::{ReadingFlaw, check_labels, check_reading, is_label};
 pub use ids::{

@@ -15,9 +15,10 @@ pub use hilum_streams::{
     Advisory, AdvisoryKind, COMMITMENT_RESULTS, COMMITMENTS, CommitmentResult, ConsumerDefinition,
     ConsumerPosition, HELD_INSTANCES, HeldInstance, InstanceReference, Lanes, NOTIFICATION_BODIES,
     NOTIFICATIONS, Notification, PARKED_NOTIFICATIONS, ParkedNotification, QueueDepth, Retention,
-    SEEN_OBJECTS, StreamDefinition, TicketSubject, Try, WaitingResult, consumer_of,
-    declared as declared_consumer, definitions, due_tickets_filter, held_instance_subject,
+    SEEN_OBJECTS, StreamDefinition, TicketSubject, Try, UPLOADED_OBJECTS, UploadedObject, WaitingResult,
+    consumer_of, declared as declared_consumer, definitions, due_tickets_filter, held_instance_subject,
     notification_subject, parked_notification_subject, seen_object_subject, service_of, target_of,
+    uploaded_object_subject,
 };
 pub use port::{
     Answer, AppendError, Appended, AwayError, CLOCK_NOTE, ConnectError, Follower, Gap, HoleError, Log,

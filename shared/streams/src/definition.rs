@@ -21,12 +21,14 @@ pub const NOTIFICATIONS: &str = "NOTIFICATIONS";
 pub const PARKED_NOTIFICATIONS: &str = "PARKED_NOTIFICATIONS";
 /// Name of the stream in which stands what became of objects in watched buckets.
 pub const SEEN_OBJECTS: &str = "SEEN_OBJECTS";
+/// Name of the stream in which stands what objects in watched buckets are called.
+pub const UPLOADED_OBJECTS: &str = "UPLOADED_OBJECTS";
 /// Name of the stream in which stands which job an instance became.
 pub const HELD_INSTANCES: &str = "HELD_INSTANCES";
 /// Name of the stream of results of storage commitment that are to be told.
 pub const COMMITMENTS: &str = "COMMITMENTS";
 
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     include_str!("../../../streams/events.toml"),
     include_str!("../../../streams/retries.toml"),
     include_str!("../../../streams/advisories.toml"),
@@ -34,6 +36,7 @@ const FILES: [&str; 9] = [
     include_str!("../../../streams/notifications.toml"),
     include_str!("../../../streams/parked-notifications.toml"),
     include_str!("../../../streams/seen-objects.toml"),
+    include_str!("../../../streams/uploaded-objects.toml"),
     include_str!("../../../streams/held-instances.toml"),
     include_str!("../../../streams/commitments.toml"),
 ];

@@ -20,14 +20,15 @@ pub use consumers::{ConsumerPosition, QueueDepth, RETRY_TURN, retry_consumer, se
 pub use dead_letters::{dead_letter_stream, dead_letter_subject};
 pub use definition::{
     ADVISORIES, COMMITMENTS, ConsumerDefinition, EVENTS, HELD_INSTANCES, Lanes, NOTIFICATIONS,
-    PARKED_NOTIFICATIONS, PICTURES, RETRIES, Retention, SEEN_OBJECTS, StreamDefinition, definitions,
+    PARKED_NOTIFICATIONS, PICTURES, RETRIES, Retention, SEEN_OBJECTS, StreamDefinition, UPLOADED_OBJECTS,
+    definitions,
 };
 pub use lanes::{
     consumer_of, declared, declared_consumers, is_share, lane_name, laned, lanes_of, streams_with_consumers,
 };
 pub use notification::{
-    NOTIFICATION_BODIES, Notification, ParkedNotification, notification_subject, parked_notification_subject,
-    seen_object_subject,
+    NOTIFICATION_BODIES, Notification, ParkedNotification, UploadedObject, notification_subject,
+    parked_notification_subject, seen_object_subject, uploaded_object_subject,
 };
 pub use ticket_subject::{TicketSubject, due_tickets_filter, tickets_for_need_filter};
 pub use tries::{Try, times};

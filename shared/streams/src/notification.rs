@@ -23,6 +23,20 @@ pub fn seen_object_subject(job_id: JobId) -> String {
     format!("seen-object.{job_id}")
 }
 
+/// Where it stands what the object is called that is this job.
+pub fn uploaded_object_subject(job_id: JobId) -> String {
+    format!("uploaded-object.{job_id}")
+}
+
+/// What an object is called whose results are written back, CBOR-encoded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UploadedObject {
+    /// The watch that it is of.
+    pub watch: String,
+    /// Its key.
+    pub key: String,
+}
+
 /// An object that a store says came, or that was found by listing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notification {

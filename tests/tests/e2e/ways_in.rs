@@ -1,4 +1,5 @@
-//! Images come by C-STORE, by HTTP and from a watched folder into the stack that `hilum up` runs, and all are reported.
+//! Images come by C-STORE, by HTTP and from a watched folder into the stack that `hilum up` runs, and all are reported, those of the
+//! folder beside themselves too.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +8,7 @@ use hilum_events::{Event, ImageStored, Way};
 use hilum_log::Log;
 use hilum_servers::wait_until;
 use hilum_stack::{StackState, StateFolder};
-use hilum_tests::{LIMIT, program, sample};
+use hilum_tests::{LIMIT, program, sample, until_some};
 use serde_json::Value;
 
 use super::command_line::Operator;
@@ -24,7 +25,9 @@ async fn up(operator: &Operator) -> Value {
     let folder = operator.folder.path();
     fs::create_dir(folder.join("drop")).unwrap();
     let place = folder.join("drop").display().to_string();
-    let watches = format!("[[watch]]\nname = 'drop'\nurl = 'file://{place}'\nsite = 'drop'\n");
+    let watches = format!(
+        "[[watch]]\nname = 'drop'\nurl = 'file://{place}'\nsite = 'drop'\nsuffixes = ['.png', '.dcm']\nresults = ''\n"
+    );
     fs::write(folder.join("watches.toml"), watches).unwrap();
     fs::write(folder.join("token"), "a-token-of-some-length").unwrap();
     let up = ["up", "--detach", "--all-parts", "--quiet-time-s", "0.5", "--dicom-port", "0"];
@@ -82,6 +85,9 @@ async fn a_study_sent_by_dicom_and_a_file_put_into_a_watched_folder_are_reported
     let study = from_folder.study_id.to_string();
     let told = report(&operator, &study, "drop").await;
     assert_eq!(told["images"][0]["job_id"], from_folder.job_id.to_string(), "{told}");
+    let result = result_beside(&dropped).await;
+    assert_eq!((&result["job_id"], &result["status"]), (&told["images"][0]["job_id"], &"completed".into()));
+    assert_eq!(result["image"]["reading"], told["images"][0]["reading"]);
     let by_http = operator.json(&["submit", picture.to_str().unwrap(), "--wait"]).await;
     assert_eq!(by_http[0]["status"], "COMPLETED", "{}", by_http[0]);
     let stored = stored(&log).await;
@@ -129,6 +135,15 @@ async fn one_object_by_all_ways(operator: &Operator, ready: &Value, log: &Log) {
         assert_eq!(job[0]["job"]["status"], "COMPLETED", "{}", job[0]);
     }
     assert_eq!(forward_passes(operator).await, passes, "one picture is computed once");
+    // By C-STORE and by STOW-RS it came to one study: two files, and one instance.
+    let study = all[before].image.dicom.as_ref().unwrap().study_instance_uid.clone();
+    let told = until_some("a report with both", async || {
+        let told = report(operator, &study, "default").await;
+        (told["images"].as_array().unwrap().len() == 2).then_some(told)
+    });
+    let told = told.await;
+    assert_ne!(told["images"][0]["sha256"], told["images"][1]["sha256"]);
+    assert!(told["doubts"].as_array().is_none_or(Vec::is_empty), "{}", told["doubts"]);
 }
 
 /// The object that came last, by the same address.
@@ -137,8 +152,12 @@ async fn is_found_and_retrieved(http: &reqwest::Client, studies: &str, file: &[u
     let found: Value = serde_json::from_slice(&found.bytes().await.unwrap()).unwrap();
     let address = found[0]["00081190"]["Value"][0].as_str().unwrap().to_owned();
     assert!(address.starts_with(studies), "{address}");
-    let retrieved = http.get(address).header("accept", "application/dicom").send().await.unwrap();
-    assert_eq!(retrieved.bytes().await.unwrap(), file);
+    // The tables may not have the newest yet.
+    let is_retrieved = async || {
+        let retrieved = http.get(&address).header("accept", "application/dicom").send().await.unwrap();
+        retrieved.bytes().await.unwrap() == file
+    };
+    assert!(wait_until(LIMIT, is_retrieved).await, "another file is retrieved");
 }
 
 /// Pictures that went through the model.
@@ -151,6 +170,13 @@ async fn forward_passes(operator: &Operator) -> f64 {
     let count =
         page.lines().find_map(|line| line.strip_prefix("hilum_stage_seconds_count{stage=\"forward\"} "));
     count.map_or(0.0, |count| count.parse().unwrap())
+}
+
+/// What is written back, once it is there.
+async fn result_beside(upload: &Path) -> Value {
+    let result = format!("{}.hilum.json", upload.display());
+    let read = async || serde_json::from_slice(&fs::read(&result).ok()?).ok();
+    until_some("a result beside the upload", read).await
 }
 
 /// Into place as a whole, as a careful sender does it.

@@ -12,7 +12,7 @@ use toml::Spanned;
 
 use super::overlap::WatchedPlace;
 use super::rules::{GROUPS, Rules, priority};
-use super::{Fault, Watch, Watches};
+use super::{Fault, RESULT_SUFFIX, ResultsPlace, Watch, Watches};
 
 /// So many watches are more than anybody has.
 const WATCHES_MAX: usize = 64;
@@ -47,6 +47,8 @@ struct Table {
     priority: Option<Spanned<String>>,
     key_pattern: Option<Spanned<String>>,
     metadata: Option<bool>,
+    archives: Option<bool>,
+    results: Option<Spanned<String>>,
 }
 
 pub(super) fn parse(text: &str) -> Result<Watches, Fault> {
@@ -74,6 +76,17 @@ pub(super) fn parse(text: &str) -> Result<Watches, Fault> {
         }
         watches.push(watch);
     }
+    for (watch, table) in watches.iter().zip(&file.watch) {
+        let (Some(results), Some(written)) = (&watch.results, &table.get_ref().results) else { continue };
+        if let Some(finder) = watches.iter().find(|other| other.finds(results)) {
+            let what = format!(
+                "the watch {} would find the results of {}, which end with {RESULT_SUFFIX}; write them under a prefix that is not \
+                 watched, or give that watch suffixes",
+                finder.name, watch.name
+            );
+            return Err(reader.fault(&written.span(), what));
+        }
+    }
     let sns_endpoint = file.sns_endpoint.as_ref().map(|url| reader.url("sns_endpoint", url)).transpose()?;
     Ok(Watches { watches, sns_endpoint })
 }
@@ -99,6 +112,7 @@ impl Reader<'_> {
         };
         let key_pattern = table.key_pattern.as_ref().map(|pattern| self.pattern(pattern)).transpose()?;
         let since = table.since.as_ref().map(|since| self.since(since)).transpose()?;
+        let results = table.results.as_ref().map(|results| self.results(table, results)).transpose()?;
         Ok(Watch {
             name: self.name(&table.name)?,
             bucket,
@@ -108,7 +122,16 @@ impl Reader<'_> {
             rules: Rules { site, priority, key_pattern, metadata: table.metadata.unwrap_or(false) },
             store,
             place,
+            archives: table.archives.unwrap_or(false),
+            results,
         })
+    }
+
+    fn results(&self, table: &Table, results: &Spanned<String>) -> Result<ResultsPlace, Fault> {
+        let prefix = self.key_begin("results", results)?;
+        let place = WatchedPlace::at(table.url.get_ref(), table.endpoint_url.as_deref(), &prefix);
+        let place = place.ok_or_else(|| self.fault(&results.span(), "results need a bucket or folder"))?;
+        Ok(ResultsPlace { prefix, place })
     }
 
     fn name(&self, name: &Spanned<String>) -> Result<String, Fault> {
@@ -156,12 +179,16 @@ impl Reader<'_> {
     }
 
     fn prefix(&self, table: &Table) -> Result<String, Fault> {
-        let Some(prefix) = &table.prefix else { return Ok(String::new()) };
+        table.prefix.as_ref().map_or(Ok(String::new()), |prefix| self.key_begin("prefix", prefix))
+    }
+
+    /// What keys begin with.
+    fn key_begin(&self, name: &str, prefix: &Spanned<String>) -> Result<String, Fault> {
         let text = prefix.get_ref();
         if text.len() <= PREFIX_MAX_BYTES && !text.starts_with('/') && !text.chars().any(char::is_control) {
             return Ok(text.clone());
         }
-        let what = "prefix is what keys begin with, at most 1024 bytes; it has no '/' at its begin";
+        let what = format!("{name} is what keys begin with, at most 1024 bytes; it has no '/' at its begin");
         Err(self.fault(&prefix.span(), what))
     }
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use hilum_events::{NameError, Priority, Site, StudyRef};
+use hilum_intake::Wishes;
 use regex::Regex;
 
 /// What a sender says of an object stands behind these names of its metadata: `x-amz-meta-hilum-study` and so on.
@@ -43,6 +44,12 @@ pub struct Meaning {
     pub study: Option<StudyRef>,
     /// How soon its reading is wanted.
     pub priority: Priority,
+}
+
+impl From<Meaning> for Wishes {
+    fn from(Meaning { site, study, priority }: Meaning) -> Self {
+        Self { site, study, priority, ..Self::default() }
+    }
 }
 
 /// An object whose key or metadata can't be understood. Says what is wrong without saying the word.

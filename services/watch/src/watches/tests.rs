@@ -63,6 +63,7 @@ fn a_fault_names_its_line_and_what_to_write() {
     let watch = |line: &str| format!("[[watch]]\nname = \"a\"\nurl = \"s3://drop\"\n{line}\n");
     for (text, line, word) in [
         (watch("prefix = \"/a\""), 4, "prefix"),
+        (watch("results = \"/a\""), 4, "results"),
         (watch("key_pattern = \"(\""), 4, "no pattern"),
         (watch("key_pattern = \"(?P<patient>.)\""), 4, "patient"),
         (watch("since = \"yesterday\""), 4, "since"),
@@ -110,6 +111,34 @@ fn two_watches_that_could_take_the_same_object_are_refused() {
             .1
             .contains("two")
     );
+}
+
+#[test]
+fn results_that_would_be_found_again_are_refused() {
+    let with = |prefix: &str, more: &str| {
+        format!("[[watch]]\nname = \"a\"\nurl = \"s3://drop\"\nprefix = \"{prefix}\"\n{more}\n")
+    };
+    let other = "[[watch]]\nname = \"b\"\nurl = \"s3://drop\"\nprefix = \"out/\"\n";
+    for text in [
+        with("", "results = \"results/\""),
+        with("in/", "results = \"\""),
+        with("in/", "results = \"in/\""),
+        with("in/", "results = \"in\""),
+        with("in/", "suffixes = [\".dcm\", \".json\"]\nresults = \"\""),
+        with("in/", "suffixes = [\"b.hilum.json\"]\nresults = \"\""),
+        format!("{}{other}", with("in/", "suffixes = [\".dcm\"]\nresults = \"out/\"")),
+    ] {
+        let (_, what) = fault(&text);
+        assert!(what.contains("would find the results of a"), "{text}: {what}");
+    }
+    for (text, key) in [
+        (with("in/", "results = \"results/\""), "results/in/1.dcm.hilum.json"),
+        (with("in/", "suffixes = [\".dcm\"]\nresults = \"\""), "in/1.dcm.hilum.json"),
+        (format!("{}{other}", with("in/", "results = \"results/\"")), "results/in/1.dcm.hilum.json"),
+    ] {
+        let watches = read(&text);
+        assert_eq!(watches.watches[0].results.as_ref().unwrap().key_of("in/1.dcm"), key);
+    }
 }
 
 #[test]

@@ -132,6 +132,13 @@ impl Bench {
         self.bucket.look_at(key).await.unwrap()
     }
 
+    /// The bytes of an object, if it is there.
+    pub(crate) async fn get(&self, key: &str) -> Option<Vec<u8>> {
+        use object_store::ObjectStoreExt as _;
+        let found = self.objects.get(&Key::parse(key).unwrap()).await.ok()?;
+        Some(found.bytes().await.unwrap().to_vec())
+    }
+
     pub(crate) async fn delete(&self, key: &str) {
         use object_store::ObjectStoreExt as _;
         self.objects.delete(&Key::parse(key).unwrap()).await.unwrap();

@@ -28,6 +28,20 @@ async fn what_is_no_image_is_parked_with_its_reason_and_not_looked_at_again() {
 }
 
 #[tokio::test]
+async fn what_holds_no_picture_is_ignored_and_not_looked_at_again() {
+    let bench = Bench::start(WATCH, &[OFTEN]).await;
+    for (number, file) in ["images/rtplan.dcm", "ways/DICOMDIR"].into_iter().enumerate() {
+        bench.put(&format!("in/Doe Jane/{number}"), data(file)).await;
+    }
+    bench.metric_reaches("hilum_watch_objects_total{watch=\"north\",outcome=\"ignored\"}", 2.0).await;
+    let (listed, got) = (bench.s3.count("list"), bench.s3.count("get"));
+    assert!(wait_until(LIMIT, || async { bench.s3.count("list") >= listed + 2 }).await);
+    assert_eq!((bench.s3.count("get"), bench.waiting().await), (got, 0));
+    assert_eq!(bench.log.held_in(hilum_log::PARKED_NOTIFICATIONS).await.unwrap(), 0);
+    bench.never_said(&["Doe", "Jane"]).await;
+}
+
+#[tokio::test]
 async fn a_key_that_can_t_be_understood_is_parked_without_being_fetched() {
     let bench = Bench::start(&format!("{WATCH}key_pattern = '^in/(?P<study>.*)\\.dcm$'\n"), &[SELDOM]).await;
     bench.notify(&bench.put("in/Doe Jane.dcm", data(FILE)).await).await;

@@ -74,7 +74,7 @@ fn a_stream_lets_go_only_of_what_may_be_forgotten() {
                 assert_eq!((*retention, *max_age_s), (Retention::WorkQueue, 0))
             }
             // What is parked and what was seen can be had from the buckets again.
-            PARKED_NOTIFICATIONS | SEEN_OBJECTS => {
+            PARKED_NOTIFICATIONS | SEEN_OBJECTS | UPLOADED_OBJECTS => {
                 assert_eq!((*retention, *max_age_s), (Retention::Newest, 0));
                 assert!(*max_messages >= 100_000);
             }
