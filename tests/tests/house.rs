@@ -29,6 +29,7 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("hilum-models", &["hilum-events", "hilum-headers"]),
         ("hilum-reports", &["hilum-events", "hilum-zones"]),
         ("hilum-dicom", &["hilum-events", "hilum-imaging", "hilum-reports", "hilum-zones"]),
+        ("hilum-scu", &["hilum-dicom"]),
         ("hilum-sites", &["hilum-events", "hilum-headers", "hilum-zones"]),
         ("hilum-client", &["hilum-api", "hilum-events", "hilum-runtime"]),
         (

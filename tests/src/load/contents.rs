@@ -4,8 +4,8 @@
 use std::io::Cursor;
 use std::sync::Arc;
 
-use hilum_dicom::Transfer;
 use hilum_events::Sha256Digest;
+use hilum_scu::Transfer;
 use image::ImageFormat;
 use rand::Rng as _;
 use rand::rngs::StdRng;

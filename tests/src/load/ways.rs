@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hilum_events::Way;
+use hilum_scu::Peer;
 use hilum_stack::{DICOM, DICOMWEB, WATCH};
 use object_store::aws::AmazonS3;
 use object_store::path::Path as Key;
@@ -76,8 +77,8 @@ impl Doors {
             Way::Http => self.upload(shipment).await,
             Way::Dicom => {
                 let site = SITES.iter().position(|site| *site == shipment.site.as_str()).unwrap();
-                let called = (self.next(&self.dicom).to_owned(), TITLES[site]);
-                self.associations.store(called, &shipment.content.bytes, PATIENCE).await
+                let door = Peer { title: TITLES[site].to_owned(), address: self.next(&self.dicom).to_owned() };
+                self.associations.store(door, &shipment.content.bytes, PATIENCE).await
             }
             Way::Dicomweb => self.store_over_the_web(shipment).await,
             Way::S3 => self.put(shipment).await,

@@ -1,7 +1,6 @@
 //! `hilum bench dicom`: how fast the DICOM door takes a study, beside another archive. The measurement step by step.
 
 mod object;
-mod sender;
 mod view;
 
 use std::process::ExitCode;
@@ -10,13 +9,16 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use futures::future::try_join_all;
+use hilum_scu::{Peer, ScuError, StoreScu, Transfer};
 
-use self::object::Objects;
-use self::sender::{Peer, Sending};
+use self::object::{CLASS, Object, Objects};
 use self::view::{DicomOutcome, Round};
 use super::temporary::{Temporary, TemporaryArgs, on_temporary_stack};
 use crate::error::Error;
 use crate::result_writer::ResultWriter;
+
+/// Explicit VR little endian.
+const EXPLICIT: &str = "1.2.840.10008.1.2.1";
 
 /// What `--help` shows.
 pub(super) const ABOUT: &str = "\
@@ -106,24 +108,44 @@ async fn study(
     let study = objects.study();
     let mut open = Vec::new();
     for _ in 0..associations {
-        open.push(Sending::begin(peer).await?);
+        let association = StoreScu::associate(peer, "BENCH", &[(CLASS, EXPLICIT)]).await;
+        open.push(association.map_err(|error| unmeasured(peer, &error))?);
     }
     let next = AtomicU32::new(0);
     let began = Instant::now();
     let (next, study) = (&next, &study);
-    let sent = open.into_iter().map(|mut sending| async move {
+    let sent = open.into_iter().map(|mut association| async move {
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             if number >= images {
-                return Ok::<_, Error>(sending);
+                return Ok::<_, Error>(association);
             }
-            sending.store(&study.object(number)).await?;
+            store(&mut association, &study.object(number), peer).await?;
         }
     });
     let open = try_join_all(sent).await?;
     let took = began.elapsed();
-    for sending in open {
-        sending.end().await?;
+    for association in open {
+        association.release().await.map_err(|error| unmeasured(peer, &error))?;
     }
     Ok(took)
+}
+
+async fn store(association: &mut StoreScu, object: &Object, peer: &Peer) -> Result<(), Error> {
+    let transfer = Transfer {
+        sop_class: CLASS.to_owned(),
+        sop_instance: object.instance.clone(),
+        transfer_syntax: EXPLICIT.to_owned(),
+        data_set: &[],
+    };
+    let [head, pixels] = &object.parts;
+    let status = association.store_parts(&transfer, &[head, pixels]).await;
+    match status.map_err(|error| unmeasured(peer, &error))? {
+        0 => Ok(()),
+        status => Err(Error::Unmeasured(format!("an instance was answered {status:#06x}, not 0000"))),
+    }
+}
+
+fn unmeasured(peer: &Peer, error: &ScuError) -> Error {
+    Error::Unmeasured(format!("{}@{}: {}", peer.title, peer.address, hilum_runtime::with_causes(error)))
 }
