@@ -7,6 +7,7 @@ use std::time::Duration;
 use dicom_ul::association::Error as AssociationError;
 use dicom_ul::association::client::{AsyncClientAssociation, ClientAssociationOptions};
 use dicom_ul::pdu::{PDataValue, PDataValueType, Pdu};
+use futures::future::BoxFuture;
 pub use hilum_dicom::{Transfer, TransferError};
 use tokio::net::TcpStream;
 
@@ -73,7 +74,15 @@ impl StoreScu {
     ///
     /// # Errors
     /// The receiver can't be reached, or takes none of them.
-    pub async fn associate(peer: &Peer, calling: &str, objects: &[(&str, &str)]) -> Result<Self, ScuError> {
+    pub fn associate<'a>(
+        peer: &'a Peer,
+        calling: &'a str,
+        objects: &'a [(&'a str, &'a str)],
+    ) -> BoxFuture<'a, Result<Self, ScuError>> {
+        Box::pin(Self::asked_for(peer, calling, objects))
+    }
+
+    async fn asked_for(peer: &Peer, calling: &str, objects: &[(&str, &str)]) -> Result<Self, ScuError> {
         let mut options = ClientAssociationOptions::new()
             .calling_ae_title(calling)
             .called_ae_title(peer.title.as_str())
@@ -82,10 +91,11 @@ impl StoreScu {
         for (class, syntax) in objects {
             options = options.with_presentation_context(*class, vec![*syntax]);
         }
-        let association = options.establish_async(peer.address.as_str()).await.map_err(|error| match error {
-            AssociationError::Connect { .. } => ScuError::Unreachable(Box::new(error)),
-            error => ScuError::Association(Box::new(error)),
-        })?;
+        let association =
+            options.establish_async(peer.address.as_str()).await.map_err(|error| match error {
+                AssociationError::Connect { .. } => ScuError::Unreachable(Box::new(error)),
+                error => ScuError::Association(Box::new(error)),
+            })?;
         let taken = match association.acceptor_max_pdu_length() {
             0 => PDU_MAX,
             most => most.min(PDU_MAX),
@@ -98,15 +108,23 @@ impl StoreScu {
     ///
     /// # Errors
     /// The association breaks, or does not take such objects.
-    pub async fn store(&mut self, object: &Transfer<'_>) -> Result<u16, ScuError> {
-        self.store_parts(object, &[object.data_set]).await
+    pub fn store<'a>(&'a mut self, object: &'a Transfer<'_>) -> BoxFuture<'a, Result<u16, ScuError>> {
+        Box::pin(async move { self.transfer(object, &[object.data_set]).await })
     }
 
     /// As [`Self::store`], of an object whose data set lies in parts, of an even number of bytes each.
     ///
     /// # Errors
     /// As [`Self::store`].
-    pub async fn store_parts(&mut self, object: &Transfer<'_>, parts: &[&[u8]]) -> Result<u16, ScuError> {
+    pub fn store_parts<'a>(
+        &'a mut self,
+        object: &'a Transfer<'_>,
+        parts: &'a [&'a [u8]],
+    ) -> BoxFuture<'a, Result<u16, ScuError>> {
+        Box::pin(self.transfer(object, parts))
+    }
+
+    async fn transfer(&mut self, object: &Transfer<'_>, parts: &[&[u8]]) -> Result<u16, ScuError> {
         let context = self.context_of(object).ok_or(ScuError::NotTaken)?;
         self.messages = self.messages.wrapping_add(1);
         let request = object.store_request(self.messages)?;
@@ -119,8 +137,8 @@ impl StoreScu {
     ///
     /// # Errors
     /// It does not end as it should.
-    pub async fn release(self) -> Result<(), ScuError> {
-        self.association.release().await.map_err(broken)
+    pub fn release(self) -> BoxFuture<'static, Result<(), ScuError>> {
+        Box::pin(async move { self.association.release().await.map_err(broken) })
     }
 
     fn context_of(&self, object: &Transfer<'_>) -> Option<u8> {
@@ -133,16 +151,23 @@ impl StoreScu {
         context.map(|context| context.id)
     }
 
-    async fn send(&mut self, context: u8, value_type: PDataValueType, parts: &[&[u8]]) -> Result<(), ScuError> {
-        let mut pieces = parts.iter().flat_map(|part| part.chunks(self.room)).peekable();
-        while let Some(piece) = pieces.next() {
-            let value = PDataValue {
-                presentation_context_id: context,
-                value_type: value_type.clone(),
-                is_last: pieces.peek().is_none(),
-                data: piece.to_vec(),
-            };
-            self.association.send(&Pdu::PData { data: vec![value] }).await.map_err(broken)?;
+    async fn send(
+        &mut self,
+        context: u8,
+        value_type: PDataValueType,
+        parts: &[&[u8]],
+    ) -> Result<(), ScuError> {
+        for (number, part) in (1..).zip(parts) {
+            let mut pieces = part.chunks(self.room).peekable();
+            while let Some(piece) = pieces.next() {
+                let value = PDataValue {
+                    presentation_context_id: context,
+                    value_type: value_type.clone(),
+                    is_last: number == parts.len() && pieces.peek().is_none(),
+                    data: piece.to_vec(),
+                };
+                self.association.send(&Pdu::PData { data: vec![value] }).await.map_err(broken)?;
+            }
         }
         Ok(())
     }

@@ -77,7 +77,8 @@ impl Doors {
             Way::Http => self.upload(shipment).await,
             Way::Dicom => {
                 let site = SITES.iter().position(|site| *site == shipment.site.as_str()).unwrap();
-                let door = Peer { title: TITLES[site].to_owned(), address: self.next(&self.dicom).to_owned() };
+                let door =
+                    Peer { title: TITLES[site].to_owned(), address: self.next(&self.dicom).to_owned() };
                 self.associations.store(door, &shipment.content.bytes, PATIENCE).await
             }
             Way::Dicomweb => self.store_over_the_web(shipment).await,

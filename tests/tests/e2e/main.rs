@@ -5,6 +5,7 @@ mod command_line;
 mod complete;
 mod corpus;
 mod delivery;
+mod demo;
 mod examples;
 mod failed_readings;
 mod fairness;

@@ -169,7 +169,10 @@ async fn until_reported(client: &Client, study: &str, output: Output) -> Result<
             Ok(found) => {
                 let told = found.reports.last().map_or(0, |report| report.completed + report.failed);
                 if told > 0 && found.jobs.len() == told as usize {
-                    output.say(format_args!("{told} images read and reported in {:.1} s", began.elapsed().as_secs_f64()));
+                    output.say(format_args!(
+                        "{told} images read and reported in {:.1} s",
+                        began.elapsed().as_secs_f64()
+                    ));
                     return Ok(());
                 }
             }

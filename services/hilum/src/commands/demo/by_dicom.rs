@@ -8,7 +8,7 @@ use hilum_scu::{Peer, ScuError, StoreScu, Transfer};
 use hilum_stack::{StackState, StateFolder, UpSettings};
 use hilum_terminal::Output;
 
-use super::{QUIET, READING_LIMIT, SITE, until_reported, own_file};
+use super::{QUIET, READING_LIMIT, SITE, own_file, until_reported};
 use crate::error::Error;
 
 /// What the door is called where no file of titles says otherwise.
@@ -42,7 +42,9 @@ pub(super) async fn send(
         }
     }
     if objects.is_empty() {
-        return Err(Error::Usage("none of the samples is a DICOM file, so there is nothing to send".to_owned()));
+        return Err(Error::Usage(
+            "none of the samples is a DICOM file, so there is nothing to send".to_owned(),
+        ));
     }
     output.say(format_args!(
         "sending {} of {} files, those that are DICOM, to {TITLE} at {} by C-STORE",
@@ -57,7 +59,9 @@ pub(super) async fn send(
     // What is told stored is in the log; the tables follow.
     let study = loop {
         match newest_job(client).await? {
-            Some((job, study)) if newest_before.as_ref().is_none_or(|(before, _)| *before != job) => break study,
+            Some((job, study)) if newest_before.as_ref().is_none_or(|(before, _)| *before != job) => {
+                break study;
+            }
             _ if began.elapsed() > READING_LIMIT => {
                 return Err(Error::Usage("nothing that was sent by C-STORE was taken in".to_owned()));
             }
