@@ -5,6 +5,8 @@
 mod at_once;
 mod body;
 mod config;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod identity;
 mod inlet;
 mod look;
