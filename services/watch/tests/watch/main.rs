@@ -3,6 +3,7 @@
 
 mod bench;
 mod commands;
+mod foreign;
 mod killed;
 mod lists;
 mod notified;
