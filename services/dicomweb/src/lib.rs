@@ -6,6 +6,8 @@ mod api;
 mod callers;
 mod config;
 mod door;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod media;
 mod multipart;
 mod outcome;

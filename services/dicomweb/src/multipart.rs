@@ -81,11 +81,12 @@ impl Parts {
         loop {
             let piece = match self.place {
                 Place::Preamble(passed) => match self.find_delimiter() {
-                    Some(at) => {
+                    Some(at) if passed + at <= PREAMBLE_MAX => {
                         self.came.advance(at + self.delimiter.len());
                         self.place = Place::Delimited;
                         continue;
                     }
+                    Some(_) => return Err(Garbled::NoBoundary),
                     None => {
                         let passed = passed + self.take_certain().len();
                         if passed > PREAMBLE_MAX {
@@ -139,13 +140,13 @@ impl Parts {
     fn after_delimiter(&mut self) -> Result<Option<Place>, Garbled> {
         let rest = self.came.iter().take_while(|byte| [b' ', b'\t'].contains(byte)).count();
         match (&self.came[rest..], rest) {
+            (_, HEAD_MAX..) => Err(Garbled::Delimiter),
             ([b'-', b'-', ..], 0) => Ok(Some(Place::Done)),
             ([b'\r', b'\n', ..], _) => {
                 // The line end stays: a head without headers is that and another one.
                 self.came.advance(rest);
                 Ok(Some(Place::Head))
             }
-            (_, HEAD_MAX..) => Err(Garbled::Delimiter),
             ([] | [b'\r'], _) | ([b'-'], 0) => Ok(None),
             _ => Err(Garbled::Delimiter),
         }

@@ -6,6 +6,8 @@ mod archive;
 mod at_once;
 mod body;
 mod config;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod identity;
 mod inlet;
 mod look;

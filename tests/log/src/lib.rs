@@ -1,6 +1,8 @@
 //! What tests of the doors work with: a real nats-server with its streams, and readings that others made.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod spoilt;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,6 +11,8 @@ use hilum_events::{
 };
 use hilum_log::{Appended, Log, apply_definitions};
 use hilum_servers::{NatsOptions, NatsServer, TestFolder};
+
+pub use spoilt::spoilt_files;
 
 /// Long enough for a loaded machine; nothing waits for it to pass.
 pub const LIMIT: Duration = Duration::from_secs(60);

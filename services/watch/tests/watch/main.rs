@@ -4,6 +4,7 @@
 mod archives;
 mod bench;
 mod commands;
+mod foreign;
 mod killed;
 mod lists;
 mod notified;
