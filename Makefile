@@ -17,7 +17,8 @@ DENY := $(TOOLS)/bin/cargo-deny
 MACHETE := $(TOOLS)/bin/cargo-machete
 
 .PHONY: build demo test lint setup setup-tests build-programs build-tests run-demo run-tests lint-tools format clippy \
-	docs dependencies reference reference-check house interop setup-interop run-interop faults simulate fuzz bench fmt clean
+	docs dependencies reference reference-check house interop setup-interop run-interop faults simulate fuzz fuzz-doors \
+	bench fmt clean
 
 build:
 	$(STEPS) setup build-programs
@@ -77,7 +78,7 @@ dependencies: $(DENY) $(MACHETE)
 	@$(MACHETE) && $(DENY) --log-level error check bans licenses sources
 
 # Programs that others wrote look at what Hilum says: Schemathesis and Redocly at the API; DCMTK, dicom3tools, highdicom, Orthanc,
-# Medplum, fhir.resources and hl7apy at reports and deliveries.
+# Medplum, fhir.resources and hl7apy at reports and deliveries; pynetdicom, dicomweb-client, boto3 and SeaweedFS at the ways in.
 interop:
 	$(STEPS) setup-interop build-tests run-interop
 
@@ -112,6 +113,17 @@ fuzz: $(TOOLS)/bin/cargo-fuzz
 	$(TOOLS)/bin/cargo-fuzz run -O --fuzz-dir shared/imaging/fuzz --target-dir target/fuzz/build $(road) \
 	target/fuzz/$(road)/corpus $(FUZZ_SEEDS) -- $(FUZZ_LIMITS) \
 	-artifact_prefix=target/fuzz/$(road)/ -max_total_time=$${HILUM_FUZZ_SECONDS:-600};)
+
+# Any bytes as what the doors read before an object, HILUM_FUZZ_SECONDS each (10 minutes), with AddressSanitizer. See
+# tests/fuzz/README.md; `make test` tries the same functions without it.
+DOOR_FUZZ := $(TOOLS)/bin/cargo-fuzz run -O --fuzz-dir tests/fuzz --target-dir target/fuzz/build-doors
+SEEDS_notifications := services/watch/tests/bodies
+
+fuzz-doors: $(TOOLS)/bin/cargo-fuzz
+	@$(ENVIRONMENT); export RUSTC_BOOTSTRAP=1; $(foreach part,pdus messages multipart notifications,\
+	mkdir -p target/fuzz/$(part)/corpus; $(DOOR_FUZZ) $(part) target/fuzz/$(part)/corpus \
+	$(or $(SEEDS_$(part)),tests/fuzz/seeds/$(part)) -- $(FUZZ_LIMITS) -artifact_prefix=target/fuzz/$(part)/ \
+	-max_total_time=$${HILUM_FUZZ_SECONDS:-600};)
 
 # What this machine reaches, in some ten minutes: tables here, JSON in target/bench. Run it on an idle machine.
 # HILUM_BENCH_IMAGES names a folder of other images, HILUM_MODEL another model. docs/performance.md explains it all.

@@ -37,7 +37,7 @@ OTHER_VARIABLES = {
     "HILUM_SIMULATION_SEED": ("The one scenario to run", "`make simulate`"),
     "HILUM_SIMULATION_SECONDS": ("How long to run scenarios; 0: until it is stopped", "`make simulate`"),
     "HILUM_RENEW": ("Set: the tests of the API's description write `shared/api/openapi.json` and `docs/problems.md` instead of comparing them", "tests"),
-    "HILUM_FUZZ_SECONDS": ("How long each road of the decoder is fuzzed", "`make fuzz`"),
+    "HILUM_FUZZ_SECONDS": ("How long each road of the decoder, or part of the doors, is fuzzed", "`make fuzz`, `make fuzz-doors`"),
 }
 # Read by the setup and the tests alone, and told where they are used.
 INTERNAL = re.compile(r"HILUM_(OTHER_RELEASE|DCMTK_BIN|ORTHANC|ORTHANC_DICOMWEB|1)$")
