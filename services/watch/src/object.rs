@@ -132,7 +132,7 @@ impl ObjectTaker {
             self.unpack(Unpacking { watch, handed, archive_job: job_id, meaning }, bytes).await
         } else {
             if watch.results.is_some() {
-                self.note_name(job_id, watch, key).await?;
+                self.note_name(job_id, watch, key, None).await?;
             }
             let broken_off = |error: BucketError| BodyFault::BrokenOff(axum::Error::new(error));
             let upload = Upload { wishes: meaning.into(), job_id: Some(job_id) };
@@ -230,8 +230,14 @@ impl ObjectTaker {
     }
 
     /// Notes what it is called, for its results: before anybody can read it.
-    pub(crate) async fn note_name(&self, job_id: JobId, watch: &Watch, key: &str) -> Result<(), Setback> {
-        let named = UploadedObject { watch: watch.name.clone(), key: key.to_owned() };
+    pub(crate) async fn note_name(
+        &self,
+        job_id: JobId,
+        watch: &Watch,
+        key: &str,
+        entry: Option<usize>,
+    ) -> Result<(), Setback> {
+        let named = UploadedObject { watch: watch.name.clone(), key: key.to_owned(), entry };
         Ok(self.log.put(&uploaded_object_subject(job_id), encoded(&named)).await?)
     }
 

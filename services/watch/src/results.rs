@@ -14,6 +14,7 @@ use hilum_log::{Log, UPLOADED_OBJECTS, UnavailableError, UploadedObject, uploade
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use crate::identity::{job_of, job_of_entry};
 use crate::watches::{ResultsPlace, Watch};
 
 /// Between two notes of how far it came.
@@ -27,6 +28,8 @@ pub(crate) struct ResultWriter {
     store: BlobStore,
     bucket: Bucket,
     watch: String,
+    /// The name of the bucket.
+    bucket_name: String,
     place: ResultsPlace,
 }
 
@@ -59,7 +62,8 @@ impl ResultWriter {
     pub(crate) fn of(watch: &Watch, log: &Log, store: &BlobStore, bucket: &Bucket) -> Option<Self> {
         let place = watch.results.clone()?;
         let (log, store, bucket) = (log.clone(), store.clone(), bucket.clone());
-        Some(Self { log, store, bucket, watch: watch.name.clone(), place })
+        let (watch, bucket_name) = (watch.name.clone(), watch.bucket.clone());
+        Some(Self { log, store, bucket, watch, bucket_name, place })
     }
 
     /// Writes until `shutdown`.
@@ -134,6 +138,10 @@ impl ResultWriter {
         let named = self.log.newest(UPLOADED_OBJECTS, &uploaded_object_subject(job_id)).await?;
         let named = named.and_then(|named| ciborium::from_reader::<UploadedObject, _>(&named[..]).ok());
         let Some(object) = named.filter(|object| object.watch == self.watch) else { return Ok(()) };
+        if !self.is_still_there(job_id, &object).await? {
+            tracing::info!(watch = self.watch, %job_id, "another object lies under its key: no result of the old one");
+            return Ok(());
+        }
         // Another copy may write a newer one meanwhile: then that is written again, after this.
         let mut written = 0;
         loop {
@@ -143,13 +151,30 @@ impl ResultWriter {
             }
             let report = self.store.get(&newest.json).await?;
             match document::of(&report, job_id) {
-                Some(document) => self.bucket.write(&self.place.key_of(&object.key), document).await?,
+                Some(document) => {
+                    self.bucket.write(&self.place.key_of(&object.key, object.entry), document).await?
+                }
                 None => tracing::error!(%job_id, "the report says nothing of its image: no result"),
             }
             written = newest.revision;
         }
         metrics::counter!("hilum_watch_results_total", "watch" => self.watch.clone()).increment(1);
         Ok(())
+    }
+
+    /// Whether the object of a job lies under its key, or nothing does: the result of one must not be taken for that of another
+    /// that was put in its place.
+    async fn is_still_there(&self, job_id: JobId, object: &UploadedObject) -> Result<bool, WriteError> {
+        let lies_there = match self.bucket.look_at(&object.key).await {
+            Ok(found) => job_of(&self.bucket_name, &found),
+            Err(BucketError::Missing) => return Ok(true),
+            Err(error) => return Err(error.into()),
+        };
+        let lies_there = match object.entry {
+            Some(number) => lies_there.map(|archive| job_of_entry(archive, number)),
+            None => lies_there,
+        };
+        Ok(lies_there == Some(job_id))
     }
 
     /// The jobs that a report tells of: its images, and those that were taken out of the study.

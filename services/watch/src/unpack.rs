@@ -93,7 +93,7 @@ impl ObjectTaker {
         self.intake.check_open()?;
         let admitted = self.admit_as(watch, handed.transfer, meaning)?;
         if watch.results.is_some() {
-            self.note_name(job_id, watch, &format!("{}/{}", handed.notification.key, entry.number)).await?;
+            self.note_name(job_id, watch, &handed.notification.key, Some(entry.number)).await?;
         }
         let is_damaged = Arc::new(AtomicBool::new(false));
         let bytes = entry_bytes(archive.clone(), entry, is_damaged.clone());

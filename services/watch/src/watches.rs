@@ -134,9 +134,10 @@ impl Watch {
 }
 
 impl ResultsPlace {
-    /// The key of an object's result.
-    pub fn key_of(&self, object: &str) -> String {
-        format!("{}{object}{RESULT_SUFFIX}", self.prefix)
+    /// The key of the result of an object, or of a file in an archive.
+    pub fn key_of(&self, object: &str, entry: Option<usize>) -> String {
+        let entry = entry.map(|number| format!("/{number}")).unwrap_or_default();
+        format!("{}{object}{entry}{RESULT_SUFFIX}", self.prefix)
     }
 }
 

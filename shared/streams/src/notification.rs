@@ -33,8 +33,11 @@ pub fn uploaded_object_subject(job_id: JobId) -> String {
 pub struct UploadedObject {
     /// The watch that it is of.
     pub watch: String,
-    /// Its key.
+    /// Its key; of a file in an archive that of the archive.
     pub key: String,
+    /// The place of the file in the archive, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<usize>,
 }
 
 /// An object that a store says came, or that was found by listing.

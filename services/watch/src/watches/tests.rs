@@ -137,7 +137,7 @@ fn results_that_would_be_found_again_are_refused() {
         (format!("{}{other}", with("in/", "results = \"results/\"")), "results/in/1.dcm.hilum.json"),
     ] {
         let watches = read(&text);
-        assert_eq!(watches.watches[0].results.as_ref().unwrap().key_of("in/1.dcm"), key);
+        assert_eq!(watches.watches[0].results.as_ref().unwrap().key_of("in/1.dcm", None), key);
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a report says of an object is written beside it.
 
 use hilum_blobs::{BlobStore, StoreConfig};
-use hilum_events::{Envelope, Event, ImageStored, ReportIssued, samples};
+use hilum_events::{Envelope, Event, ImageStored, ReportIssued, StudyId, samples};
 use hilum_servers::wait_until;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -11,17 +11,26 @@ use crate::bench::{Bench, LIMIT, OFTEN, WATCH, data};
 const FILE: &str = "encodings/grey8_explicit.dcm";
 const RESULT: &str = "results/in/Doe Jane.dcm.hilum.json";
 
-/// Reports `image` as the report service does.
-async fn report(bench: &Bench, (stored, image): &(Envelope, ImageStored), revision: u32) {
+/// Reports an image as the report service does.
+async fn report(bench: &Bench, image: &(Envelope, ImageStored), revision: u32) {
+    report_in(image.1.study_id, bench, image, revision).await;
+}
+
+async fn report_in(
+    study_id: StudyId,
+    bench: &Bench,
+    (stored, image): &(Envelope, ImageStored),
+    revision: u32,
+) {
     let document = json!({
-        "format": "hilum-report/1", "disclaimer": "not a diagnosis", "study_id": image.study_id, "revision": revision,
+        "format": "hilum-report/1", "disclaimer": "not a diagnosis", "study_id": study_id, "revision": revision,
         "images": [{"job_id": image.job_id, "status": "failed", "reason": format!("as of revision {revision}")}],
     });
     let store = format!("file://{}", bench.folder.path().join("store").display());
     let store = BlobStore::open(&StoreConfig::at(&store)).unwrap();
     let Event::ReportIssued(sample) = samples::report_issued(revision, &[1], 0).event else { panic!() };
     let issued = ReportIssued {
-        study_id: image.study_id,
+        study_id,
         revision,
         json: store.put(document.to_string().into()).await.unwrap(),
         job_ids: vec![image.job_id],
@@ -59,6 +68,25 @@ async fn the_newest_revision_stands_beside_the_upload_whoever_was_away_meanwhile
     assert_eq!(bench.result(3).await["image"]["reason"], "as of revision 3");
     bench.wait_for(1).await;
     bench.never_said(&["Doe", "Jane"]).await;
+}
+
+#[tokio::test]
+async fn the_result_of_an_object_that_was_written_over_never_stands_for_the_new_one() {
+    let bench = Bench::start(&format!("{WATCH}results = 'results/'\n"), &[OFTEN]).await;
+    bench.put("in/Doe Jane.dcm", data(FILE)).await;
+    let old = bench.wait_for(1).await.pop().unwrap();
+    // The second in which it was written is part of what it is.
+    bench.put("in/Doe Jane.dcm", data("encodings/grey8_jpeg_baseline.dcm")).await;
+    let new = bench.wait_for(2).await.pop().unwrap();
+    report(&bench, &new, 1).await;
+    assert_eq!(bench.result(1).await["job_id"], json!(new.1.job_id));
+    for revision in 2..4 {
+        report_in(StudyId::of_lone_job(old.1.job_id), &bench, &old, revision).await;
+    }
+    report(&bench, &new, 4).await;
+    assert_eq!(bench.result(4).await["job_id"], json!(new.1.job_id));
+    let log = std::fs::read_to_string(bench.log_file()).unwrap();
+    assert_eq!(log.matches("another object lies under its key").count(), 2, "{log}");
 }
 
 #[tokio::test]
